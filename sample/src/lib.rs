@@ -1,0 +1,18 @@
+//! What a metric is: series, kinds, values, sketches and windows.
+//!
+//! Nothing here reads a clock, a socket or a file. Input that would break a rule of the vocabulary is mended or
+//! refused when a type is built, so code past that edge never checks again.
+
+mod distinct;
+mod reading;
+mod series;
+mod sketch;
+mod time;
+mod value;
+
+pub use distinct::Distinct;
+pub use reading::{Reading, exposition};
+pub use series::{Labels, Series, SeriesBuilder, legal_label_name, legal_metric_name};
+pub use sketch::{RELATIVE_ERROR, Sketch, SketchParts};
+pub use time::{Timestamp, Window};
+pub use value::{Kind, Value};
