@@ -1,0 +1,38 @@
+# `make demo` and `make test` need nothing but this file on a fresh Debian machine with Rust, Node and a JDK.
+CARGO ?= cargo
+BIN := target/release
+
+.PHONY: demo test check build console setup clean
+
+demo: build
+	$(BIN)/weir demo
+
+build: console
+	$(CARGO) build --release --locked --bin weir --bin weir-agent
+
+# The console is embedded in the server, so every build of it needs console/dist.
+console: console/dist/index.html
+console/dist/index.html: console/node_modules/.package-lock.json $(shell find console/src console/index.html console/vite.config.ts -type f 2>/dev/null)
+	cd console && npm run --silent build
+	@touch $@
+console/node_modules/.package-lock.json: console/package.json console/package-lock.json
+	cd console && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+# Real components that tests drive: a browser and a load balancer.
+setup:
+	@tests/setup
+
+test: setup console
+	$(CARGO) build --locked --bin weir --bin weir-agent
+	$(CARGO) test --locked --workspace
+	cd console && npm test --silent
+
+check: console
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	cd console && npm run --silent check
+
+clean:
+	$(CARGO) clean
+	rm -rf console/dist console/node_modules
