@@ -1,1 +1,21 @@
-//! Placeholder.
+//! What end-to-end tests share: real programs in temporary folders on free loopback ports, stopped by pid.
+
+mod programs;
+mod relay;
+
+pub use programs::{Agent, Program, Server, ServerPorts, free_port};
+pub use relay::{Faults, Relay};
+
+use std::time::{Duration, Instant};
+
+/// Asks until the answer is `Some`; panics with `what` when the time is up.
+pub fn eventually<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(started.elapsed() < limit, "waited {} s for {what}", limit.as_secs());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

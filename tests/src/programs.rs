@@ -1,0 +1,189 @@
+//! The programs under test.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::eventually;
+
+/// How long a program may take to start, stop or catch up on this (slow, shared) machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A child process, killed when dropped.
+pub struct Program {
+    child: Child,
+}
+
+impl Program {
+    /// Starts one of this workspace's programs; its output goes to `log`.
+    pub fn start(name: &str, args: &[String], log: &Path) -> Self {
+        let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        let child = Command::new(program(name))
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("starting {name}: {error}"));
+        Self { child }
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; returns how it ended.
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        eventually("a program to stop", PATIENCE, || self.child.try_wait().unwrap())
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where a server listens.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerPorts {
+    /// Console and HTTP API.
+    pub http: SocketAddr,
+    /// Sealed batches.
+    pub batch: SocketAddr,
+}
+
+impl ServerPorts {
+    /// Ports that are free just now.
+    pub fn free() -> Self {
+        Self { http: free_port(), batch: free_port() }
+    }
+}
+
+/// `weir up`, with its data in a folder of the test.
+pub struct Server {
+    /// The process.
+    pub program: Program,
+    /// Where it listens.
+    pub ports: ServerPorts,
+    /// Its data folder.
+    pub data: PathBuf,
+}
+
+impl Server {
+    /// Starts `weir up` on free ports and waits until it is ready.
+    pub fn start(folder: &Path) -> Self {
+        Self::start_on(folder, ServerPorts::free(), &[])
+    }
+
+    /// Starts `weir up` on given ports, with more arguments, and waits until it is ready.
+    pub fn start_on(folder: &Path, ports: ServerPorts, more: &[&str]) -> Self {
+        let data = folder.join("server");
+        let mut args: Vec<String> = ["up", "--statsd", "off", "--http"].map(String::from).into();
+        args.extend([ports.http.to_string(), "--batch".into(), ports.batch.to_string()]);
+        args.extend(["--data".into(), data.display().to_string()]);
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        let program = Program::start("weir", &args, &folder.join("server.log"));
+        let server = Self { program, ports, data };
+        eventually("the server to be ready", PATIENCE, || server.get("/readyz").filter(|(status, _)| *status == 200));
+        server
+    }
+
+    /// The file with the fleet keys.
+    pub fn keys(&self) -> PathBuf {
+        self.data.join("fleet.keys")
+    }
+
+    /// GET: status and body; `None` when nobody answers.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        let timeout = Some(Duration::from_secs(30));
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(timeout).build();
+        let mut response = ureq::Agent::from(config).get(format!("http://{}{path}", self.ports.http)).call().ok()?;
+        Some((response.status().as_u16(), response.body_mut().read_to_string().ok()?))
+    }
+
+    /// The result of an instant query; `None` while there is no server or no answer.
+    pub fn query(&self, promql: &str) -> Option<Value> {
+        let encoded: String = promql.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let (_, body) = self.get(&format!("/api/v1/query?query={encoded}"))?;
+        let answer: Value = serde_json::from_str(&body).ok()?;
+        Some(answer["data"]["result"].clone())
+    }
+
+    /// The first value of an instant query.
+    pub fn number(&self, promql: &str) -> Option<f64> {
+        self.query(promql)?[0]["value"][1].as_str()?.parse().ok()
+    }
+
+    /// One figure of `/metrics`, named with its labels as they are printed.
+    pub fn reading(&self, series: &str) -> Option<f64> {
+        let (_, text) = self.get("/metrics")?;
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+}
+
+/// `weir-agent run`, pushing to some address.
+pub struct Agent {
+    /// The process.
+    pub program: Program,
+    /// Where it listens for StatsD.
+    pub statsd: SocketAddr,
+}
+
+impl Agent {
+    /// Starts an agent with a one-second window that pushes to `batch` and listens for StatsD at `statsd`.
+    pub fn start(folder: &Path, batch: SocketAddr, keys: &Path, statsd: SocketAddr, more: &[&str]) -> Self {
+        let mut args: Vec<String> = ["run", "--interval", "1s", "--server"].map(String::from).into();
+        args.extend([batch.to_string(), "--keys".into(), keys.display().to_string()]);
+        args.extend(["--statsd".into(), statsd.to_string()]);
+        args.extend(["--state".into(), folder.join("agent").display().to_string()]);
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        let program = Program::start("weir-agent", &args, &folder.join("agent.log"));
+        Self { program, statsd }
+    }
+
+    /// Sends StatsD lines to this agent, one per datagram.
+    pub fn emit(&self, line: &str, times: usize) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..times {
+            socket.send_to(line.as_bytes(), self.statsd).unwrap();
+        }
+    }
+}
+
+/// A loopback port that is free for UDP and TCP just now.
+pub fn free_port() -> SocketAddr {
+    loop {
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = tcp.local_addr().unwrap();
+        if UdpSocket::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// A program beside this test's own folder, where `make test` builds it.
+fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join(name);
+    assert!(path.is_file(), "{} is missing: cargo build --bin weir --bin weir-agent", path.display());
+    path
+}

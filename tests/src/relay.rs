@@ -1,0 +1,171 @@
+//! A UDP relay that loses, doubles, delays and damages datagrams, since the kernel here has no netem.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What happens to a datagram, each as a share from 0 to 1, in both directions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Never arrives.
+    pub loss: f64,
+    /// Arrives twice.
+    pub duplicate: f64,
+    /// Arrives with one bit flipped.
+    pub corrupt: f64,
+    /// Arrives after a random delay up to this; unequal delays reorder.
+    pub delay: Duration,
+}
+
+/// A relay between agents and one gateway address.
+pub struct Relay {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    lost: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Relay {
+    /// Starts relaying between whoever sends here and `target`. `seed` fixes the course of chance.
+    pub fn start(target: SocketAddr, faults: Faults, seed: u64) -> Self {
+        let inward = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = inward.local_addr().unwrap();
+        let (stop, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let mut course = Course {
+            inward,
+            target,
+            faults,
+            chance: Chance(seed | 1),
+            paths: HashMap::new(),
+            waiting: BinaryHeap::new(),
+        };
+        let (stopping, losses) = (stop.clone(), lost.clone());
+        let thread = std::thread::spawn(move || {
+            course.inward.set_nonblocking(true).unwrap();
+            while !stopping.load(Ordering::Relaxed) {
+                if !course.turn(&losses) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        });
+        Self { address, stop, lost, thread: Some(thread) }
+    }
+
+    /// Where to send.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Datagrams that never arrived.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A datagram on its way: due time, order of arrival, the sender's address, whether it goes to the target.
+type Waiting = Reverse<(Instant, u64, SocketAddr, bool, Vec<u8>)>;
+
+struct Course {
+    inward: UdpSocket,
+    target: SocketAddr,
+    faults: Faults,
+    chance: Chance,
+    /// Sender → the socket that speaks to the target for it.
+    paths: HashMap<SocketAddr, UdpSocket>,
+    waiting: BinaryHeap<Waiting>,
+}
+
+impl Course {
+    /// Receives and delivers once; false when there was nothing to do.
+    fn turn(&mut self, lost: &AtomicU64) -> bool {
+        let mut buffer = [0; 2_048];
+        let mut arrived = Vec::new();
+        while let Ok((size, from)) = self.inward.recv_from(&mut buffer) {
+            self.paths.entry(from).or_insert_with(|| path_to(self.target));
+            arrived.push((from, true, buffer[..size].to_vec()));
+        }
+        for (from, path) in &self.paths {
+            while let Ok(size) = path.recv(&mut buffer) {
+                arrived.push((*from, false, buffer[..size].to_vec()));
+            }
+        }
+        let busy = !arrived.is_empty();
+        for (from, forward, bytes) in arrived {
+            self.judge(from, forward, bytes, lost);
+        }
+        self.deliver();
+        busy
+    }
+
+    fn judge(&mut self, from: SocketAddr, forward: bool, mut bytes: Vec<u8>, lost: &AtomicU64) {
+        if self.chance.happens(self.faults.loss) {
+            lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let copies = if self.chance.happens(self.faults.duplicate) { 2 } else { 1 };
+        if self.chance.happens(self.faults.corrupt) && !bytes.is_empty() {
+            let at = self.chance.below(bytes.len() as u64) as usize;
+            bytes[at] ^= 1 << self.chance.below(8);
+        }
+        for _ in 0..copies {
+            let delay = self.faults.delay.mul_f64(self.chance.share());
+            let order = self.chance.0;
+            self.waiting.push(Reverse((Instant::now() + delay, order, from, forward, bytes.clone())));
+        }
+    }
+
+    fn deliver(&mut self) {
+        while self.waiting.peek().is_some_and(|Reverse((due, ..))| *due <= Instant::now()) {
+            let Some(Reverse((_, _, from, forward, bytes))) = self.waiting.pop() else { return };
+            // An unreachable peer is one more way to lose a datagram.
+            let _ = match forward {
+                true => self.paths[&from].send(&bytes),
+                false => self.inward.send_to(&bytes, from),
+            };
+        }
+    }
+}
+
+fn path_to(target: SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(target).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket
+}
+
+/// xorshift64: enough for a relay, and the same course for the same seed.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn share(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn happens(&mut self, share: f64) -> bool {
+        self.share() < share
+    }
+}
