@@ -1,0 +1,219 @@
+//! The committer: the one thread that writes a log's segments, syncs them, and brings a failed log back.
+
+use std::{
+    fs::{self, File},
+    hash::{BuildHasher, RandomState},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    time::Instant,
+};
+
+use crate::{
+    Error, Position,
+    lock::WriterLock,
+    log::{Chunk, Health, Pending, Shared, State},
+    segment::{self, SEGMENT_HEADER_BYTES},
+    stats::Stats,
+};
+
+/// Ranges of lost positions remembered. Waits last seconds and failures are at least a retry apart.
+const MAX_LOST_RANGES: usize = 64;
+
+/// Owns the segment files of a log.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    folder: PathBuf,
+    lock: WriterLock,
+    file: File,
+    number: u64,
+    salt: u32,
+    /// Bytes of the open segment that are durable: what a failed one is cut back to.
+    durable_bytes: u64,
+}
+
+impl Committer {
+    /// Locks the log, cuts a torn tail, and starts a new segment. Also returns the log's salt.
+    pub(crate) fn start(folder: &Path, stats: &Stats) -> Result<(Self, u32), Error> {
+        let (lock, number) = WriterLock::acquire(folder)?;
+        if let Some(&newest) = segment::list(folder)?.last() {
+            stats.cut_bytes.fetch_add(segment::cut_torn_tail(folder, newest)?, Relaxed);
+        }
+        // Seeded by the system's random source; it only has to be unknown to whoever crafts a payload.
+        let salt = RandomState::new().hash_one(number) as u32;
+        lock.reserve(number + 1)?;
+        let file = segment::create(folder, number, salt)?;
+        let durable_bytes = SEGMENT_HEADER_BYTES as u64;
+        let committer = Self { folder: folder.to_owned(), lock, file, number, salt, durable_bytes };
+        committer.measure_disk(stats)?;
+        Ok((committer, salt))
+    }
+
+    pub(crate) fn segment(&self) -> u64 {
+        self.number
+    }
+
+    /// Commits until the log closes.
+    pub(crate) fn run(mut self, shared: &Shared) {
+        let mut spare = Pending::default();
+        while let Some((mut pending, end)) = self.next_commit(shared, &mut spare) {
+            match self.commit(&pending.chunks, &shared.stats) {
+                Ok(()) => {
+                    shared.stats.records.fetch_add(pending.records, Relaxed);
+                    shared.stats.bytes.fetch_add(pending.bytes as u64, Relaxed);
+                    shared.lock().durable = end;
+                    shared.settled.notify_all();
+                }
+                Err(error) => {
+                    fail(shared, &error, pending.records);
+                    if !self.recover(shared) {
+                        return;
+                    }
+                }
+            }
+            pending.recycle();
+            spare = pending;
+        }
+    }
+
+    /// Waits until a commit is due and takes what is pending. `None` when the log is closed and nothing is left.
+    fn next_commit(&self, shared: &Shared, spare: &mut Pending) -> Option<(Pending, Position)> {
+        let mut state = shared.lock();
+        loop {
+            let closing = matches!(state.health, Health::Closing);
+            if state.pending.bytes == 0 {
+                state.urgent = false;
+                if closing {
+                    return None;
+                }
+                state = self.wait_for_work(shared, state);
+                continue;
+            }
+            let waited = state.pending.since.map_or(shared.config.commit_delay, |since| since.elapsed());
+            let early = state.urgent || closing || state.pending.bytes >= shared.config.commit_bytes;
+            let left = shared.config.commit_delay.saturating_sub(waited);
+            if early || left.is_zero() {
+                break;
+            }
+            state = shared.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.urgent = false;
+        let pending = std::mem::replace(&mut state.pending, std::mem::take(spare));
+        // The recycled chunk belongs to whatever segment comes next.
+        let segment = state.next.segment;
+        state.pending.chunks.iter_mut().for_each(|chunk| chunk.segment = segment);
+        Some((pending, state.next))
+    }
+
+    /// Sleeps until told. A full log looks by itself whether consumers, perhaps in another process, have made room.
+    fn wait_for_work<'a>(&self, shared: &'a Shared, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        if !shared.is_full(&state) {
+            return shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let (state, _) = shared.work.wait_timeout(state, shared.config.retry).unwrap_or_else(PoisonError::into_inner);
+        // If the folder cannot be listed the old size stands, and the log stays full until it can.
+        let _ = self.measure_disk(&shared.stats);
+        state
+    }
+
+    fn commit(&mut self, chunks: &[Chunk], stats: &Stats) -> Result<(), Error> {
+        for chunk in chunks.iter().filter(|chunk| !chunk.frames.is_empty()) {
+            if chunk.segment != self.number {
+                self.open_segment(chunk.segment)?;
+                self.measure_disk(stats)?;
+            }
+            let path = || segment::path_of(&self.folder, self.number);
+            self.file.write_all_at(&chunk.frames, self.durable_bytes).map_err(|e| Error::io("write", path())(e))?;
+            let started = Instant::now();
+            self.file.sync_data().map_err(|e| Error::io("sync", path())(e))?;
+            let now = Instant::now();
+            stats.count_sync(now - started, now);
+            stats.disk_bytes.fetch_add(chunk.frames.len() as u64, Relaxed);
+            self.durable_bytes += chunk.frames.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn open_segment(&mut self, number: u64) -> Result<(), Error> {
+        self.lock.reserve(number + 1)?;
+        self.file = segment::create(&self.folder, number, self.salt)?;
+        self.number = number;
+        self.durable_bytes = SEGMENT_HEADER_BYTES as u64;
+        Ok(())
+    }
+
+    fn measure_disk(&self, stats: &Stats) -> Result<(), Error> {
+        let numbers = segment::list(&self.folder)?;
+        let size = |number: &u64| fs::metadata(segment::path_of(&self.folder, *number)).map_or(0, |meta| meta.len());
+        stats.disk_bytes.store(numbers.iter().map(size).sum(), Relaxed);
+        stats.segments.store(numbers.len() as u64, Relaxed);
+        Ok(())
+    }
+
+    /// Tries again until a fresh segment could be made durable. After a failed sync the old file cannot be trusted:
+    /// it is cut back to what was acked and never written again. `false` if the log was closed meanwhile.
+    fn recover(&mut self, shared: &Shared) -> bool {
+        let mut number = shared.lock().next.segment;
+        loop {
+            if !pause(shared) {
+                return false;
+            }
+            number += 1;
+            if self.cut_back().and_then(|()| self.open_segment(number)).is_ok() {
+                break;
+            }
+        }
+        // A log that can write can list; a size that stays stale for one segment harms nothing.
+        let _ = self.measure_disk(&shared.stats);
+        let mut state = shared.lock();
+        let start = Position { segment: number, offset: SEGMENT_HEADER_BYTES as u64 };
+        (state.next, state.durable) = (start, start);
+        if matches!(state.health, Health::Failed(_)) {
+            state.health = Health::Well;
+        }
+        true
+    }
+
+    fn cut_back(&mut self) -> Result<(), Error> {
+        let path = segment::path_of(&self.folder, self.number);
+        if !path.exists() {
+            // Consumers passed and deleted it.
+            return Ok(());
+        }
+        self.file.set_len(self.durable_bytes).map_err(Error::io("cut", &path))?;
+        self.file.sync_all().map_err(Error::io("sync", &path))
+    }
+}
+
+impl Pending {
+    /// Keeps the memory of the first chunk, so that a steady stream is committed without allocating.
+    fn recycle(&mut self) {
+        self.chunks.truncate(1);
+        self.chunks.iter_mut().for_each(|chunk| chunk.frames.clear());
+        (self.bytes, self.records, self.since) = (0, 0, None);
+    }
+}
+
+fn fail(shared: &Shared, error: &Error, in_flight: u64) {
+    let mut state = shared.lock();
+    let pending = std::mem::take(&mut state.pending);
+    shared.stats.failures.fetch_add(1, Relaxed);
+    shared.stats.lost_records.fetch_add(in_flight + pending.records, Relaxed);
+    if state.lost.len() == MAX_LOST_RANGES {
+        state.lost.pop_front();
+    }
+    let range = (state.durable, state.next);
+    state.lost.push_back(range);
+    if matches!(state.health, Health::Well) {
+        state.health = Health::Failed(error.to_string().into());
+    }
+    shared.settled.notify_all();
+}
+
+/// Waits for the next try. `false` if the log is being closed.
+fn pause(shared: &Shared) -> bool {
+    let closing = |state: &mut State| matches!(state.health, Health::Closing);
+    let waited = shared.work.wait_timeout_while(shared.lock(), shared.config.retry, |state| !closing(state));
+    let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    !closing(&mut state)
+}

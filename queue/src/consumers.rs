@@ -1,0 +1,83 @@
+//! Who still needs which segments: a file per consumer under `.consumers`, each holding a checkpoint.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::{Checkpoint, Error, Position, error::check_name, segment};
+
+const FOLDER: &str = ".consumers";
+
+/// Makes `consumer` known, so that nothing from `checkpoint` on is deleted without it.
+pub(crate) fn register(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+    check_name(consumer)?;
+    let folder = root.join(FOLDER);
+    fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+    note(root, consumer, checkpoint)?;
+    segment::sync_folder(&folder)
+}
+
+/// Replaces what is known of `consumer`.
+pub(crate) fn note(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+    let path = file_of(root, consumer);
+    let fresh = path.with_file_name(format!(".{consumer}.new"));
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&fresh)?;
+        file.write_all(&checkpoint.encode())?;
+        file.sync_data()?;
+        fs::rename(&fresh, &path)
+    };
+    write().map_err(Error::io("write", &path))
+}
+
+/// Forgets a consumer that will not come back, so that it no longer keeps segments from being deleted.
+///
+/// # Errors
+/// [`Error::Io`] if its file cannot be removed; an unknown consumer is no error.
+pub fn retire(root: &Path, consumer: &str) -> Result<(), Error> {
+    check_name(consumer)?;
+    let path = file_of(root, consumer);
+    match fs::remove_file(&path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &path)(e)),
+        _ => Ok(()),
+    }
+}
+
+/// Deletes the segments of `writer` that every consumer has passed, but never the newest. Returns how many.
+pub(crate) fn delete_passed(root: &Path, writer: &str, consumers: &[Checkpoint]) -> Result<u64, Error> {
+    let position = |checkpoint: &Checkpoint| checkpoint.position(writer).unwrap_or_default();
+    let passed = consumers.iter().map(position).min().unwrap_or(Position::default());
+    let log = root.join(writer);
+    let mut numbers = segment::list(&log)?;
+    numbers.pop();
+    let mut deleted = 0;
+    for number in numbers.into_iter().take_while(|number| *number < passed.segment) {
+        let path = segment::path_of(&log, number);
+        match fs::remove_file(&path) {
+            Ok(()) => deleted += 1,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::io("remove", &path)(e)),
+        }
+    }
+    Ok(deleted)
+}
+
+/// Every known consumer's checkpoint. A damaged one counts as not having read anything: it keeps all segments.
+pub(crate) fn all(root: &Path) -> Result<Vec<Checkpoint>, Error> {
+    let folder = root.join(FOLDER);
+    let mut checkpoints = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(Error::io("list", &folder))? {
+        let path = entry.map_err(Error::io("list", &folder))?.path();
+        if path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b".")) {
+            let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+            checkpoints.push(Checkpoint::decode(&bytes).unwrap_or_default());
+        }
+    }
+    Ok(checkpoints)
+}
+
+fn file_of(root: &Path, consumer: &str) -> PathBuf {
+    root.join(FOLDER).join(consumer)
+}

@@ -1,0 +1,71 @@
+//! What can go wrong with a queue.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+/// Why the queue could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder of the queue could not be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process appends to this log.
+    #[error("{} is in use by another writer: give each gateway its own writer name", .0.display())]
+    InUse(PathBuf),
+    /// A writer's or consumer's name that cannot be a file name.
+    #[error("{0:?} cannot name a writer or consumer: use 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
+    Name(String),
+    /// The log could not write or sync: nothing is accepted until it has recovered.
+    #[error("the log has failed: {0}")]
+    Failed(Arc<str>),
+    /// The disk is slower than what arrives, and the bounded buffer in front of it is full.
+    #[error("the buffer in front of the disk is full")]
+    Busy,
+    /// The log has reached its configured size because no consumer passes on.
+    #[error("the log has reached its size limit")]
+    Full,
+    /// The log is being closed.
+    #[error("the log is closed")]
+    Closed,
+    /// A payload that no segment would hold.
+    #[error("a payload of {0} bytes is over the limit")]
+    TooLarge(usize),
+    /// Bytes that are no checkpoint.
+    #[error("damaged checkpoint")]
+    Checkpoint,
+}
+
+impl Error {
+    /// A word for a `reason` label.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "io",
+            Self::InUse(_) => "in_use",
+            Self::Name(_) => "name",
+            Self::Failed(_) => "failed",
+            Self::Busy => "busy",
+            Self::Full => "full",
+            Self::Closed => "closed",
+            Self::TooLarge(_) => "too_large",
+            Self::Checkpoint => "checkpoint",
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+/// Names become file names, so they must not be able to leave the root or hide in it.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    let legal = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+    let ok = (1..=64).contains(&name.len()) && name.bytes().all(legal) && !name.starts_with('.');
+    if ok { Ok(()) } else { Err(Error::Name(name.to_owned())) }
+}

@@ -1,0 +1,187 @@
+//! The reading end: all logs under a root, merged by the time their records were received.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use weir_sample::Reading;
+
+use crate::{
+    Checkpoint, Error, Position, Record,
+    consumers::{self, delete_passed},
+    cursor::{Cursor, Damage},
+    error::check_name,
+};
+
+/// How often a busy reader looks for new logs. An idle one looks every time.
+const DISCOVER: Duration = Duration::from_secs(1);
+
+/// Reads a queue on behalf of one named consumer. Several consumers read independently.
+#[derive(Debug)]
+pub struct Reader {
+    root: PathBuf,
+    consumer: String,
+    start: Checkpoint,
+    cursors: Vec<Cursor>,
+    discovered: Option<Instant>,
+    records: u64,
+    payload_bytes: u64,
+    deleted_segments: u64,
+}
+
+/// What a poll has delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Polled {
+    /// Records given to the callback.
+    pub records: usize,
+    /// Bytes of their payloads.
+    pub bytes: usize,
+    /// Whether the poll ended because of its limit, with more to be had at once.
+    pub more: bool,
+}
+
+impl Reader {
+    /// Opens the queue under `root`, which need not exist yet, to continue after `checkpoint`. From now on nothing
+    /// after the checkpoint is deleted until this consumer [forgets](Reader::forget) it or is [retired](crate::retire).
+    ///
+    /// # Errors
+    /// [`Error::Name`] for a bad consumer name, or what the file system says.
+    pub fn open(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<Self, Error> {
+        fs::create_dir_all(root).map_err(Error::io("create", root))?;
+        consumers::register(root, consumer, checkpoint)?;
+        let mut reader = Self {
+            root: root.to_owned(),
+            consumer: consumer.to_owned(),
+            start: checkpoint.clone(),
+            cursors: Vec::new(),
+            discovered: None,
+            records: 0,
+            payload_bytes: 0,
+            deleted_segments: 0,
+        };
+        reader.discover()?;
+        Ok(reader)
+    }
+
+    /// Delivers what has arrived, oldest first over all logs, until about `max_bytes` of payload. Never waits: an
+    /// empty poll means there is nothing now.
+    ///
+    /// # Errors
+    /// A log that cannot be read. What was delivered before counts, and the next poll continues after it.
+    pub fn poll(&mut self, max_bytes: usize, mut deliver: impl FnMut(&Record<'_>, Position)) -> Result<Polled, Error> {
+        if self.discovered.is_none_or(|at| at.elapsed() >= DISCOVER) {
+            self.discover()?;
+        }
+        let mut polled = Polled::default();
+        while let Some(oldest) = self.oldest()? {
+            if polled.bytes >= max_bytes {
+                polled.more = true;
+                break;
+            }
+            let Some((record, position)) = self.cursors[oldest].take() else { break };
+            deliver(&record, position);
+            polled.records += 1;
+            polled.bytes += record.payload.len();
+        }
+        if polled.records == 0 {
+            self.discovered = None;
+        }
+        self.records += polled.records as u64;
+        self.payload_bytes += polled.bytes as u64;
+        Ok(polled)
+    }
+
+    /// How far the polls so far have come.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let mut checkpoint = self.start.clone();
+        self.cursors.iter().for_each(|cursor| checkpoint.set(&cursor.writer, cursor.position()));
+        checkpoint
+    }
+
+    /// Notes that this consumer will never ask again for what comes before `checkpoint`, and deletes the segments
+    /// that no consumer needs any more. Returns how many were deleted.
+    ///
+    /// # Errors
+    /// What the file system says; the next call tries again.
+    pub fn forget(&mut self, checkpoint: &Checkpoint) -> Result<u64, Error> {
+        consumers::note(&self.root, &self.consumer, checkpoint)?;
+        let known = consumers::all(&self.root)?;
+        let mut deleted = 0;
+        for cursor in &self.cursors {
+            deleted += delete_passed(&self.root, &cursor.writer, &known)?;
+        }
+        self.deleted_segments += deleted;
+        Ok(deleted)
+    }
+
+    /// Bytes that have arrived and were not delivered yet. Looks at the files, so call it every few seconds at most.
+    pub fn backlog_bytes(&self) -> u64 {
+        self.cursors.iter().map(Cursor::backlog_bytes).sum()
+    }
+
+    /// What this reader counts about itself.
+    pub fn readings(&self) -> Vec<Reading> {
+        let damage = self.cursors.iter().map(|cursor| cursor.damage).fold(Damage::default(), |sum, one| Damage {
+            spots: sum.spots + one.spots,
+            bytes: sum.bytes + one.bytes,
+            missing_segments: sum.missing_segments + one.missing_segments,
+        });
+        let labels = [("consumer", self.consumer.as_str())];
+        let counter = |name, value, help| Reading::counter(name, &labels, value, help);
+        let gauge = |name, value: f64, help| Reading::gauge(name, &labels, value, help);
+        vec![
+            counter("weir_queue_read_records_total", self.records, "Records read."),
+            counter("weir_queue_read_bytes_total", self.payload_bytes, "Payload bytes read."),
+            counter("weir_queue_damaged_spots_total", damage.spots, DAMAGE_HELP),
+            counter("weir_queue_damaged_bytes_total", damage.bytes, "Bytes in damaged spots."),
+            counter("weir_queue_missing_segments_total", damage.missing_segments, MISSING_HELP),
+            counter(
+                "weir_queue_deleted_segments_total",
+                self.deleted_segments,
+                "Segments deleted after every consumer.",
+            ),
+            gauge("weir_queue_logs", self.cursors.len() as f64, "Logs, one per writer, found in the queue."),
+            gauge("weir_queue_backlog_bytes", self.backlog_bytes() as f64, BACKLOG_HELP),
+        ]
+    }
+
+    fn oldest(&mut self) -> Result<Option<usize>, Error> {
+        let mut oldest = None;
+        for (at, cursor) in self.cursors.iter_mut().enumerate() {
+            if let Some(header) = cursor.peek()? {
+                let received = header.received;
+                if oldest.is_none_or(|(_, earliest)| received < earliest) {
+                    oldest = Some((at, received));
+                }
+            }
+        }
+        Ok(oldest.map(|(at, _)| at))
+    }
+
+    fn discover(&mut self) -> Result<(), Error> {
+        let root = &self.root;
+        for entry in fs::read_dir(root).map_err(Error::io("list", root))? {
+            let entry = entry.map_err(Error::io("list", root))?;
+            let name = entry.file_name();
+            let Some(writer) = name.to_str().filter(|name| check_name(name).is_ok()) else { continue };
+            let known = self.cursors.iter().any(|cursor| cursor.writer == writer);
+            if !known && is_folder(&entry).map_err(Error::io("look at", entry.path()))? {
+                let position = self.start.position(writer).unwrap_or_default();
+                self.cursors.push(Cursor::new(entry.path(), writer.to_owned(), position));
+            }
+        }
+        self.discovered = Some(Instant::now());
+        Ok(())
+    }
+}
+
+fn is_folder(entry: &fs::DirEntry) -> io::Result<bool> {
+    entry.file_type().map(|kind| kind.is_dir())
+}
+
+const DAMAGE_HELP: &str = "Places where the log could not be read: damaged records, or a tail cut short by a crash. \
+                           More than one per crash of a writer: check the disk.";
+const MISSING_HELP: &str = "Times a segment to be read next was gone. Somebody deletes queue files by hand.";
+const BACKLOG_HELP: &str = "Bytes that wait in the queue. If this grows, the sink is too slow or its backend is down.";

@@ -1,0 +1,333 @@
+//! The promises of the queue, on real files: what is durable is read, once and in order, after any crash or damage.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use weir_queue::{Checkpoint, Error, Lane, Log, LogConfig, Position, Reader, Record, retire};
+use weir_sample::Timestamp;
+use weir_wire::{AgentId, Epoch};
+
+const HEADER_BYTES: u64 = 64;
+
+fn config() -> LogConfig {
+    LogConfig { commit_delay: Duration::ZERO, retry: Duration::from_millis(5), ..LogConfig::default() }
+}
+
+fn record(seq: u64, received: i64, payload: &[u8]) -> Record<'_> {
+    Record {
+        lane: Lane::Normal,
+        tenant: 3,
+        agent: AgentId([7; 16]),
+        epoch: Epoch(0xABCD_EF01_2345),
+        seq,
+        received: Timestamp(received),
+        payload,
+    }
+}
+
+fn append(log: &Log, seqs: impl IntoIterator<Item = u64>) -> Position {
+    let mut last = None;
+    for seq in seqs {
+        let payload = vec![seq as u8; 1 + seq as usize % 50];
+        last = Some(log.append(&[record(seq, seq as i64, &payload)]).unwrap());
+    }
+    let last = last.unwrap();
+    log.wait_durable(last).unwrap();
+    last
+}
+
+fn read(reader: &mut Reader) -> Vec<u64> {
+    let mut seqs = Vec::new();
+    reader
+        .poll(usize::MAX, |record, _| {
+            assert_eq!(record.payload, vec![record.seq as u8; 1 + record.seq as usize % 50]);
+            seqs.push(record.seq);
+        })
+        .unwrap();
+    seqs
+}
+
+fn read_all(root: &Path) -> Vec<u64> {
+    read(&mut Reader::open(root, "test", &Checkpoint::default()).unwrap())
+}
+
+fn segments(root: &Path, writer: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root.join(writer)).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "seg")).collect();
+    paths.sort();
+    paths
+}
+
+fn reading(readings: &[weir_sample::Reading], name: &str) -> f64 {
+    readings.iter().find(|reading| reading.series.name() == name).unwrap().value
+}
+
+#[test]
+fn what_was_appended_is_read_with_every_field() {
+    let root = tempfile::tempdir().unwrap();
+    let log = Log::open(root.path(), "a", config()).unwrap();
+    let sent = Record { lane: Lane::Critical, ..record((1 << 48) - 1, -5, b"batch") };
+    let position = log.append(&[sent]).unwrap();
+    log.wait_durable(position).unwrap();
+    let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    let mut count = 0;
+    reader
+        .poll(usize::MAX, |record, at| {
+            assert_eq!((*record, at), (sent, position));
+            count += 1;
+        })
+        .unwrap();
+    assert_eq!(count, 1);
+    assert_eq!(reader.backlog_bytes(), 0);
+}
+
+#[test]
+fn a_reader_continues_from_its_checkpoint_and_over_segments() {
+    let root = tempfile::tempdir().unwrap();
+    let log = Log::open(root.path(), "a", LogConfig { segment_bytes: 300, ..config() }).unwrap();
+    let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    append(&log, 0..10);
+    assert_eq!(read(&mut reader), (0..10).collect::<Vec<_>>());
+    let checkpoint = Checkpoint::decode(&reader.checkpoint().encode()).unwrap();
+    append(&log, 10..30);
+    assert_eq!(read(&mut reader), (10..30).collect::<Vec<_>>());
+    let mut second = Reader::open(root.path(), "sink", &checkpoint).unwrap();
+    assert_eq!(read(&mut second), (10..30).collect::<Vec<_>>());
+    assert!(segments(root.path(), "a").len() > 5);
+}
+
+#[test]
+fn a_poll_stops_at_its_limit_and_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    let log = Log::open(root.path(), "a", config()).unwrap();
+    append(&log, 0..10);
+    let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    let polled = reader.poll(3, |_, _| {}).unwrap();
+    assert_eq!((polled.records, polled.bytes, polled.more), (2, 3, true));
+    let polled = reader.poll(usize::MAX, |_, _| {}).unwrap();
+    assert_eq!((polled.records, polled.more), (8, false));
+}
+
+#[test]
+fn logs_are_merged_by_time_and_new_ones_are_found() {
+    let root = tempfile::tempdir().unwrap();
+    let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    assert_eq!(read(&mut reader), []);
+    let (a, b) = (Log::open(root.path(), "a", config()).unwrap(), Log::open(root.path(), "b", config()).unwrap());
+    append(&a, [1, 4, 5]);
+    append(&b, [2, 3, 6]);
+    assert_eq!(read(&mut reader), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn one_writer_per_log_and_no_position_twice() {
+    let root = tempfile::tempdir().unwrap();
+    let log = Log::open(root.path(), "a", config()).unwrap();
+    assert!(matches!(Log::open(root.path(), "a", config()), Err(Error::InUse(_))));
+    let first = append(&log, 0..3);
+    drop(log);
+    segments(root.path(), "a").iter().for_each(|path| fs::remove_file(path).unwrap());
+    let second = append(&Log::open(root.path(), "a", config()).unwrap(), 0..1);
+    assert!(second > first);
+}
+
+#[test]
+fn names_cannot_leave_the_root() {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["", ".", "..", ".hidden", "a/b", "ä", &"x".repeat(65)] {
+        assert!(matches!(Log::open(root.path(), name, config()), Err(Error::Name(_))), "{name}");
+        assert!(matches!(Reader::open(root.path(), name, &Checkpoint::default()), Err(Error::Name(_))), "{name}");
+    }
+}
+
+#[test]
+fn a_record_waits_for_its_group_and_a_flush_does_not() {
+    let root = tempfile::tempdir().unwrap();
+    let slow = LogConfig { commit_delay: Duration::from_secs(3600), ..config() };
+    let log = Log::open(root.path(), "a", slow).unwrap();
+    let position = log.append(&[record(0, 0, b"x")]).unwrap();
+    assert!(log.durable(position).is_none());
+    log.flush().unwrap();
+    assert!(matches!(log.durable(position), Some(Ok(()))));
+}
+
+#[test]
+fn a_group_commits_when_it_is_large() {
+    let root = tempfile::tempdir().unwrap();
+    let slow = LogConfig { commit_delay: Duration::from_secs(3600), commit_bytes: 1000, ..config() };
+    let log = Log::open(root.path(), "a", slow).unwrap();
+    let position = (0..20).map(|seq| log.append(&[record(seq, 0, &[0; 60])]).unwrap()).nth(8).unwrap();
+    log.wait_durable(position).unwrap();
+}
+
+#[test]
+fn closing_commits_what_waits() {
+    let root = tempfile::tempdir().unwrap();
+    let slow = LogConfig { commit_delay: Duration::from_secs(3600), ..config() };
+    let log = Log::open(root.path(), "a", slow).unwrap();
+    log.append(&[record(0, 0, &[0])]).unwrap();
+    drop(log);
+    assert_eq!(read_all(root.path()), [0]);
+}
+
+#[test]
+fn a_failed_log_refuses_then_recovers_and_loses_nothing_durable() {
+    let root = tempfile::tempdir().unwrap();
+    let log = Log::open(root.path(), "a", LogConfig { segment_bytes: 200, ..config() }).unwrap();
+    append(&log, 0..20);
+    let (here, away) = (root.path().join("a"), root.path().join(".away"));
+    fs::rename(&here, &away).unwrap();
+    let failed = (20..).map(|seq| log.append(&[record(seq, 0, &[0; 300])])).find_map(|appended| match appended {
+        Ok(position) => log.wait_durable(position).is_err().then_some(position),
+        Err(_) => None,
+    });
+    let lost = failed.unwrap();
+    assert!(matches!(log.check(), Err(Error::Failed(_))));
+    assert!(matches!(log.append(&[record(0, 0, b"x")]), Err(Error::Failed(_))));
+    fs::rename(&away, &here).unwrap();
+    while log.check().is_err() {
+        std::thread::yield_now();
+    }
+    assert!(matches!(log.wait_durable(lost), Err(Error::Failed(_))), "a lost position stays lost");
+    append(&log, 100..110);
+    let mut reader = Reader::open(root.path(), "test", &Checkpoint::default()).unwrap();
+    let mut seqs = Vec::new();
+    reader.poll(usize::MAX, |record, _| seqs.push(record.seq)).unwrap();
+    assert_eq!(seqs.iter().filter(|seq| **seq < 20).count(), 20);
+    assert_eq!(seqs.iter().filter(|seq| **seq >= 100).count(), 10);
+    let readings = log.readings();
+    assert_eq!(reading(&readings, "weir_queue_failures_total"), 1.0);
+    assert_eq!(reading(&readings, "weir_queue_healthy"), 1.0);
+    assert!(reading(&readings, "weir_queue_unacked_records_total") >= 1.0);
+}
+
+#[test]
+fn a_full_log_refuses_until_consumers_pass() {
+    let root = tempfile::tempdir().unwrap();
+    let bounds = LogConfig { segment_bytes: 300, disk_bytes: 3000, ..config() };
+    let log = Log::open(root.path(), "a", bounds).unwrap();
+    let full =
+        (0..1000).map(|seq| log.append(&[record(seq, 0, &[0; 60])]).inspect(|at| log.wait_durable(*at).unwrap()));
+    let refused = full.filter_map(Result::err).next().unwrap();
+    assert!(matches!(refused, Error::Full));
+    let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    reader.poll(usize::MAX, |_, _| {}).unwrap();
+    assert!(reader.forget(&reader.checkpoint()).unwrap() > 3);
+    while log.check().is_err() {
+        std::thread::yield_now();
+    }
+    append(&log, [1]);
+}
+
+#[test]
+fn segments_stay_until_every_consumer_has_passed() {
+    let root = tempfile::tempdir().unwrap();
+    let log = Log::open(root.path(), "a", LogConfig { segment_bytes: 300, ..config() }).unwrap();
+    let start = Checkpoint::default();
+    let mut sink = Reader::open(root.path(), "sink", &start).unwrap();
+    let mut export = Reader::open(root.path(), "export", &start).unwrap();
+    append(&log, 0..30);
+    let before = segments(root.path(), "a").len();
+    read(&mut sink);
+    sink.forget(&sink.checkpoint()).unwrap();
+    assert_eq!(segments(root.path(), "a").len(), before, "export has not read yet");
+    assert_eq!(read(&mut export).len(), 30);
+    export.forget(&export.checkpoint()).unwrap();
+    assert_eq!(segments(root.path(), "a").len(), 1);
+    append(&log, 30..60);
+    assert_eq!(read(&mut sink), (30..60).collect::<Vec<_>>());
+    sink.forget(&sink.checkpoint()).unwrap();
+    retire(root.path(), "export").unwrap();
+    sink.forget(&sink.checkpoint()).unwrap();
+    assert_eq!(segments(root.path(), "a").len(), 1);
+}
+
+#[test]
+fn an_unfinished_record_of_a_live_writer_is_awaited() {
+    let root = tempfile::tempdir().unwrap();
+    append(&Log::open(root.path(), "a", config()).unwrap(), 0..10);
+    let path = segments(root.path(), "a").pop().unwrap();
+    let whole = fs::read(&path).unwrap();
+    let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    let mut seqs = Vec::new();
+    for end in (0..whole.len()).step_by(7).chain([whole.len()]) {
+        fs::write(&path, &whole[..end]).unwrap();
+        seqs.extend(read(&mut reader));
+    }
+    assert_eq!(seqs, (0..10).collect::<Vec<_>>());
+    assert_eq!(reading(&reader.readings(), "weir_queue_damaged_spots_total"), 0.0);
+}
+
+#[test]
+fn a_dead_writers_torn_tail_is_cut_and_its_next_life_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    append(&Log::open(root.path(), "a", config()).unwrap(), 0..10);
+    let path = segments(root.path(), "a").pop().unwrap();
+    let whole = fs::read(&path).unwrap();
+    let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    fs::write(&path, &whole[..whole.len() - 3]).unwrap();
+    assert_eq!(read(&mut reader), (0..9).collect::<Vec<_>>());
+    let log = Log::open(root.path(), "a", config()).unwrap();
+    assert!(reading(&log.readings(), "weir_queue_cut_bytes_total") > 0.0);
+    append(&log, 20..22);
+    assert_eq!(read(&mut reader), [20, 21]);
+}
+
+#[test]
+fn a_reader_ahead_of_what_a_crash_left_goes_on_with_the_next_segment() {
+    let root = tempfile::tempdir().unwrap();
+    append(&Log::open(root.path(), "a", config()).unwrap(), 0..10);
+    let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    read(&mut reader);
+    let path = segments(root.path(), "a").pop().unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(HEADER_BYTES + 100).unwrap();
+    append(&Log::open(root.path(), "a", config()).unwrap(), 20..22);
+    let mut again = Reader::open(root.path(), "sink", &reader.checkpoint()).unwrap();
+    assert_eq!(read(&mut again), [20, 21]);
+    assert_eq!(read(&mut reader), [20, 21]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn replay_after_any_cut_is_a_prefix(count in 1..60u64, cut in 0.0..1.0f64) {
+        let root = tempfile::tempdir().unwrap();
+        append(&Log::open(root.path(), "a", config()).unwrap(), 0..count);
+        let path = segments(root.path(), "a").pop().unwrap();
+        let length = fs::metadata(&path).unwrap().len();
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len((length as f64 * cut) as u64).unwrap();
+        let before = read_all(root.path());
+        prop_assert_eq!(&before, &(0..before.len() as u64).collect::<Vec<_>>());
+        append(&Log::open(root.path(), "a", config()).unwrap(), [count]);
+        let after = read_all(root.path());
+        prop_assert_eq!(after.split_last().unwrap(), (&count, &before[..]));
+    }
+
+    #[test]
+    fn a_damaged_byte_costs_one_record_at_most(count in 2..60u64, at in 0.0..1.0f64, flip in 1..=255u8) {
+        let root = tempfile::tempdir().unwrap();
+        append(&Log::open(root.path(), "a", config()).unwrap(), 0..count);
+        let path = segments(root.path(), "a").pop().unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        let at = (bytes.len() as f64 * at) as usize;
+        bytes[at] ^= flip;
+        fs::write(&path, &bytes).unwrap();
+        let log = Log::open(root.path(), "a", config()).unwrap();
+        append(&log, [count]);
+        let mut reader = Reader::open(root.path(), "test", &Checkpoint::default()).unwrap();
+        let seqs = read(&mut reader);
+        let in_header = (at as u64) < HEADER_BYTES;
+        prop_assert_eq!(seqs.len() as u64, count + u64::from(in_header));
+        prop_assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]));
+        let noticed = reading(&reader.readings(), "weir_queue_damaged_spots_total")
+            + reading(&log.readings(), "weir_queue_cut_bytes_total");
+        prop_assert_eq!(noticed > 0.0, !in_header);
+    }
+}
