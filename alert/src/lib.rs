@@ -1,1 +1,9 @@
-//! Placeholder.
+//! Alerting rules and their states: evaluation results enter with the time, events to be sent leave.
+//!
+//! Nothing here reads a clock or sends anything.
+
+mod rule;
+mod states;
+
+pub use rule::{Rule, RuleError};
+pub use states::{Active, Event, Phase, States};
