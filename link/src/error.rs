@@ -1,8 +1,8 @@
 //! What can go wrong with a socket or an identity.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
-/// Why a socket could not be had.
+/// Why a socket or an identity could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A local address could not be bound.
@@ -15,4 +15,29 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A PEM file could not be read, or holds nothing of the wanted kind.
+    #[error("cannot read PEM file {}: {source}", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// Certificates or keys that cannot be used, or do not fit each other.
+    #[error("cannot use the certificates in {}: {source}", path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: rustls::Error,
+    },
+    /// The crypto provider does not offer TLS 1.3.
+    #[error("no TLS 1.3: {0}")]
+    Provider(rustls::Error),
+    /// Not a host name or address.
+    #[error("{0:?} is neither a host name nor an address")]
+    ServerName(String),
+    /// The peer did not complete a TLS handshake.
+    #[error("TLS handshake failed: {0}")]
+    Handshake(io::Error),
 }

@@ -7,9 +7,11 @@ mod addr;
 mod error;
 mod outgoing;
 mod ring;
+mod tls;
 mod udp;
 
 pub use error::Error;
 pub use outgoing::Outgoing;
 pub use ring::Ring;
+pub use tls::{Alpn, ClientFiles, ClientStream, ClientTls, ServerFiles, ServerStream, ServerTls, client_certificate};
 pub use udp::{UdpConfig, UdpSocket};
