@@ -44,6 +44,10 @@ impl Checkpoint {
         }
     }
 
+    pub(crate) fn remove(&mut self, writer: &str) {
+        self.logs.remove(writer);
+    }
+
     /// The bytes that [`Checkpoint::decode`] takes.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];

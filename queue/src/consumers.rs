@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Checkpoint, Error, Position, error::check_name, segment};
+use crate::{Checkpoint, Error, Position, error::check_name, lock::WriterLock, segment};
 
 const FOLDER: &str = ".consumers";
 
@@ -62,6 +62,28 @@ pub(crate) fn delete_passed(root: &Path, writer: &str, consumers: &[Checkpoint])
         }
     }
     Ok(deleted)
+}
+
+/// Removes the log of `writer` if no process appends to it and every consumer has read all of it. Gateways come and go
+/// under new names; without this their empty logs would pile up. Returns whether it was removed.
+pub(crate) fn remove_dead(root: &Path, writer: &str, consumers: &[Checkpoint]) -> Result<bool, Error> {
+    let log = root.join(writer);
+    let Some(_lock) = WriterLock::take_over(&log)? else { return Ok(false) };
+    let end = match segment::list(&log)?.last() {
+        Some(&newest) => {
+            segment::cut_torn_tail(&log, newest)?;
+            let path = segment::path_of(&log, newest);
+            let offset = path.metadata().map_err(Error::io("look at", &path))?.len();
+            Position { segment: newest, offset }
+        }
+        None => Position::default(),
+    };
+    let passed = |checkpoint: &Checkpoint| checkpoint.position(writer).unwrap_or_default() >= end;
+    if !consumers.iter().all(passed) {
+        return Ok(false);
+    }
+    fs::remove_dir_all(&log).map_err(Error::io("remove", &log))?;
+    Ok(true)
 }
 
 /// Every known consumer's checkpoint. A damaged one counts as not having read anything: it keeps all segments.

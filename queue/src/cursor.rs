@@ -51,10 +51,22 @@ pub(crate) struct Damage {
     pub(crate) missing_segments: u64,
 }
 
+impl Damage {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.spots += other.spots;
+        self.bytes += other.bytes;
+        self.missing_segments += other.missing_segments;
+    }
+}
+
 impl Cursor {
     pub(crate) fn new(folder: PathBuf, writer: String, position: Position) -> Self {
         let (bytes, damage) = (Vec::new(), Damage::default());
         Self { writer, folder, open: None, position, bytes, at: 0, end: 0, head: None, damage }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn position(&self) -> Position {

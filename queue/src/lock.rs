@@ -3,10 +3,11 @@
 //! The number outlives the segments, so a position stays unique even after every segment was consumed and deleted.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
-    os::unix::fs::FileExt,
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{Error, segment};
@@ -19,17 +20,10 @@ pub(crate) struct WriterLock {
 }
 
 impl WriterLock {
-    /// Locks a log's folder. Also returns the first segment number that was never used.
+    /// Creates the log's folder if need be and locks it. Also returns the first segment number that was never used.
     pub(crate) fn acquire(log: &Path) -> Result<(Self, u64), Error> {
         let path = log.join("lock");
-        let mut options = OpenOptions::new();
-        let open = options.read(true).write(true).create(true).truncate(false).open(&path);
-        let file = open.map_err(Error::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::InUse(log.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(Error::Io { action: "lock", path, source }),
-        }
+        let file = lock_patiently(log, &path)?;
         let mut bytes = [0; 8];
         let filled = segment::read_up_to(&file, &mut bytes, 0).map_err(Error::io("read", &path))?;
         let kept = (filled == 8).then(|| u64::from_le_bytes(bytes));
@@ -38,11 +32,57 @@ impl WriterLock {
         Ok((Self { file, path }, next))
     }
 
+    /// Locks a log that nobody appends to, without opening it; `None` if somebody does, or if it is only being made.
+    pub(crate) fn take_over(log: &Path) -> Result<Option<Self>, Error> {
+        let path = log.join("lock");
+        let file = match File::open(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(Error::io("open", &path))?,
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { file, path })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(Error::Io { action: "lock", path, source }),
+        }
+    }
+
     /// Notes that numbers below `next` are used. Must come before the segment is created.
     pub(crate) fn reserve(&self, next: u64) -> Result<(), Error> {
         self.file.write_all_at(&next.to_le_bytes(), 0).map_err(Error::io("write", &self.path))?;
         self.file.sync_data().map_err(Error::io("sync", &self.path))
     }
+}
+
+/// A consumer that removes a dead log holds the lock for a moment, and then the locked file is no longer the one at
+/// `path`: only a lock on the file that is there counts.
+fn lock_patiently(log: &Path, path: &Path) -> Result<File, Error> {
+    for _ in 0..TRIES {
+        fs::create_dir_all(log).map_err(Error::io("create", log))?;
+        let mut options = OpenOptions::new();
+        let open = options.read(true).write(true).create(true).truncate(false).open(path);
+        let file = match open {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            open => open.map_err(Error::io("open", path))?,
+        };
+        match file.try_lock() {
+            Ok(()) if is_at(&file, path) => return Ok(file),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            Err(TryLockError::Error(source)) => {
+                return Err(Error::Io { action: "lock", path: path.to_owned(), source });
+            }
+        }
+    }
+    Err(Error::InUse(log.to_owned()))
+}
+
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(10);
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let here = file.metadata().map(|meta| (meta.dev(), meta.ino()));
+    let there = fs::metadata(path).map(|meta| (meta.dev(), meta.ino()));
+    matches!((here, there), (Ok(here), Ok(there)) if here == there)
 }
 
 /// If somebody deletes a whole log folder and the writer's name comes back, its positions must still be new to the

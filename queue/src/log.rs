@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    fs,
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -116,7 +115,6 @@ impl Log {
     pub fn open(root: &Path, writer: &str, config: LogConfig) -> Result<Self, Error> {
         check_name(writer)?;
         let folder = root.join(writer);
-        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
         let stats = Stats::default();
         let (committer, salt) = Committer::start(&folder, &stats)?;
         let start = Position { segment: committer.segment(), offset: SEGMENT_HEADER_BYTES as u64 };

@@ -10,7 +10,7 @@ use weir_sample::Reading;
 
 use crate::{
     Checkpoint, Error, Position, Record,
-    consumers::{self, delete_passed},
+    consumers::{self, delete_passed, remove_dead},
     cursor::{Cursor, Damage},
     error::check_name,
 };
@@ -29,6 +29,7 @@ pub struct Reader {
     records: u64,
     payload_bytes: u64,
     deleted_segments: u64,
+    damage_of_removed: Damage,
 }
 
 /// What a poll has delivered.
@@ -60,6 +61,7 @@ impl Reader {
             records: 0,
             payload_bytes: 0,
             deleted_segments: 0,
+            damage_of_removed: Damage::default(),
         };
         reader.discover()?;
         Ok(reader)
@@ -111,6 +113,7 @@ impl Reader {
         let mut deleted = 0;
         for cursor in &self.cursors {
             deleted += delete_passed(&self.root, &cursor.writer, &known)?;
+            deleted += u64::from(remove_dead(&self.root, &cursor.writer, &known)?);
         }
         self.deleted_segments += deleted;
         Ok(deleted)
@@ -123,11 +126,8 @@ impl Reader {
 
     /// What this reader counts about itself.
     pub fn readings(&self) -> Vec<Reading> {
-        let damage = self.cursors.iter().map(|cursor| cursor.damage).fold(Damage::default(), |sum, one| Damage {
-            spots: sum.spots + one.spots,
-            bytes: sum.bytes + one.bytes,
-            missing_segments: sum.missing_segments + one.missing_segments,
-        });
+        let mut damage = self.damage_of_removed;
+        self.cursors.iter().for_each(|cursor| damage.add(cursor.damage));
         let labels = [("consumer", self.consumer.as_str())];
         let counter = |name, value, help| Reading::counter(name, &labels, value, help);
         let gauge = |name, value: f64, help| Reading::gauge(name, &labels, value, help);
@@ -160,7 +160,17 @@ impl Reader {
         Ok(oldest.map(|(at, _)| at))
     }
 
+    /// Drops logs that were removed, and finds new ones.
     fn discover(&mut self) -> Result<(), Error> {
+        let (start, counted) = (&mut self.start, &mut self.damage_of_removed);
+        self.cursors.retain(|cursor| {
+            let stays = cursor.folder().exists();
+            if !stays {
+                start.remove(&cursor.writer);
+                counted.add(cursor.damage);
+            }
+            stays
+        });
         let root = &self.root;
         for entry in fs::read_dir(root).map_err(Error::io("list", root))? {
             let entry = entry.map_err(Error::io("list", root))?;

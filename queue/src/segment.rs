@@ -27,10 +27,14 @@ pub(crate) fn path_of(log: &Path, number: u64) -> PathBuf {
     log.join(format!("{number:016x}{SUFFIX}"))
 }
 
-/// The numbers of the segments in a log's folder, ascending.
+/// The numbers of the segments in a log's folder, ascending; none if the folder is gone.
 pub(crate) fn list(log: &Path) -> Result<Vec<u64>, Error> {
     let mut numbers = Vec::new();
-    for entry in fs::read_dir(log).map_err(Error::io("list", log))? {
+    let entries = match fs::read_dir(log) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(numbers),
+        entries => entries.map_err(Error::io("list", log))?,
+    };
+    for entry in entries {
         let name = entry.map_err(Error::io("list", log))?.file_name();
         let number = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
         numbers.extend(number.and_then(|hex| u64::from_str_radix(hex, 16).ok()));

@@ -249,6 +249,33 @@ fn segments_stay_until_every_consumer_has_passed() {
 }
 
 #[test]
+fn a_dead_log_goes_when_it_is_read_and_comes_back_with_its_writer() {
+    let root = tempfile::tempdir().unwrap();
+    let log = Log::open(root.path(), "a", config()).unwrap();
+    append(&log, 0..3);
+    let mut sink = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    let mut export = Reader::open(root.path(), "export", &Checkpoint::default()).unwrap();
+    assert_eq!((read(&mut sink).len(), read(&mut export).len()), (3, 3));
+    sink.forget(&sink.checkpoint()).unwrap();
+    export.forget(&export.checkpoint()).unwrap();
+    assert!(log.folder().exists(), "a living writer keeps its log");
+    drop(log);
+    append(&Log::open(root.path(), "a", config()).unwrap(), 3..5);
+    assert_eq!(read(&mut sink), [3, 4]);
+    sink.forget(&sink.checkpoint()).unwrap();
+    assert!(root.path().join("a").exists(), "export has not read all");
+    assert_eq!(read(&mut export), [3, 4]);
+    let before = export.checkpoint();
+    export.forget(&before).unwrap();
+    assert!(!root.path().join("a").exists());
+    assert_eq!((read(&mut sink), read(&mut export)), (vec![], vec![]));
+    append(&Log::open(root.path(), "a", config()).unwrap(), 5..7);
+    assert_eq!((read(&mut sink), read(&mut export)), (vec![5, 6], vec![5, 6]));
+    let mut restarted = Reader::open(root.path(), "sink", &before).unwrap();
+    assert_eq!(read(&mut restarted), [5, 6]);
+}
+
+#[test]
 fn an_unfinished_record_of_a_live_writer_is_awaited() {
     let root = tempfile::tempdir().unwrap();
     append(&Log::open(root.path(), "a", config()).unwrap(), 0..10);
