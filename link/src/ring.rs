@@ -61,6 +61,15 @@ impl Ring {
         (peer, &mut self.bytes[start..start + length])
     }
 
+    /// The bytes of datagram `at`.
+    ///
+    /// # Panics
+    /// If `at` is not below [`Ring::len`].
+    pub fn view(&self, at: usize) -> &[u8] {
+        let Found { start, length, .. } = self.found[at];
+        &self.bytes[start..start + length]
+    }
+
     pub(crate) fn slots(&self) -> usize {
         self.peers.len()
     }

@@ -24,6 +24,10 @@ impl WriterLock {
     pub(crate) fn acquire(log: &Path) -> Result<(Self, u64), Error> {
         let path = log.join("lock");
         let file = lock_patiently(log, &path)?;
+        // The names of a new log and a new root must be as durable as what will be written under them.
+        for folder in log.ancestors().skip(1).take(2).filter(|folder| !folder.as_os_str().is_empty()) {
+            segment::sync_folder(folder)?;
+        }
         let mut bytes = [0; 8];
         let filled = segment::read_up_to(&file, &mut bytes, 0).map_err(Error::io("read", &path))?;
         let kept = (filled == 8).then(|| u64::from_le_bytes(bytes));
