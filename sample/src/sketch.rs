@@ -39,6 +39,8 @@ pub struct SketchParts {
     pub negative: Vec<(i32, f64)>,
     /// Weight of values at or next to zero.
     pub zero: f64,
+    /// Total weight; the bins' sum up to rounding.
+    pub count: f64,
     /// Sum of all values times their weights.
     pub sum: f64,
     /// Smallest value.
@@ -127,8 +129,8 @@ impl Sketch {
         match q {
             q if q < 0.0 => return f64::NEG_INFINITY,
             q if q > 1.0 => return f64::INFINITY,
-            q if q == 0.0 => return self.min,
-            q if q == 1.0 => return self.max,
+            0.0 => return self.min,
+            1.0 => return self.max,
             _ => {}
         }
         // Values are ranked from 0 to count - 1, as the paper does; weights below one leave rank 0.
@@ -164,6 +166,7 @@ impl Sketch {
             positive: bins(&self.positive),
             negative: bins(&self.negative),
             zero: self.zero,
+            count: self.count,
             sum: self.sum,
             min: self.min,
             max: self.max,
@@ -173,14 +176,15 @@ impl Sketch {
     /// Builds a sketch from parts that may come from anywhere: bins out of range, weights that are not above zero and
     /// totals that are not finite make it `None`.
     pub fn from_parts(parts: &SketchParts) -> Option<Self> {
-        let finite = [parts.zero, parts.sum, parts.min, parts.max].iter().all(|v| v.is_finite());
+        let finite = [parts.zero, parts.count, parts.sum, parts.min, parts.max].iter().all(|v| v.is_finite());
         if !finite || parts.zero < 0.0 {
             return None;
         }
         let positive = Bins::from_pairs(&parts.positive)?;
         let negative = Bins::from_pairs(&parts.negative)?;
-        let count = positive.total() + negative.total() + parts.zero;
-        if !count.is_finite() || (count > 0.0 && parts.min > parts.max) {
+        let (count, weights) = (parts.count, positive.total() + negative.total() + parts.zero);
+        let agrees = (count - weights).abs() <= 1e-6 * weights;
+        if !weights.is_finite() || !agrees || (count > 0.0 && parts.min > parts.max) {
             return None;
         }
         Some(Self { positive, negative, zero: parts.zero, count, sum: parts.sum, min: parts.min, max: parts.max })
@@ -368,6 +372,7 @@ mod tests {
         check(|p| p.negative = vec![(1, -1.0)]);
         check(|p| p.sum = f64::INFINITY);
         check(|p| p.zero = -1.0);
+        check(|p| p.count = 3.0);
         check(|p| p.min = 3.0);
     }
 }

@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The bytes between programs: batches, their seal, acks and what to do when none comes.
+//!
+//! Samples enter as a [`Batch`], leave as sealed datagrams, and the other way round. Nothing here opens a socket or
+//! reads a clock.
+
+mod ack;
+mod batch;
+mod bytes;
+mod datagram;
+#[cfg(test)]
+mod datagram_tests;
+mod fleet_key_file;
+mod ids;
+mod keys;
+mod outbox;
+mod seen;
+
+pub use ack::{Ack, Hints};
+pub use batch::{Batch, BatchHead, DICTIONARY_ID, DecodeError, Decoder, Encoder, Layout, Totals, Values, decode};
+pub use datagram::{
+    DEFAULT_DATAGRAM_BYTES, DatagramKind, HEADER_BYTES, Header, MAX_DATAGRAM_BYTES, Refusal, TAG_BYTES, open, seal,
+};
+pub use fleet_key_file::{
+    FleetKeyLine, KeyFileError, KeyState, format_fleet_keys, key_from_hex, key_to_hex, parse_fleet_keys,
+};
+pub use ids::{AgentId, Epoch, NotAnAgentId};
+pub use keys::{FleetKey, Session, SessionKeys};
+pub use outbox::{Entry, Outbox, OutboxConfig, Route, Transmit};
+pub use seen::{Seen, SeenWindow, WINDOW};

@@ -1,0 +1,145 @@
+//! Batch to payloads.
+
+use weir_sample::{Kind, Series, Value};
+
+use super::packing::Packer;
+use super::{Batch, floats, keys, rich};
+use crate::bytes::put_varint;
+
+/// Level of the key section, packed once per layout, and of the values, packed every time.
+const KEY_LEVEL: i32 = 19;
+const VALUE_LEVEL: i32 = 3;
+
+/// Layouts whose key section is kept. Slices of one batch have one each.
+const MAX_LAYOUTS: usize = 32;
+
+/// Turns batches into payloads that fit; keeps contexts and key sections from one to the next.
+pub struct Encoder {
+    key_packer: Packer,
+    value_packer: Packer,
+    known: Vec<KeySection>,
+    plain: Vec<u8>,
+    digits: Vec<u8>,
+}
+
+struct KeySection {
+    layout: Vec<(Series, Kind)>,
+    stored: Vec<u8>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Encoder {
+    /// An encoder that knows no layout yet.
+    pub fn new() -> Self {
+        Self {
+            key_packer: Packer::new(KEY_LEVEL),
+            value_packer: Packer::new(VALUE_LEVEL),
+            known: Vec::new(),
+            plain: Vec::new(),
+            digits: Vec::new(),
+        }
+    }
+
+    /// The batch as payloads of at most `max_bytes` each, several if one cannot hold it. A point that fits none, because
+    /// its labels alone are too long, is left out and counted in the second result.
+    pub fn encode(&mut self, batch: &Batch, max_bytes: usize) -> (Vec<Vec<u8>>, usize) {
+        let mut points: Vec<&(Series, Value)> = batch.points.iter().collect();
+        points.sort_by(|a, b| a.0.cmp(&b.0));
+        let (mut payloads, mut left_out) = (Vec::new(), 0);
+        self.encode_slice(batch, &points, max_bytes, &mut payloads, &mut left_out);
+        (payloads, left_out)
+    }
+
+    /// The key and value sections as they are before packing: what a dictionary is trained on.
+    pub fn plain_sections(&mut self, batch: &Batch) -> [Vec<u8>; 2] {
+        let mut points: Vec<&(Series, Value)> = batch.points.iter().collect();
+        points.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut plain_keys = Vec::new();
+        keys::put(&mut plain_keys, points.iter().map(|(series, value)| (series, value.kind())));
+        self.plain_values(&points);
+        [plain_keys, self.plain.clone()]
+    }
+
+    fn encode_slice(
+        &mut self,
+        batch: &Batch,
+        points: &[&(Series, Value)],
+        max_bytes: usize,
+        payloads: &mut Vec<Vec<u8>>,
+        left_out: &mut usize,
+    ) {
+        let payload = self.payload(batch, points);
+        if payload.len() <= max_bytes {
+            return payloads.push(payload);
+        }
+        if points.len() > 1 {
+            let (low, high) = points.split_at(points.len() / 2);
+            self.encode_slice(batch, low, max_bytes, payloads, left_out);
+            return self.encode_slice(batch, high, max_bytes, payloads, left_out);
+        }
+        let Some((series, Value::Distribution(sketch))) = points.first() else {
+            return *left_out += points.len();
+        };
+        let Some(halves) = rich::halves(sketch) else {
+            return *left_out += 1;
+        };
+        for half in halves {
+            let point = (series.clone(), Value::Distribution(Box::new(half)));
+            self.encode_slice(batch, &[&point], max_bytes, payloads, left_out);
+        }
+    }
+
+    fn payload(&mut self, batch: &Batch, points: &[&(Series, Value)]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(1_200);
+        put_varint(&mut out, batch.window.end().millis() as u64);
+        put_varint(&mut out, batch.window.interval().as_millis() as u64);
+        batch.totals.put(&mut out);
+        let at = self.key_section(points);
+        let stored = &self.known[at].stored;
+        put_varint(&mut out, stored.len() as u64);
+        out.extend_from_slice(stored);
+        self.plain_values(points);
+        self.value_packer.put(&mut out, &self.plain);
+        out
+    }
+
+    /// Finds or packs the key section of these points, most recently used first.
+    fn key_section(&mut self, points: &[&(Series, Value)]) -> usize {
+        let same = |known: &KeySection| {
+            known.layout.len() == points.len()
+                && known.layout.iter().zip(points).all(|((s, k), (series, value))| s == series && *k == value.kind())
+        };
+        if let Some(at) = self.known.iter().position(same) {
+            self.known[..=at].rotate_right(1);
+            return 0;
+        }
+        let layout: Vec<_> = points.iter().map(|(series, value)| (series.clone(), value.kind())).collect();
+        self.plain.clear();
+        keys::put(&mut self.plain, layout.iter().map(|(series, kind)| (series, *kind)));
+        let mut stored = Vec::new();
+        self.key_packer.put(&mut stored, &self.plain);
+        self.known.truncate(MAX_LAYOUTS - 1);
+        self.known.insert(0, KeySection { layout, stored });
+        0
+    }
+
+    fn plain_values(&mut self, points: &[&(Series, Value)]) {
+        self.plain.clear();
+        self.digits.clear();
+        self.plain.resize(points.len().div_ceil(2), 0);
+        for (at, (_, value)) in points.iter().enumerate() {
+            let tag = match value {
+                Value::Counter(float) | Value::Gauge(float) => floats::put(&mut self.digits, *float),
+                Value::Distribution(_) | Value::Set(_) => floats::rich(),
+            };
+            self.plain[at / 2] |= tag << (4 * (at % 2));
+        }
+        self.plain.extend_from_slice(&self.digits);
+        points.iter().for_each(|(_, value)| rich::put_value(&mut self.plain, value));
+    }
+}

@@ -1,0 +1,104 @@
+//! Sketches and sets as bytes.
+
+use weir_sample::{Distinct, Sketch, SketchParts, Value};
+
+use super::floats;
+use crate::DecodeError;
+use crate::bytes::{Input, put_varint, put_zigzag};
+
+pub(super) fn put_sketch(out: &mut Vec<u8>, parts: &SketchParts) {
+    for bins in [&parts.positive, &parts.negative] {
+        put_varint(out, bins.len() as u64);
+        let mut previous = 0;
+        for &(bin, weight) in bins {
+            put_zigzag(out, i64::from(bin) - previous);
+            put_float(out, weight);
+            previous = i64::from(bin);
+        }
+    }
+    for total in [parts.zero, parts.count, parts.sum, parts.min, parts.max] {
+        put_float(out, total);
+    }
+}
+
+pub(super) fn take_sketch(input: &mut Input<'_>) -> Result<Sketch, DecodeError> {
+    let mut bins = || -> Result<Vec<(i32, f64)>, DecodeError> {
+        let (count, mut previous) = (input.count()?, 0i64);
+        let mut bins = Vec::with_capacity(count.min(4_096));
+        for _ in 0..count {
+            previous = previous.checked_add(input.zigzag()?).ok_or(DecodeError::Malformed("bin"))?;
+            let bin = i32::try_from(previous).map_err(|_| DecodeError::Malformed("bin"))?;
+            bins.push((bin, take_float(input)?));
+        }
+        Ok(bins)
+    };
+    let (positive, negative) = (bins()?, bins()?);
+    let mut total = || take_float(input);
+    let (zero, count, sum, min, max) = (total()?, total()?, total()?, total()?, total()?);
+    let parts = SketchParts { positive, negative, zero, count, sum, min, max };
+    Sketch::from_parts(&parts).ok_or(DecodeError::Malformed("sketch"))
+}
+
+/// Two sketches whose merge is the whole; `None` if neither sign has two bins.
+pub(super) fn halves(sketch: &Sketch) -> Option<[Sketch; 2]> {
+    let mut low = sketch.to_parts();
+    if low.positive.len().max(low.negative.len()) < 2 {
+        return None;
+    }
+    let positive = low.positive.split_off(low.positive.len() / 2);
+    let negative = low.negative.split_off(low.negative.len() / 2);
+    let count = positive.iter().chain(&negative).map(|(_, weight)| weight).sum();
+    let high = SketchParts { positive, negative, zero: 0.0, count, sum: 0.0, min: low.min, max: low.max };
+    low.count -= count;
+    Some([Sketch::from_parts(&low)?, Sketch::from_parts(&high)?])
+}
+
+const HASHES: u8 = 0;
+const REGISTERS: u8 = 1;
+
+pub(super) fn put_set(out: &mut Vec<u8>, set: &Distinct) {
+    match (set.hashes(), set.registers()) {
+        (Some(hashes), _) => {
+            out.push(HASHES);
+            put_varint(out, hashes.len() as u64);
+            hashes.iter().for_each(|hash| out.extend_from_slice(&hash.to_le_bytes()));
+        }
+        (None, registers) => {
+            out.push(REGISTERS);
+            out.extend_from_slice(registers.unwrap_or_default());
+        }
+    }
+}
+
+pub(super) fn take_set(input: &mut Input<'_>) -> Result<Distinct, DecodeError> {
+    let set = match input.byte()? {
+        HASHES => {
+            let count = input.count()?;
+            let hashes = input.bytes(count.checked_mul(8).ok_or(DecodeError::CutShort)?)?;
+            Distinct::from_hashes(hashes.as_chunks().0.iter().map(|hash| u64::from_le_bytes(*hash)).collect())
+        }
+        REGISTERS => Distinct::from_registers(input.bytes(2_048)?),
+        _ => None,
+    };
+    set.ok_or(DecodeError::Malformed("set"))
+}
+
+pub(super) fn put_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Distribution(sketch) => put_sketch(out, &sketch.to_parts()),
+        Value::Set(set) => put_set(out, set),
+        Value::Counter(_) | Value::Gauge(_) => {}
+    }
+}
+
+/// A float with its tag in a byte before it.
+fn put_float(out: &mut Vec<u8>, value: f64) {
+    let at = out.len();
+    out.push(0);
+    out[at] = floats::put(out, value);
+}
+
+fn take_float(input: &mut Input<'_>) -> Result<f64, DecodeError> {
+    let tag = input.byte()?;
+    floats::take(tag, input)
+}

@@ -1,0 +1,258 @@
+//! The sender's half of delivery: what was pushed stays here until it is acked, and is sent again when it is not.
+//!
+//! Told the time, handed acks; it says what to send, when to wake, and when to try another way. It does no IO.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::{Ack, Epoch, Totals, WINDOW};
+
+/// How an outbox behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboxConfig {
+    /// Bytes of payload kept. Beyond that the oldest batch is handed back by [`Outbox::push`].
+    pub max_bytes: usize,
+    /// Batches sent and not yet acked, at most. Never more than [`WINDOW`].
+    pub max_in_flight: usize,
+    /// Wait for the first ack before a round trip has been measured.
+    pub first_timeout: Duration,
+    /// The longest wait between two sends of one batch.
+    pub max_timeout: Duration,
+    /// Timeouts in a row without any ack after which to take a new source port, and again after as many more.
+    pub silence_before_new_source: u32,
+    /// Timeouts in a row after which to use TLS instead of UDP.
+    pub silence_before_tls: u32,
+    /// On TLS: how often to try one batch by UDP.
+    pub udp_probe: Duration,
+}
+
+impl Default for OutboxConfig {
+    fn default() -> Self {
+        Self {
+            max_bytes: 4 << 20,
+            max_in_flight: 64,
+            first_timeout: Duration::from_millis(500),
+            max_timeout: Duration::from_secs(30),
+            silence_before_new_source: 4,
+            silence_before_tls: 12,
+            udp_probe: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A batch on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The run it was sealed in.
+    pub epoch: Epoch,
+    /// Its number in that run.
+    pub seq: u64,
+    /// The encoded batch; never changes, so that sealing it again gives the same bytes.
+    pub payload: Vec<u8>,
+    /// Samples in it.
+    pub samples: u32,
+}
+
+/// By which way to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Sealed datagrams.
+    Udp,
+    /// The TLS stream.
+    Tls,
+}
+
+/// What to send now.
+#[derive(Debug)]
+pub struct Transmit<'a> {
+    /// The batch.
+    pub entry: &'a Entry,
+    /// How.
+    pub route: Route,
+}
+
+/// The sender's state.
+#[derive(Debug)]
+pub struct Outbox {
+    config: OutboxConfig,
+    waiting: VecDeque<Pending>,
+    bytes: usize,
+    route: Route,
+    silent: u32,
+    new_source: bool,
+    probe_due: Option<Instant>,
+    smoothed_rtt: Option<Duration>,
+    slow_until: Option<Instant>,
+    chance: u64,
+    totals: Totals,
+}
+
+#[derive(Debug)]
+struct Pending {
+    entry: Entry,
+    /// First and latest send, and how many there were.
+    sent: Option<(Instant, Instant)>,
+    sends: u32,
+    due: Option<Instant>,
+    probe: bool,
+}
+
+impl Outbox {
+    /// An empty outbox. `seed` is any random number, for jitter.
+    pub fn new(config: OutboxConfig, seed: u64) -> Self {
+        Self {
+            config,
+            waiting: VecDeque::new(),
+            bytes: 0,
+            route: Route::Udp,
+            silent: 0,
+            new_source: false,
+            probe_due: None,
+            smoothed_rtt: None,
+            slow_until: None,
+            chance: seed | 1,
+            totals: Totals::default(),
+        }
+    }
+
+    /// Takes a batch to deliver. Returns the oldest ones if there is no room for all; they count as dropped.
+    pub fn push(&mut self, entry: Entry) -> Vec<Entry> {
+        self.bytes += entry.payload.len();
+        let at = self.waiting.partition_point(|p| (p.entry.epoch, p.entry.seq) < (entry.epoch, entry.seq));
+        self.waiting.insert(at, Pending { entry, sent: None, sends: 0, due: None, probe: false });
+        let mut dropped = Vec::new();
+        while self.bytes > self.config.max_bytes && self.waiting.len() > 1 {
+            let Some(oldest) = self.waiting.pop_front() else { break };
+            self.bytes -= oldest.entry.payload.len();
+            self.totals.dropped_batches += 1;
+            self.totals.dropped_samples += u64::from(oldest.entry.samples);
+            dropped.push(oldest.entry);
+        }
+        dropped
+    }
+
+    /// The next batch to send at `now`, oldest first; call until `None`.
+    pub fn poll(&mut self, now: Instant) -> Option<Transmit<'_>> {
+        let oldest = self.waiting.front()?;
+        let (epoch, from) = (oldest.entry.epoch, oldest.entry.seq);
+        let in_span = |entry: &Entry| entry.epoch != epoch || entry.seq - from < WINDOW;
+        let limit = self.config.max_in_flight.min(WINDOW as usize);
+        let at =
+            self.waiting.iter().take(limit).position(|p| in_span(&p.entry) && p.due.is_none_or(|due| due <= now))?;
+        let resend = self.waiting[at].sends > 0;
+        if resend {
+            self.note_timeout(now);
+        } else if self.slow_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        let probe = self.route == Route::Tls && self.probe_due.is_some_and(|due| due <= now);
+        if probe {
+            self.probe_due = Some(now + self.config.udp_probe);
+        }
+        let timeout = self.timeout(self.waiting[at].sends);
+        let pending = &mut self.waiting[at];
+        pending.sent = Some((pending.sent.map_or(now, |(first, _)| first), now));
+        pending.sends += 1;
+        pending.due = Some(now + timeout);
+        pending.probe = probe;
+        Some(Transmit { entry: &pending.entry, route: if probe { Route::Udp } else { self.route } })
+    }
+
+    /// When [`Outbox::poll`] will have something next, if nothing else happens.
+    pub fn next_wake(&self, now: Instant) -> Option<Instant> {
+        let limit = self.config.max_in_flight;
+        let due = self.waiting.iter().take(limit).map(|p| p.due.unwrap_or(now)).min()?;
+        Some(self.slow_until.map_or(due, |until| due.max(until.min(now + self.config.max_timeout))))
+    }
+
+    /// Takes an ack that came by `route`. Returns the entries that are delivered now.
+    pub fn on_ack(&mut self, now: Instant, ack: &Ack, route: Route) -> Vec<Entry> {
+        let mut delivered = Vec::new();
+        for seq in &ack.seqs {
+            let key = (ack.epoch, *seq);
+            let Ok(at) = self.waiting.binary_search_by_key(&key, |p| (p.entry.epoch, p.entry.seq)) else { continue };
+            let Some(pending) = self.waiting.remove(at) else { continue };
+            self.bytes -= pending.entry.payload.len();
+            self.totals.acked_batches += 1;
+            self.totals.acked_samples += u64::from(pending.entry.samples);
+            // A batch sent twice does not tell which send was answered.
+            if let (1, Some((first, _))) = (pending.sends, pending.sent) {
+                self.note_rtt(now.saturating_duration_since(first));
+            }
+            if pending.probe && route == Route::Udp {
+                self.route = Route::Udp;
+            }
+            delivered.push(pending.entry);
+        }
+        if !delivered.is_empty() {
+            self.silent = 0;
+        }
+        self.new_source |= ack.hints.drain;
+        if ack.hints.slow {
+            self.slow_until = Some(now + self.config.first_timeout * 2);
+        }
+        delivered
+    }
+
+    /// Whether to take a new source port (or another gateway) before the next send; asks once.
+    pub fn take_new_source(&mut self) -> bool {
+        std::mem::take(&mut self.new_source)
+    }
+
+    /// The way that is used now.
+    pub fn route(&self) -> Route {
+        self.route
+    }
+
+    /// Batches that wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether everything pushed was acked or dropped.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Bytes of payload that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Everything that waits, oldest first.
+    pub fn waiting(&self) -> impl Iterator<Item = &Entry> {
+        self.waiting.iter().map(|pending| &pending.entry)
+    }
+
+    /// The account so far; what was sealed is the caller's to add.
+    pub fn totals(&self) -> Totals {
+        Totals { spooled_batches: self.waiting.len() as u64, ..self.totals }
+    }
+
+    fn note_timeout(&mut self, now: Instant) {
+        self.totals.resent_batches += 1;
+        self.silent += 1;
+        if self.silent.is_multiple_of(self.config.silence_before_new_source) {
+            self.new_source = true;
+        }
+        if self.route == Route::Udp && self.silent >= self.config.silence_before_tls {
+            self.route = Route::Tls;
+            self.probe_due = Some(now + self.config.udp_probe);
+        }
+    }
+
+    fn note_rtt(&mut self, rtt: Duration) {
+        self.smoothed_rtt = Some(self.smoothed_rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
+    }
+
+    /// Doubles with every send, with up to a quarter of jitter so that a fleet does not resend in step.
+    fn timeout(&mut self, sends: u32) -> Duration {
+        let measured = self.smoothed_rtt.map(|rtt| (rtt * 3).max(self.config.first_timeout / 5));
+        let first = measured.unwrap_or(self.config.first_timeout);
+        let doubled = first.saturating_mul(1 << sends.min(16)).min(self.config.max_timeout);
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        doubled + doubled.mul_f64((self.chance % 256) as f64 / 1_024.0)
+    }
+}
