@@ -70,7 +70,7 @@ impl DenyList {
 impl Source for DenyFile {
     type Loaded = HashSet<AgentId>;
 
-    const WHAT: &'static str = "denied_agents";
+    const WHAT: &'static str = super::DENIED_AGENTS;
 
     fn files(&self) -> Vec<PathBuf> {
         vec![self.0.clone()]

@@ -189,7 +189,7 @@ impl FleetKeys {
 impl Source for FleetKeyFile {
     type Loaded = Vec<FleetKeyLine>;
 
-    const WHAT: &'static str = "fleet_keys";
+    const WHAT: &'static str = super::FLEET_KEYS;
 
     fn files(&self) -> Vec<PathBuf> {
         vec![self.path.clone()]
