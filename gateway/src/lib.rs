@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The gateway: receives sealed batches, authenticates them, makes them durable, and only then acknowledges them.
+//!
+//! Read in the order a batch travels: [`Gateway`] binds and starts; `receiver` takes datagrams and `admission` opens
+//! them; the queue makes them durable; `acks` answers. A datagram that does not authenticate is counted and never
+//! answered.
+
+mod acks;
+mod admission;
+mod config;
+mod counters;
+mod error;
+mod gateway;
+pub mod identity;
+mod load;
+mod receiver;
+mod session_cache;
+mod shared;
+
+pub use admission::Admission;
+pub use config::GatewayConfig;
+pub use error::Error;
+pub use gateway::{Drained, Gateway, Running};

@@ -43,6 +43,11 @@ impl Outgoing {
         self.items.len()
     }
 
+    /// Bytes waiting to be sent.
+    pub fn bytes(&self) -> usize {
+        self.items.iter().map(|item| item.length).sum()
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()

@@ -1,0 +1,177 @@
+//! The acknowledging thread behind each receiver: waits until a group of batches is durable, then tells their agents.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use weir_link::{Outgoing, UdpSocket};
+use weir_queue::Position;
+use weir_sample::Timestamp;
+use weir_wire::{Ack, Header, Hints, SessionKeys};
+
+use crate::{
+    counters::Add,
+    shared::{Shared, wall_clock},
+};
+
+/// Batches that one append took.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) position: Position,
+    pub(crate) received: Instant,
+    pub(crate) batches: Vec<Waiting>,
+}
+
+/// A batch that waits for its ack.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) peer: SocketAddr,
+    pub(crate) keys: Arc<SessionKeys>,
+    pub(crate) header: Header,
+    /// Size of the datagram it came in: what its ack may cost at most.
+    pub(crate) cause_bytes: usize,
+}
+
+impl Waiting {
+    /// Whether one ack may answer both.
+    fn is_with(&self, other: &Self) -> bool {
+        let (mine, theirs) = (&self.header, &other.header);
+        mine.agent == theirs.agent && mine.epoch == theirs.epoch && self.peer == other.peer
+    }
+}
+
+/// Sends the acks of one receiver, through its socket.
+pub(crate) struct Acker {
+    shared: Arc<Shared>,
+    socket: Arc<UdpSocket>,
+    groups: flume::Receiver<Group>,
+    /// Emptied vectors go back to the receiver.
+    spare: flume::Sender<Vec<Waiting>>,
+    outgoing: Outgoing,
+    /// Batches answered by what is in `outgoing`.
+    answering: u64,
+    writer: AckWriter,
+}
+
+impl Acker {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        socket: Arc<UdpSocket>,
+        groups: flume::Receiver<Group>,
+        spare: flume::Sender<Vec<Waiting>>,
+    ) -> Self {
+        Self { shared, socket, groups, spare, outgoing: Outgoing::new(), answering: 0, writer: AckWriter::default() }
+    }
+
+    /// Answers groups until the receiver is gone and all it left is answered.
+    pub(crate) fn run(mut self) {
+        while let Ok(mut group) = self.groups.recv() {
+            let durable = self.shared.log.wait_durable(group.position);
+            self.shared.note_log(&durable);
+            match durable {
+                Ok(()) => self.acknowledge(&group),
+                Err(_) => self.shared.counters.unacked.log_failed.add(group.batches.len()),
+            }
+            // More groups waiting are likely durable by the same commit: their acks share a system call with these.
+            if self.groups.is_empty() {
+                self.send();
+            }
+            group.batches.clear();
+            // If the receiver has enough spare vectors, this one is freed.
+            let _ = self.spare.try_send(group.batches);
+        }
+    }
+
+    fn acknowledge(&mut self, group: &Group) {
+        let (hints, time) = (self.shared.hints(), wall_clock());
+        for batches in group.batches.chunk_by(Waiting::is_with).flat_map(|run| run.chunks(MAX_SEQS)) {
+            let seqs = batches.iter().map(|batch| batch.header.seq);
+            let sealed = self.writer.write(&batches[0].header, seqs, hints, time, &batches[0].keys);
+            let cause_bytes = batches.iter().map(|batch| batch.cause_bytes).sum();
+            if sealed.len() > cause_bytes {
+                self.shared.counters.unacked.larger_than_cause.add(batches.len());
+                continue;
+            }
+            self.outgoing.push(batches[0].peer, sealed);
+            self.answering += batches.len() as u64;
+            if self.outgoing.is_full() {
+                self.send();
+            }
+        }
+        let now = Instant::now();
+        self.shared.counters.ack_times.note(now - group.received, group.batches.len(), now);
+    }
+
+    fn send(&mut self) {
+        if self.outgoing.is_empty() {
+            return;
+        }
+        let counters = &self.shared.counters;
+        counters.acks.add(self.outgoing.len());
+        counters.ack_bytes.add(self.outgoing.bytes());
+        counters.acked_batches.fetch_add(std::mem::take(&mut self.answering), Relaxed);
+        // A blocking socket takes all; what the system refuses is lost like any datagram, and sent again as one.
+        let refused = self.socket.send(&mut self.outgoing).unwrap_or_default();
+        counters.unacked.not_sent.add(refused);
+    }
+}
+
+/// Batches one ack may list, so that it fits any datagram.
+const MAX_SEQS: usize = 128;
+
+/// Seals acks into memory that it keeps.
+#[derive(Debug, Default)]
+pub(crate) struct AckWriter {
+    seqs: Vec<u64>,
+    sealed: Vec<u8>,
+    nonces: Nonces,
+}
+
+impl AckWriter {
+    /// The sealed ack of batches that came with `answered`'s session and epoch.
+    pub(crate) fn write(
+        &mut self,
+        answered: &Header,
+        seqs: impl Iterator<Item = u64>,
+        hints: Hints,
+        server_time: Timestamp,
+        keys: &SessionKeys,
+    ) -> &[u8] {
+        let mut listed = std::mem::take(&mut self.seqs);
+        listed.clear();
+        listed.extend(seqs);
+        let ack = Ack { epoch: answered.epoch, seqs: listed, hints, server_time };
+        ack.seal(answered, self.nonces.take(), keys, &mut self.sealed);
+        self.seqs = ack.seqs;
+        &self.sealed
+    }
+}
+
+/// Random nonces, fetched from the system many at a time.
+#[derive(Debug)]
+struct Nonces {
+    pool: [u8; 12 * 128],
+    at: usize,
+}
+
+impl Default for Nonces {
+    fn default() -> Self {
+        Self { pool: [0; _], at: 12 * 128 }
+    }
+}
+
+impl Nonces {
+    fn take(&mut self) -> [u8; 12] {
+        if self.at == self.pool.len() {
+            SystemRandom::new().fill(&mut self.pool).expect("the system gives random bytes once it is up");
+            self.at = 0;
+        }
+        let mut nonce = [0; 12];
+        nonce.copy_from_slice(&self.pool[self.at..][..12]);
+        self.at += 12;
+        nonce
+    }
+}

@@ -1,0 +1,41 @@
+//! How a gateway is set up.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+/// Addresses and bounds of a gateway.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// Where sealed batches arrive by UDP and, with TLS configured, streams by TCP. Port 0 takes a free one.
+    pub batch: SocketAddr,
+    /// Threads that receive datagrams, each with a socket of its own on the shared port. Zero means one.
+    pub receivers: usize,
+    /// Receive buffer to ask for, per socket. Zero keeps the system's default.
+    pub receive_buffer_bytes: usize,
+    /// Derived session keys kept, over all receivers; about 1 KiB each. An agent that is not among them costs a
+    /// derivation per datagram.
+    pub cached_sessions: usize,
+    /// How far past this machine's clock a window may end. Beyond it the batch is refused and its agent told the time.
+    /// Zero means no limit.
+    pub clock_ahead: Duration,
+    /// A drain ends when nothing has arrived for this long …
+    pub quiet: Duration,
+    /// … or after this long, whatever arrives.
+    pub drain_deadline: Duration,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            batch: SocketAddr::from((Ipv4Addr::LOCALHOST, 8640)),
+            receivers: 2,
+            receive_buffer_bytes: 8 << 20,
+            cached_sessions: 200_000,
+            clock_ahead: Duration::from_secs(60),
+            quiet: Duration::from_secs(2),
+            drain_deadline: Duration::from_secs(25),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A gateway's life: bind, start, drain.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use weir_link::{Ring, UdpConfig, UdpSocket};
+use weir_queue::Log;
+use weir_sample::Reading;
+
+use crate::{
+    Admission, Error, GatewayConfig,
+    acks::{Acker, Group},
+    admission::Opener,
+    load::Load,
+    receiver::{ClockHints, Receiver},
+    shared::{Shared, WAITING_GROUPS},
+};
+
+/// A gateway whose sockets are bound: datagrams already queue up in the kernel, and nothing is answered yet.
+#[derive(Debug)]
+pub struct Gateway {
+    config: GatewayConfig,
+    shared: Arc<Shared>,
+    sockets: Vec<Arc<UdpSocket>>,
+    batch: SocketAddr,
+}
+
+/// A gateway at work. Dropping it stops it without a drain.
+#[derive(Debug)]
+pub struct Running {
+    config: GatewayConfig,
+    shared: Arc<Shared>,
+    intakes: Vec<Intake>,
+    batch: SocketAddr,
+}
+
+/// One receiver with its acknowledging thread.
+#[derive(Debug)]
+struct Intake {
+    socket: Arc<UdpSocket>,
+    load: Arc<Load>,
+    /// To look at the fill of the channel between the two.
+    groups: flume::WeakSender<Group>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// How a drain has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Nothing arrived any more.
+    Quiet,
+    /// Agents were still sending at the deadline; what arrived until then is durable and acknowledged, the rest is
+    /// theirs to send to another gateway.
+    Deadline,
+}
+
+/// How soon a receiver without traffic sees that it is to stop.
+const WAKE: Duration = Duration::from_millis(100);
+const DRAIN_STEP: Duration = Duration::from_millis(20);
+
+impl Gateway {
+    /// Binds the sockets.
+    ///
+    /// # Errors
+    /// An address that cannot be bound.
+    pub fn bind(config: GatewayConfig, admission: Admission, log: Arc<Log>) -> Result<Self, Error> {
+        let udp = UdpConfig { receive_buffer_bytes: config.receive_buffer_bytes, reuse_port: true, coalesce: true };
+        let first = UdpSocket::bind(config.batch, &udp)?;
+        let batch = first.local_addr().map_err(Error::Socket)?;
+        let mut sockets = vec![Arc::new(first)];
+        for _ in 1..config.receivers {
+            sockets.push(Arc::new(UdpSocket::bind(batch, &udp)?));
+        }
+        for socket in &sockets {
+            socket.set_receive_timeout(Some(WAKE)).map_err(Error::Socket)?;
+        }
+        let shared = Arc::new(Shared::new(admission, log));
+        Ok(Self { config, shared, sockets, batch })
+    }
+
+    /// The address that batches arrive at.
+    pub fn batch_address(&self) -> SocketAddr {
+        self.batch
+    }
+
+    /// Starts to receive and to acknowledge.
+    ///
+    /// # Errors
+    /// [`Error::Thread`] if the system gives no more threads.
+    pub fn start(self) -> Result<Running, Error> {
+        let Self { config, shared, sockets, batch } = self;
+        let cached = config.cached_sessions / sockets.len().max(1);
+        let mut running = Running { config, shared, intakes: Vec::new(), batch };
+        for socket in sockets {
+            // On an error the drop of `running` stops the threads that run already.
+            let opener = Opener::new(running.shared.admission.clone(), cached, running.config.clock_ahead);
+            let number = running.intakes.len();
+            let intake = Intake::start(number, socket, opener, &running.shared).map_err(Error::Thread)?;
+            running.intakes.push(intake);
+        }
+        Ok(running)
+    }
+}
+
+impl Intake {
+    fn start(number: usize, socket: Arc<UdpSocket>, opener: Opener, shared: &Arc<Shared>) -> io::Result<Self> {
+        let (groups, waiting) = flume::bounded(WAITING_GROUPS);
+        let (used, spare) = flume::bounded(WAITING_GROUPS);
+        let load = Arc::new(Load::default());
+        let weak = groups.downgrade();
+        let acker = Acker::new(Arc::clone(shared), Arc::clone(&socket), waiting, used);
+        let receiver = Receiver {
+            shared: Arc::clone(shared),
+            socket: Arc::clone(&socket),
+            load: Arc::clone(&load),
+            opener,
+            ring: Ring::new(64),
+            opened: Vec::new(),
+            groups,
+            spare,
+            clock: ClockHints::default(),
+        };
+        let acker = thread::Builder::new().name(format!("gateway-ack-{number}")).spawn(move || acker.run())?;
+        let receiver = thread::Builder::new().name(format!("gateway-in-{number}")).spawn(move || receiver.run())?;
+        Ok(Self { socket, load, groups: weak, threads: vec![receiver, acker] })
+    }
+
+    fn waiting_groups(&self) -> usize {
+        self.groups.upgrade().map_or(0, |groups| groups.len())
+    }
+}
+
+impl Running {
+    /// The address that batches arrive at.
+    pub fn batch_address(&self) -> SocketAddr {
+        self.batch
+    }
+
+    /// Whether a load balancer should send agents here: the queue takes records, and no drain has begun.
+    pub fn ready(&self) -> bool {
+        !self.shared.draining.load(Relaxed) && self.shared.log.check().is_ok()
+    }
+
+    /// How loaded this gateway is, from 0 to 1: the fullest of its threads' time, the channels between them, and the
+    /// buffer in front of the disk. Made for autoscalers.
+    pub fn saturation(&self) -> f64 {
+        let intake = |intake: &Intake| intake.load.ratio().max(intake.waiting_groups() as f64 / WAITING_GROUPS as f64);
+        self.intakes.iter().map(intake).fold(self.shared.log.saturation(), f64::max).min(1.0)
+    }
+
+    /// Asks agents to leave, waits until they have, and makes sure that everything received is durable and
+    /// acknowledged. [`Running::ready`] is false from the first moment. Blocks up to the configured deadline.
+    pub fn drain(mut self) -> Drained {
+        self.shared.draining.store(true, Relaxed);
+        let deadline = Instant::now() + self.config.drain_deadline;
+        let drained = self.wait_until_quiet(deadline);
+        self.stop();
+        drained
+    }
+
+    /// Starts a drain without waiting for it: agents are told to leave and readiness is off.
+    pub fn begin_drain(&self) {
+        self.shared.draining.store(true, Relaxed);
+    }
+
+    fn wait_until_quiet(&self, deadline: Instant) -> Drained {
+        let received = || self.shared.counters.received();
+        let (mut last, mut since) = (received(), Instant::now());
+        loop {
+            thread::sleep(DRAIN_STEP);
+            let now = Instant::now();
+            if received() != last {
+                (last, since) = (received(), now);
+            }
+            if now - since >= self.config.quiet {
+                return Drained::Quiet;
+            }
+            if now >= deadline {
+                return Drained::Deadline;
+            }
+        }
+    }
+
+    /// Receivers hear of it; each acknowledging thread ends when it has answered all that its receiver left.
+    fn stop(&mut self) {
+        self.shared.stopping.store(true, Relaxed);
+        for thread in self.intakes.drain(..).flat_map(|intake| intake.threads) {
+            // A panic was reported by the thread that had it.
+            let _ = thread.join();
+        }
+    }
+
+    /// What this gateway counts about itself.
+    pub fn readings(&self) -> Vec<Reading> {
+        let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
+        let mut readings = self.shared.counters.readings();
+        readings.push(gauge("weir_gateway_saturation_ratio", self.saturation(), SATURATION_HELP));
+        readings.push(gauge("weir_gateway_ready", f64::from(u8::from(self.ready())), READY_HELP));
+        for (number, intake) in self.intakes.iter().enumerate() {
+            intake.read(&number.to_string(), &mut readings);
+        }
+        readings
+    }
+}
+
+impl Intake {
+    fn read(&self, number: &str, readings: &mut Vec<Reading>) {
+        let labels = [("socket", number)];
+        let mut gauge = |name, value: f64, help| readings.push(Reading::gauge(name, &labels, value, help));
+        gauge("weir_gateway_receiver_busy_ratio", self.load.ratio(), "Part of its time that a receiver works.");
+        gauge("weir_gateway_waiting_groups", self.waiting_groups() as f64, WAITING_HELP);
+        gauge(
+            "weir_gateway_wanted_buffer_bytes",
+            self.socket.wanted_buffer_bytes() as f64,
+            "Receive buffer asked for.",
+        );
+        gauge("weir_gateway_granted_buffer_bytes", self.socket.granted_buffer_bytes() as f64, GRANTED_HELP);
+        let mut counter = |name, value, help| readings.push(Reading::counter(name, &labels, value, help));
+        counter("weir_gateway_kernel_drops_total", self.socket.kernel_drops(), DROPS_HELP);
+        counter("weir_gateway_oversize_datagrams_total", self.socket.truncated(), "Datagrams over 64 KiB, discarded.");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+const SATURATION_HELP: &str = "The fullest of this gateway's parts, 0 to 1. Scale out above 0.7.";
+const READY_HELP: &str =
+    "1 while agents should be sent here. At 0: draining, or the queue refuses; see weir_queue_healthy.";
+const WAITING_HELP: &str =
+    "Groups of batches received that wait for fdatasync. Room for 4,096; beyond it acks are lost.";
+const GRANTED_HELP: &str = "Receive buffer granted. If below what was asked for, raise the sysctl net.core.rmem_max.";
+const DROPS_HELP: &str = "Datagrams the kernel dropped at a full receive buffer; agents send them again. Raise \
+                          net.core.rmem_max and receive_buffer_bytes, or add a gateway.";

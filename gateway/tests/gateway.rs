@@ -1,0 +1,396 @@
+//! A gateway on real sockets in front of a real log: what is acknowledged is durable, and nothing else is answered.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs,
+    net::UdpSocket,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tempfile::TempDir;
+use weir_gateway::{
+    Admission, Drained, Gateway, GatewayConfig, Running,
+    identity::{DenyList, FleetKeyFile, FleetKeys, OldKeys},
+};
+use weir_queue::{Checkpoint, Log, LogConfig, Reader};
+use weir_sample::{Reading, Series, Timestamp, Value, Window};
+use weir_wire::{
+    Ack, AgentId, Batch, DatagramKind, Encoder, Epoch, HEADER_BYTES, Header, MAX_DATAGRAM_BYTES, Session, SessionKeys,
+    Totals, seal,
+};
+
+const AGENT: AgentId = AgentId([7; 16]);
+const EPOCH: Epoch = Epoch(0x6543_2100_ABCD);
+
+struct Site {
+    folder: TempDir,
+    admission: Admission,
+    log: Arc<Log>,
+    running: Running,
+}
+
+fn now() -> Timestamp {
+    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64)
+}
+
+fn config() -> GatewayConfig {
+    GatewayConfig {
+        batch: "127.0.0.1:0".parse().unwrap(),
+        quiet: Duration::from_millis(100),
+        drain_deadline: Duration::from_secs(5),
+        ..GatewayConfig::default()
+    }
+}
+
+impl Site {
+    fn new() -> Self {
+        Self::with(config(), LogConfig { retry: Duration::from_millis(5), ..LogConfig::default() })
+    }
+
+    fn with(config: GatewayConfig, log: LogConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = FleetKeyFile::open_or_create(folder.path().join("fleet.keys"), now()).unwrap();
+        let keys = Arc::new(FleetKeys::watch(file).unwrap());
+        let denied = Arc::new(DenyList::watch(folder.path().join("denied")).unwrap());
+        let admission = Admission { keys, denied };
+        let log = Arc::new(Log::open(&folder.path().join("queue"), "gateway", log).unwrap());
+        let gateway = Gateway::bind(config, admission.clone(), Arc::clone(&log)).unwrap();
+        let running = gateway.start().unwrap();
+        Self { folder, admission, log, running }
+    }
+
+    fn session(&self) -> Session {
+        let expires = (now().millis() / 1_000) as u32 + 600;
+        self.admission.keys.signing(now()).unwrap().session(5, AGENT, expires)
+    }
+
+    fn agent(&self) -> Agent {
+        Agent::new(self.session(), self.running.batch_address())
+    }
+
+    fn queued(&self) -> Vec<u64> {
+        let root = self.folder.path().join("queue");
+        let mut reader = Reader::open(&root, "test", &Checkpoint::default()).unwrap();
+        let mut seqs = Vec::new();
+        let queued = reader.poll(usize::MAX, |record, _| {
+            assert_eq!((record.tenant, record.agent, record.epoch), (5, AGENT, EPOCH));
+            assert_eq!(record.payload, payload(record.seq));
+            seqs.push(record.seq);
+        });
+        queued.unwrap();
+        seqs
+    }
+
+    fn refused(&self, reason: &str) -> f64 {
+        value(&self.running.readings(), "weir_gateway_refused_total", reason)
+    }
+
+    fn wait_for_refused(&self, reason: &str, count: f64) {
+        eventually(|| self.refused(reason) == count, reason);
+    }
+}
+
+fn value(readings: &[Reading], name: &str, reason: &str) -> f64 {
+    let labelled = |series: &Series| reason.is_empty() || series.labels().any(|(_, value)| value == reason);
+    readings.iter().filter(|r| r.series.name() == name && labelled(&r.series)).map(|r| r.value).sum()
+}
+
+fn eventually(mut done: impl FnMut() -> bool, what: &str) {
+    let started = std::time::Instant::now();
+    while !done() {
+        assert!(started.elapsed() < Duration::from_secs(10), "never: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// An encoded batch of one counter, whose window ends at `end`.
+fn payload_at(seq: u64, end: Timestamp) -> Vec<u8> {
+    let series = Series::new("requests_total", [("host", "a-host-with-a-name"), ("path", "/a/path/of/some/length")]);
+    let points = vec![(series, Value::Counter(seq as f64))];
+    let window = Window::ending(end, 10_000);
+    Encoder::new().encode(&Batch { window, totals: Totals::default(), points }, 1_000).0.remove(0)
+}
+
+fn payload(seq: u64) -> Vec<u8> {
+    payload_at(seq, Timestamp(1_700_000_000_000))
+}
+
+/// The sending half of an agent, without its patience.
+struct Agent {
+    socket: UdpSocket,
+    session: Session,
+    keys: SessionKeys,
+}
+
+impl Agent {
+    fn new(session: Session, gateway: std::net::SocketAddr) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(gateway).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let keys = SessionKeys::new(&session);
+        Self { socket, session, keys }
+    }
+
+    fn header(&self, seq: u64) -> Header {
+        Header {
+            kind: DatagramKind::Batch,
+            ack_wanted: true,
+            dictionary: weir_wire::DICTIONARY_ID,
+            key_id: self.session.key_id,
+            tenant: self.session.tenant,
+            expires: self.session.expires,
+            agent: self.session.agent,
+            epoch: EPOCH,
+            seq,
+        }
+    }
+
+    fn sealed(&self, seq: u64) -> Vec<u8> {
+        self.sealed_as(&self.header(seq), &payload(seq))
+    }
+
+    fn sealed_as(&self, header: &Header, payload: &[u8]) -> Vec<u8> {
+        let mut datagram = Vec::new();
+        seal(header, payload, &self.keys, &mut datagram);
+        datagram
+    }
+
+    fn send(&self, datagram: &[u8]) {
+        self.socket.send(datagram).unwrap();
+    }
+
+    /// The next ack and its size.
+    fn ack(&self) -> (Ack, usize) {
+        let mut buffer = [0; MAX_DATAGRAM_BYTES];
+        let length = self.socket.recv(&mut buffer).unwrap();
+        (Ack::open(&mut buffer[..length], &self.keys).unwrap().1, length)
+    }
+
+    fn acked(&self, count: usize) -> Vec<u64> {
+        let mut seqs = Vec::new();
+        while seqs.len() < count {
+            let (ack, _) = self.ack();
+            assert_eq!(ack.epoch, EPOCH);
+            seqs.extend(ack.seqs);
+        }
+        seqs.sort_unstable();
+        seqs
+    }
+
+    /// Sends a good batch after all others and takes its ack; whatever else was answered would have come before it.
+    fn assert_nothing_came_before(&self, seq: u64) {
+        self.send(&self.sealed(seq));
+        assert_eq!(self.ack().0.seqs, [seq]);
+    }
+}
+
+#[test]
+fn batches_are_acked_when_they_are_in_the_log() {
+    let site = Site::new();
+    let agent = site.agent();
+    (0..200).for_each(|seq| agent.send(&agent.sealed(seq)));
+    assert_eq!(agent.acked(200), (0..200).collect::<Vec<_>>());
+    assert_eq!(site.queued(), (0..200).collect::<Vec<_>>());
+    let readings = site.running.readings();
+    assert_eq!(value(&readings, "weir_gateway_acked_batches_total", ""), 200.0);
+    assert_eq!(value(&readings, "weir_gateway_derived_sessions_total", ""), 1.0);
+    assert!(value(&readings, "weir_gateway_acks_total", "") <= 200.0);
+}
+
+#[test]
+fn nothing_is_acked_before_it_is_durable() {
+    let hours = LogConfig { commit_delay: Duration::from_secs(3600), ..LogConfig::default() };
+    let site = Site::with(config(), hours);
+    let agent = site.agent();
+    agent.send(&agent.sealed(1));
+    eventually(|| value(&site.running.readings(), "weir_gateway_batches_total", "") == 1.0, "the batch arrives");
+    agent.socket.set_nonblocking(true).unwrap();
+    assert!(agent.socket.recv(&mut [0; 100]).is_err());
+    agent.socket.set_nonblocking(false).unwrap();
+    site.log.flush().unwrap();
+    assert_eq!(agent.acked(1), [1]);
+}
+
+#[test]
+fn a_replay_is_acked_again() {
+    let first = Site::new();
+    let agent = first.agent();
+    agent.send(&agent.sealed(1));
+    assert_eq!(agent.acked(1), [1]);
+    agent.send(&agent.sealed(1));
+    assert_eq!(agent.acked(1), [1]);
+    assert_eq!(first.queued(), [1, 1]);
+}
+
+#[test]
+fn an_ack_is_never_larger_than_its_cause() {
+    let site = Site::new();
+    let agent = site.agent();
+    let mut sizes = 0;
+    for seq in 0..20 {
+        let cause = agent.sealed(seq);
+        agent.send(&cause);
+        let (ack, size) = agent.ack();
+        assert_eq!(ack.seqs, [seq]);
+        assert!(size <= cause.len(), "{size} bytes answer {}", cause.len());
+        sizes += size;
+    }
+    assert_eq!(value(&site.running.readings(), "weir_gateway_ack_bytes_total", ""), sizes as f64);
+}
+
+#[test]
+fn forgeries_are_counted_by_reason_and_never_answered() {
+    let site = Site::new();
+    let agent = site.agent();
+    let good = agent.sealed(1);
+    let changed = |at: usize, to: u8| {
+        let mut datagram = good.clone();
+        assert_ne!(datagram[at], to);
+        datagram[at] = to;
+        datagram
+    };
+    let mut count = std::collections::BTreeMap::new();
+    let mut check = |datagram: &[u8], reason: &'static str| {
+        agent.send(datagram);
+        let count = count.entry(reason).or_insert(0.0);
+        *count += 1.0;
+        site.wait_for_refused(reason, *count);
+    };
+    check(&[], "too_short");
+    check(&good[..HEADER_BYTES + 15], "too_short");
+    check(&[0; MAX_DATAGRAM_BYTES + 1], "too_long");
+    check(&changed(0, b'X'), "magic");
+    check(&changed(2, 9), "version");
+    check(&changed(5, 99), "unknown_key");
+    check(&good[..good.len() - 1], "tag");
+    for at in [3, 6, 13, 14, 30, 36, HEADER_BYTES, good.len() - 1] {
+        check(&changed(at, good[at] ^ 1), "tag");
+    }
+    let ack_kind = Header { kind: DatagramKind::Ack, ..agent.header(1) };
+    check(&agent.sealed_as(&ack_kind, b"turned around"), "direction");
+    check(&agent.sealed_as(&agent.header(1), b"sealed well, but no batch"), "content");
+
+    let key = site.admission.keys.signing(now()).unwrap();
+    let other_agent = Agent::new(key.session(5, AgentId([8; 16]), agent.session.expires), site.running.batch_address());
+    check(&other_agent.sealed_as(&agent.header(1), &payload(1)), "tag");
+    let other_tenant = Agent::new(key.session(6, AGENT, agent.session.expires), site.running.batch_address());
+    check(&other_tenant.sealed_as(&agent.header(1), &payload(1)), "tag");
+    let expired = Agent::new(key.session(5, AGENT, 1_700_000_000), site.running.batch_address());
+    check(&expired.sealed(1), "expired");
+
+    agent.assert_nothing_came_before(2);
+    assert_eq!(site.queued(), [2]);
+}
+
+#[test]
+fn denied_agents_are_refused_from_the_moment_they_are_listed() {
+    let site = Site::new();
+    let agent = site.agent();
+    agent.send(&agent.sealed(1));
+    assert_eq!(agent.acked(1), [1]);
+    fs::write(site.folder.path().join("denied"), AGENT.to_string()).unwrap();
+    site.admission.denied.reload().unwrap();
+    agent.send(&agent.sealed(2));
+    site.wait_for_refused("denied", 1.0);
+    fs::write(site.folder.path().join("denied"), "").unwrap();
+    site.admission.denied.reload().unwrap();
+    agent.assert_nothing_came_before(3);
+}
+
+#[test]
+fn a_revoked_key_does_not_live_on_in_the_cache() {
+    let site = Site::new();
+    let agent = site.agent();
+    agent.send(&agent.sealed(1));
+    assert_eq!(agent.acked(1), [1]);
+    site.admission.keys.file().rotate(now(), OldKeys::Revoke).unwrap();
+    site.admission.keys.reload().unwrap();
+    agent.send(&agent.sealed(2));
+    site.wait_for_refused("unknown_key", 1.0);
+    let renewed = site.agent();
+    renewed.assert_nothing_came_before(3);
+}
+
+#[test]
+fn a_clock_far_ahead_is_refused_and_told_the_time() {
+    let site = Site::new();
+    let agent = site.agent();
+    let ahead = |seq, by| agent.sealed_as(&agent.header(seq), &payload_at(seq, now().plus(Duration::from_secs(by))));
+    let cause = ahead(1, 3600);
+    agent.send(&cause);
+    let (ack, size) = agent.ack();
+    assert!(ack.seqs.is_empty() && size <= cause.len());
+    assert!(now().since(ack.server_time) < Duration::from_secs(10));
+    assert_eq!(site.refused("clock_ahead"), 1.0);
+    agent.send(&ahead(2, 30));
+    assert_eq!(agent.acked(1), [2]);
+}
+
+#[test]
+fn a_failed_log_means_no_acks_and_not_ready_until_it_recovers() {
+    let retry = Duration::from_millis(5);
+    let site = Site::with(config(), LogConfig { segment_bytes: 500, retry, ..LogConfig::default() });
+    let agent = site.agent();
+    assert!(site.running.ready());
+    agent.assert_nothing_came_before(0);
+    let (here, away) = (site.log.folder().to_owned(), site.folder.path().join("away"));
+    fs::rename(&here, &away).unwrap();
+    let mut seq = 0;
+    while site.running.ready() {
+        seq += 1;
+        agent.send(&agent.sealed(seq));
+        std::thread::yield_now();
+    }
+    agent.send(&agent.sealed(seq + 1));
+    eventually(|| site.refused("queue_failed") > 0.0, "refused by the queue");
+    agent.socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let mut acked = Vec::new();
+    let mut buffer = [0; MAX_DATAGRAM_BYTES];
+    while let Ok(length) = agent.socket.recv(&mut buffer) {
+        acked.extend(Ack::open(&mut buffer[..length], &agent.keys).unwrap().1.seqs);
+    }
+    assert!(acked.len() < seq as usize);
+    agent.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    fs::rename(&away, &here).unwrap();
+    eventually(|| site.running.ready(), "recovery");
+    agent.assert_nothing_came_before(1_000_000);
+    let queued = site.queued();
+    assert!(acked.iter().all(|seq| queued.contains(seq)), "every acked batch is there");
+}
+
+#[test]
+fn a_drain_tells_agents_to_leave_and_answers_all() {
+    let site = Site::new();
+    let agent = site.agent();
+    agent.send(&agent.sealed(1));
+    assert!(!agent.ack().0.hints.drain);
+    site.running.begin_drain();
+    assert!(!site.running.ready());
+    agent.send(&agent.sealed(2));
+    assert!(agent.ack().0.hints.drain);
+    (3..50).for_each(|seq| agent.send(&agent.sealed(seq)));
+    assert_eq!(site.running.drain(), Drained::Quiet);
+    assert_eq!(agent.acked(47), (3..50).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_drain_ends_at_its_deadline() {
+    let impatient =
+        GatewayConfig { drain_deadline: Duration::from_millis(50), quiet: Duration::from_secs(3600), ..config() };
+    let site = Site::with(impatient, LogConfig::default());
+    assert_eq!(site.running.drain(), Drained::Deadline);
+}
+
+#[test]
+fn two_gateways_share_a_key_and_a_queue() {
+    let first = Site::new();
+    let log = Log::open(&first.folder.path().join("queue"), "second", LogConfig::default()).unwrap();
+    let second = Gateway::bind(config(), first.admission.clone(), Arc::new(log)).unwrap().start().unwrap();
+    let (here, there) = (first.agent(), Agent::new(first.session(), second.batch_address()));
+    here.send(&here.sealed(1));
+    there.send(&there.sealed(2));
+    assert_eq!((here.acked(1), there.acked(1)), (vec![1], vec![2]));
+    assert_eq!(first.queued(), [1, 2]);
+}
