@@ -1,0 +1,178 @@
+//! The store as a whole: what was written is read back, before and after a checkpoint, a crash and a replay.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use weir_sample::{Kind, Series, Sketch, Timestamp};
+
+use crate::{Column, Error, Hint, MatchOp, Matcher, NAME, Selection, SeriesData, Store, StoreConfig};
+
+const TEN: Duration = Duration::from_secs(10);
+
+fn open(folder: &Path) -> (Store, Vec<u8>) {
+    Store::open(folder, StoreConfig::default()).unwrap()
+}
+
+fn all(store: &Store, name: &str) -> Vec<SeriesData> {
+    let matchers = [Matcher::new(NAME, MatchOp::Equal, name).unwrap()];
+    let (start, end) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+    let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw };
+    let mut found = Vec::new();
+    let mut each = |data| {
+        found.push(data);
+        ControlFlow::Continue(())
+    };
+    store.select(&selection, &mut each).unwrap();
+    found
+}
+
+fn floats(store: &Store, name: &str) -> Vec<(i64, f64)> {
+    let found = all(store, name);
+    let Some(data) = found.first() else { return Vec::new() };
+    let Column::Floats(values) = &data.values else { panic!("{name} is not of floats") };
+    data.timestamps.iter().map(|ts| ts / 1_000).zip(values.iter().copied()).collect()
+}
+
+#[test]
+fn counters_start_at_zero_accumulate_and_take_late_deltas() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let rows = store.rows(1, &[(Series::named("c"), Kind::Counter), (Series::named("g"), Kind::Gauge)]);
+    let append = |secs: i64, delta: f64, value: f64| {
+        store.append(&rows, Timestamp::from_secs(secs), TEN, &[delta, value]).unwrap();
+    };
+    append(110, 2.0, 7.0);
+    append(130, 3.0, f64::NAN);
+    append(120, 5.0, 8.0);
+    append(130, 0.0, 9.0);
+    append(125, 0.0, 8.5);
+    assert_eq!(floats(&store, "c"), [(100, 0.0), (110, 2.0), (130, 10.0)]);
+    assert_eq!(floats(&store, "g"), [(110, 7.0), (120, 8.0), (125, 8.5), (130, 9.0)]);
+}
+
+#[test]
+fn what_came_after_the_checkpoint_is_gone_after_a_crash_and_a_replay_brings_it_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let columns: Vec<_> = (0..3).map(|i| (Series::new("c", [("i", i.to_string().as_str())]), Kind::Counter)).collect();
+    let write = |store: &Store, steps: std::ops::Range<i64>| {
+        let rows = store.rows(1, &columns);
+        for step in steps {
+            let ts = Timestamp::from_secs(1_700_000_000 + step * 10);
+            store.append(&rows, ts, TEN, &[1.0, step as f64, 0.5]).unwrap();
+        }
+    };
+    let expected = {
+        let whole = tempfile::tempdir().unwrap();
+        let (store, _) = open(whole.path());
+        write(&store, 0..1_000);
+        all(&store, "c")
+    };
+    let (store, state) = open(folder.path());
+    assert!(state.is_empty());
+    write(&store, 0..300);
+    store.checkpoint(b"300").unwrap();
+    write(&store, 300..610);
+    store.checkpoint(b"610").unwrap();
+    write(&store, 610..900);
+    drop(store);
+    let (store, state) = open(folder.path());
+    assert_eq!(state, b"610");
+    write(&store, 610..1_000);
+    assert_eq!(all(&store, "c"), expected);
+    store.checkpoint(b"1000").unwrap();
+    drop(store);
+    assert_eq!(all(&open(folder.path()).0, "c"), expected);
+}
+
+#[test]
+fn sketches_of_one_time_merge_and_survive() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let rows = store.rows(1, &[(Series::named("d"), Kind::Distribution)]);
+    let mut one = Sketch::new();
+    one.insert(3.0);
+    for step in 0..300 {
+        store.append_sketch(&rows, 0, Timestamp::from_secs(step), &one).unwrap();
+        store.append_sketch(&rows, 0, Timestamp::from_secs(step), &one).unwrap();
+    }
+    store.checkpoint(b"").unwrap();
+    let before = all(&store, "d");
+    drop(store);
+    let (store, _) = open(folder.path());
+    assert_eq!(all(&store, "d"), before);
+    let Column::Sketches(sketches) = &before[0].values else { panic!("not sketches") };
+    assert_eq!((sketches.len(), sketches.iter().all(|sketch| sketch.count() == 2.0)), (300, true));
+}
+
+#[test]
+fn one_process_owns_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let _store = open(folder.path());
+    assert!(matches!(Store::open(folder.path(), StoreConfig::default()), Err(Error::Locked(_))));
+}
+
+#[test]
+fn a_damaged_chunk_is_left_out_and_the_rest_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let rows = store.rows(1, &[(Series::named("a"), Kind::Gauge), (Series::named("b"), Kind::Gauge)]);
+    for step in 0..130 {
+        store.append(&rows, Timestamp::from_secs(step * 10), TEN, &[step as f64, step as f64]).unwrap();
+    }
+    store.checkpoint(b"").unwrap();
+    drop(store);
+    let block = folder.path().join("blocks/0.block");
+    let mut bytes = std::fs::read(&block).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(&block, bytes).unwrap();
+    let (store, _) = open(folder.path());
+    assert_eq!((floats(&store, "a").len(), floats(&store, "b").len()), (10, 130));
+    let damaged = store.readings().into_iter().find(|r| r.series.name() == "weir_store_damaged_chunks_total");
+    assert_eq!(damaged.map(|reading| reading.value), Some(1.0));
+}
+
+#[test]
+fn old_blocks_are_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = StoreConfig { retention: Duration::from_secs(86_400) };
+    let (store, _) = Store::open(folder.path(), config).unwrap();
+    let rows = store.rows(1, &[(Series::named("a"), Kind::Gauge)]);
+    for minute in 0..3 * 1_440 {
+        store.append(&rows, Timestamp::from_secs(minute * 60), TEN, &[1.0]).unwrap();
+    }
+    store.checkpoint(b"").unwrap();
+    let kept = floats(&store, "a");
+    assert!((1_440..1_440 + 240).contains(&kept.len()), "{} samples", kept.len());
+    let files = std::fs::read_dir(folder.path().join("blocks")).unwrap().count();
+    assert!(files <= 14, "{files} files");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn gauges_are_what_a_map_of_times_says(
+        writes in prop::collection::vec((0..400i64, any::<f64>()), 1..600),
+        checkpoints in prop::collection::vec(0..600usize, 0..3),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = open(folder.path());
+        let mut model = std::collections::BTreeMap::new();
+        for (at, &(secs, value)) in writes.iter().enumerate() {
+            let rows = store.rows(1, &[(Series::named("g"), Kind::Gauge)]);
+            store.append(&rows, Timestamp::from_secs(secs), TEN, &[value]).unwrap();
+            if !value.is_nan() {
+                model.insert(secs, value);
+            }
+            if checkpoints.contains(&at) {
+                store.checkpoint(b"").unwrap();
+                drop(store);
+                store = open(folder.path()).0;
+            }
+        }
+        let expected: Vec<_> = model.into_iter().collect();
+        prop_assert_eq!(floats(&store, "g"), expected);
+    }
+}
