@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -36,6 +36,7 @@ pub struct Running {
     config: GatewayConfig,
     shared: Arc<Shared>,
     intakes: Vec<Intake>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     batch: SocketAddr,
 }
 
@@ -46,7 +47,6 @@ struct Intake {
     load: Arc<Load>,
     /// To look at the fill of the channel between the two.
     groups: flume::WeakSender<Group>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 /// How a drain has ended.
@@ -95,41 +95,18 @@ impl Gateway {
     pub fn start(self) -> Result<Running, Error> {
         let Self { config, shared, sockets, batch } = self;
         let cached = config.cached_sessions / sockets.len().max(1);
-        let mut running = Running { config, shared, intakes: Vec::new(), batch };
+        let mut running = Running { config, shared, intakes: Vec::new(), threads: Mutex::default(), batch };
         for socket in sockets {
             // On an error the drop of `running` stops the threads that run already.
             let opener = Opener::new(running.shared.admission.clone(), cached, running.config.clock_ahead);
             let number = running.intakes.len();
-            let intake = Intake::start(number, socket, opener, &running.shared).map_err(Error::Thread)?;
-            running.intakes.push(intake);
+            running.start_intake(number, socket, opener).map_err(Error::Thread)?;
         }
         Ok(running)
     }
 }
 
 impl Intake {
-    fn start(number: usize, socket: Arc<UdpSocket>, opener: Opener, shared: &Arc<Shared>) -> io::Result<Self> {
-        let (groups, waiting) = flume::bounded(WAITING_GROUPS);
-        let (used, spare) = flume::bounded(WAITING_GROUPS);
-        let load = Arc::new(Load::default());
-        let weak = groups.downgrade();
-        let acker = Acker::new(Arc::clone(shared), Arc::clone(&socket), waiting, used);
-        let receiver = Receiver {
-            shared: Arc::clone(shared),
-            socket: Arc::clone(&socket),
-            load: Arc::clone(&load),
-            opener,
-            ring: Ring::new(64),
-            opened: Vec::new(),
-            groups,
-            spare,
-            clock: ClockHints::default(),
-        };
-        let acker = thread::Builder::new().name(format!("gateway-ack-{number}")).spawn(move || acker.run())?;
-        let receiver = thread::Builder::new().name(format!("gateway-in-{number}")).spawn(move || receiver.run())?;
-        Ok(Self { socket, load, groups: weak, threads: vec![receiver, acker] })
-    }
-
     fn waiting_groups(&self) -> usize {
         self.groups.upgrade().map_or(0, |groups| groups.len())
     }
@@ -139,6 +116,29 @@ impl Running {
     /// The address that batches arrive at.
     pub fn batch_address(&self) -> SocketAddr {
         self.batch
+    }
+
+    fn start_intake(&mut self, number: usize, socket: Arc<UdpSocket>, opener: Opener) -> io::Result<()> {
+        let (groups, waiting) = flume::bounded(WAITING_GROUPS);
+        let (used, spare) = flume::bounded(WAITING_GROUPS);
+        let (load, weak) = (Arc::new(Load::default()), groups.downgrade());
+        let acker = Acker::new(Arc::clone(&self.shared), Arc::clone(&socket), waiting, used);
+        let receiver = Receiver {
+            shared: Arc::clone(&self.shared),
+            socket: Arc::clone(&socket),
+            load: Arc::clone(&load),
+            opener,
+            ring: Ring::new(64),
+            opened: Vec::new(),
+            groups,
+            spare,
+            clock: ClockHints::default(),
+        };
+        let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
+        threads.push(thread::Builder::new().name(format!("gateway-ack-{number}")).spawn(move || acker.run())?);
+        threads.push(thread::Builder::new().name(format!("gateway-in-{number}")).spawn(move || receiver.run())?);
+        self.intakes.push(Intake { socket, load, groups: weak });
+        Ok(())
     }
 
     /// Whether a load balancer should send agents here: the queue takes records, and no drain has begun.
@@ -155,7 +155,8 @@ impl Running {
 
     /// Asks agents to leave, waits until they have, and makes sure that everything received is durable and
     /// acknowledged. [`Running::ready`] is false from the first moment. Blocks up to the configured deadline.
-    pub fn drain(mut self) -> Drained {
+    /// It can be called from any thread, and again.
+    pub fn drain(&self) -> Drained {
         self.shared.draining.store(true, Relaxed);
         let deadline = Instant::now() + self.config.drain_deadline;
         let drained = self.wait_until_quiet(deadline);
@@ -187,9 +188,10 @@ impl Running {
     }
 
     /// Receivers hear of it; each acknowledging thread ends when it has answered all that its receiver left.
-    fn stop(&mut self) {
+    fn stop(&self) {
         self.shared.stopping.store(true, Relaxed);
-        for thread in self.intakes.drain(..).flat_map(|intake| intake.threads) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
             // A panic was reported by the thread that had it.
             let _ = thread.join();
         }
