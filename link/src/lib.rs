@@ -5,12 +5,14 @@
 
 mod addr;
 mod error;
+mod frames;
 mod outgoing;
 mod ring;
 mod tls;
 mod udp;
 
 pub use error::Error;
+pub use frames::{FrameStream, FrameTooLong};
 pub use outgoing::Outgoing;
 pub use ring::Ring;
 pub use tls::{Alpn, ClientFiles, ClientStream, ClientTls, ServerFiles, ServerStream, ServerTls, client_certificate};
