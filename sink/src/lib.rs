@@ -1,1 +1,31 @@
-//! Placeholder.
+//! From queue to storage: records enter in queue order; rows of samples leave for the store.
+//!
+//! Each batch is counted once however often it was delivered, deltas become cumulative counters, and series that
+//! several senders share are merged before they are written. The sink's own state is saved with the store's, so a crash
+//! between two checkpoints is undone by reading the queue again from where the last one stood.
+
+mod agents;
+mod fleet;
+mod plan;
+mod service;
+mod shared;
+mod sink;
+mod state;
+
+pub use fleet::FleetStatus;
+pub use service::{Service, ServiceConfig};
+pub use sink::{Sink, SinkConfig};
+
+/// What can go wrong between queue and store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The queue cannot be read.
+    #[error("reading the queue")]
+    Queue(#[from] weir_queue::Error),
+    /// The store refuses to write or to checkpoint.
+    #[error("writing to the store")]
+    Store(#[from] weir_store::Error),
+    /// The state saved with the store's last checkpoint is not the sink's.
+    #[error("the sink's saved state is damaged or from a newer version: {0}")]
+    State(&'static str),
+}

@@ -1,0 +1,104 @@
+//! What the sink knows of the fleet as a whole, shared with whoever shows it.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use weir_sample::Reading;
+
+/// One line about the fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FleetStatus {
+    /// Agents heard from in the last minute.
+    pub agents: u64,
+    /// Samples stored per second, over about the last ten seconds.
+    pub samples_per_second: f64,
+    /// Batches read from the queue, each counted once.
+    pub batches_received: u64,
+    /// Batches that agents say were acknowledged.
+    pub batches_acked: u64,
+    /// Sends that agents had to repeat.
+    pub batches_resent: u64,
+    /// Deliveries of a batch that had been counted already.
+    pub batches_duplicate: u64,
+    /// Batches that agents had to drop before any gateway took them.
+    pub batches_lost: u64,
+}
+
+/// The sink's own counters. Written by the sink's thread, read by any.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub agents: AtomicU64,
+    pub samples: AtomicU64,
+    /// Samples a second, in thousandths.
+    pub milli_samples_per_second: AtomicU64,
+    pub batches: AtomicU64,
+    pub duplicates: AtomicU64,
+    pub undecodable: AtomicU64,
+    pub late_added: AtomicU64,
+    pub late_gauges: AtomicU64,
+    pub layouts_resolved: AtomicU64,
+    pub checkpoints: AtomicU64,
+    pub checkpoint_failures: AtomicU64,
+    pub agents_acked: AtomicU64,
+    pub agents_resent: AtomicU64,
+    pub agents_dropped: AtomicU64,
+    pub open_shared_windows: AtomicU64,
+    pub lag_ms: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn status(&self) -> FleetStatus {
+        FleetStatus {
+            agents: self.agents.load(Relaxed),
+            samples_per_second: self.milli_samples_per_second.load(Relaxed) as f64 / 1e3,
+            batches_received: self.batches.load(Relaxed),
+            batches_acked: self.agents_acked.load(Relaxed),
+            batches_resent: self.agents_resent.load(Relaxed),
+            batches_duplicate: self.duplicates.load(Relaxed),
+            batches_lost: self.agents_dropped.load(Relaxed),
+        }
+    }
+
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        let counter = |name, value: &AtomicU64, help| Reading::counter(name, &[], value.load(Relaxed), help);
+        let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
+        let dropped = |reason, value: &AtomicU64| {
+            let help = "Parts left out, by reason. undecodable: agent and server versions differ; upgrade the server first. \
+                        late_gauge: a shared gauge came after its window closed; raise sink.lateness_s.";
+            Reading::counter("weir_sink_dropped_total", &[("reason", reason)], value.load(Relaxed), help)
+        };
+        vec![
+            counter("weir_sink_samples_total", &self.samples, "Samples written to the store."),
+            counter("weir_sink_batches_total", &self.batches, "Batches read from the queue, each counted once."),
+            counter(
+                "weir_sink_duplicates_total",
+                &self.duplicates,
+                "Deliveries of a batch that had been counted already; they are not counted again. Many mean lost acks.",
+            ),
+            dropped("undecodable", &self.undecodable),
+            dropped("late_gauge", &self.late_gauges),
+            counter(
+                "weir_sink_late_parts_total",
+                &self.late_added,
+                "Parts of shared series that came after their window closed and were added to the oldest open one.",
+            ),
+            counter("weir_sink_layouts_resolved_total", &self.layouts_resolved, "Layouts looked up in the store."),
+            counter("weir_sink_checkpoints_total", &self.checkpoints, "Checkpoints made."),
+            counter(
+                "weir_sink_checkpoint_failures_total",
+                &self.checkpoint_failures,
+                "Checkpoints that failed; the queue keeps what they would have covered. See the log and the disk.",
+            ),
+            gauge("weir_sink_agents", self.agents.load(Relaxed) as f64, "Agents heard from in the last minute."),
+            gauge(
+                "weir_sink_open_shared_windows",
+                self.open_shared_windows.load(Relaxed) as f64,
+                "Windows of shared series that wait for their allowed lateness to pass.",
+            ),
+            gauge(
+                "weir_sink_lag_seconds",
+                self.lag_ms.load(Relaxed) as f64 / 1e3,
+                "Age of the newest record read. Growing: the sink does not keep up with the gateways.",
+            ),
+        ]
+    }
+}

@@ -1,0 +1,133 @@
+//! How the positions of one layout map to columns of the store.
+
+use weir_sample::{Kind, Series, Value};
+use weir_store::{Rows, Store};
+use weir_wire::{Layout, Values};
+
+/// One agent's layout, resolved once: where each position's value goes.
+pub(crate) struct Plan {
+    pub kinds: Vec<Kind>,
+    rows: Rows,
+    /// Width of a row in the store.
+    columns: usize,
+    /// Positions written as they come, in order of columns; `None` when that is every position, in order.
+    picked: Option<Vec<u32>>,
+    /// Distributions of this agent: their position and column; count and sum follow it.
+    sketches: Vec<(u32, u32)>,
+    /// Positions without a `host` label, which other senders may write too.
+    shared: Vec<(u32, Series)>,
+}
+
+impl Plan {
+    /// Resolves a layout for an agent. Series of another tenant than the default carry its number.
+    pub(crate) fn new(store: &Store, agent: u128, tenant: u32, layout: &Layout) -> Self {
+        let tenant_label = (tenant != 0).then(|| tenant.to_string());
+        let (mut columns, mut picked) = (Vec::new(), Vec::new());
+        let (mut sketches, mut shared) = (Vec::new(), Vec::new());
+        for (position, (series, &kind)) in layout.series.iter().zip(&layout.kinds).enumerate() {
+            let series = tenant_label.as_deref().map_or_else(|| series.clone(), |n| series.with_label("tenant", n));
+            if series.label("host").is_none() {
+                shared.push((position as u32, series));
+                continue;
+            }
+            picked.push(position as u32);
+            if kind == Kind::Distribution {
+                sketches.push((position as u32, columns.len() as u32));
+            }
+            columns.push((series, stored_kind(kind)));
+        }
+        for &(_, column) in &sketches {
+            columns.extend(totals_of(&columns[column as usize].0));
+        }
+        let all = shared.is_empty();
+        Self {
+            kinds: layout.kinds.clone(),
+            rows: store.rows(agent, &columns),
+            columns: columns.len(),
+            picked: (!all).then_some(picked),
+            sketches,
+            shared,
+        }
+    }
+
+    pub(crate) fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// Fills `row` with what this agent's columns get; absent columns stay NaN.
+    pub(crate) fn row(&self, values: &Values, row: &mut Vec<f64>) {
+        row.clear();
+        match &self.picked {
+            None => row.extend_from_slice(&values.floats),
+            Some(picked) => row.extend(picked.iter().map(|&position| values.floats[position as usize])),
+        }
+        if values.rich.is_empty() {
+            row.resize(self.columns, f64::NAN);
+            return;
+        }
+        let own = row.len();
+        row.resize(self.columns, f64::NAN);
+        for (position, value) in &values.rich {
+            match value {
+                Value::Set(set) => {
+                    if let Some(column) = self.column(*position) {
+                        row[column] = set.estimate();
+                    }
+                }
+                Value::Distribution(sketch) => {
+                    if let Ok(at) = self.sketches.binary_search_by_key(&(*position as u32), |&(position, _)| position) {
+                        row[own + 2 * at] = sketch.count();
+                        row[own + 2 * at + 1] = sketch.sum();
+                    }
+                }
+                Value::Counter(_) | Value::Gauge(_) => {}
+            }
+        }
+    }
+
+    /// The sketches of this agent's columns in `values`.
+    pub(crate) fn sketches<'a>(
+        &'a self,
+        values: &'a Values,
+    ) -> impl Iterator<Item = (usize, &'a weir_sample::Sketch)> + 'a {
+        values.rich.iter().filter_map(|(position, value)| match value {
+            Value::Distribution(sketch) => Some((self.column(*position)?, &**sketch)),
+            _ => None,
+        })
+    }
+
+    /// What this batch says about series that others may write too.
+    pub(crate) fn shared<'a>(&'a self, values: &'a Values) -> impl Iterator<Item = (&'a Series, Value)> + 'a {
+        self.shared.iter().filter_map(|(position, series)| {
+            let position = *position as usize;
+            let float = values.floats[position];
+            let value = match self.kinds[position] {
+                Kind::Counter => Value::Counter(float),
+                Kind::Gauge => Value::Gauge(float),
+                _ => values.rich.iter().find(|(at, _)| *at == position)?.1.clone(),
+            };
+            Some((series, value))
+        })
+    }
+
+    fn column(&self, position: usize) -> Option<usize> {
+        match &self.picked {
+            None => Some(position),
+            Some(picked) => picked.binary_search(&(position as u32)).ok(),
+        }
+    }
+}
+
+/// The store has floats and sketches: a set is written as the gauge of its estimate.
+pub(crate) fn stored_kind(kind: Kind) -> Kind {
+    match kind {
+        Kind::Set => Kind::Gauge,
+        kind => kind,
+    }
+}
+
+/// The counters that stand beside every distribution, for `rate(x_count[5m])` and averages.
+pub(crate) fn totals_of(distribution: &Series) -> [(Series, Kind); 2] {
+    let total = |suffix: &str| (distribution.with_name(&format!("{}{suffix}", distribution.name())), Kind::Counter);
+    [total("_count"), total("_sum")]
+}

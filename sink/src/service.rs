@@ -1,0 +1,116 @@
+//! The sink as a running thing: one thread that drains the queue and makes a checkpoint now and then.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use weir_sample::{Reading, Timestamp};
+
+use crate::fleet::Counters;
+use crate::{Error, FleetStatus, Sink};
+
+/// How often the running sink does what.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceConfig {
+    /// Time between checkpoints.
+    pub checkpoint_interval: Duration,
+}
+
+/// A sink at work. Dropping it without [`Service::drain`] leaves the rest to the next start.
+pub struct Service {
+    counters: Arc<Counters>,
+    stopping: Arc<AtomicBool>,
+    failed: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<Result<(), Error>>>>,
+}
+
+/// Pause when the queue has nothing new. Short against any window, long against a wake-up's cost.
+const IDLE: Duration = Duration::from_millis(20);
+
+impl Service {
+    /// Starts the sink's thread.
+    pub fn start(sink: Sink, config: ServiceConfig) -> std::io::Result<Self> {
+        let counters = sink.counters();
+        let (stopping, failed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (stop, fail) = (stopping.clone(), failed.clone());
+        let thread = std::thread::Builder::new().name("sink".into()).spawn(move || {
+            let outcome = work(sink, config, &stop);
+            if let Err(error) = &outcome {
+                fail.store(true, Ordering::Release);
+                tracing::error!(error = %Chain(error), "the sink stopped; the queue keeps what it had not stored");
+            }
+            outcome
+        })?;
+        Ok(Self { counters, stopping, failed, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Why the sink cannot serve, if it cannot.
+    pub fn ready(&self) -> Result<(), String> {
+        match self.failed.load(Ordering::Acquire) {
+            true => Err("the sink has stopped: see the log".into()),
+            false => Ok(()),
+        }
+    }
+
+    /// The fleet in one line.
+    pub fn fleet(&self) -> FleetStatus {
+        self.counters.status()
+    }
+
+    /// The sink's own telemetry.
+    pub fn readings(&self) -> Vec<Reading> {
+        self.counters.readings()
+    }
+
+    /// Reads the queue to its end, makes a last checkpoint and stops. Call it after the gateways have stopped.
+    /// A second call has nothing to do.
+    pub fn drain(&self) -> Result<(), Error> {
+        self.stopping.store(true, Ordering::Release);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match thread.map(JoinHandle::join) {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Ok(()),
+        }
+    }
+}
+
+fn work(mut sink: Sink, config: ServiceConfig, stop: &AtomicBool) -> Result<(), Error> {
+    let mut checkpointed = Instant::now();
+    loop {
+        // Read the flag first: what was appended before it was set is then read below.
+        let stopping = stop.load(Ordering::Acquire);
+        let read = sink.step(wall_clock())?;
+        if stopping && read == 0 {
+            return sink.checkpoint();
+        }
+        if checkpointed.elapsed() >= config.checkpoint_interval {
+            sink.checkpoint()?;
+            checkpointed = Instant::now();
+        }
+        if read == 0 {
+            std::thread::sleep(IDLE);
+        }
+    }
+}
+
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since.as_millis() as i64)
+}
+
+/// An error with its sources, on one line.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

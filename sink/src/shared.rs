@@ -1,0 +1,119 @@
+//! Series that several senders write: partial aggregates are merged by (series, window) and written once the window's
+//! allowed lateness has passed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use weir_sample::{Kind, Series, Sketch, Timestamp, Value, Window};
+use weir_store::Store;
+
+use crate::Error;
+use crate::plan::{stored_kind, totals_of};
+
+/// Owner of shared series in the store; no agent id is all ones.
+const SHARED: u128 = u128::MAX;
+
+/// Windows still open, and what the late ones cost.
+#[derive(Default)]
+pub(crate) struct Shared {
+    open: BTreeMap<Window, HashMap<Series, Value>>,
+    /// No window that ends at or before this instant is open any more.
+    closed_until: Timestamp,
+    /// Parts that came after their window was closed and were added to the oldest open one.
+    pub late_added: u64,
+    /// Gauges that came after their window was closed and were left out.
+    pub late_gauges: u64,
+}
+
+impl Shared {
+    /// Merges one part. A part of a closed window goes to the oldest open window after it; a gauge of the past is
+    /// dropped, because a newer value stands already.
+    pub(crate) fn merge(&mut self, window: Window, series: &Series, part: Value) {
+        let mut window = window;
+        if window.end() <= self.closed_until {
+            if matches!(part, Value::Gauge(_)) {
+                self.late_gauges += 1;
+                return;
+            }
+            self.late_added += 1;
+            window = Window::containing(self.closed_until, window.interval());
+        }
+        let parts = self.open.entry(window).or_default();
+        match parts.get_mut(series) {
+            Some(value) => value.merge(part),
+            None => {
+                parts.insert(series.clone(), part);
+            }
+        }
+    }
+
+    /// Writes every window whose lateness has passed at `now`.
+    pub(crate) fn close(&mut self, now: Timestamp, lateness: Duration, store: &Store) -> Result<(), Error> {
+        while let Some(entry) = self.open.first_entry() {
+            let window = *entry.key();
+            if window.end().plus(lateness) > now {
+                return Ok(());
+            }
+            write(store, window, entry.get())?;
+            entry.remove();
+            self.closed_until = self.closed_until.max(window.end());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn open(&self) -> &BTreeMap<Window, HashMap<Series, Value>> {
+        &self.open
+    }
+
+    pub(crate) fn closed_until(&self) -> Timestamp {
+        self.closed_until
+    }
+
+    /// Takes up where a checkpoint left off.
+    pub(crate) fn resume(closed_until: Timestamp, open: BTreeMap<Window, HashMap<Series, Value>>) -> Self {
+        Self { open, closed_until, ..Self::default() }
+    }
+}
+
+fn write(store: &Store, window: Window, parts: &HashMap<Series, Value>) -> Result<(), Error> {
+    let (mut columns, mut floats, mut sketches) = (Vec::new(), Vec::new(), Vec::<(usize, &Sketch)>::new());
+    for (series, value) in parts {
+        columns.push((series.clone(), stored_kind(value.kind())));
+        floats.push(match value {
+            Value::Counter(delta) => *delta,
+            Value::Gauge(value) => *value,
+            Value::Set(set) => set.estimate(),
+            Value::Distribution(_) => f64::NAN,
+        });
+        if let Value::Distribution(sketch) = value {
+            sketches.push((columns.len() - 1, sketch));
+            columns.extend(totals_of(series));
+            floats.extend([sketch.count(), sketch.sum()]);
+        }
+    }
+    debug_assert!(columns.iter().all(|(_, kind)| *kind != Kind::Set));
+    let rows = store.rows(SHARED, &columns);
+    store.append(&rows, window.end(), window.interval(), &floats)?;
+    for (column, sketch) in sketches {
+        store.append_sketch(&rows, column, window.end(), sketch)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_counters_move_to_the_oldest_open_window_and_late_gauges_are_counted() {
+        let window = |end: i64| Window::ending(Timestamp::from_secs(end), 10_000);
+        let (counter, gauge) = (Series::named("c"), Series::named("g"));
+        let mut shared = Shared::resume(Timestamp::from_secs(100), BTreeMap::new());
+        shared.merge(window(100), &counter, Value::Counter(2.0));
+        shared.merge(window(110), &counter, Value::Counter(3.0));
+        shared.merge(window(90), &gauge, Value::Gauge(1.0));
+        assert_eq!((shared.late_added, shared.late_gauges), (1, 1));
+        assert_eq!(shared.open()[&window(110)][&counter], Value::Counter(5.0));
+        assert_eq!(shared.open().len(), 1);
+    }
+}

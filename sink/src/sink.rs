@@ -1,0 +1,224 @@
+//! The sink itself: one step reads what the queue has and writes it to the store.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use std::collections::HashMap;
+use weir_queue::{Reader, Record};
+use weir_sample::Timestamp;
+use weir_store::Store;
+use weir_wire::{AgentId, BatchHead, Decoder, Totals, Values};
+
+use crate::agents::Agent;
+use crate::fleet::Counters;
+use crate::plan::Plan;
+use crate::shared::Shared;
+use crate::{Error, state};
+
+/// What the sink may be told.
+#[derive(Clone, Debug)]
+pub struct SinkConfig {
+    /// Root folder of the queue.
+    pub queue: PathBuf,
+    /// How long a window of a shared series waits for late parts after its end.
+    pub lateness: Duration,
+}
+
+/// Reads records, counts each batch once, writes rows.
+pub struct Sink {
+    reader: Reader,
+    desk: Desk,
+    rate: Rate,
+}
+
+/// Everything that a record meets on its way to the store.
+struct Desk {
+    store: Arc<Store>,
+    lateness: Duration,
+    agents: HashMap<AgentId, Agent>,
+    shared: Shared,
+    decoder: Decoder,
+    values: Values,
+    row: Vec<f64>,
+    newest: Timestamp,
+    counters: Arc<Counters>,
+}
+
+/// Bytes taken from the queue per step, so that a shutdown or a checkpoint never waits for long.
+const STEP_BYTES: usize = 4 << 20;
+
+/// This consumer's name in the queue, which keeps what no consumer has passed.
+const CONSUMER: &str = "sink";
+
+/// Silence after which an agent no longer counts as alive.
+const ALIVE: Duration = Duration::from_secs(60);
+
+impl Sink {
+    /// Takes up the work where `saved`, the sink state in the store's last checkpoint, left it.
+    pub fn open(config: &SinkConfig, store: Arc<Store>, saved: &[u8]) -> Result<Self, Error> {
+        let saved = state::decode(saved)?;
+        let reader = Reader::open(&config.queue, CONSUMER, &saved.queue)?;
+        let desk = Desk {
+            store,
+            lateness: config.lateness,
+            agents: saved.agents,
+            shared: saved.shared,
+            decoder: Decoder::new(),
+            values: Values::default(),
+            row: Vec::new(),
+            newest: saved.newest,
+            counters: Arc::default(),
+        };
+        Ok(Self { reader, desk, rate: Rate::default() })
+    }
+
+    /// Writes what the queue has, up to a few MiB; returns how many records that were.
+    pub fn step(&mut self, now: Timestamp) -> Result<usize, Error> {
+        let mut outcome = Ok(());
+        let desk = &mut self.desk;
+        let polled = self.reader.poll(STEP_BYTES, |record, _| {
+            if outcome.is_ok() {
+                outcome = desk.take(record);
+            }
+        })?;
+        outcome?;
+        let read = polled.records;
+        // While records of the past are read again, windows close by their time, as they did before the crash.
+        let clock = if read == 0 { now } else { self.desk.newest };
+        self.desk.shared.close(clock, self.desk.lateness, &self.desk.store)?;
+        self.publish(now, read);
+        Ok(read)
+    }
+
+    /// Makes everything read so far durable, together with where in the queue that was, then lets the queue forget it.
+    pub fn checkpoint(&mut self) -> Result<(), Error> {
+        let queue = self.reader.checkpoint();
+        let saved = state::encode(&queue, &self.desk.agents, &self.desk.shared, self.desk.newest);
+        if let Err(error) = self.desk.store.checkpoint(&saved) {
+            self.desk.counters.checkpoint_failures.fetch_add(1, Relaxed);
+            return Err(error.into());
+        }
+        self.desk.counters.checkpoints.fetch_add(1, Relaxed);
+        self.reader.forget(&queue)?;
+        Ok(())
+    }
+
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        self.desk.counters.clone()
+    }
+
+    fn publish(&mut self, now: Timestamp, read: usize) {
+        let counters = &self.desk.counters;
+        if let Some(per_second) = self.rate.observe(now, counters.samples.load(Relaxed)) {
+            counters.milli_samples_per_second.store((per_second * 1e3) as u64, Relaxed);
+            let alive = self.desk.agents.values().filter(|agent| now.since(agent.last_seen) < ALIVE).count();
+            counters.agents.store(alive as u64, Relaxed);
+        }
+        let lag = if read == 0 { Duration::ZERO } else { now.since(self.desk.newest) };
+        counters.lag_ms.store(lag.as_millis() as u64, Relaxed);
+        counters.late_added.store(self.desk.shared.late_added, Relaxed);
+        counters.late_gauges.store(self.desk.shared.late_gauges, Relaxed);
+        counters.open_shared_windows.store(self.desk.shared.open().len() as u64, Relaxed);
+    }
+}
+
+impl Desk {
+    fn take(&mut self, record: &Record<'_>) -> Result<(), Error> {
+        self.newest = self.newest.max(record.received);
+        let Ok(head) = self.decoder.head(record.payload) else {
+            return self.refuse(record);
+        };
+        let agent = self.agents.entry(record.agent).or_insert_with(|| Agent::new(record.tenant));
+        agent.last_seen = agent.last_seen.max(record.received);
+        let Some(seen) = agent.admit(record.epoch, record.seq) else {
+            self.counters.duplicates.fetch_add(1, Relaxed);
+            return Ok(());
+        };
+        self.counters.note_totals(&seen.totals, &head.totals);
+        if head.totals.sealed_batches >= seen.totals.sealed_batches {
+            seen.totals = head.totals;
+        }
+        let plan = match agent.plan(head.layout_id) {
+            Some(plan) => plan,
+            None => {
+                let Ok(layout) = self.decoder.layout(&head) else {
+                    return self.refuse(record);
+                };
+                self.counters.layouts_resolved.fetch_add(1, Relaxed);
+                let plan =
+                    Arc::new(Plan::new(&self.store, u128::from_be_bytes(record.agent.0), record.tenant, &layout));
+                agent.remember(head.layout_id, plan.clone());
+                plan
+            }
+        };
+        if self.decoder.values(&head, &plan.kinds, &mut self.values).is_err() {
+            return self.refuse(record);
+        }
+        self.write(&head, &plan)
+    }
+
+    fn write(&mut self, head: &BatchHead<'_>, plan: &Plan) -> Result<(), Error> {
+        let window = head.window;
+        plan.row(&self.values, &mut self.row);
+        self.store.append(plan.rows(), window.end(), window.interval(), &self.row)?;
+        for (column, sketch) in plan.sketches(&self.values) {
+            self.store.append_sketch(plan.rows(), column, window.end(), sketch)?;
+        }
+        for (series, part) in plan.shared(&self.values) {
+            self.shared.merge(window, series, part);
+        }
+        self.counters.batches.fetch_add(1, Relaxed);
+        self.counters.samples.fetch_add(self.values.floats.len() as u64, Relaxed);
+        Ok(())
+    }
+
+    /// A batch that passed its seal but not its decoder: a newer version's, or a fault of ours. It is acked and gone.
+    fn refuse(&mut self, record: &Record<'_>) -> Result<(), Error> {
+        if self.counters.undecodable.fetch_add(1, Relaxed) == 0 {
+            let (agent, seq) = (record.agent.to_string(), record.seq);
+            tracing::warn!(agent, seq, "a batch cannot be decoded; further ones are counted only");
+        }
+        Ok(())
+    }
+}
+
+impl Counters {
+    /// Adds what an agent's account has grown by since its last batch.
+    fn note_totals(&self, before: &Totals, now: &Totals) {
+        let grow = |counter: &std::sync::atomic::AtomicU64, before: u64, now: u64| {
+            counter.fetch_add(now.saturating_sub(before), Relaxed);
+        };
+        grow(&self.agents_acked, before.acked_batches, now.acked_batches);
+        grow(&self.agents_resent, before.resent_batches, now.resent_batches);
+        grow(&self.agents_dropped, before.dropped_batches, now.dropped_batches);
+    }
+}
+
+/// Samples per second between two looks about ten seconds apart.
+#[derive(Default)]
+struct Rate {
+    since: Option<(Timestamp, u64)>,
+}
+
+impl Rate {
+    const EVERY: Duration = Duration::from_secs(10);
+
+    fn observe(&mut self, now: Timestamp, total: u64) -> Option<f64> {
+        let (then, before) = *self.since.get_or_insert((now, total));
+        let passed = now.since(then);
+        if passed < Self::EVERY {
+            return None;
+        }
+        self.since = Some((now, total));
+        Some((total - before) as f64 / passed.as_secs_f64())
+    }
+}
+
+impl SinkConfig {
+    /// A sink on the queue in `root`, with the default lateness of 30 s.
+    pub fn new(root: &Path) -> Self {
+        Self { queue: root.to_owned(), lateness: Duration::from_secs(30) }
+    }
+}
