@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use std::collections::HashMap;
 use weir_queue::{Reader, Record};
-use weir_sample::Timestamp;
+use weir_sample::{Reading, Timestamp};
 use weir_store::Store;
 use weir_wire::{AgentId, BatchHead, Decoder, Totals, Values};
 
@@ -103,6 +103,11 @@ impl Sink {
         self.desk.counters.checkpoints.fetch_add(1, Relaxed);
         self.reader.forget(&queue)?;
         Ok(())
+    }
+
+    /// The sink's own telemetry.
+    pub fn readings(&self) -> Vec<Reading> {
+        [self.desk.counters.readings(), self.reader.readings()].concat()
     }
 
     pub(crate) fn counters(&self) -> Arc<Counters> {
