@@ -96,7 +96,7 @@ impl FleetKeyFile {
         let kept = |line: &FleetKeyLine| keys.iter().any(|other| other.key.id == line.key.id);
         let removed = before.iter().filter(|line| !kept(line)).map(|line| line.key.id).collect();
         keys.push(fresh(id, now)?);
-        secret_file::replace(&self.path, &format_fleet_keys(&keys))?;
+        secret_file::replace_secret_file(&self.path, &format_fleet_keys(&keys))?;
         Ok(Rotated { added: id, removed })
     }
 }

@@ -25,8 +25,8 @@ pub use claims::{AUDIENCE, Claims, Scope};
 pub use deny_list::DenyList;
 pub use error::Error;
 pub use fleet_keys::{FleetKeyFile, FleetKeys, OldKeys, Rotated, SETTLE, retires, signing};
-pub use secret_file::create_secret_file;
-pub use session::{SessionAnswer, SessionError, SessionRequest, Sessions};
+pub use secret_file::{create_secret_file, replace_secret_file};
+pub use session::{DEFAULT_SESSION_LIFETIME, SessionAnswer, SessionError, SessionRequest, Sessions};
 pub use token::{TokenError, issue};
 pub use token_keys::{SigningKey, TokenKeys};
 

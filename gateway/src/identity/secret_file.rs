@@ -28,7 +28,7 @@ pub fn create_secret_file(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 /// Replaces a file in one step, with mode 0600: readers see the old text or the new one.
-pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Error> {
+pub fn replace_secret_file(path: &Path, text: &str) -> Result<(), Error> {
     let draft = Draft::write(path, text)?;
     fs::rename(&draft.0, path).map_err(Error::io("replace", path))?;
     sync_folder(path)
@@ -114,7 +114,7 @@ mod tests {
         create_secret_file(&path, "first").unwrap();
         let Err(Error::Io { source, .. }) = create_secret_file(&path, "second") else { panic!("created twice") };
         assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
-        replace(&path, "third").unwrap();
+        replace_secret_file(&path, "third").unwrap();
         assert_eq!(read(&path).unwrap(), "third");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

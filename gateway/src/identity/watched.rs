@@ -3,7 +3,10 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use weir_sample::Reading;
@@ -69,7 +72,7 @@ impl<S: Source> Watched<S> {
 
     /// Grows with each set that came into force, so that caches of what derives from it know when to forget.
     pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Relaxed)
+        self.generation.load(Acquire)
     }
 
     /// Loads the files again, changed or not.
@@ -101,7 +104,7 @@ impl<S: Source> Watched<S> {
         })?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
         looked.in_force = present(&looked.last);
-        self.generation.fetch_add(1, Relaxed);
+        self.generation.fetch_add(1, Release);
         Ok(())
     }
 

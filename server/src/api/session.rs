@@ -1,0 +1,235 @@
+//! `POST /v1/session`: an agent shows its token and takes the key for its datagrams. See docs/session.md.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use weir_gateway::identity::{Identity, SessionAnswer, SessionError, SessionRequest, TokenError};
+use weir_wire::AgentId;
+
+use super::auth::{Refused, bearer, refusal};
+use crate::identity::now;
+
+/// What the connections of a listener are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// TLS, or plain HTTP that never leaves this host: a key may travel on it.
+    Private,
+    /// Plain HTTP that others may read.
+    Open,
+}
+
+#[derive(Clone)]
+struct SessionRoute {
+    identity: Arc<Identity>,
+    channel: Channel,
+}
+
+/// The route, for a listener whose connections are `channel`.
+pub(crate) fn routes<S>(identity: Arc<Identity>, channel: Channel) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let route = post(session).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    Router::new().route("/v1/session", route).with_state(SessionRoute { identity, channel })
+}
+
+async fn session(State(route): State<SessionRoute>, headers: HeaderMap, body: Bytes) -> Response {
+    let Some(tokens) = &route.identity.tokens else {
+        return refusal(StatusCode::NOT_FOUND, "no_token_keys", NO_TOKEN_KEYS);
+    };
+    if route.channel == Channel::Open {
+        return refusal(StatusCode::FORBIDDEN, "not_private", NOT_PRIVATE);
+    }
+    let now = now();
+    let token = bearer(&headers).ok_or(Refused::NoToken);
+    let claims = match token.and_then(|token| tokens.verify(token, now).map_err(Refused::Token)) {
+        Ok(claims) => claims,
+        Err(refused) => return refused.into_response(),
+    };
+    let agent = match agent(&body) {
+        Ok(agent) => agent,
+        Err(problem) => return refusal(StatusCode::BAD_REQUEST, "request", &problem),
+    };
+    match route.identity.sessions.grant(&claims, agent, now) {
+        Ok(session) => {
+            let answer = SessionAnswer::new(&session, &claims, now);
+            ([(header::CACHE_CONTROL, "no-store")], axum::Json(answer)).into_response()
+        }
+        Err(SessionError::Token(error)) => Refused::Token(error).into_response(),
+        Err(error) => refusal(status(&error), error.reason(), &error.to_string()),
+    }
+}
+
+fn agent(body: &[u8]) -> Result<AgentId, String> {
+    let request: SessionRequest = serde_json::from_slice(body).map_err(|error| format!("{SHAPE}: {error}"))?;
+    request.agent.parse().map_err(|_| format!("{SHAPE}: not a UUID"))
+}
+
+fn status(error: &SessionError) -> StatusCode {
+    match error {
+        SessionError::Token(TokenError::Scope(_)) | SessionError::OtherAgent | SessionError::Denied => {
+            StatusCode::FORBIDDEN
+        }
+        SessionError::Token(_) => StatusCode::UNAUTHORIZED,
+        SessionError::NoKey => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+const MAX_BODY_BYTES: usize = 4 * 1024;
+const SHAPE: &str = "the body must be {\"agent\": UUID}";
+const NO_TOKEN_KEYS: &str =
+    "this server has no token keys, so it gives no sessions: name keys in its configuration, or give the agent --keys";
+const NOT_PRIVATE: &str = "session keys are given over TLS only";
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::net::SocketAddr;
+
+    use serde_json::{Value, json};
+    use tempfile::TempDir;
+    use weir_gateway::identity::{Claims, IdentityConfig, Scope, SigningKey, TokenKeys, create_secret_file, issue};
+
+    use super::*;
+
+    const AGENT: &str = "11111111-1111-4111-8111-111111111111";
+    const DENIED: &str = "22222222-2222-4222-8222-222222222222";
+
+    /// A folder with a key that signs and checks tokens.
+    pub(crate) struct Desk {
+        folder: TempDir,
+        pub(crate) key: SigningKey,
+    }
+
+    impl Desk {
+        pub(crate) fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("ops.secret");
+            create_secret_file(&path, &"s".repeat(40)).unwrap();
+            Self { key: SigningKey::read(&path).unwrap(), folder }
+        }
+
+        pub(crate) fn tokens(&self) -> Arc<TokenKeys> {
+            Arc::new(TokenKeys::watch(vec![self.folder.path().to_owned()]).unwrap())
+        }
+
+        fn identity(&self, with_tokens: bool) -> Arc<Identity> {
+            let path = |name: &str| self.folder.path().join(name);
+            std::fs::write(path("denied"), DENIED).unwrap();
+            let config = IdentityConfig {
+                fleet_keys: path("fleet.keys"),
+                denied_agents: Some(path("denied")),
+                token_keys: if with_tokens { vec![path("ops.secret")] } else { Vec::new() },
+                session_lifetime: std::time::Duration::from_secs(600),
+            };
+            Arc::new(Identity::open(config, now()).unwrap())
+        }
+
+        fn token(&self, subject: &str, scope: Scope, lives_s: i64) -> String {
+            let claims = Claims {
+                subject: subject.into(),
+                tenant: 9,
+                scopes: vec![scope],
+                not_before: None,
+                expires: u64::try_from(now().millis() / 1_000 + lives_s).unwrap(),
+                max_series: Some(70),
+                labels: Default::default(),
+            };
+            format!("Bearer {}", issue(&claims, &self.key).unwrap())
+        }
+    }
+
+    /// Serves the routes on a free port for as long as the test lives.
+    pub(crate) fn serve(routes: Router) -> SocketAddr {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                axum::serve(listener, routes).await.unwrap();
+            });
+        });
+        address
+    }
+
+    /// Status and body of one request.
+    pub(crate) fn ask(
+        server: &SocketAddr,
+        method: &str,
+        path: &str,
+        authorization: Option<&str>,
+        body: &str,
+    ) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let url = format!("http://{server}{path}");
+        let authorization = authorization.unwrap_or_default();
+        let response = match method {
+            "POST" => agent.post(url).header("authorization", authorization).send(body),
+            _ => agent.get(url).header("authorization", authorization).call(),
+        };
+        let mut response = response.unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+    }
+
+    #[test]
+    fn a_token_buys_the_key_that_gateways_derive() {
+        let desk = Desk::new();
+        let identity = desk.identity(true);
+        let server = serve(routes(Arc::clone(&identity), Channel::Private));
+        let token = desk.token("web", Scope::Ingest, 3_600);
+        let body = json!({ "agent": AGENT }).to_string();
+        let (status, text) = ask(&server, "POST", "/v1/session", Some(&token), &body);
+        assert_eq!(status, 200, "{text}");
+        let answer: SessionAnswer = serde_json::from_str(&text).unwrap();
+        assert_eq!((answer.tenant, answer.agent.as_str(), answer.max_series), (9, AGENT, Some(70)));
+        let lives_s = i64::from(answer.expires) - now().millis() / 1_000;
+        assert!((590..=600).contains(&lives_s), "{lives_s}");
+        let fleet_key = identity.fleet.key(answer.key_id).unwrap();
+        let derived = fleet_key.session(9, AGENT.parse().unwrap(), answer.expires);
+        assert_eq!(weir_wire::key_from_hex(&answer.key), Some(derived.key));
+    }
+
+    #[test]
+    fn refusals_say_why() {
+        let desk = Desk::new();
+        let server = serve(routes(desk.identity(true), Channel::Private));
+        let good = desk.token("web", Scope::Ingest, 3_600);
+        let check = |token: Option<&str>, body: &str, status: u16, reason: &str| {
+            let (seen, text) = ask(&server, "POST", "/v1/session", token, body);
+            let answer: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!((seen, answer["reason"].as_str()), (status, Some(reason)), "{text}");
+            assert_eq!(answer["status"], "error");
+        };
+        let body = json!({ "agent": AGENT }).to_string();
+        check(None, &body, 401, "no_token");
+        check(Some(&desk.token("web", Scope::Ingest, -5)), &body, 401, "expired");
+        check(Some(&desk.token("web", Scope::Read, 60)), &body, 403, "scope");
+        check(Some(&desk.token(DENIED, Scope::Ingest, 60)), &body, 403, "other_agent");
+        check(Some(&good), &json!({ "agent": DENIED }).to_string(), 403, "denied");
+        check(Some(&good), "", 400, "request");
+        check(Some(&good), &json!({ "agent": "web-1" }).to_string(), 400, "request");
+        check(Some(&good), &json!({ "agent": AGENT, "tenant": 1 }).to_string(), 400, "request");
+        let (status, _) = ask(&server, "POST", "/v1/session", Some(&good), &"x".repeat(5_000));
+        assert_eq!(status, 413);
+    }
+
+    #[test]
+    fn keys_travel_on_private_channels_only_and_need_token_keys() {
+        let desk = Desk::new();
+        let token = desk.token("web", Scope::Ingest, 60);
+        let body = json!({ "agent": AGENT }).to_string();
+        let check = |with_tokens, channel, status, reason: &str| {
+            let server = serve(routes(desk.identity(with_tokens), channel));
+            let (seen, text) = ask(&server, "POST", "/v1/session", Some(&token), &body);
+            assert!(seen == status && text.contains(reason), "{seen} {text}");
+        };
+        check(true, Channel::Open, 403, "not_private");
+        check(false, Channel::Private, 404, "no_token_keys");
+    }
+}
