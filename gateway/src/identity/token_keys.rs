@@ -267,7 +267,8 @@ fn algorithm_name(algorithm: Algorithm) -> &'static str {
 const MIN_SECRET_BYTES: usize = 32;
 const NO_KEYS: &str = "there is no key here: put public keys (.pem), shared secrets (.secret) or a JWKS (.json) here";
 const NO_PUBLIC_KEY: &str = "no public key in PEM (BEGIN PUBLIC KEY) for Ed25519, P-256 or RSA";
-const NO_PRIVATE_KEY: &str = "no private key in PKCS#8 PEM (BEGIN PRIVATE KEY) for Ed25519, P-256 or RSA";
+const NO_PRIVATE_KEY: &str = "no private key in PKCS#8 PEM (BEGIN PRIVATE KEY) for Ed25519, P-256 or RSA of at least 2048 \
+    bits; openssl pkcs8 -topk8 -nocrypt writes this form";
 const SIZES: &str = "the key must be Ed25519, P-256, RSA of at least 2048 bits, or a secret of at least 32 bytes";
 const REFUSED_HELP: &str = "Tokens refused. expired: its bearer does not renew. unknown_key: a server lacks a key file. \
     signature, algorithm, other_algorithm: a forgery or a mix-up of keys. scope: the token is for something else.";
