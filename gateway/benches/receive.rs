@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let now = Timestamp(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64);
     let file = FleetKeyFile::open_or_create(folder.path().join("fleet.keys"), now)?;
-    let admission = Admission { keys: Arc::new(FleetKeys::watch(file)?), denied: Arc::new(DenyList::none()) };
+    let admission =
+        Admission { keys: Arc::new(FleetKeys::watch(file)?), denied: Arc::new(DenyList::none()), tokens: None };
     let key = admission.keys.signing(now).ok_or("no key")?;
     let payload = payload(now);
     println!("payload: {} bytes, 100 samples", payload.len());

@@ -13,7 +13,7 @@ use weir_sample::Timestamp;
 use weir_wire::{Ack, Header, Hints, SessionKeys};
 
 use crate::{
-    counters::Add,
+    counters::{Add, Counters},
     shared::{Shared, wall_clock},
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct Group {
     pub(crate) position: Position,
     pub(crate) received: Instant,
     pub(crate) batches: Vec<Waiting>,
+    /// The stream they came by; `None` for datagrams.
+    pub(crate) reply: Option<flume::Sender<Vec<u8>>>,
 }
 
 /// A batch that waits for its ack.
@@ -43,10 +45,10 @@ impl Waiting {
     }
 }
 
-/// Sends the acks of one receiver, through its socket.
+/// Sends the acks of one receiver through its socket, or those of all streams through their connections.
 pub(crate) struct Acker {
     shared: Arc<Shared>,
-    socket: Arc<UdpSocket>,
+    socket: Option<Arc<UdpSocket>>,
     groups: flume::Receiver<Group>,
     /// Emptied vectors go back to the receiver.
     spare: flume::Sender<Vec<Waiting>>,
@@ -59,7 +61,7 @@ pub(crate) struct Acker {
 impl Acker {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        socket: Arc<UdpSocket>,
+        socket: Option<Arc<UdpSocket>>,
         groups: flume::Receiver<Group>,
         spare: flume::Sender<Vec<Waiting>>,
     ) -> Self {
@@ -95,8 +97,13 @@ impl Acker {
                 self.shared.counters.unacked.larger_than_cause.add(batches.len());
                 continue;
             }
-            self.outgoing.push(batches[0].peer, sealed);
-            self.answering += batches.len() as u64;
+            match &group.reply {
+                Some(reply) => answer_stream(&self.shared.counters, reply, sealed, batches.len()),
+                None => {
+                    self.outgoing.push(batches[0].peer, sealed);
+                    self.answering += batches.len() as u64;
+                }
+            }
             if self.outgoing.is_full() {
                 self.send();
             }
@@ -106,17 +113,24 @@ impl Acker {
     }
 
     fn send(&mut self) {
-        if self.outgoing.is_empty() {
-            return;
-        }
+        let Some(socket) = self.socket.as_ref().filter(|_| !self.outgoing.is_empty()) else { return };
         let counters = &self.shared.counters;
         counters.acks.add(self.outgoing.len());
         counters.ack_bytes.add(self.outgoing.bytes());
         counters.acked_batches.fetch_add(std::mem::take(&mut self.answering), Relaxed);
         // A blocking socket takes all; what the system refuses is lost like any datagram, and sent again as one.
-        let refused = self.socket.send(&mut self.outgoing).unwrap_or_default();
+        let refused = socket.send(&mut self.outgoing).unwrap_or_default();
         counters.unacked.not_sent.add(refused);
     }
+}
+
+fn answer_stream(counters: &Counters, reply: &flume::Sender<Vec<u8>>, sealed: &[u8], batches: usize) {
+    if reply.try_send(sealed.to_vec()).is_err() {
+        return counters.unacked.not_sent.add(batches);
+    }
+    counters.acks.add(1);
+    counters.ack_bytes.add(sealed.len());
+    counters.acked_batches.add(batches);
 }
 
 /// Batches one ack may list, so that it fits any datagram.

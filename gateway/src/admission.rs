@@ -6,17 +6,26 @@ use weir_sample::Timestamp;
 use weir_wire::{DatagramKind, Decoder, HEADER_BYTES, Header, Refusal, SessionKeys, TAG_BYTES};
 
 use crate::{
-    identity::{DenyList, FleetKeys},
+    identity::{DenyList, FleetKeys, Identity, TokenKeys},
     session_cache::{SessionCache, SessionId},
 };
 
-/// What decides over agents. Both parts reload while the gateway runs.
+/// What decides over agents. Every part reloads while the gateway runs.
 #[derive(Clone)]
 pub struct Admission {
     /// The keys that sessions derive from.
     pub keys: Arc<FleetKeys>,
     /// Agents that are refused.
     pub denied: Arc<DenyList>,
+    /// Checks the tokens of streams. `None`: a stream needs none, the seals of its batches are enough.
+    pub tokens: Option<Arc<TokenKeys>>,
+}
+
+impl From<&Identity> for Admission {
+    fn from(identity: &Identity) -> Self {
+        let Identity { fleet, denied, tokens, .. } = identity;
+        Self { keys: Arc::clone(fleet), denied: Arc::clone(denied), tokens: tokens.clone() }
+    }
 }
 
 impl fmt::Debug for Admission {
@@ -71,7 +80,15 @@ impl Opener {
 
     /// Authenticates a datagram and decrypts it in place.
     pub(crate) fn open(&mut self, datagram: &mut [u8], now: Timestamp) -> Result<Opened, Refused> {
-        let header = Header::decode(datagram)?;
+        self.open_headed(Header::decode(datagram)?, datagram, now)
+    }
+
+    /// As [`Opener::open`], for a sealed datagram that came as a frame of a stream and may be longer.
+    pub(crate) fn open_frame(&mut self, frame: &mut [u8], now: Timestamp) -> Result<Opened, Refused> {
+        self.open_headed(Header::decode_any_length(frame)?, frame, now)
+    }
+
+    fn open_headed(&mut self, header: Header, datagram: &mut [u8], now: Timestamp) -> Result<Opened, Refused> {
         let keys = self.unseal(&header, datagram, now)?;
         let opened = Opened { header, keys };
         let head = self.decoder.head(payload(datagram)).map_err(|_| Refusal::Content)?;

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use crate::StreamConfig;
+
 /// Addresses and bounds of a gateway.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
@@ -17,6 +19,8 @@ pub struct GatewayConfig {
     /// Derived session keys kept, over all receivers; about 1 KiB each. An agent that is not among them costs a
     /// derivation per datagram.
     pub cached_sessions: usize,
+    /// TLS streams on the same port number. `None`: datagrams only.
+    pub streams: Option<StreamConfig>,
     /// How far past this machine's clock a window may end. Beyond it the batch is refused and its agent told the time.
     /// Zero means no limit.
     pub clock_ahead: Duration,
@@ -33,6 +37,7 @@ impl Default for GatewayConfig {
             receivers: 2,
             receive_buffer_bytes: 8 << 20,
             cached_sessions: 200_000,
+            streams: None,
             clock_ahead: Duration::from_secs(60),
             quiet: Duration::from_secs(2),
             drain_deadline: Duration::from_secs(25),

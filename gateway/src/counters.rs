@@ -14,6 +14,8 @@ use weir_wire::Refusal;
 pub(crate) struct Counters {
     pub(crate) datagrams: AtomicU64,
     pub(crate) datagram_bytes: AtomicU64,
+    pub(crate) streams: AtomicU64,
+    pub(crate) open_streams: AtomicU64,
     pub(crate) frames: AtomicU64,
     pub(crate) frame_bytes: AtomicU64,
     pub(crate) batches: AtomicU64,
@@ -110,6 +112,8 @@ impl Counters {
         let mut readings = vec![
             counter("weir_gateway_datagrams_total", &self.datagrams, "Datagrams received for sealed batches."),
             counter("weir_gateway_datagram_bytes_total", &self.datagram_bytes, "Bytes in them, without IP and UDP."),
+            counter("weir_gateway_streams_total", &self.streams, "TLS connections accepted."),
+            Reading::gauge("weir_gateway_open_streams", &[], self.open_streams.load(Relaxed) as f64, OPEN_HELP),
             counter("weir_gateway_frames_total", &self.frames, "Frames received on TLS streams."),
             counter("weir_gateway_frame_bytes_total", &self.frame_bytes, "Bytes in them, without TLS."),
             counter("weir_gateway_batches_total", &self.batches, "Batches that authenticated and entered the queue."),
@@ -142,7 +146,22 @@ const REASONS: [&str; Refusal::ALL.len() + OWN.len()] = {
     }
     reasons
 };
-const OWN: [&str; 6] = ["clock_ahead", "queue_failed", "queue_full", "queue_busy", "oversize", "other"];
+const OWN: [&str; 14] = [
+    "clock_ahead",
+    "queue_failed",
+    "queue_full",
+    "queue_busy",
+    "oversize",
+    "stream_limit",
+    "stream_handshake",
+    "stream_protocol",
+    "stream_token",
+    "stream_tenant",
+    "stream_frame",
+    "stream_slow",
+    "stream_broken",
+    "other",
+];
 const OTHER: usize = REASONS.len() - 1;
 
 const UNACKED_HELP: &str = "Batches received but not acknowledged; their agents send them again. log_failed, \
@@ -152,4 +171,6 @@ const DERIVED_HELP: &str =
     "Session keys derived. If it follows the datagrams, raise cached_sessions or look for a flood.";
 const REFUSED_HELP: &str = "Datagrams and frames refused without a reply. tag, magic, version, too_short, too_long, \
     direction: not from a Weir agent, or damaged. expired, unknown_key: agents must renew their session; see to the \
-    fleet keys. denied: on the deny-list. clock_ahead: mend the agent's clock. queue_…: see to the queue's disk.";
+    fleet keys. denied: on the deny-list. clock_ahead: mend the agent's clock. queue_…: see to the queue's disk. stream_…: \
+    connections closed: too many, no TLS 1.3 or no weir/1, a bad token or tenant, a frame too long, too slow, or cut off.";
+const OPEN_HELP: &str = "TLS connections open. Many of them mean that UDP does not get through to this gateway.";

@@ -2,23 +2,25 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
+use tokio::sync::watch;
 use weir_link::{Ring, UdpConfig, UdpSocket};
 use weir_queue::Log;
 use weir_sample::Reading;
 
 use crate::{
-    Admission, Error, GatewayConfig,
-    acks::{Acker, Group},
+    Admission, Error, GatewayConfig, StreamConfig,
+    acks::{AckWriter, Acker, Group},
     admission::Opener,
     load::Load,
     receiver::{ClockHints, Receiver},
     shared::{Shared, WAITING_GROUPS},
+    streams::{Desk, Streams},
 };
 
 /// A gateway whose sockets are bound: datagrams already queue up in the kernel, and nothing is answered yet.
@@ -27,6 +29,7 @@ pub struct Gateway {
     config: GatewayConfig,
     shared: Arc<Shared>,
     sockets: Vec<Arc<UdpSocket>>,
+    listener: Option<TcpListener>,
     batch: SocketAddr,
 }
 
@@ -37,6 +40,7 @@ pub struct Running {
     shared: Arc<Shared>,
     intakes: Vec<Intake>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    stop_streams: watch::Sender<bool>,
     batch: SocketAddr,
 }
 
@@ -70,8 +74,7 @@ impl Gateway {
     /// An address that cannot be bound.
     pub fn bind(config: GatewayConfig, admission: Admission, log: Arc<Log>) -> Result<Self, Error> {
         let udp = UdpConfig { receive_buffer_bytes: config.receive_buffer_bytes, reuse_port: true, coalesce: true };
-        let first = UdpSocket::bind(config.batch, &udp)?;
-        let batch = first.local_addr().map_err(Error::Socket)?;
+        let (first, listener, batch) = bind_both(&config, &udp)?;
         let mut sockets = vec![Arc::new(first)];
         for _ in 1..config.receivers {
             sockets.push(Arc::new(UdpSocket::bind(batch, &udp)?));
@@ -80,7 +83,7 @@ impl Gateway {
             socket.set_receive_timeout(Some(WAKE)).map_err(Error::Socket)?;
         }
         let shared = Arc::new(Shared::new(admission, log));
-        Ok(Self { config, shared, sockets, batch })
+        Ok(Self { config, shared, sockets, listener, batch })
     }
 
     /// The address that batches arrive at.
@@ -93,16 +96,41 @@ impl Gateway {
     /// # Errors
     /// [`Error::Thread`] if the system gives no more threads.
     pub fn start(self) -> Result<Running, Error> {
-        let Self { config, shared, sockets, batch } = self;
+        let Self { config, shared, sockets, listener, batch } = self;
         let cached = config.cached_sessions / sockets.len().max(1);
-        let mut running = Running { config, shared, intakes: Vec::new(), threads: Mutex::default(), batch };
+        let (stop_streams, stop) = watch::channel(false);
+        let mut running =
+            Running { config, shared, intakes: Vec::new(), threads: Mutex::default(), stop_streams, batch };
         for socket in sockets {
             // On an error the drop of `running` stops the threads that run already.
             let opener = Opener::new(running.shared.admission.clone(), cached, running.config.clock_ahead);
             let number = running.intakes.len();
             running.start_intake(number, socket, opener).map_err(Error::Thread)?;
         }
+        if let Some((listener, streams)) = listener.zip(running.config.streams.clone()) {
+            running.start_streams(listener, streams, stop).map_err(Error::Thread)?;
+        }
         Ok(running)
+    }
+}
+
+/// One port number for datagrams and streams. Where the system chooses it, it may be taken for TCP: then try another.
+fn bind_both(config: &GatewayConfig, udp: &UdpConfig) -> Result<(UdpSocket, Option<TcpListener>, SocketAddr), Error> {
+    let mut tries = if config.batch.port() == 0 { 20 } else { 1 };
+    loop {
+        let socket = UdpSocket::bind(config.batch, udp)?;
+        let address = socket.local_addr().map_err(Error::Socket)?;
+        if config.streams.is_none() {
+            return Ok((socket, None, address));
+        }
+        tries -= 1;
+        let listener =
+            TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+        match listener {
+            Ok(listener) => return Ok((socket, Some(listener), address)),
+            Err(source) if tries == 0 => return Err(weir_link::Error::Bind { protocol: "tcp", address, source }.into()),
+            Err(_) => {}
+        }
     }
 }
 
@@ -122,7 +150,7 @@ impl Running {
         let (groups, waiting) = flume::bounded(WAITING_GROUPS);
         let (used, spare) = flume::bounded(WAITING_GROUPS);
         let (load, weak) = (Arc::new(Load::default()), groups.downgrade());
-        let acker = Acker::new(Arc::clone(&self.shared), Arc::clone(&socket), waiting, used);
+        let acker = Acker::new(Arc::clone(&self.shared), Some(Arc::clone(&socket)), waiting, used);
         let receiver = Receiver {
             shared: Arc::clone(&self.shared),
             socket: Arc::clone(&socket),
@@ -138,6 +166,30 @@ impl Running {
         threads.push(thread::Builder::new().name(format!("gateway-ack-{number}")).spawn(move || acker.run())?);
         threads.push(thread::Builder::new().name(format!("gateway-in-{number}")).spawn(move || receiver.run())?);
         self.intakes.push(Intake { socket, load, groups: weak });
+        Ok(())
+    }
+
+    fn start_streams(
+        &mut self,
+        listener: TcpListener,
+        config: StreamConfig,
+        stop: watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        let (groups, waiting) = flume::bounded(WAITING_GROUPS);
+        let (no_spare, _) = flume::bounded(0);
+        let acker = Acker::new(Arc::clone(&self.shared), None, waiting, no_spare);
+        let opener = Opener::new(self.shared.admission.clone(), self.config.cached_sessions, self.config.clock_ahead);
+        let desk = Mutex::new(Desk { opener, clock: AckWriter::default() });
+        let streams = Streams { shared: Arc::clone(&self.shared), config, desk, groups, stop };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let serve = move || {
+            if let Err(error) = runtime.block_on(streams.run(listener)) {
+                tracing::error!(%error, "the gateway takes no streams");
+            }
+        };
+        let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
+        threads.push(thread::Builder::new().name("gateway-ack-tls".into()).spawn(move || acker.run())?);
+        threads.push(thread::Builder::new().name("gateway-tls".into()).spawn(serve)?);
         Ok(())
     }
 
@@ -190,6 +242,7 @@ impl Running {
     /// Receivers hear of it; each acknowledging thread ends when it has answered all that its receiver left.
     fn stop(&self) {
         self.shared.stopping.store(true, Relaxed);
+        self.stop_streams.send_replace(true);
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A panic was reported by the thread that had it.

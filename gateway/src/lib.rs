@@ -1,7 +1,7 @@
 //! The gateway: receives sealed batches, authenticates them, makes them durable, and only then acknowledges them.
 //!
 //! Read in the order a batch travels: [`Gateway`] binds and starts; `receiver` takes datagrams and `admission` opens
-//! them; the queue makes them durable; `acks` answers. A datagram that does not authenticate is counted and never
+//! them, `streams` takes frames of the same; the queue makes them durable; `acks` answers. A datagram that does not authenticate is counted and never
 //! answered.
 
 mod acks;
@@ -15,8 +15,10 @@ mod load;
 mod receiver;
 mod session_cache;
 mod shared;
+mod streams;
 
 pub use admission::Admission;
 pub use config::GatewayConfig;
 pub use error::Error;
 pub use gateway::{Drained, Gateway, Running};
+pub use streams::StreamConfig;

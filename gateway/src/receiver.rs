@@ -70,7 +70,7 @@ impl Receiver {
         match self.append(now, &batches) {
             Ok(position) => {
                 counters.batches.fetch_add(count, Relaxed);
-                if self.groups.try_send(Group { position, received, batches }).is_err() {
+                if self.groups.try_send(Group { position, received, batches, reply: None }).is_err() {
                     counters.unacked.channel_full.fetch_add(count, Relaxed);
                 }
             }

@@ -47,6 +47,11 @@ impl<S> FrameStream<S> {
         &self.stream
     }
 
+    /// Gives the stream back; what has arrived and was not taken is lost.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
     /// The next frame that has arrived whole; `None` until [`FrameStream::fill`] has read more.
     ///
     /// # Errors

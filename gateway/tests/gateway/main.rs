@@ -1,0 +1,7 @@
+//! A gateway on real sockets in front of a real log: what is acknowledged is durable, and nothing else is answered.
+
+#![allow(clippy::unwrap_used)]
+
+mod datagrams;
+mod site;
+mod streams;
