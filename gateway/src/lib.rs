@@ -7,6 +7,7 @@
 mod acks;
 mod admission;
 mod config;
+mod connection;
 mod counters;
 mod error;
 mod gateway;
