@@ -40,6 +40,8 @@ pub(crate) struct Connection<'a> {
     acks: flume::Receiver<Vec<u8>>,
     /// By when the peer must have completed a frame.
     due: tokio::time::Instant,
+    /// Whether `due` was set for something that the peer had begun.
+    owed: bool,
 }
 
 /// Acks that may wait for one connection to take them.
@@ -53,9 +55,9 @@ impl<'a> Connection<'a> {
         tenant: Tenant,
     ) -> Self {
         let (reply, acks) = flume::bounded(WAITING_ACKS);
-        let given = if tenant == Tenant::Unknown { streams.config.patience } else { streams.config.idle };
-        let due = tokio::time::Instant::now() + given;
-        Self { streams, frames, peer, tenant, reply: Some(reply), acks, due }
+        let owed = tenant == Tenant::Unknown;
+        let due = tokio::time::Instant::now() + if owed { streams.config.patience } else { streams.config.idle };
+        Self { streams, frames, peer, tenant, reply: Some(reply), acks, due, owed }
     }
 
     /// Takes batches and gives acks until the peer leaves, breaks a rule, or the gateway stops.
@@ -121,11 +123,11 @@ impl<'a> Connection<'a> {
 
     /// Takes every frame that has arrived whole. Only a complete frame buys the peer time: bytes that drip do not.
     async fn admit(&mut self) -> Result<(), &'static str> {
-        let owed = self.owes();
         let taken = self.take_frames()?;
-        if taken > 0 || !owed {
+        if taken > 0 || !self.owed {
             let config = &self.streams.config;
-            self.due = tokio::time::Instant::now() + if self.owes() { config.patience } else { config.idle };
+            self.owed = self.owes();
+            self.due = tokio::time::Instant::now() + if self.owed { config.patience } else { config.idle };
         }
         if self.frames.outgoing_bytes() > 0 { self.flush().await } else { Ok(()) }
     }

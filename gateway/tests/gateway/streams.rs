@@ -197,7 +197,11 @@ async fn the_slow_the_large_and_the_many_are_cut_off() {
 #[tokio::test]
 async fn bytes_that_drip_do_not_buy_time() {
     let tls = Tls::new(true, |config| config.patience = Duration::from_millis(200));
-    let stream = tls.connect(true).await;
+    let agent = tls.site.agent();
+    let mut stream = tls.connect(true).await;
+    stream.put(&agent.sealed(1));
+    stream.flush().await.unwrap();
+    assert_eq!(acked(&mut stream, &agent, 1).await.unwrap(), [1]);
     let frame = [&[0, 0, 3, 232], [0; 1_000].as_slice()].concat();
     let drip = async {
         let (_, mut writer) = tokio::io::split(stream.into_inner());
