@@ -1,0 +1,137 @@
+//! Function calls: which function there is for a name, and what it takes.
+
+use promql_parser::parser::{Call, Expr};
+
+use crate::calendar;
+use crate::error::QueryError;
+use crate::evaluate::{Evaluator, Sink};
+use crate::histogram::{self, Question};
+use crate::labels::LabelSet;
+use crate::maths;
+use crate::parse::unwrap_parens;
+use crate::row::{Row, Steps};
+
+impl Evaluator<'_> {
+    /// A function whose result is an instant vector.
+    pub(crate) fn call(&self, call: &Call, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        if let Some(outcome) = self.over_time(call, steps, sink) {
+            return outcome;
+        }
+        let name = call.func.name;
+        let args: Vec<&Expr> = call.args.args.iter().map(|arg| &**arg).collect();
+        if let (Some(function), [vector]) = (maths::function(name), args.as_slice()) {
+            return self.vector(vector, steps, &mut |row| sink(row.map(function)));
+        }
+        if let Some(part) = calendar::part(name) {
+            return self.date_part(part, args.first().copied(), steps, sink);
+        }
+        if let (Some(figure), [vector]) = (histogram::figure(name), args.as_slice()) {
+            return self.sketch_figure(figure, vector, steps, sink);
+        }
+        match (name, args.as_slice()) {
+            ("absent", [vector]) => self.absent(vector, steps, sink),
+            ("absent_over_time", [range]) => self.absent_over_time(range, steps, sink),
+            ("vector", [scalar]) => self.vector_of_scalar(scalar, steps, sink),
+            ("timestamp", [vector]) => self.timestamp(vector, steps, sink),
+            ("sort", [vector]) => self.sort(vector, false, steps, sink),
+            ("sort_desc", [vector]) => self.sort(vector, true, steps, sink),
+            ("sort_by_label", args) => self.sort_by_label(args, false, steps, sink),
+            ("sort_by_label_desc", args) => self.sort_by_label(args, true, steps, sink),
+            ("label_replace", args) => self.label_replace(args, steps, sink),
+            ("label_join", args) => self.label_join(args, steps, sink),
+            ("clamp", [vector, low, high]) => self.clamp(vector, Some(low), Some(high), steps, sink),
+            ("clamp_min", [vector, low]) => self.clamp(vector, Some(low), None, steps, sink),
+            ("clamp_max", [vector, high]) => self.clamp(vector, None, Some(high), steps, sink),
+            ("round", [vector, to @ ..]) => self.round(vector, to.first().copied(), steps, sink),
+            ("histogram_quantile", [phi, vector]) => {
+                self.histogram(&Question::Quantile(self.scalar(phi, steps)?), vector, steps, sink)
+            }
+            ("histogram_fraction", [low, high, vector]) => {
+                let question = Question::Fraction(self.scalar(low, steps)?, self.scalar(high, steps)?);
+                self.histogram(&question, vector, steps, sink)
+            }
+            _ => Err(unsupported(name)),
+        }
+    }
+
+    /// A function whose result is a scalar.
+    pub(crate) fn scalar_call(&self, call: &Call, steps: Steps) -> Result<Vec<f64>, QueryError> {
+        let args: Vec<&Expr> = call.args.args.iter().map(|arg| &**arg).collect();
+        let all = |value: f64| Ok(vec![value; steps.count]);
+        let (start, end) = (self.query.start as f64 / 1e3, self.query.end() as f64 / 1e3);
+        match (call.func.name, args.as_slice()) {
+            ("time", []) => Ok(steps.instants().map(|at| at as f64 / 1e3).collect()),
+            ("scalar", [vector]) => self.only_value(vector, steps),
+            ("pi", []) => all(std::f64::consts::PI),
+            ("start", []) => all(start),
+            ("end", []) => all(end),
+            ("range", []) => all(end - start),
+            ("step", []) => all(self.query.step as f64 / 1e3),
+            ("min_of", [a, b]) => self.scalar_pair(a, b, steps, maths::min),
+            ("max_of", [a, b]) => self.scalar_pair(a, b, steps, maths::max),
+            (name, _) => Err(unsupported(name)),
+        }
+    }
+
+    fn scalar_pair(&self, a: &Expr, b: &Expr, steps: Steps, f: fn(f64, f64) -> f64) -> Result<Vec<f64>, QueryError> {
+        let (a, b) = (self.scalar(a, steps)?, self.scalar(b, steps)?);
+        Ok(a.into_iter().zip(b).map(|(a, b)| f(a, b)).collect())
+    }
+
+    /// The time of a selector's sample; any other vector's elements are as old as the step.
+    fn timestamp(&self, vector: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        match unwrap_parens(vector) {
+            Expr::VectorSelector(selector) => self.latest_times(selector, steps, sink),
+            _ => self.vector(vector, steps, &mut |row| sink(row.map_steps(|step, _| steps.at(step) as f64 / 1e3))),
+        }
+    }
+
+    /// A part of the dates that a vector holds, of the step's own time if there is no vector.
+    fn date_part(
+        &self,
+        part: fn(f64) -> f64,
+        vector: Option<&Expr>,
+        steps: Steps,
+        sink: Sink<'_>,
+    ) -> Result<(), QueryError> {
+        match vector {
+            Some(vector) => self.vector(vector, steps, &mut |row| sink(row.map(part))),
+            None => {
+                let values = steps.instants().map(|at| part(at as f64 / 1e3)).collect();
+                sink(Row::of_floats(LabelSet::empty(), values))
+            }
+        }
+    }
+
+    fn clamp(
+        &self,
+        vector: &Expr,
+        low: Option<&Expr>,
+        high: Option<&Expr>,
+        steps: Steps,
+        sink: Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let bound = |expr: Option<&Expr>, none: f64| match expr {
+            Some(expr) => self.scalar(expr, steps),
+            None => Ok(vec![none; steps.count]),
+        };
+        let (low, high) = (bound(low, f64::NEG_INFINITY)?, bound(high, f64::INFINITY)?);
+        self.vector(vector, steps, &mut |row| {
+            let mut row = row.map_steps(|step, value| maths::max(low[step], maths::min(high[step], value)));
+            // Between bounds that have changed places there is nothing.
+            for step in (0..steps.count).filter(|&step| high[step] < low[step]) {
+                row.clear(step);
+            }
+            sink(row)
+        })
+    }
+
+    fn round(&self, vector: &Expr, to: Option<&Expr>, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        let to = to.map_or_else(|| Ok(vec![1.0; steps.count]), |to| self.scalar(to, steps))?;
+        self.vector(vector, steps, &mut |row| sink(row.map_steps(|step, value| maths::round(value, to[step]))))
+    }
+}
+
+fn unsupported(name: &str) -> QueryError {
+    QueryError::Unsupported(format!("function {name}()"))
+}

@@ -1,0 +1,113 @@
+//! Walks the syntax tree: each node turns the rows of its operands into rows of its own.
+
+use std::cell::RefCell;
+
+use promql_parser::parser::Expr;
+use promql_parser::parser::value::ValueType;
+use weir_store::Tier;
+
+use crate::arithmetic::Operator;
+use crate::budget::Budget;
+use crate::error::QueryError;
+use crate::labels::LabelSet;
+use crate::row::{Row, Steps, is_absent};
+use crate::source::Source;
+
+/// Takes rows one after another.
+pub(crate) type Sink<'s> = &'s mut dyn FnMut(Row) -> Result<(), QueryError>;
+
+/// One evaluation of one query.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) source: &'a dyn Source,
+    pub(crate) budget: &'a Budget,
+    /// The steps of the whole query: what `@ start()` and `@ end()` mean, inside subqueries too.
+    pub(crate) query: Steps,
+    /// The tiers that answered so far.
+    pub(crate) tiers: RefCell<Vec<Tier>>,
+}
+
+impl Evaluator<'_> {
+    /// Evaluates an instant-vector expression.
+    pub(crate) fn vector(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        match expr {
+            Expr::Paren(e) => self.vector(&e.expr, steps, sink),
+            Expr::VectorSelector(e) => self.latest(e, steps, sink),
+            Expr::Aggregate(e) => self.aggregate(e, steps, sink),
+            Expr::Binary(e) => self.binary(e, steps, sink),
+            Expr::Unary(e) => self.vector(&e.expr, steps, &mut |row| sink(row.map(|v| -v))),
+            Expr::Call(e) => self.call(e, steps, sink),
+            _ => Err(wrong_type("instant vector", expr)),
+        }
+    }
+
+    /// Evaluates a scalar expression: a value per step.
+    pub(crate) fn scalar(&self, expr: &Expr, steps: Steps) -> Result<Vec<f64>, QueryError> {
+        match expr {
+            Expr::Paren(e) => self.scalar(&e.expr, steps),
+            Expr::NumberLiteral(number) => Ok(vec![number.val; steps.count]),
+            Expr::Unary(e) => Ok(self.scalar(&e.expr, steps)?.into_iter().map(|v| -v).collect()),
+            Expr::Binary(e) if expr.value_type() == ValueType::Scalar => {
+                let (lhs, rhs) = (self.scalar(&e.lhs, steps)?, self.scalar(&e.rhs, steps)?);
+                let operator = Operator::of(e)?;
+                Ok(lhs.into_iter().zip(rhs).map(|(l, r)| operator.scalars(l, r)).collect())
+            }
+            Expr::Call(e) if expr.value_type() == ValueType::Scalar => self.scalar_call(e, steps),
+            _ => Err(wrong_type("scalar", expr)),
+        }
+    }
+
+    /// The rows of an expression, kept.
+    pub(crate) fn rows(&self, expr: &Expr, steps: Steps) -> Result<Vec<Row>, QueryError> {
+        let mut rows = Vec::new();
+        self.vector(expr, steps, &mut |row| {
+            self.budget.hold(row.heap_bytes())?;
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// `scalar(v)`: the one value of a step, NaN where there is none or more than one.
+    pub(crate) fn only_value(&self, expr: &Expr, steps: Steps) -> Result<Vec<f64>, QueryError> {
+        let mut values = vec![f64::NAN; steps.count];
+        let mut seen = vec![0_u8; steps.count];
+        self.vector(expr, steps, &mut |row| {
+            for step in (0..steps.count).filter(|&step| row.has(step)) {
+                seen[step] = seen[step].saturating_add(1);
+                let value = row.float(step);
+                values[step] = if seen[step] > 1 || is_absent(value) { f64::NAN } else { value };
+            }
+            Ok(())
+        })?;
+        Ok(values)
+    }
+
+    /// A scalar expression as a vector of one series without labels.
+    pub(crate) fn vector_of_scalar(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        sink(Row::of_floats(LabelSet::empty(), self.scalar(expr, steps)?))
+    }
+}
+
+/// The text of a string literal.
+pub(crate) fn string(expr: &Expr) -> Result<&str, QueryError> {
+    match expr {
+        Expr::StringLiteral(text) => Ok(&text.val),
+        Expr::Paren(e) => string(&e.expr),
+        _ => Err(wrong_type("string", expr)),
+    }
+}
+
+/// An expression where another type is needed.
+pub(crate) fn wrong_type(expected: &str, expr: &Expr) -> QueryError {
+    QueryError::parse(format!("expected {expected}, got {} in {expr}", type_name(expr.value_type())))
+}
+
+/// Prometheus' words for the types of values.
+pub(crate) fn type_name(value_type: ValueType) -> &'static str {
+    match value_type {
+        ValueType::Vector => "instant vector",
+        ValueType::Scalar => "scalar",
+        ValueType::Matrix => "range vector",
+        ValueType::String => "string",
+    }
+}

@@ -1,0 +1,182 @@
+//! Selectors: which series and instants a query reads, and what an instant selector sees at each step.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, SystemTime};
+
+use promql_parser::label::MatchOp as ParsedOp;
+use promql_parser::parser::{AtModifier, Offset, VectorSelector};
+use weir_sample::{Sketch, Timestamp};
+use weir_store::{Column, Hint, MatchOp, Matcher, Selection};
+
+use crate::answer::Line;
+use crate::error::QueryError;
+use crate::evaluate::{Evaluator, Sink};
+use crate::labels::{LabelSet, METRIC_NAME};
+use crate::row::{ABSENT, Row, Steps, is_absent};
+use crate::subquery::Ranges;
+use crate::window::spans;
+
+/// One series' samples, ready for a window to move over.
+pub(crate) struct Samples {
+    pub(crate) labels: LabelSet,
+    pub(crate) timestamps: Vec<i64>,
+    pub(crate) values: Column,
+}
+
+impl Samples {
+    /// The samples of the first window, as an instant query for a range shows them.
+    pub(crate) fn into_line(self, ranges: Ranges) -> Line {
+        let window = spans(&self.timestamps, ranges.view, ranges.width).next().map_or(0..0, |span| span.low..span.high);
+        let times = self.timestamps[window.clone()].iter().map(|&time| Timestamp(time));
+        let (mut floats, mut sketches) = (Vec::new(), Vec::new());
+        match self.values {
+            Column::Floats(values) => floats.extend(times.zip(values[window].iter().copied())),
+            Column::Sketches(mut values) => {
+                values.truncate(window.end);
+                sketches.extend(times.zip(values.into_iter().skip(window.start).map(Box::new)));
+            }
+        }
+        Line { labels: self.labels, floats, sketches }
+    }
+}
+
+impl Evaluator<'_> {
+    /// An instant selector: the newest sample at each step, unless it is too old or marks the series as stale.
+    pub(crate) fn latest(&self, selector: &VectorSelector, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        self.newest(selector, steps, sink, |_, value| value)
+    }
+
+    /// `timestamp(selector)`: when that sample was taken, in seconds.
+    pub(crate) fn latest_times(
+        &self,
+        selector: &VectorSelector,
+        steps: Steps,
+        sink: Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.newest(selector, steps, &mut |row| sink(times_of(row)), |time, _| time as f64 / 1e3)
+    }
+
+    fn newest(
+        &self,
+        selector: &VectorSelector,
+        steps: Steps,
+        sink: Sink<'_>,
+        pick: impl Fn(i64, f64) -> f64,
+    ) -> Result<(), QueryError> {
+        let view = self.view(steps, selector.at.as_ref(), selector.offset.as_ref());
+        let lookback = self.budget.limits.lookback.as_millis() as i64;
+        self.read(selector, view, lookback, Hint::Raw, &mut |samples| {
+            let Samples { labels, timestamps, values } = samples;
+            match values {
+                Column::Floats(values) => {
+                    sink(Row::of_floats(labels, newest_floats(&timestamps, &values, view, lookback, &pick)))
+                }
+                Column::Sketches(values) => {
+                    sink(Row::of_sketches(labels, newest_sketches(&timestamps, &values, view, lookback)))
+                }
+            }
+        })
+    }
+
+    /// Where a selector looks when the query is at `steps`.
+    pub(crate) fn view(&self, steps: Steps, at: Option<&AtModifier>, offset: Option<&Offset>) -> Steps {
+        let offset = match offset {
+            Some(Offset::Pos(by)) => millis(*by),
+            Some(Offset::Neg(by)) => -millis(*by),
+            None => 0,
+        };
+        let fixed = at.map(|at| match at {
+            AtModifier::Start => self.query.start,
+            AtModifier::End => self.query.end(),
+            AtModifier::At(time) => unix_millis(*time),
+        });
+        match fixed {
+            Some(at) => Steps { start: at.saturating_sub(offset), step: 0, count: steps.count },
+            None => Steps { start: steps.start.saturating_sub(offset), ..steps },
+        }
+    }
+
+    /// Reads what `selector` matches in the windows `(t - width, t]` of all steps, series by series.
+    pub(crate) fn read(
+        &self,
+        selector: &VectorSelector,
+        view: Steps,
+        width: i64,
+        hint: Hint,
+        each: &mut dyn FnMut(Samples) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let matchers = matchers(selector)?;
+        let start = Timestamp(view.start.saturating_sub(width).saturating_add(1));
+        let step = (view.step > 0).then(|| Duration::from_millis(view.step as u64));
+        let selection = Selection { matchers: &matchers, start, end: Timestamp(view.end()), step, hint };
+        let mut outcome = Ok(());
+        let answered = self.source.select(&selection, &mut |data| {
+            let labels = LabelSet::from(&data.series);
+            let samples = Samples { labels, timestamps: data.timestamps, values: data.values };
+            outcome = self.budget.read(samples.timestamps.len()).and_then(|()| each(samples));
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        let mut tiers = self.tiers.borrow_mut();
+        if !tiers.contains(&answered.tier) {
+            tiers.push(answered.tier);
+        }
+        outcome
+    }
+}
+
+fn newest_floats(
+    timestamps: &[i64],
+    values: &[f64],
+    view: Steps,
+    lookback: i64,
+    pick: impl Fn(i64, f64) -> f64,
+) -> Vec<f64> {
+    let newest = |low: usize, high: usize| match high.checked_sub(1).filter(|_| low < high) {
+        Some(at) if !is_absent(values[at]) => pick(timestamps[at], values[at]),
+        _ => ABSENT,
+    };
+    spans(timestamps, view, lookback).map(|span| newest(span.low, span.high)).collect()
+}
+
+fn newest_sketches(timestamps: &[i64], values: &[Sketch], view: Steps, lookback: i64) -> Vec<Option<Box<Sketch>>> {
+    let newest = |low: usize, high: usize| (low < high).then(|| Box::new(values[high - 1].clone()));
+    spans(timestamps, view, lookback).map(|span| newest(span.low, span.high)).collect()
+}
+
+/// The times of sketches are not kept apart, so the row that asks for times has floats alone.
+fn times_of(row: Row) -> Row {
+    Row::of_floats(row.labels.without_name(), row.floats)
+}
+
+/// The conditions of a selector, its metric name among them.
+pub(crate) fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, QueryError> {
+    if !selector.matchers.or_matchers.is_empty() {
+        return Err(QueryError::Unsupported("\"or\" between label matchers".into()));
+    }
+    let name = selector.name.iter().map(|name| matcher(METRIC_NAME, MatchOp::Equal, name));
+    let labels = selector.matchers.matchers.iter().map(|parsed| {
+        let op = match parsed.op {
+            ParsedOp::Equal => MatchOp::Equal,
+            ParsedOp::NotEqual => MatchOp::NotEqual,
+            ParsedOp::Re(_) => MatchOp::Regex,
+            ParsedOp::NotRe(_) => MatchOp::NotRegex,
+        };
+        matcher(&parsed.name, op, &parsed.value)
+    });
+    name.chain(labels).collect()
+}
+
+fn matcher(label: &str, op: MatchOp, value: &str) -> Result<Matcher, QueryError> {
+    Matcher::new(label, op, value).map_err(|error| QueryError::parse(error.to_string()))
+}
+
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+fn unix_millis(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => millis(after),
+        Err(before) => -millis(before.duration()),
+    }
+}
