@@ -1,0 +1,138 @@
+//! What one series has gathered in the open window, and what it remembers from earlier ones.
+
+use weir_sample::{Distinct, Kind, Sketch, Timestamp, Value};
+
+use crate::config::{AggregatorConfig, Idle, TimerUnit};
+use crate::line::{Metric, Type};
+
+/// One series' state.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    state: State,
+    /// Windows closed since the last line.
+    idle: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    Counter(f64),
+    /// The value, and the Unix seconds it is of if the client said so.
+    Gauge(f64, i64),
+    Distribution(Option<Box<Sketch>>),
+    Set(Option<Box<Distinct>>),
+    /// Expired; the slot waits for another series.
+    Free,
+}
+
+/// The rules that cells follow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    relative_gauges: bool,
+    repeat_gauges: bool,
+    timer_scale: f64,
+    idle: Idle,
+}
+
+impl Rules {
+    pub(crate) fn new(config: &AggregatorConfig) -> Self {
+        let timer_scale = if config.timers == TimerUnit::Seconds { 1e3 } else { 1.0 };
+        let &AggregatorConfig { relative_gauges, repeat_gauges, idle, .. } = config;
+        Self { relative_gauges, repeat_gauges, timer_scale, idle }
+    }
+}
+
+impl Cell {
+    pub(crate) fn new(kind: Kind) -> Self {
+        let state = match kind {
+            Kind::Counter => State::Counter(0.0),
+            Kind::Gauge => State::Gauge(0.0, i64::MIN),
+            Kind::Distribution => State::Distribution(None),
+            Kind::Set => State::Set(None),
+        };
+        Self { state, idle: 0 }
+    }
+
+    pub(crate) fn free() -> Self {
+        Self { state: State::Free, idle: 0 }
+    }
+
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self.state {
+            State::Counter(_) => Some(Kind::Counter),
+            State::Gauge(..) => Some(Kind::Gauge),
+            State::Distribution(_) => Some(Kind::Distribution),
+            State::Set(_) => Some(Kind::Set),
+            State::Free => None,
+        }
+    }
+
+    /// Counts `count` events.
+    pub(crate) fn count(&mut self, count: f64) {
+        self.idle = 0;
+        if let State::Counter(sum) = &mut self.state {
+            *sum += count;
+        }
+    }
+
+    /// Takes in a line of this cell's kind.
+    #[inline]
+    pub(crate) fn add(&mut self, metric: &Metric<'_>, rules: &Rules) {
+        self.idle = 0;
+        match &mut self.state {
+            // A division is exact where 1/rate is not: 3 / 0.3 is 10.
+            State::Counter(sum) => metric.values().for_each(|number| *sum += number.value / metric.rate),
+            State::Gauge(value, at) => adjust(value, at, metric, rules.relative_gauges),
+            State::Distribution(sketch) => {
+                let sketch = sketch.get_or_insert_default();
+                let scale = if metric.kind == Type::Timer { rules.timer_scale } else { 1.0 };
+                metric.values().for_each(|number| sketch.insert_weighted(number.value / scale, 1.0 / metric.rate));
+            }
+            State::Set(set) => set.get_or_insert_default().insert(metric.member().unwrap_or_default()),
+            State::Free => {}
+        }
+    }
+
+    /// What the window says of this series; `None` for a series that says nothing while idle.
+    pub(crate) fn close(&mut self, end: Timestamp, rules: &Rules) -> Option<Value> {
+        let fed = self.idle == 0;
+        self.idle = self.idle.saturating_add(1);
+        match &mut self.state {
+            State::Counter(sum) => Some(Value::Counter(std::mem::take(sum))),
+            State::Gauge(value, at) => {
+                // A client's clock that runs ahead must not shut out the others for longer than this window.
+                *at = (*at).min(end.millis() / 1_000);
+                (fed || rules.repeat_gauges).then_some(Value::Gauge(*value))
+            }
+            State::Distribution(sketch) => sketch.take().map(Value::Distribution),
+            State::Set(set) => set.take().map(Value::Set),
+            State::Free => None,
+        }
+    }
+
+    /// Whether the series was idle for so long that it leaves.
+    pub(crate) fn expired(&self, rules: &Rules) -> bool {
+        let limit = match self.state {
+            State::Counter(_) => rules.idle.counters,
+            State::Gauge(..) => rules.idle.gauges,
+            State::Distribution(_) => rules.idle.distributions,
+            State::Set(_) => rules.idle.sets,
+            State::Free => return false,
+        };
+        // The window that held the last line counts as one.
+        limit != 0 && self.idle > limit
+    }
+}
+
+/// Sets or adjusts a gauge. A value that is older than the one that stands is left out; one without a timestamp is new.
+#[inline]
+fn adjust(value: &mut f64, at: &mut i64, metric: &Metric<'_>, relative: bool) {
+    if let Some(timestamp) = metric.timestamp {
+        if timestamp < *at {
+            return;
+        }
+        *at = timestamp;
+    }
+    for number in metric.values() {
+        *value = if relative && number.signed { *value + number.value } else { number.value };
+    }
+}

@@ -1,0 +1,128 @@
+//! From a line's name and tags to a series: legal names, scope, and the operator's rules. Done once per new spelling.
+
+use std::borrow::Cow;
+
+use weir_sample::{Series, SeriesBuilder, legal_label_name};
+
+use crate::config::{AggregatorConfig, TimerUnit};
+use crate::line::{Metric, Type};
+use crate::tags::{Tag, Tags};
+
+/// The label that marks what was folded.
+pub(crate) const OVERFLOW: &str = "__overflow__";
+
+/// The naming rules of one aggregator.
+#[derive(Debug)]
+pub(crate) struct Naming {
+    prefix: String,
+    host: Option<String>,
+    labels: Vec<(String, String)>,
+    global_tags: Vec<(String, String)>,
+    allow_tags: Vec<String>,
+    deny_tags: Vec<String>,
+    total_suffix: bool,
+    timers: TimerUnit,
+}
+
+impl Naming {
+    pub(crate) fn new(config: &AggregatorConfig) -> Self {
+        let pair = |tag: &String| {
+            let (name, value) = tag.split_once(':').unwrap_or((tag, "true"));
+            (name.to_owned(), value.to_owned())
+        };
+        let legal = |names: &[String]| names.iter().map(|name| label_name(name).into_owned()).collect();
+        Self {
+            prefix: config.prefix.clone(),
+            host: config.host.clone(),
+            labels: config.labels.clone(),
+            global_tags: config.global_tags.iter().map(pair).collect(),
+            allow_tags: legal(&config.allow_tags),
+            deny_tags: legal(&config.deny_tags),
+            total_suffix: config.total_suffix,
+            timers: config.timers,
+        }
+    }
+
+    /// The series that a metric's line belongs to.
+    pub(crate) fn series(&self, metric: &Metric<'_>) -> Series {
+        let (head, tail) = metric.name();
+        let mut name = [self.prefix.as_str(), head, tail].concat();
+        match metric.kind {
+            Type::Counter if self.total_suffix && !name.ends_with("_total") => name.push_str("_total"),
+            Type::Timer if self.timers == TimerUnit::Seconds => in_seconds(&mut name),
+            _ => {}
+        }
+        self.label(SeriesBuilder::new(&name), metric.tags())
+    }
+
+    /// The series that counts events or service checks; `labels` are what they tell apart beside their tags.
+    pub(crate) fn counted(&self, name: &str, labels: &[(&str, &str)], tags: Tags<'_>) -> Series {
+        let mut series = SeriesBuilder::from(&self.label(SeriesBuilder::new(name), tags));
+        for (label, value) in labels {
+            series.label(label, value);
+        }
+        series.build()
+    }
+
+    /// What new series of the same metric fold into.
+    pub(crate) fn overflow(&self, name: &str, of: &Series) -> Series {
+        let mut series = SeriesBuilder::new(name);
+        for (label, value) in &self.labels {
+            series.label(label, value);
+        }
+        // A shared series must not become an agent's own, nor the other way round.
+        if let Some(host) = self.host.as_deref().filter(|&host| of.label("host") == Some(host)) {
+            series.label("host", host);
+        }
+        series.label(OVERFLOW, "true");
+        series.build()
+    }
+
+    fn label(&self, mut series: SeriesBuilder, tags: Tags<'_>) -> Series {
+        for (label, value) in &self.labels {
+            series.label(label, value);
+        }
+        let mut host = self.host.as_deref();
+        for tag in tags {
+            if self.is_global(tag) {
+                host = None;
+                continue;
+            }
+            let name = label_name(tag.name);
+            if self.keeps(&name) {
+                let taken = name == "host" && self.host.is_some();
+                series.label(if taken { "exported_host" } else { &name }, tag.value);
+            }
+        }
+        if let Some(host) = host {
+            series.label("host", host);
+        }
+        series.build()
+    }
+
+    fn is_global(&self, tag: Tag<'_>) -> bool {
+        self.global_tags.iter().any(|(name, value)| name == tag.name && value == tag.value)
+    }
+
+    fn keeps(&self, name: &str) -> bool {
+        let listed = |names: &[String]| names.iter().any(|listed| listed == name);
+        (self.allow_tags.is_empty() || listed(&self.allow_tags)) && !listed(&self.deny_tags)
+    }
+}
+
+/// Names that begin with `__` are Prometheus' and ours: a client must not forge them.
+fn label_name(name: &str) -> Cow<'_, str> {
+    let legal = legal_label_name(name);
+    if !legal.starts_with("__") {
+        return legal;
+    }
+    Cow::Owned(format!("_{}", legal.trim_start_matches('_')))
+}
+
+fn in_seconds(name: &mut String) {
+    let stems = ["_seconds", ".seconds", "_milliseconds", ".milliseconds", "_ms", ".ms"];
+    if let Some(stem) = stems.iter().find_map(|stem| name.strip_suffix(stem)) {
+        name.truncate(stem.len());
+    }
+    name.push_str("_seconds");
+}
