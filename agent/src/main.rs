@@ -1,2 +1,44 @@
-//! Placeholder.
-fn main() {}
+//! Program `weir-agent`: this host's metrics and its applications' StatsD, pushed window by window until acknowledged.
+
+mod config;
+mod deltas;
+mod host;
+mod proc;
+mod push;
+mod run;
+mod state;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Pushes this host's metrics and local StatsD to a Weir gateway.
+#[derive(Parser)]
+#[command(name = "weir-agent", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Collect and push until told to stop
+    Run(config::RunArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let outcome = match cli.command {
+        Command::Run(args) => config::Config::new(args).and_then(run::main),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weir-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
