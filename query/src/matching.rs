@@ -76,7 +76,7 @@ impl Evaluator<'_> {
         })?;
         let doubled = groups.values().filter_map(|group| group.doubled.as_ref());
         match doubled.into_iter().find(|(at, _)| (0..steps.count).any(|step| at.has(step) && met.has(step))) {
-            Some((_, labels)) => Err(QueryError::execution(doubled_message(labels, &join))),
+            Some((_, labels)) => Err(join.doubled(labels)),
             None => Ok(()),
         }
     }
@@ -98,15 +98,13 @@ impl Evaluator<'_> {
             row.labels = join.labels(many, one);
             let taken = match join.include {
                 None => &mut group.matched,
-                Some(_) => results.entry(row.labels.clone()).or_insert_with(|| Presence::nowhere(join.steps)),
+                Some(_) => {
+                    self.budget.hold(row.labels.heap_bytes() + group.matched.heap_bytes())?;
+                    results.entry(row.labels.clone()).or_insert_with(|| Presence::nowhere(join.steps))
+                }
             };
             if (0..join.steps).any(|step| row.has(step) && taken.mark(step)) {
-                return Err(QueryError::execution(match join.include {
-                    None => {
-                        "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
-                    }
-                    Some(_) => "multiple matches for labels: grouping labels must ensure unique matches",
-                }));
+                return Err(join.ambiguous(group));
             }
             sink(row)?;
         }
@@ -177,6 +175,28 @@ impl<'e> Join<'e> {
         let include = self.include.unwrap_or_default();
         include.iter().fold(labels, |labels, name| labels.with(name, one.labels.value(name)))
     }
+
+    /// Two results with the same labels at one step.
+    fn ambiguous(&self, group: &Group) -> QueryError {
+        match (&group.doubled, self.include) {
+            (Some((_, labels)), _) => self.doubled(labels),
+            (None, None) => QueryError::execution(
+                "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+            ),
+            (None, Some(_)) => {
+                QueryError::execution("multiple matches for labels: grouping labels must ensure unique matches")
+            }
+        }
+    }
+
+    /// Two elements of the "one" side that match the same elements.
+    fn doubled(&self, labels: &str) -> QueryError {
+        let side = if self.many_is_right { "left" } else { "right" };
+        QueryError::execution(format!(
+            "found duplicate series for the match group on the {side} hand-side of the operation: [{labels}]; \
+             many-to-many matching not allowed: matching labels must be unique on one side"
+        ))
+    }
 }
 
 /// The operator between two floats of which each may be absent.
@@ -209,12 +229,4 @@ impl Group {
         }
         self.rows.push(row);
     }
-}
-
-fn doubled_message(labels: &str, join: &Join<'_>) -> String {
-    let side = if join.many_is_right { "left" } else { "right" };
-    format!(
-        "found duplicate series for the match group on the {side} hand-side of the operation: [{labels}]; \
-         many-to-many matching not allowed: matching labels must be unique on one side"
-    )
 }

@@ -106,7 +106,7 @@ mod tests {
         check("x offset 1e300", Err("out of range"));
         check(&"(".repeat(100_000), Err("longer than"));
         check(&"(".repeat(60_000), Err("operators"));
-        check(&format!("{}1", "-".repeat(1_400)), Err("deeper"));
+        check(&format!("{}x", "-".repeat(1_400)), Err("deeper"));
         check(&format!("{}1{}", "(".repeat(1_400), ")".repeat(1_400)), Err("deeper"));
         check(&format!("1{}", "+1".repeat(1_400)), Err("deeper"));
         check(&format!("x{{a=~\"{}\"}}", "-+(".repeat(10_000)), Err("regex"));

@@ -1,0 +1,69 @@
+//! Histograms: sketches, whose samples are deltas, and classic buckets.
+
+use crate::check;
+
+const SKETCHES: &str = r#"
+    t{host="a"} {{1 2 3}}x5
+    t{host="b"} {{10}}x5
+    n 2x5
+"#;
+
+#[test]
+fn a_range_of_sketches_is_their_merge() {
+    check(SKETCHES, r#"20s: t{host="a"}"#, r#"t{host="a"} {3|6}"#);
+    check(SKETCHES, r#"50s: increase(t{host="a"}[30s])"#, r#"{host="a"} {9|18}"#);
+    check(SKETCHES, r#"50s: rate(t{host="a"}[30s])"#, r#"{host="a"} {0.3|0.6}"#);
+    check(SKETCHES, r#"50s: irate(t{host="a"}[30s])"#, r#"{host="a"} {0.3|0.6}"#);
+    check(SKETCHES, r#"50s: avg_over_time(t{host="a"}[30s])"#, r#"{host="a"} {3|6}"#);
+    check(SKETCHES, r#"50s: count_over_time(t{host="a"}[30s])"#, r#"{host="a"} 3"#);
+    check(SKETCHES, r#"0s..20s/10s: increase(t{host="a"}[20s])"#, r#"{host="a"} {3|6} {6|12} {6|12}"#);
+    check(SKETCHES, r#"50s: max_over_time(t[30s])"#, "");
+}
+
+#[test]
+fn sketches_are_merged_and_asked() {
+    check(SKETCHES, "50s: sum(rate(t[10s]))", "{} {0.4|1.6}");
+    check(SKETCHES, "50s: avg(increase(t[10s]))", "{} {2|8}");
+    check(SKETCHES, "50s: count(t)", "{} 2");
+    check(SKETCHES, "50s: histogram_count(sum(increase(t[20s])))", "{} 8");
+    check(SKETCHES, "50s: histogram_sum(sum(increase(t[20s])))", "{} 32");
+    check(SKETCHES, "50s: histogram_avg(sum(t))", "{} 4");
+    check(SKETCHES, "50s: histogram_quantile(1, sum(t))", "{} 10");
+    check(SKETCHES, "50s: histogram_quantile(0, sum(t))", "{} 1");
+    check(SKETCHES, "50s: round(histogram_quantile(0.5, t{host=\"a\"}), 0.1)", r#"{host="a"} 2"#);
+    check(SKETCHES, "50s: histogram_fraction(0, 5, sum(t))", "{} 0.75");
+    check(SKETCHES, "50s: round(histogram_stddev(t{host=\"a\"}), 0.1)", r#"{host="a"} 0.8"#);
+    check(SKETCHES, "50s: histogram_count(increase(t[20s:10s]))", "{host=\"a\"} 6\n {host=\"b\"} 2");
+}
+
+#[test]
+fn sketches_meet_numbers() {
+    check(SKETCHES, r#"50s: t{host="a"} * 2"#, r#"{host="a"} {6|12}"#);
+    check(SKETCHES, r#"50s: t{host="a"} / on () group_left () n"#, r#"{host="a"} {1.5|3}"#);
+    check(SKETCHES, r#"50s: t{host="a"} + ignoring (host) t{host="b"}"#, "{} {4|16}");
+    check(SKETCHES, r#"50s: t{host="a"} + 1"#, "");
+    check(SKETCHES, r#"50s: t == t"#, "t{host=\"a\"} {3|6}\n t{host=\"b\"} {1|10}");
+    check(SKETCHES, r#"50s: t == bool on () group_left () t{host="b"}"#, "{host=\"a\"} 0\n {host=\"b\"} 1");
+    check(SKETCHES, r#"50s: sum({__name__=~"t|n"})"#, "");
+    check(SKETCHES, "50s: scalar(t{host=\"a\"})", "NaN");
+}
+
+const CLASSIC: &str = r#"
+    h_bucket{le="0.1"} 10 10
+    h_bucket{le="0.5"} 40 40
+    h_bucket{le="1"} 90 30
+    h_bucket{le="+Inf"} 100 100
+    broken_bucket{le="1"} 5
+"#;
+
+#[test]
+fn classic_buckets_are_interpolated() {
+    check(CLASSIC, "0s..10s/10s: histogram_quantile(0.5, h_bucket)", "{} 0.6 1");
+    check(CLASSIC, "0s: histogram_quantile(0.05, h_bucket)", "{} 0.05");
+    check(CLASSIC, "0s: histogram_quantile(0.99, h_bucket)", "{} 1");
+    check(CLASSIC, "0s: histogram_quantile(2, h_bucket)", "{} inf");
+    check(CLASSIC, "0s: histogram_quantile(0.5, broken_bucket)", "{} NaN");
+    check(CLASSIC, "0s: histogram_fraction(0.3, 0.75, h_bucket)", "{} 0.4");
+    check(CLASSIC, "0s: histogram_fraction(-Inf, +Inf, h_bucket)", "{} 1");
+    check(CLASSIC, "0s: histogram_quantile(0.9, sum by (le) (h_bucket))", "{} 1");
+}
