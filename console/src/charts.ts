@@ -1,0 +1,73 @@
+// Which charts there are: a title, a unit and a question in PromQL.
+
+import type { Unit } from './format.ts';
+
+export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean };
+
+export function hostCharts(host: string): ChartSpec[] {
+  const on = (more = '') => `{host=${JSON.stringify(host)}${more && ',' + more}}`;
+  return [
+    {
+      id: 'cpu',
+      title: 'CPU',
+      unit: 'ratio',
+      stacked: true,
+      promql: `system_cpu_utilization_ratio${on('cpu_logical_number="",cpu_mode!="idle"')}`,
+    },
+    {
+      id: 'memory',
+      title: 'Memory',
+      unit: 'bytes',
+      stacked: true,
+      promql: `system_memory_usage_bytes${on()}`,
+    },
+    {
+      id: 'disk',
+      title: 'Disk throughput',
+      unit: 'bytes/s',
+      promql: `sum by (disk_io_direction) (rate(system_disk_io_bytes_total${on()}[1m]))`,
+    },
+    {
+      id: 'network',
+      title: 'Network throughput',
+      unit: 'bytes/s',
+      promql: `sum by (network_io_direction) (rate(system_network_io_bytes_total${on('network_interface_name!="lo"')}[1m]))`,
+    },
+    {
+      id: 'load',
+      title: 'Load average',
+      unit: 'number',
+      promql: `{__name__=~"system_cpu_load_average_.+",host=${JSON.stringify(host)}}`,
+    },
+    {
+      id: 'filesystem',
+      title: 'Filesystems in use',
+      unit: 'ratio',
+      promql: `max by (system_filesystem_mountpoint) (system_filesystem_utilization_ratio${on()})`,
+    },
+  ];
+}
+
+const SUFFIXES = /_(count|sum)$/;
+
+/** The chart of a metric that an application sends, by its type. */
+export function applicationChart(name: string, type: string): ChartSpec {
+  const id = `statsd-${name}`;
+  if (type === 'counter') {
+    return { id, title: name, unit: '1/s', promql: `sum(rate(${name}[1m]))` };
+  }
+  if (type === 'histogram') {
+    const quantile = (share: number) =>
+      `label_replace(histogram_quantile(${share}, sum(rate(${name}[1m]))), "quantile", "p${share * 100}", "", "")`;
+    return { id, title: name, unit: 'number', promql: [0.5, 0.9, 0.99].map(quantile).join(' or ') };
+  }
+  return { id, title: name, unit: 'number', promql: `avg(${name})` };
+}
+
+/** Names that applications have sent: neither the host's nor Weir's own, nor the totals beside a distribution. */
+export function applicationMetrics(names: string[]): string[] {
+  const known = new Set(names);
+  const partOfDistribution = (name: string) =>
+    SUFFIXES.test(name) && known.has(name.replace(SUFFIXES, ''));
+  return names.filter((name) => !/^(system_|weir_|process_)/.test(name) && !partOfDistribution(name));
+}

@@ -1,0 +1,55 @@
+// Numbers as people read them.
+
+export type Unit = 'ratio' | 'bytes' | 'bytes/s' | 'seconds' | 'number' | '1/s';
+
+const IEC = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const SI = ['', 'k', 'M', 'G', 'T'];
+
+export function format(value: number | null | undefined, unit: Unit): string {
+  if (value == null || Number.isNaN(value)) return '–';
+  switch (unit) {
+    case 'ratio':
+      return `${short(value * 100)} %`;
+    case 'bytes':
+      return scaled(value, 1024, IEC);
+    case 'bytes/s':
+      return `${scaled(value, 1024, IEC)}/s`;
+    case 'seconds':
+      return duration(value);
+    case '1/s':
+      return `${scaled(value, 1000, SI)}/s`;
+    default:
+      return scaled(value, 1000, SI);
+  }
+}
+
+function scaled(value: number, base: number, units: string[]): string {
+  let at = 0;
+  while (Math.abs(value) >= base && at < units.length - 1) {
+    value /= base;
+    at += 1;
+  }
+  return `${short(value)} ${units[at]}`.trim();
+}
+
+function duration(seconds: number): string {
+  const size = Math.abs(seconds);
+  if (size === 0) return '0 s';
+  if (size < 1e-3) return `${short(seconds * 1e6)} µs`;
+  if (size < 1) return `${short(seconds * 1e3)} ms`;
+  return `${short(seconds)} s`;
+}
+
+/** Three significant digits, without a tail of zeros. */
+function short(value: number): string {
+  if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
+  return String(Number(value.toPrecision(Math.abs(value) >= 100 ? 4 : 3)));
+}
+
+/** What tells this line from the others of its chart: the labels that differ. */
+export function lineName(labels: Record<string, string>, all: Record<string, string>[]): string {
+  const differs = Object.keys(labels).filter((name) => all.some((other) => other[name] !== labels[name]));
+  const shown = differs.filter((name) => name !== '__name__' || differs.length === 1);
+  if (shown.length === 0) return labels.__name__ ?? (Object.values(labels).join(' ') || 'value');
+  return shown.map((name) => labels[name]).join(' ');
+}

@@ -1,0 +1,160 @@
+// The page: asks the API every few seconds and shows what it says.
+
+import './style.css';
+import * as api from './api.ts';
+import { Chart } from './chart.ts';
+import { applicationChart, applicationMetrics, hostCharts, type ChartSpec } from './charts.ts';
+import { format } from './format.ts';
+
+const REFRESH_MS = 5_000;
+const MOST_APPLICATION_CHARTS = 24;
+const RANGES: [string, number][] = [
+  ['5 minutes', 300],
+  ['15 minutes', 900],
+  ['1 hour', 3_600],
+  ['6 hours', 21_600],
+  ['24 hours', 86_400],
+  ['7 days', 604_800],
+];
+
+const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
+const hostPicker = element<HTMLSelectElement>('host');
+const rangePicker = element<HTMLSelectElement>('range');
+const charts = new Map<string, Chart>();
+let explored: Chart | undefined;
+
+for (const [name, seconds] of RANGES) rangePicker.add(new Option(name, String(seconds)));
+rangePicker.value = localStorage.getItem('range') ?? '900';
+
+async function refresh(): Promise<void> {
+  const [fleet, hosts, names, metadata] = await Promise.all([
+    api.fleet(),
+    api.labelValues('host'),
+    api.labelValues('__name__'),
+    api.metadata(),
+  ]);
+  showFleet(fleet);
+  showHosts(hosts);
+  const application = applicationMetrics(names);
+  element('statsd-empty').hidden = application.length > 0;
+  const shown = application.slice(0, MOST_APPLICATION_CHARTS);
+  const seconds = Number(rangePicker.value);
+  const end = Date.now() / 1000;
+  await Promise.all([
+    drawAll('host-charts', hostPicker.value ? hostCharts(hostPicker.value) : [], seconds, end),
+    drawAll('statsd-charts', shown.map((name) => applicationChart(name, metadata[name]?.[0]?.type ?? '')), seconds, end),
+    explored && draw(explored, seconds, end),
+  ]);
+}
+
+function showFleet(fleet: api.Fleet): void {
+  const count = (value: number, what: string) => `${value.toLocaleString('en')} ${what}`;
+  const parts = [
+    count(fleet.agents, fleet.agents === 1 ? 'agent' : 'agents'),
+    `${format(fleet.samples_per_second, 'number')} samples/s`,
+    count(fleet.batches_acked, 'acked'),
+    count(fleet.batches_resent, 'resent'),
+    count(fleet.batches_lost, 'lost'),
+  ];
+  const line = element('fleet');
+  line.textContent = parts.join(' · ');
+  line.classList.toggle('bad', fleet.batches_lost > 0);
+}
+
+function showHosts(hosts: string[]): void {
+  const current = [...hostPicker.options].map((option) => option.value);
+  if (current.join('\n') === hosts.join('\n')) return;
+  const chosen = hostPicker.value;
+  hostPicker.replaceChildren(...hosts.map((host) => new Option(host, host)));
+  if (hosts.includes(chosen)) hostPicker.value = chosen;
+}
+
+async function drawAll(into: string, specs: ChartSpec[], seconds: number, end: number): Promise<void> {
+  const wanted = specs.map((spec) => {
+    const known = charts.get(spec.id);
+    if (known && known.spec.promql === spec.promql) return known;
+    known?.element.remove();
+    const chart = new Chart(spec);
+    charts.set(spec.id, chart);
+    return chart;
+  });
+  const box = element(into);
+  const same = wanted.length === box.children.length && wanted.every((chart, at) => box.children[at] === chart.element);
+  if (!same) box.replaceChildren(...wanted.map((chart) => chart.element));
+  await Promise.all(wanted.map((chart) => draw(chart, seconds, end)));
+}
+
+async function draw(chart: Chart, seconds: number, end: number): Promise<api.Line[]> {
+  try {
+    const lines = await api.range(chart.spec.promql, seconds, end);
+    chart.show(lines, end - seconds, end);
+    return lines;
+  } catch (error) {
+    chart.fail(error as Error);
+    return [];
+  }
+}
+
+async function explore(event: Event): Promise<void> {
+  event.preventDefault();
+  const promql = element<HTMLInputElement>('promql').value.trim();
+  const problem = element('explore-problem');
+  problem.hidden = true;
+  if (!promql) return;
+  const seconds = Number(rangePicker.value);
+  const end = Date.now() / 1000;
+  try {
+    const lines = await api.range(promql, seconds, end);
+    explored = new Chart({ id: 'explore', title: promql, unit: 'number', promql });
+    element('explore-chart').replaceChildren(explored.element);
+    explored.show(lines, end - seconds, end);
+    showTable(lines);
+  } catch (error) {
+    problem.textContent = (error as Error).message;
+    problem.hidden = false;
+  }
+}
+
+function showTable(lines: api.Line[]): void {
+  const rows = lines.slice(0, 100).map((line) => {
+    const { __name__: name = '', ...labels } = line.labels;
+    const text = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
+    const row = document.createElement('tr');
+    row.append(cell('th', `${name}{${text.join(', ')}}`), cell('td', String(line.points.at(-1)?.[1] ?? '')));
+    return row;
+  });
+  element('explore-table').replaceChildren(...rows);
+}
+
+function cell(kind: 'th' | 'td', text: string): HTMLElement {
+  const made = document.createElement(kind);
+  made.textContent = text;
+  return made;
+}
+
+/** Refreshes one after another, and not at all while nobody looks. */
+async function live(): Promise<void> {
+  const problem = element('problem');
+  if (!document.hidden) {
+    try {
+      await refresh();
+      problem.hidden = true;
+    } catch (error) {
+      problem.textContent = `The server does not answer: ${(error as Error).message}. Trying again.`;
+      problem.hidden = false;
+    }
+  }
+  clearTimeout(timer);
+  timer = window.setTimeout(live, REFRESH_MS);
+}
+
+let timer = 0;
+element('explore').addEventListener('submit', explore);
+hostPicker.addEventListener('change', live);
+rangePicker.addEventListener('change', () => {
+  localStorage.setItem('range', rangePicker.value);
+  void live();
+});
+document.addEventListener('visibilitychange', () => document.hidden || live());
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => location.reload());
+void live();

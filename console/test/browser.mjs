@@ -1,0 +1,49 @@
+// Opens the console in a real browser and watches charts draw and change.
+//
+//     node test/browser.mjs http://127.0.0.1:8641 [statsd metric] [screenshot.png] [light|dark] [width]
+
+import { chromium } from 'playwright-core';
+
+const [url, metric, screenshot, colorScheme = 'light', width = '1440'] = process.argv.slice(2);
+const PATIENCE = 30_000;
+const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...quiet] }).catch((error) => {
+  console.error(`${error.message}\napt-get install chromium`);
+  process.exit(1);
+});
+const page = await browser.newPage({ colorScheme, viewport: { width: Number(width), height: 900 } });
+const mistakes = [];
+page.on('pageerror', (error) => mistakes.push(error.message));
+
+async function drawn(id) {
+  const chart = page.locator(`[data-chart="${id}"]`);
+  await chart.waitFor({ timeout: PATIENCE });
+  await page.waitForFunction((id) => Number(document.querySelector(`[data-chart="${id}"]`)?.dataset.points) > 1, id, { timeout: PATIENCE });
+  const inked = await chart.locator('canvas').evaluate((canvas) => {
+    const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    return pixels.some((_, at) => at % 4 === 3 && pixels[at] > 0);
+  });
+  if (!inked) throw new Error(`the chart ${id} has data, but its canvas is blank`);
+  return chart;
+}
+
+try {
+  await page.goto(url);
+  for (const id of ['cpu', 'memory', 'disk', 'network', 'load']) await drawn(id);
+  if (metric) await drawn(`statsd-${metric}`);
+  const before = await (await drawn('cpu')).getAttribute('data-last');
+  await page.waitForFunction((before) => document.querySelector('[data-chart="cpu"]').dataset.last !== before, before, { timeout: PATIENCE });
+  await page.waitForFunction(() => /[1-9]\d* agents?/.test(document.querySelector('#fleet').textContent), null, { timeout: PATIENCE });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  if (overflow > 0) throw new Error(`the page is ${overflow} pixels wider than its window`);
+  if (mistakes.length > 0) throw new Error(mistakes.join('; '));
+  if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
+  console.log('charts drew and changed');
+} catch (error) {
+  console.error(error.message);
+  if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { stepFor } from '../src/api.ts';
+import { applicationChart, applicationMetrics, hostCharts } from '../src/charts.ts';
+import { format, lineName } from '../src/format.ts';
+
+describe('format', () => {
+  it.each([
+    [0.1234, 'ratio', '12.3 %'],
+    [1536, 'bytes', '1.5 KiB'],
+    [0, 'bytes/s', '0 B/s'],
+    [1_250_000, '1/s', '1.25 M/s'],
+    [0.0123, 'seconds', '12.3 ms'],
+    [null, 'number', '–'],
+  ] as const)('%s as %s is %s', (value, unit, text) => expect(format(value, unit)).toBe(text));
+});
+
+describe('lineName', () => {
+  const all = [{ __name__: 'x', host: 'a', mode: 'user' }, { __name__: 'x', host: 'a', mode: 'idle' }];
+  it('shows the labels that differ', () => expect(all.map((one) => lineName(one, all))).toEqual(['user', 'idle']));
+  it('falls back to the name', () => expect(lineName(all[0]!, [all[0]!])).toBe('x'));
+});
+
+describe('questions', () => {
+  it('quotes host names', () => expect(hostCharts('a"b')[0]!.promql).toContain('host="a\\"b"'));
+  it('asks counters for rates', () => expect(applicationChart('jobs', 'counter').promql).toBe('sum(rate(jobs[1m]))'));
+  it('leaves out what is not an application metric', () =>
+    expect(applicationMetrics(['system_x', 'jobs_count', 'latency', 'latency_count', 'weir_y'])).toEqual(['jobs_count', 'latency']));
+  it('keeps charts under 240 points', () => {
+    for (const seconds of [300, 900, 3_600, 86_400, 604_800]) expect(seconds / stepFor(seconds)).toBeLessThanOrEqual(240);
+  });
+});
