@@ -123,16 +123,16 @@ impl Cell {
     }
 }
 
-/// Sets or adjusts a gauge. A value that is older than the one that stands is left out; one without a timestamp is new.
+/// Sets or adjusts a gauge. A value older than the one that stands is left out, one without a timestamp is new, and an
+/// adjustment counts whenever it was made.
 #[inline]
 fn adjust(value: &mut f64, at: &mut i64, metric: &Metric<'_>, relative: bool) {
-    if let Some(timestamp) = metric.timestamp {
-        if timestamp < *at {
-            return;
-        }
-        *at = timestamp;
-    }
     for number in metric.values() {
-        *value = if relative && number.signed { *value + number.value } else { number.value };
+        if relative && number.signed {
+            *value += number.value;
+        } else if metric.timestamp.is_none_or(|timestamp| timestamp >= *at) {
+            *value = number.value;
+            *at = metric.timestamp.unwrap_or(*at);
+        }
     }
 }

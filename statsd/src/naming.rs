@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use weir_sample::{Series, SeriesBuilder, legal_label_name};
+use weir_sample::{Series, SeriesBuilder, legal_label_name, legal_metric_name};
 
 use crate::config::{AggregatorConfig, TimerUnit};
 use crate::line::{Metric, Type};
@@ -46,7 +46,7 @@ impl Naming {
     /// The series that a metric's line belongs to.
     pub(crate) fn series(&self, metric: &Metric<'_>) -> Series {
         let (head, tail) = metric.name();
-        let mut name = [self.prefix.as_str(), head, tail].concat();
+        let mut name = legal_metric_name(&[self.prefix.as_str(), head, tail].concat()).into_owned();
         match metric.kind {
             Type::Counter if self.total_suffix && !name.ends_with("_total") => name.push_str("_total"),
             Type::Timer if self.timers == TimerUnit::Seconds => in_seconds(&mut name),
@@ -120,8 +120,8 @@ fn label_name(name: &str) -> Cow<'_, str> {
 }
 
 fn in_seconds(name: &mut String) {
-    let stems = ["_seconds", ".seconds", "_milliseconds", ".milliseconds", "_ms", ".ms"];
-    if let Some(stem) = stems.iter().find_map(|stem| name.strip_suffix(stem)) {
+    let units = ["_seconds", "_milliseconds", "_ms"];
+    if let Some(stem) = units.iter().find_map(|unit| name.strip_suffix(unit)) {
         name.truncate(stem.len());
     }
     name.push_str("_seconds");
