@@ -27,10 +27,7 @@ impl Answer {
             Data::Matrix(lines) => list(&mut out, lines, write_line),
         }
         out.push('}');
-        if !self.warnings.is_empty() {
-            out.push_str(r#","warnings":"#);
-            list(&mut out, &self.warnings, |out, warning| string(out, warning));
-        }
+        write_warnings(&mut out, &self.warnings);
         out.push('}');
         out
     }
@@ -47,21 +44,29 @@ impl QueryError {
 }
 
 /// The body of an answer that lists names or values.
-pub fn strings_to_json(strings: &[String]) -> String {
-    success(|out| list(out, strings, |out, text| string(out, text)))
+pub fn strings_to_json(strings: &[String], warnings: &[String]) -> String {
+    success(warnings, |out| list(out, strings, |out, text| string(out, text)))
 }
 
 /// The body of an answer that lists series.
-pub fn series_to_json<'a>(series: impl IntoIterator<Item = &'a Series>) -> String {
+pub fn series_to_json<'a>(series: impl IntoIterator<Item = &'a Series>, warnings: &[String]) -> String {
     let series: Vec<_> = series.into_iter().map(LabelSet::from).collect();
-    success(|out| list(out, &series, metric))
+    success(warnings, |out| list(out, &series, metric))
 }
 
-fn success(data: impl FnOnce(&mut String)) -> String {
+fn success(warnings: &[String], data: impl FnOnce(&mut String)) -> String {
     let mut out = String::from(r#"{"status":"success","data":"#);
     data(&mut out);
+    write_warnings(&mut out, warnings);
     out.push('}');
     out
+}
+
+fn write_warnings(out: &mut String, warnings: &[String]) {
+    if !warnings.is_empty() {
+        out.push_str(r#","warnings":"#);
+        list(out, warnings, |out, warning| string(out, warning));
+    }
 }
 
 fn write_sample(out: &mut String, sample: &Sample) {
@@ -284,8 +289,9 @@ mod tests {
     fn errors_and_lists_have_prometheus_shape() {
         let error = QueryError::Timeout.to_json();
         assert!(error.starts_with(r#"{"status":"error","errorType":"timeout","error":"query timed out"#), "{error}");
-        assert_eq!(strings_to_json(&["a".into(), "b".into()]), r#"{"status":"success","data":["a","b"]}"#);
+        let strings = strings_to_json(&["a".into(), "b".into()], &["cut".into()]);
+        assert_eq!(strings, r#"{"status":"success","data":["a","b"],"warnings":["cut"]}"#);
         let series = [Series::new("x", [("a", "1")])];
-        assert_eq!(series_to_json(&series), r#"{"status":"success","data":[{"__name__":"x","a":"1"}]}"#);
+        assert_eq!(series_to_json(&series, &[]), r#"{"status":"success","data":[{"__name__":"x","a":"1"}]}"#);
     }
 }

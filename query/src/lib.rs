@@ -46,5 +46,6 @@ pub use engine::Engine;
 pub use error::QueryError;
 pub use json::{series_to_json, strings_to_json};
 pub use labels::LabelSet;
+pub use select::selector;
 pub use source::{Each, Source};
 pub use weir_store::{Answered, Column, Hint, MatchOp, Matcher, Selection, SeriesData, Tier};

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
 use promql_parser::label::MatchOp as ParsedOp;
-use promql_parser::parser::{AtModifier, Offset, VectorSelector};
+use promql_parser::parser::{AtModifier, Expr, Offset, VectorSelector};
 use weir_sample::{Sketch, Timestamp};
 use weir_store::{Column, Hint, MatchOp, Matcher, Selection};
 
@@ -12,6 +12,7 @@ use crate::answer::Line;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::labels::{LabelSet, METRIC_NAME};
+use crate::parse::parse;
 use crate::row::{ABSENT, Row, Steps, is_absent};
 use crate::subquery::Ranges;
 use crate::window::spans;
@@ -146,6 +147,17 @@ fn newest_sketches(timestamps: &[i64], values: &[Sketch], view: Steps, lookback:
 /// The times of sketches are not kept apart, so the row that asks for times has floats alone.
 fn times_of(row: Row) -> Row {
     Row::of_floats(row.labels.without_name(), row.floats)
+}
+
+/// The conditions of a series selector such as `x{host="a"}`, as the API's `match[]` has it.
+///
+/// # Errors
+/// [`QueryError::Parse`] if the text is no selector, or one that an instant makes no sense of.
+pub fn selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
+    match parse(text)? {
+        Expr::VectorSelector(selector) if selector.at.is_none() && selector.offset.is_none() => matchers(&selector),
+        _ => Err(QueryError::Parameter(format!("invalid parameter \"match[]\": {text} is no series selector"))),
+    }
 }
 
 /// The conditions of a selector, its metric name among them.
