@@ -1,2 +1,75 @@
-//! Placeholder.
-fn main() {}
+//! Program `weir`: every station behind the agent, together (`weir up`) or alone, and the tools around them.
+
+mod api;
+mod config;
+mod demo;
+mod emit;
+mod http;
+mod identity;
+mod query;
+mod shutdown;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// A metrics pipeline: gateway, queue, sink, store, queries and console.
+#[derive(Parser)]
+#[command(name = "weir", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything in one process, with the embedded queue and store
+    Up(config::UpArgs),
+    /// Check a configuration file and say what is wrong with it
+    Check(config::CheckArgs),
+    /// `weir up` and an agent for this host; prints the console's address
+    Demo(demo::DemoArgs),
+    /// Send StatsD lines, as a short-lived job does
+    Emit(emit::EmitArgs),
+    /// Ask a server a PromQL question
+    Query(query::QueryArgs),
+    /// Fleet keys: what agents' batches are sealed with
+    #[command(subcommand)]
+    Keys(identity::keys::KeysCommand),
+    /// Tokens: who may send, read or administer
+    #[command(subcommand)]
+    Token(identity::token::TokenCommand),
+    /// Certificates for development
+    #[command(subcommand)]
+    Certs(identity::certs::CertsCommand),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    let outcome = match cli.command {
+        Command::Up(args) => up::main(args),
+        Command::Check(args) => config::check(args),
+        Command::Demo(args) => demo::main(args),
+        Command::Emit(args) => emit::main(args),
+        Command::Query(args) => query::main(args),
+        Command::Keys(command) => identity::keys::main(command),
+        Command::Token(command) => identity::token::main(command),
+        Command::Certs(command) => identity::certs::main(command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weir: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs go to standard error; `WEIR_LOG` takes a level or `tracing` directives.
+fn start_log() {
+    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

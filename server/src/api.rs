@@ -1,0 +1,5 @@
+//! The HTTP API, a file per group of routes.
+
+pub(crate) mod auth;
+pub(crate) mod query;
+pub(crate) mod session;

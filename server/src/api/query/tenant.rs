@@ -1,0 +1,59 @@
+//! A source seen by one tenant: every question gets the condition that the series are its own.
+
+use std::sync::Arc;
+
+use weir_query::{Answered, Each, MatchOp, Matcher, QueryError, Selection, Source};
+use weir_sample::{Kind, Series, Timestamp};
+
+/// A source, and the tenant that asks; without one, everything is seen.
+pub(super) struct Tenanted {
+    source: Arc<dyn Source>,
+    tenant: Option<u32>,
+}
+
+impl Tenanted {
+    pub(super) fn of(source: Arc<dyn Source>, tenant: Option<u32>) -> Self {
+        Self { source, tenant }
+    }
+
+    /// The conditions and the tenant's own. Series of tenant 0 have no label `tenant`.
+    fn own(&self, matchers: &[Matcher]) -> Result<Vec<Matcher>, QueryError> {
+        let mut own = matchers.to_vec();
+        if let Some(tenant) = self.tenant {
+            let value = if tenant == 0 { String::new() } else { tenant.to_string() };
+            let matcher = Matcher::new("tenant", MatchOp::Equal, &value);
+            own.push(matcher.map_err(|error| QueryError::Source(Box::new(error)))?);
+        }
+        Ok(own)
+    }
+}
+
+impl Source for Tenanted {
+    fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
+        let matchers = self.own(selection.matchers)?;
+        self.source.select(&Selection { matchers: &matchers, ..*selection }, each)
+    }
+
+    fn series(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<(Series, Kind)>, QueryError> {
+        self.source.series(&self.own(matchers)?, start, end)
+    }
+
+    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
+        self.source.label_names(&self.own(matchers)?, start, end)
+    }
+
+    fn label_values(
+        &self,
+        label: &str,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<String>, QueryError> {
+        self.source.label_values(label, &self.own(matchers)?, start, end)
+    }
+}

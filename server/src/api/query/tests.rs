@@ -1,0 +1,140 @@
+//! The API as a client sees it: a real store behind it, real HTTP in front.
+
+use std::time::Duration;
+
+use weir_gateway::identity::{Claims, Scope, SigningKey, issue};
+use weir_sample::{Kind, Series, Sketch, Timestamp};
+use weir_store::{Store, StoreConfig};
+
+use super::routes;
+use crate::api::auth::guard;
+use crate::api::session::tests::{Desk, ask, serve};
+use crate::identity::now;
+
+/// `x` counts ten a window, `t` is a distribution, `y` belongs to tenant 7; six windows from 1,000 s on.
+fn store() -> (tempfile::TempDir, std::sync::Arc<Store>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
+    let columns = [
+        (Series::new("x", [("host", "a")]), Kind::Counter),
+        (Series::new("y", [("host", "a"), ("tenant", "7")]), Kind::Gauge),
+        (Series::new("t", [("host", "a")]), Kind::Distribution),
+    ];
+    let rows = store.rows(1, &columns);
+    let mut sketch = Sketch::new();
+    [1.0, 2.0, 3.0].iter().for_each(|&value| sketch.insert(value));
+    for window in 1..=6 {
+        let time = Timestamp::from_secs(1_000 + window * 10);
+        store.append(&rows, time, Duration::from_secs(10), &[10.0, 1.5, f64::NAN]).unwrap();
+        store.append_sketch(&rows, 2, time, &sketch).unwrap();
+    }
+    (folder, std::sync::Arc::new(store))
+}
+
+/// Asks by GET and, where there is a form, by POST; both answers must hold `expected`.
+fn check(path: &str, parameters: &str, status: u16, expected: &str) {
+    let (_folder, store) = store();
+    let server = serve(guard(routes(store), None, Scope::Read));
+    let by_get = ask(&server, "GET", &format!("{path}?{parameters}"), None, "");
+    assert!(by_get.0 == status && by_get.1.contains(expected), "{path}?{parameters}: {by_get:?}, not {expected}");
+    if ["query", "query_range", "series", "labels"].iter().any(|end| path.ends_with(&format!("/{end}"))) {
+        let by_post = ask(&server, "POST", path, None, parameters);
+        assert_eq!(by_post, by_get, "{path}");
+    }
+}
+
+#[test]
+fn instant_queries() {
+    let check = |parameters: &str, expected: &str| check("/api/v1/query", parameters, 200, expected);
+    check(
+        "query=increase(x[1m])&time=1060",
+        r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"host":"a"},"value":[1060,"60"]}]}}"#,
+    );
+    check("query=x%7Bhost%3D%22a%22%7D&time=1970-01-01T00:17:40Z", r#""value":[1060,"60"]"#);
+    check("query=1%2B1&time=1.5", r#"{"resultType":"scalar","result":[1.500,"2"]}"#);
+    check("query=rate(t[10s])&time=1060", r#""histogram":[1060,{"count":"0.3","sum":"0.6"#);
+    check("query=x&timeout=10s", r#""result":[]"#);
+}
+
+#[test]
+fn range_queries() {
+    let path = "/api/v1/query_range";
+    check(
+        path,
+        "query=x&start=1000&end=1030&step=10s",
+        200,
+        r#"{"metric":{"__name__":"x","host":"a"},"values":[[1000,"0"],[1010,"10"],[1020,"20"],[1030,"30"]]}"#,
+    );
+    check(path, "query=x&start=1000&end=1030", 400, r#"invalid parameter \"step\": it is missing"#);
+    check(path, "query=x&start=1000&end=1&step=1", 400, "end timestamp must not be before start time");
+    check(path, "query=x&start=soon&end=1&step=1", 400, r#"cannot parse \"soon\" to a valid timestamp"#);
+}
+
+#[test]
+fn errors_have_prometheus_shape() {
+    let path = "/api/v1/query";
+    check(path, "query=x%7B", 400, r#"{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\""#);
+    check(path, "", 400, r#"invalid parameter \"query\": it is missing"#);
+    check(path, "query=info(x)", 422, r#""errorType":"execution","error":"function info() is not supported"#);
+    check(path, "query=x&timeout=0", 503, r#""errorType":"timeout""#);
+}
+
+#[test]
+fn series_and_labels() {
+    check(
+        "/api/v1/series",
+        "match[]=x&match[]=y",
+        200,
+        r#"[{"__name__":"x","host":"a"},{"__name__":"y","host":"a","tenant":"7"}]"#,
+    );
+    check("/api/v1/series", "match[]=x&match[]=y&limit=1", 200, r#"[{"__name__":"x","host":"a"}],"warnings":["#);
+    check("/api/v1/series", "", 400, "no match[] parameter provided");
+    check("/api/v1/series", "match[]=rate(x[5m])", 400, "is no series selector");
+    check("/api/v1/labels", "", 200, r#""data":["__name__","host","tenant"]"#);
+    check("/api/v1/labels", "match[]=x", 200, r#""data":["__name__","host"]"#);
+    check("/api/v1/labels", "start=2000", 200, r#""data":[]"#);
+    check("/api/v1/label/host/values", "", 200, r#""data":["a"]"#);
+    check("/api/v1/label/__name__/values", "match[]={host=\"a\"}", 200, r#""data":["t","x","y"]"#);
+    check("/api/v1/status/buildinfo", "", 200, r#""application":"weir""#);
+}
+
+#[test]
+fn metadata_tells_types() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
+    let rows = store.rows(1, &[(Series::named("x"), Kind::Counter), (Series::named("y"), Kind::Gauge)]);
+    store.append(&rows, now(), Duration::from_secs(10), &[1.0, 1.0]).unwrap();
+    let server = serve(guard(routes(std::sync::Arc::new(store)), None, Scope::Read));
+    let (status, body) = ask(&server, "GET", "/api/v1/metadata", None, "");
+    let entry = |kind: &str| format!(r#"[{{"help":"","type":"{kind}","unit":""}}]"#);
+    let expected = format!(r#"{{"data":{{"x":{},"y":{}}},"status":"success"}}"#, entry("counter"), entry("gauge"));
+    assert_eq!((status, body), (200, expected));
+}
+
+#[test]
+fn a_tenant_sees_its_own_series() {
+    let desk = Desk::new();
+    let (_folder, store) = store();
+    let server = serve(guard(routes(store), Some(desk.tokens()), Scope::Read));
+    let check = |tenant: u32, path: &str, expected: &str| {
+        let (status, body) = ask(&server, "GET", path, Some(&token(&desk.key, tenant)), "");
+        assert!(status == 200 && body.ends_with(&format!("{expected}}}")), "{tenant} {path}: {status} {body}");
+    };
+    check(7, "/api/v1/label/__name__/values", r#"["y"]"#);
+    check(0, "/api/v1/label/__name__/values", r#"["t","x"]"#);
+    check(8, "/api/v1/query?query=count(%7Bhost=%22a%22%7D)&time=1060", r#""result":[]}"#);
+    check(0, "/api/v1/query?query=y%7Btenant=%227%22%7D&time=1060", r#""result":[]}"#);
+}
+
+fn token(key: &SigningKey, tenant: u32) -> String {
+    let claims = Claims {
+        subject: "grafana".into(),
+        tenant,
+        scopes: vec![Scope::Read],
+        not_before: None,
+        expires: u64::try_from(now().millis() / 1_000).unwrap() + 60,
+        max_series: None,
+        labels: Default::default(),
+    };
+    format!("Bearer {}", issue(&claims, key).unwrap())
+}

@@ -1,0 +1,207 @@
+//! `weir.toml` and the flags that stand over it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use serde::Deserialize;
+
+/// Everything `weir up` can be told. Each field may be left out of the file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Folder of keys, queue and store. Default: `weir` under the XDG data directory.
+    pub data: PathBuf,
+    pub listen: Listen,
+    pub identity: IdentityFiles,
+    pub sink: SinkConfig,
+}
+
+/// Who may send and read. Without token keys everybody who reaches the HTTP address may read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct IdentityFiles {
+    /// Files and folders of the keys that tokens are checked with. None: tokens are off.
+    pub token_keys: Vec<PathBuf>,
+    /// File with the ids of agents that are refused, one a line. None: nobody is.
+    pub denied_agents: Option<PathBuf>,
+    /// Seconds that a session key handed to an agent lives at most; 0 is refused.
+    pub session_lifetime_s: u64,
+}
+
+/// Addresses to listen on; all on loopback unless said otherwise.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Listen {
+    /// Console and HTTP API.
+    pub http: SocketAddr,
+    /// Sealed batches by UDP.
+    pub batch: SocketAddr,
+    /// StatsD by UDP; `"off"` for none.
+    pub statsd: Switched,
+}
+
+/// When the sink makes its work durable and shared windows visible.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SinkConfig {
+    /// Seconds between checkpoints. Shorter makes restarts quicker and the disk busier; 0 is refused.
+    pub checkpoint_interval_s: u64,
+    /// Seconds that a window of a shared series waits for late parts after its end. 0 closes at once.
+    pub lateness_s: u64,
+}
+
+/// An address, or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Switched(pub Option<SocketAddr>);
+
+impl TryFrom<String> for Switched {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl std::str::FromStr for Switched {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self(None)),
+            address => match address.parse() {
+                Ok(address) => Ok(Self(Some(address))),
+                Err(_) => Err(format!("{address:?} is neither an address such as 127.0.0.1:8125 nor \"off\"")),
+            },
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: default_data(),
+            listen: Listen::default(),
+            identity: IdentityFiles::default(),
+            sink: SinkConfig::default(),
+        }
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self { http: loopback(8641), batch: loopback(8640), statsd: Switched(Some(loopback(8125))) }
+    }
+}
+
+impl Default for IdentityFiles {
+    fn default() -> Self {
+        Self { token_keys: Vec::new(), denied_agents: None, session_lifetime_s: 3_600 }
+    }
+}
+
+impl Default for SinkConfig {
+    fn default() -> Self {
+        Self { checkpoint_interval_s: 30, lateness_s: 30 }
+    }
+}
+
+fn default_data() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/share"));
+    let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
+    base.unwrap_or_else(|| PathBuf::from("/var/lib")).join("weir")
+}
+
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct UpArgs {
+    /// Configuration file
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Folder of keys, queue and store
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Address of the console and the HTTP API
+    #[arg(long)]
+    pub http: Option<SocketAddr>,
+    /// Address for sealed batches
+    #[arg(long)]
+    pub batch: Option<SocketAddr>,
+    /// Address for StatsD, or "off"
+    #[arg(long)]
+    pub statsd: Option<Switched>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CheckArgs {
+    /// Configuration file
+    #[arg(default_value = "weir.toml")]
+    config: PathBuf,
+}
+
+impl Config {
+    /// The file, if one is named, with the flags laid over it.
+    pub(crate) fn load(args: &UpArgs) -> Result<Self> {
+        let mut config = match &args.config {
+            Some(path) => Self::read(path)?,
+            None => Self::default(),
+        };
+        config.data = args.data.clone().unwrap_or(config.data);
+        config.listen.http = args.http.unwrap_or(config.listen.http);
+        config.listen.batch = args.batch.unwrap_or(config.listen.batch);
+        config.listen.statsd = args.statsd.unwrap_or(config.listen.statsd);
+        Ok(config)
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        if config.sink.checkpoint_interval_s == 0 {
+            return Err("sink.checkpoint_interval_s: 0 would checkpoint without pause; give at least 1".into());
+        }
+        if config.identity.session_lifetime_s == 0 {
+            return Err("identity.session_lifetime_s: 0 would expire every key at once; 3600 is usual".into());
+        }
+        Ok(config)
+    }
+}
+
+pub(crate) fn check(args: CheckArgs) -> Result<()> {
+    Config::read(&args.config)?;
+    println!("{}: fine", args.config.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        let config = Config::parse("").unwrap();
+        assert_eq!(config.listen.batch, "127.0.0.1:8640".parse().unwrap());
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        let check = |text: &str, expected: &str| {
+            let error = Config::parse(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        check("listen.htp = \"127.0.0.1:1\"", "unknown field `htp`");
+        check("\n[listen]\nstatsd = \"nowhere\"", "line 3");
+        check("sink.checkpoint_interval_s = 0", "give at least 1");
+    }
+
+    #[test]
+    fn flags_stand_over_the_file() {
+        let args = UpArgs { statsd: Some("off".parse().unwrap()), data: Some("/tmp/x".into()), ..UpArgs::default() };
+        let config = Config::load(&args).unwrap();
+        assert_eq!((config.listen.statsd, config.data), (Switched(None), PathBuf::from("/tmp/x")));
+    }
+}
