@@ -7,9 +7,13 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use divan::counter::ItemsCount;
-use divan::{Bencher, Divan};
+use divan::{AllocProfiler, Bencher, Divan};
 use weir_sample::{Timestamp, Window};
 use weir_statsd::{Aggregator, AggregatorConfig, Item, parse};
+
+/// Shows that lines of known series allocate nothing.
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     Divan::from_args().main();

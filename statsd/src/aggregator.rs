@@ -27,7 +27,7 @@ pub struct Aggregator {
     /// Series held apart, by metric.
     metrics: HashMap<Box<str>, usize>,
     /// Lines folded in this window, by metric.
-    folded: HashMap<Box<str>, u64>,
+    folded: HashMap<Box<str>, Folded>,
     overflow_series: usize,
     events: Vec<EventRecord>,
     checks: Vec<CheckRecord>,
@@ -222,32 +222,40 @@ impl Aggregator {
         (limit == 0 || held < limit) && self.cells.len() - self.overflow_series < self.limits.series
     }
 
-    /// The slot that takes what no longer has one of its own: the metric's, or past [`MAX_FOLDED_METRICS`] the one that
-    /// all metrics of a kind share.
+    /// The slot that takes what no longer has one of its own. A flood comes through here line by line, so the slot is
+    /// looked for once per window.
     fn fold(&mut self, series: &Series, kind: Kind) -> Result<u32, Reason> {
-        self.count_folded(series.name());
+        self.counts.folded += 1;
+        let route = 2 * kind as usize + usize::from(self.naming.is_own(series));
+        if let Some(folded) = self.folded.get_mut(series.name()) {
+            folded.lines += 1;
+            if let Some(at) = folded.slots[route] {
+                return Ok(at);
+            }
+        }
+        let at = self.overflow_slot(series, kind)?;
+        if self.folded.len() < MAX_FOLDED_METRICS {
+            let folded = self.folded.entry(series.name().into()).or_insert(Folded { lines: 1, slots: [None; 8] });
+            folded.slots[route] = Some(at);
+        }
+        Ok(at)
+    }
+
+    /// The metric's overflow series, or past [`MAX_FOLDED_METRICS`] the one that all metrics of a kind share.
+    fn overflow_slot(&mut self, series: &Series, kind: Kind) -> Result<u32, Reason> {
         let own = self.naming.overflow(series.name(), series);
         if let Some(at) = self.held(&own, kind)? {
             return Ok(at);
         }
-        let shared = match self.overflow_series < MAX_FOLDED_METRICS {
+        let overflow = match self.overflow_series < MAX_FOLDED_METRICS {
             true => own,
             false => self.naming.overflow(shared_overflow(kind), series),
         };
-        if let Some(at) = self.held(&shared, kind)? {
+        if let Some(at) = self.held(&overflow, kind)? {
             return Ok(at);
         }
         self.overflow_series += 1;
-        Ok(self.insert(shared, kind))
-    }
-
-    fn count_folded(&mut self, metric: &str) {
-        self.counts.folded += 1;
-        if let Some(lines) = self.folded.get_mut(metric) {
-            *lines += 1;
-        } else if self.folded.len() < MAX_FOLDED_METRICS {
-            self.folded.insert(metric.into(), 1);
-        }
+        Ok(self.insert(overflow, kind))
     }
 
     /// The slot of a series that is held as the same kind.
@@ -263,8 +271,11 @@ impl Aggregator {
     }
 
     fn blame(&mut self) {
-        let mut culprits: Vec<_> =
-            self.folded.drain().map(|(metric, lines)| Culprit { metric: metric.into(), lines }).collect();
+        let mut culprits: Vec<_> = self
+            .folded
+            .drain()
+            .map(|(metric, folded)| Culprit { metric: metric.into(), lines: folded.lines })
+            .collect();
         culprits.sort_unstable_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.metric.cmp(&b.metric)));
         culprits.truncate(MAX_CULPRITS);
         self.telemetry.blame(culprits);
@@ -292,6 +303,14 @@ fn leave(metrics: &mut HashMap<Box<str>, usize>, metric: &str) {
     if *held == 0 {
         metrics.remove(metric);
     }
+}
+
+/// What one metric has folded in this window.
+#[derive(Debug)]
+struct Folded {
+    lines: u64,
+    /// Where, by kind, shared or own.
+    slots: [Option<u32>; 8],
 }
 
 struct Slot {

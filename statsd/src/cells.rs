@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use weir_sample::{Kind, Series};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::cell::{Cell, Rules};
 
@@ -14,13 +15,13 @@ pub(crate) struct Cells {
     series: Vec<Series>,
     index: HashTable<u32>,
     free: Vec<u32>,
-    hasher: RandomState,
+    seed: u64,
 }
 
 impl Cells {
     pub(crate) fn new() -> Self {
         let (cells, series, free) = (Vec::new(), Vec::new(), Vec::new());
-        Self { cells, series, index: HashTable::new(), free, hasher: RandomState::new() }
+        Self { cells, series, index: HashTable::new(), free, seed: RandomState::new().hash_one("series") }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -34,13 +35,13 @@ impl Cells {
 
     /// The slot that holds `series`.
     pub(crate) fn find(&self, series: &Series) -> Option<u32> {
-        let hash = self.hasher.hash_one(series);
+        let hash = hash_of(self.seed, series);
         self.index.find(hash, |&at| self.series[at as usize] == *series).copied()
     }
 
     /// Takes in a series that is not held yet.
     pub(crate) fn insert(&mut self, series: Series, kind: Kind) -> u32 {
-        let hash = self.hasher.hash_one(&series);
+        let hash = hash_of(self.seed, &series);
         let at = match self.free.pop() {
             Some(at) => {
                 self.cells[at as usize] = Cell::new(kind);
@@ -53,7 +54,7 @@ impl Cells {
                 (self.cells.len() - 1) as u32
             }
         };
-        self.index.insert_unique(hash, at, |&at| self.hasher.hash_one(&self.series[at as usize]));
+        self.index.insert_unique(hash, at, |&at| hash_of(self.seed, &self.series[at as usize]));
         at
     }
 
@@ -76,7 +77,7 @@ impl Cells {
         let series = std::mem::replace(&mut self.series[at as usize], Series::named(""));
         gone(&series);
         self.cells[at as usize] = Cell::free();
-        let hash = self.hasher.hash_one(&series);
+        let hash = hash_of(self.seed, &series);
         if let Ok(entry) = self.index.find_entry(hash, |&other| other == at) {
             entry.remove();
         }
@@ -86,4 +87,8 @@ impl Cells {
     pub(crate) fn is_held(&self, at: u32) -> bool {
         self.cells[at as usize].kind().is_some()
     }
+}
+
+fn hash_of(seed: u64, series: &Series) -> u64 {
+    xxh3_64_with_seed(series.key().as_bytes(), seed)
 }

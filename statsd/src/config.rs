@@ -8,7 +8,7 @@ pub struct AggregatorConfig {
     /// The value of the label `host`, which makes a series this agent's own. A tag `host` of the client is then kept as
     /// `exported_host`. `None` (the default) adds none, as a gateway wants it: every series is shared.
     pub host: Option<String>,
-    /// Labels for every series; a tag of the same name wins. Default: none.
+    /// Labels for every series; a tag of the same name wins, and so does `host`. Default: none.
     pub labels: Vec<(String, String)>,
     /// Tags (`name:value`, or a bare `name`) that take the `host` label away, so that the fleet shares one series; the
     /// tag itself is not kept. Default: `weir.scope:global` and Veneur's `veneurglobalonly`.

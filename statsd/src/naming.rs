@@ -34,7 +34,7 @@ impl Naming {
         Self {
             prefix: config.prefix.clone(),
             host: config.host.clone(),
-            labels: config.labels.clone(),
+            labels: config.labels.iter().filter(|(name, _)| config.host.is_none() || name != "host").cloned().collect(),
             global_tags: config.global_tags.iter().map(pair).collect(),
             allow_tags: legal(&config.allow_tags),
             deny_tags: legal(&config.deny_tags),
@@ -46,12 +46,12 @@ impl Naming {
     /// The series that a metric's line belongs to.
     pub(crate) fn series(&self, metric: &Metric<'_>) -> Series {
         let (head, tail) = metric.name();
-        let mut name = legal_metric_name(&[self.prefix.as_str(), head, tail].concat()).into_owned();
-        match metric.kind {
-            Type::Counter if self.total_suffix && !name.ends_with("_total") => name.push_str("_total"),
-            Type::Timer if self.timers == TimerUnit::Seconds => in_seconds(&mut name),
-            _ => {}
-        }
+        let name = [self.prefix.as_str(), head, tail].concat();
+        let name = match metric.kind {
+            Type::Counter if self.total_suffix => in_total(&legal_metric_name(&name)),
+            Type::Timer if self.timers == TimerUnit::Seconds => in_seconds(&legal_metric_name(&name)),
+            _ => name,
+        };
         self.label(SeriesBuilder::new(&name), metric.tags())
     }
 
@@ -71,11 +71,16 @@ impl Naming {
             series.label(label, value);
         }
         // A shared series must not become an agent's own, nor the other way round.
-        if let Some(host) = self.host.as_deref().filter(|&host| of.label("host") == Some(host)) {
+        if let Some(host) = self.host.as_deref().filter(|_| self.is_own(of)) {
             series.label("host", host);
         }
         series.label(OVERFLOW, "true");
         series.build()
+    }
+
+    /// Whether the series carries this agent's `host`; a client's claim is never under that name.
+    pub(crate) fn is_own(&self, series: &Series) -> bool {
+        self.host.is_some() && series.label("host").is_some()
     }
 
     fn label(&self, mut series: SeriesBuilder, tags: Tags<'_>) -> Series {
@@ -119,10 +124,11 @@ fn label_name(name: &str) -> Cow<'_, str> {
     Cow::Owned(format!("_{}", legal.trim_start_matches('_')))
 }
 
-fn in_seconds(name: &mut String) {
+fn in_total(name: &str) -> String {
+    format!("{}_total", name.strip_suffix("_total").unwrap_or(name))
+}
+
+fn in_seconds(name: &str) -> String {
     let units = ["_seconds", "_milliseconds", "_ms"];
-    if let Some(stem) = units.iter().find_map(|unit| name.strip_suffix(unit)) {
-        name.truncate(stem.len());
-    }
-    name.push_str("_seconds");
+    format!("{}_seconds", units.iter().find_map(|unit| name.strip_suffix(unit)).unwrap_or(name))
 }
