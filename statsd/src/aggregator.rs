@@ -1,6 +1,5 @@
 //! Lines in, one window's points out.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use weir_sample::{Kind, Reading, Series, Value, Window};
@@ -14,32 +13,22 @@ use crate::line::{Item, Metric, Type, parse_lines};
 use crate::naming::{Naming, OVERFLOW};
 use crate::record::{CheckRecord, EventRecord};
 use crate::refused::{Reason, Refused};
-use crate::telemetry::{Counts, Culprit, Telemetry};
+use crate::room::{Room, Route, shared_overflow};
+use crate::telemetry::{Counts, Telemetry};
 
 /// Gathers lines per window. One thread owns it; the parts that several gathered merge by [`Value::merge`].
 #[derive(Debug)]
 pub struct Aggregator {
     naming: Naming,
     rules: Rules,
-    limits: Limits,
+    room: Room,
+    max_events: usize,
     keys: Keys,
     cells: Cells,
-    /// Series held apart, by metric.
-    metrics: HashMap<Box<str>, usize>,
-    /// Lines folded in this window, by metric.
-    folded: HashMap<Box<str>, Folded>,
-    overflow_series: usize,
     events: Vec<EventRecord>,
     checks: Vec<CheckRecord>,
     counts: Counts,
     telemetry: Arc<Telemetry>,
-}
-
-#[derive(Debug)]
-struct Limits {
-    series: usize,
-    series_per_metric: usize,
-    events: usize,
 }
 
 impl Aggregator {
@@ -50,20 +39,13 @@ impl Aggregator {
 
     /// An empty aggregator that counts together with others.
     pub fn with_telemetry(config: AggregatorConfig, telemetry: Arc<Telemetry>) -> Self {
-        let limits = Limits {
-            series: config.max_series,
-            series_per_metric: config.max_series_per_metric,
-            events: config.max_events,
-        };
         Self {
             naming: Naming::new(&config),
             rules: Rules::new(&config),
-            limits,
+            room: Room::new(&config),
+            max_events: config.max_events,
             keys: Keys::new(),
             cells: Cells::new(),
-            metrics: HashMap::new(),
-            folded: HashMap::new(),
-            overflow_series: 0,
             events: Vec::new(),
             checks: Vec::new(),
             counts: Counts::default(),
@@ -103,7 +85,7 @@ impl Aggregator {
                 each(series, value);
             }
         }
-        self.blame();
+        self.telemetry.blame(self.room.culprits());
         self.expire();
         self.telemetry.take(&mut self.counts);
     }
@@ -171,7 +153,7 @@ impl Aggregator {
         let series = self.naming.counted(EVENTS, &labels, event.tags());
         self.count_one(series)?;
         self.counts.events += 1;
-        match self.events.len() < self.limits.events {
+        match self.events.len() < self.max_events {
             true => self.events.push(event.into()),
             false => self.counts.shed_events += 1,
         }
@@ -183,7 +165,7 @@ impl Aggregator {
         let series = self.naming.counted(CHECKS, &labels, check.tags());
         self.count_one(series)?;
         self.counts.checks += 1;
-        match self.checks.len() < self.limits.events {
+        match self.checks.len() < self.max_events {
             true => self.checks.push(check.into()),
             false => self.counts.shed_events += 1,
         }
@@ -203,11 +185,10 @@ impl Aggregator {
         if let Some(at) = self.held(&series, kind)? {
             return Ok(Slot { at, folded: false });
         }
-        if !self.has_room(series.name()) {
+        if !self.room.enter(series.name()) {
             let at = self.fold(&series, kind)?;
             return Ok(Slot { at, folded: true });
         }
-        *self.metrics.entry(series.name().into()).or_default() += 1;
         Ok(Slot { at: self.insert(series, kind), folded: false })
     }
 
@@ -216,45 +197,33 @@ impl Aggregator {
         self.cells.insert(series, kind)
     }
 
-    fn has_room(&self, metric: &str) -> bool {
-        let limit = self.limits.series_per_metric;
-        let held = self.metrics.get(metric).copied().unwrap_or_default();
-        (limit == 0 || held < limit) && self.cells.len() - self.overflow_series < self.limits.series
-    }
-
-    /// The slot that takes what no longer has one of its own. A flood comes through here line by line, so the slot is
-    /// looked for once per window.
+    /// The slot that takes what finds no room. A flood comes through here line by line, so the slot is looked for once
+    /// per window.
     fn fold(&mut self, series: &Series, kind: Kind) -> Result<u32, Reason> {
         self.counts.folded += 1;
-        let route = 2 * kind as usize + usize::from(self.naming.is_own(series));
-        if let Some(folded) = self.folded.get_mut(series.name()) {
-            folded.lines += 1;
-            if let Some(at) = folded.slots[route] {
-                return Ok(at);
-            }
+        let route = Route::new(kind, self.naming.is_own(series));
+        if let Some(at) = self.room.fold(series.name(), route) {
+            return Ok(at);
         }
         let at = self.overflow_slot(series, kind)?;
-        if self.folded.len() < MAX_FOLDED_METRICS {
-            let folded = self.folded.entry(series.name().into()).or_insert(Folded { lines: 1, slots: [None; 8] });
-            folded.slots[route] = Some(at);
-        }
+        self.room.remember(series.name(), route, at);
         Ok(at)
     }
 
-    /// The metric's overflow series, or past [`MAX_FOLDED_METRICS`] the one that all metrics of a kind share.
+    /// The slot of the metric's overflow series, or of the one that metrics share once too many have their own.
     fn overflow_slot(&mut self, series: &Series, kind: Kind) -> Result<u32, Reason> {
         let own = self.naming.overflow(series.name(), series);
         if let Some(at) = self.held(&own, kind)? {
             return Ok(at);
         }
-        let overflow = match self.overflow_series < MAX_FOLDED_METRICS {
+        let overflow = match self.room.has_overflow_room() {
             true => own,
             false => self.naming.overflow(shared_overflow(kind), series),
         };
         if let Some(at) = self.held(&overflow, kind)? {
             return Ok(at);
         }
-        self.overflow_series += 1;
+        self.room.enter_overflow();
         Ok(self.insert(overflow, kind))
     }
 
@@ -267,25 +236,14 @@ impl Aggregator {
     }
 
     fn max_keys(&self) -> usize {
-        SPELLINGS_PER_SERIES * self.limits.series + 1_024
-    }
-
-    fn blame(&mut self) {
-        let mut culprits: Vec<_> = self
-            .folded
-            .drain()
-            .map(|(metric, folded)| Culprit { metric: metric.into(), lines: folded.lines })
-            .collect();
-        culprits.sort_unstable_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.metric.cmp(&b.metric)));
-        culprits.truncate(MAX_CULPRITS);
-        self.telemetry.blame(culprits);
+        SPELLINGS_PER_SERIES * self.room.max_series() + 1_024
     }
 
     fn expire(&mut self) {
-        let Self { cells, metrics, overflow_series, .. } = self;
-        let expired = cells.expire(&self.rules, |series| match series.label(OVERFLOW) {
-            Some(_) => *overflow_series -= 1,
-            None => leave(metrics, series.name()),
+        let room = &mut self.room;
+        let expired = self.cells.expire(&self.rules, |series| match series.label(OVERFLOW) {
+            Some(_) => room.leave_overflow(),
+            None => room.leave(series.name()),
         });
         self.counts.expired += expired as u64;
         if self.keys.len() >= self.max_keys() {
@@ -297,20 +255,12 @@ impl Aggregator {
     }
 }
 
-fn leave(metrics: &mut HashMap<Box<str>, usize>, metric: &str) {
-    let Some(held) = metrics.get_mut(metric) else { return };
-    *held -= 1;
-    if *held == 0 {
-        metrics.remove(metric);
+/// In dropping, the series it held are no longer told as held.
+impl Drop for Aggregator {
+    fn drop(&mut self) {
+        self.counts.gone_series += self.cells.len() as u64;
+        self.telemetry.take(&mut self.counts);
     }
-}
-
-/// What one metric has folded in this window.
-#[derive(Debug)]
-struct Folded {
-    lines: u64,
-    /// Where, by kind, shared or own.
-    slots: [Option<u32>; 8],
 }
 
 struct Slot {
@@ -327,24 +277,12 @@ fn kind_of(kind: Type) -> Kind {
     }
 }
 
-fn shared_overflow(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Counter => "statsd_overflow_counters",
-        Kind::Gauge => "statsd_overflow_gauges",
-        Kind::Distribution => "statsd_overflow_distributions",
-        Kind::Set => "statsd_overflow_sets",
-    }
-}
-
 /// Counts events by alert type, priority and tags.
 const EVENTS: &str = "statsd_events_total";
 /// Counts service checks by name, status and tags.
 const CHECKS: &str = "statsd_service_checks_total";
 /// A batch's datagram carries 1,200 bytes.
 const MAX_SERIES_BYTES: usize = 1_024;
-/// Metrics that have an overflow series of their own.
-const MAX_FOLDED_METRICS: usize = 1_000;
-const MAX_CULPRITS: usize = 10;
 const SPELLINGS_PER_SERIES: usize = 2;
 
 #[cfg(test)]
@@ -353,14 +291,108 @@ mod tests {
     use std::time::Duration;
     use weir_sample::Timestamp;
 
+    fn window() -> Window {
+        Window::containing(Timestamp::from_secs(1_000), Duration::from_secs(10))
+    }
+
+    fn reading(aggregator: &Aggregator, series: &str) -> f64 {
+        let readings = aggregator.readings();
+        readings.iter().find(|reading| reading.series.to_string() == series).map_or(f64::NAN, |reading| reading.value)
+    }
+
     #[test]
     fn a_window_holds_what_its_lines_said() {
         let mut aggregator = Aggregator::new(AggregatorConfig { host: Some("h".into()), ..Default::default() });
         aggregator.receive(b"jobs.done:1|c|#q:a\njobs.done:2|c|@0.5|#q:a\nload:3|g\nload:-1|g\nrubbish", |_| {});
-        let window = Window::containing(Timestamp::from_secs(1_000), Duration::from_secs(10));
         let mut points: Vec<String> =
-            aggregator.close(window).iter().map(|(series, value)| format!("{series} {value:?}")).collect();
+            aggregator.close(window()).iter().map(|(series, value)| format!("{series} {value:?}")).collect();
         points.sort();
         assert_eq!(points, [r#"jobs_done{host="h",q="a"} Counter(5.0)"#, r#"load{host="h"} Gauge(2.0)"#]);
+    }
+
+    #[test]
+    fn loss_is_counted_with_its_reason_and_shown_with_its_line() {
+        let mut aggregator = Aggregator::new(AggregatorConfig::default());
+        let long = format!("a:1|c|#x:{}", "y".repeat(MAX_SERIES_BYTES));
+        let datagram = format!("a:1|c\nrubbish\na:1|g\n{long}");
+        let mut lines = Vec::new();
+        aggregator.receive(datagram.as_bytes(), |refused| lines.push(refused.line.to_vec()));
+        assert_eq!(lines, [&b"rubbish"[..], b"a:1|g", long.as_bytes()]);
+        for reason in ["malformed", "type_conflict", "too_long"] {
+            let series = format!("weir_statsd_refused_lines_total{{reason={reason:?}}}");
+            assert_eq!(reading(&aggregator, &series), 1.0, "{reason}");
+        }
+        assert_eq!(reading(&aggregator, "weir_statsd_lines_total"), 1.0);
+    }
+
+    #[test]
+    fn the_culprit_is_named_until_it_stops() {
+        let config = AggregatorConfig { max_series_per_metric: 1, ..Default::default() };
+        let mut aggregator = Aggregator::new(config);
+        aggregator.receive(b"a:1|c|#u:1\na:1|c|#u:2\na:1|c|#u:3\nb:1|c", |_| {});
+        aggregator.close(window());
+        assert_eq!(reading(&aggregator, r#"weir_statsd_culprit_lines{metric="a"}"#), 2.0);
+        assert_eq!(reading(&aggregator, r#"weir_statsd_folded_lines_total{reason="series_limit"}"#), 2.0);
+        aggregator.close(window().next());
+        assert_eq!(aggregator.telemetry().culprits(), []);
+    }
+
+    #[test]
+    fn exploding_names_share_one_overflow_series() {
+        let mut aggregator = Aggregator::new(AggregatorConfig { max_series: 0, ..Default::default() });
+        for i in 0..3_000 {
+            aggregator.receive(format!("name{i}:1|c").as_bytes(), |refused| panic!("{refused}"));
+        }
+        assert_eq!(aggregator.series(), 1_001);
+        let sum: f64 = aggregator
+            .close(window())
+            .iter()
+            .map(|(_, value)| if let Value::Counter(n) = value { *n } else { 0.0 })
+            .sum();
+        assert_eq!(sum, 3_000.0);
+    }
+
+    #[test]
+    fn room_comes_back_when_series_expire() {
+        let idle = crate::Idle { counters: 1, ..Default::default() };
+        let mut aggregator = Aggregator::new(AggregatorConfig { max_series: 1, idle, ..Default::default() });
+        let telemetry = aggregator.telemetry();
+        aggregator.receive(b"a:1|c\nb:1|c", |_| {});
+        assert_eq!(reading(&aggregator, "weir_statsd_series"), 2.0);
+        aggregator.close(window());
+        aggregator.close(window().next());
+        assert_eq!((aggregator.series(), reading(&aggregator, "weir_statsd_expired_series_total")), (0, 2.0));
+        aggregator.receive(b"b:1|c", |_| {});
+        assert_eq!(aggregator.close(window())[0].0, Series::named("b"));
+        drop(aggregator);
+        let series = telemetry.readings().into_iter().find(|reading| reading.series.name() == "weir_statsd_series");
+        assert_eq!(series.map(|reading| reading.value), Some(0.0));
+    }
+
+    #[test]
+    fn spellings_without_end_of_one_series_do_not_pile_up() {
+        let deny_tags = vec!["id".to_owned()];
+        let mut aggregator = Aggregator::new(AggregatorConfig { max_series: 10, deny_tags, ..Default::default() });
+        for i in 0..5_000 {
+            aggregator.receive(format!("a:1|c|#id:{i}").as_bytes(), |refused| panic!("{refused}"));
+        }
+        assert!(aggregator.keys.len() <= aggregator.max_keys());
+        assert_eq!(aggregator.close(window()), [(Series::named("a"), Value::Counter(5_000.0))]);
+        assert_eq!(aggregator.keys.len(), 0);
+    }
+
+    #[test]
+    fn events_and_checks_are_kept_up_to_a_limit_and_always_counted() {
+        let mut aggregator = Aggregator::new(AggregatorConfig { max_events: 1, ..Default::default() });
+        aggregator.receive(b"_e{1,4}:a|b\\nc|h:db1|#x:1\n_e{1,1}:a|b\n_sc|up|2|m:no\n_sc|up|0", |refused| {
+            panic!("{refused}")
+        });
+        let (events, checks) = (aggregator.take_events(), aggregator.take_checks());
+        assert_eq!((events.len(), checks.len()), (1, 1));
+        assert_eq!((events[0].text.as_str(), events[0].hostname.as_deref()), ("b\nc", Some("db1")));
+        assert_eq!((checks[0].status, checks[0].message.as_str()), (crate::Status::Critical, "no"));
+        assert_eq!(reading(&aggregator, r#"weir_statsd_shed_events_total{reason="limit"}"#), 2.0);
+        assert_eq!(aggregator.close(window()).len(), 4);
+        assert_eq!(aggregator.take_events(), []);
     }
 }

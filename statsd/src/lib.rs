@@ -16,6 +16,7 @@ mod naming;
 mod number;
 mod record;
 mod refused;
+mod room;
 mod tags;
 mod telemetry;
 

@@ -42,6 +42,8 @@ pub(crate) struct Counts {
     pub(crate) shed_events: u64,
     pub(crate) expired: u64,
     pub(crate) new_series: u64,
+    /// Of an aggregator that is no more.
+    pub(crate) gone_series: u64,
     /// Most datagrams hold none, and then ten counters need no look.
     pub(crate) any_refused: bool,
 }
@@ -67,7 +69,7 @@ impl Telemetry {
         add(&self.checks, counts.checks);
         add(&self.shed_events, counts.shed_events);
         add(&self.expired, counts.expired);
-        let change = counts.new_series.wrapping_sub(counts.expired);
+        let change = counts.new_series.wrapping_sub(counts.expired).wrapping_sub(counts.gone_series);
         if change != 0 {
             self.series.fetch_add(change, Relaxed);
         }
