@@ -31,12 +31,19 @@ struct Load {
 
 impl Load {
     fn new(series: usize, line: impl Fn(usize) -> String) -> Self {
+        Self::packed(DATAGRAM_BYTES, series, line)
+    }
+
+    fn packed(datagram_bytes: usize, series: usize, line: impl Fn(usize) -> String) -> Self {
         let mut datagrams = vec![Vec::new()];
         let lines = series.max(40_000);
         for i in 0..lines {
             // An odd multiplier visits every series before it comes back.
             let line = line(i.wrapping_mul(48_271) % series);
-            if datagrams.last().is_some_and(|datagram| datagram.len() + line.len() + 1 > DATAGRAM_BYTES) {
+            if datagrams
+                .last()
+                .is_some_and(|datagram| !datagram.is_empty() && datagram.len() + line.len() + 1 > datagram_bytes)
+            {
                 datagrams.push(Vec::new());
             }
             let datagram = datagrams.last_mut().expect("there is one from the start");
@@ -99,6 +106,11 @@ fn aggregate_timers(bencher: Bencher<'_, '_>, series: usize) {
 #[divan::bench(max_time = RUN, args = SERIES)]
 fn aggregate_untagged_counters(bencher: Bencher<'_, '_>, series: usize) {
     aggregate(bencher, &Load::new(series, plain));
+}
+
+#[divan::bench(max_time = RUN, args = SERIES)]
+fn aggregate_one_line_datagrams(bencher: Bencher<'_, '_>, series: usize) {
+    aggregate(bencher, &Load::packed(1, series, mixed));
 }
 
 #[divan::bench(max_time = RUN, args = [10_000])]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use weir_sample::{Kind, Reading, Series, Value, Window};
 
+use crate::ahead::{AHEAD, Ahead, Hashed};
 use crate::cell::Rules;
 use crate::cells::Cells;
 use crate::config::AggregatorConfig;
@@ -55,12 +56,22 @@ impl Aggregator {
 
     /// Takes in a datagram's lines; `refused` hears of each that is not taken, for a sampled log entry.
     pub fn receive<'a>(&mut self, datagram: &'a [u8], mut refused: impl FnMut(Refused<'a>)) {
-        parse_lines(datagram, |line, item| {
-            if let Err(reason) = item.and_then(|item| self.take(&item)) {
-                self.counts.refuse(reason);
-                refused(Refused { reason, line });
+        let mut ahead = Ahead::new();
+        parse_lines(datagram, |line, item| match item {
+            Ok(Item::Metric(metric)) => {
+                let hash = self.keys.hash(&metric);
+                if ahead.push(Hashed { metric, hash, line }) {
+                    self.take_ahead(&mut ahead, &mut refused);
+                }
+            }
+            other => {
+                if let Err(reason) = other.and_then(|item| self.take(&item)) {
+                    self.counts.refuse(reason);
+                    refused(Refused { reason, line });
+                }
             }
         });
+        self.take_ahead(&mut ahead, &mut refused);
         self.telemetry.take(&mut self.counts);
     }
 
@@ -115,7 +126,6 @@ impl Aggregator {
         self.telemetry.readings()
     }
 
-    #[inline]
     fn take(&mut self, item: &Item<'_>) -> Result<(), Reason> {
         match item {
             Item::Metric(metric) => self.take_metric(metric),
@@ -124,21 +134,44 @@ impl Aggregator {
         }
     }
 
-    #[inline]
+    // Inlined, the loops would be too large for lookups to overlap.
+    #[inline(never)]
+    fn take_ahead<'a>(&mut self, ahead: &mut Ahead<'a>, refused: &mut impl FnMut(Refused<'a>)) {
+        let mut slots = [None; AHEAD];
+        for (slot, line) in slots.iter_mut().zip(ahead.lines()) {
+            *slot = self.keys.find(line.hash, &line.metric);
+        }
+        for (slot, line) in slots.iter().zip(ahead.lines()) {
+            match slot.map_or_else(|| self.meet(line.hash, &line.metric), Ok) {
+                Ok(at) => self.feed(at, &line.metric),
+                Err(reason) => {
+                    self.counts.refuse(reason);
+                    refused(Refused { reason, line: line.line });
+                }
+            }
+        }
+        ahead.clear();
+    }
+
     fn take_metric(&mut self, metric: &Metric<'_>) -> Result<(), Reason> {
-        let hash = self.keys.hash(metric);
-        let at = match self.keys.find(hash, metric) {
-            Some(at) => at,
-            None => self.meet(hash, metric)?,
-        };
-        self.cells.cell(at).add(metric, &self.rules);
-        self.counts.lines += 1;
+        let at = self.meet(self.keys.hash(metric), metric)?;
+        self.feed(at, metric);
         Ok(())
     }
 
-    /// Finds or makes the cell of a spelling that was not seen before.
+    #[inline]
+    fn feed(&mut self, at: u32, metric: &Metric<'_>) {
+        self.cells.cell(at).add(metric, &self.rules);
+        self.counts.lines += 1;
+    }
+
+    /// Finds or makes the cell of a spelling that was not known when its datagram came.
     #[cold]
     fn meet(&mut self, hash: u64, metric: &Metric<'_>) -> Result<u32, Reason> {
+        // An earlier line of the same datagram may have been the first.
+        if let Some(at) = self.keys.find(hash, metric) {
+            return Ok(at);
+        }
         let series = self.naming.series(metric);
         let slot = self.slot(series, kind_of(metric.kind))?;
         // Folded spellings are not remembered: there is no end to them.

@@ -6,6 +6,7 @@
 //! Nothing here reads a socket or a clock, and a line whose series is known costs no allocation.
 
 mod aggregator;
+mod ahead;
 mod cell;
 mod cells;
 mod config;
