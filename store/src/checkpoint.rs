@@ -1,124 +1,208 @@
-//! The one file that says what the store is: how much of every other file counts, what was in memory, and the state
-//! that the sink saved with it.
+//! What a checkpoint says: the sink's state, which files count and how much of them. The file `checkpoint` is replaced
+//! as a whole; what was in memory stands in a file of its own that the checkpoint names.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 
-use crc32c::crc32c;
+use weir_sample::Kind;
 
 use crate::Error;
-use crate::chunk::OpenChunk;
-use crate::codec::{Input, Output};
-use crate::files;
-use crate::head::{Head, Result};
-use crate::series::Slot;
+use crate::bytes::{Input, put_block, put_signed, put_varint};
+use crate::disk::files;
+use crate::disk::slab::SlabPlace;
+use crate::error::Damaged;
+use crate::head::shard::{SHARDS, Shard};
+use crate::head::snapshot;
+use crate::index::pairs::Half;
+use crate::index::{Index, PairId, Pairs, Sets};
 
-const VERSION: u8 = 1;
+/// Format of every file of the store; raised when an older program could not read them.
+pub(crate) const VERSION: u32 = 1;
 
-/// What a checkpoint names.
-#[derive(Debug, Default)]
+const MAGIC: &[u8; 8] = b"weirsto\0";
+
+/// What the store is, apart from what was in memory.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Checkpoint {
-    pub names_length: u64,
-    /// Block start → length.
-    pub blocks: BTreeMap<i64, u64>,
     pub sink_state: Vec<u8>,
-    memory: Vec<u8>,
+    /// Number of the file with what was in memory; zero for none.
+    pub head: u64,
+    /// Newest timestamp seen.
+    pub watermark: i64,
+    /// Window, number and length of each slab file.
+    pub windows: Vec<(i64, u64, u64)>,
+    pub slabs: Vec<SlabPlace>,
+    /// Names of the blocks that exist.
+    pub blocks: Vec<String>,
 }
 
 impl Checkpoint {
-    pub(crate) fn of(head: &Head, names_length: u64, sink_state: &[u8]) -> Self {
-        let mut memory = Output::default();
-        head.slots.iter().for_each(|slot| put_slot(&mut memory, slot));
-        let blocks = head.blocks.iter().map(|(start, frames)| (*start, frames.length())).collect();
-        Self { names_length, blocks, sink_state: sink_state.to_vec(), memory: memory.0 }
-    }
-
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let mut out = Output::default();
-        out.u8(VERSION);
-        out.i64(self.names_length as i64);
-        out.u32(self.blocks.len() as u32);
-        for (start, length) in &self.blocks {
-            out.i64(*start);
-            out.i64(*length as i64);
-        }
-        out.block(&self.sink_state);
-        out.block(&self.memory);
-        let crc = crc32c(&out.0);
-        out.u32(crc);
-        files::replace(path, &out.0)
-    }
-
-    /// Reads the checkpoint; a missing file is an empty store.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let bytes = match std::fs::read(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            read => read.map_err(Error::io("read", path))?,
-        };
-        Self::decode(&bytes).ok_or_else(|| Error::Damaged { path: path.into(), problem: "checksum or version" })
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (body, crc) = bytes.split_last_chunk()?;
-        if crc32c(body) != u32::from_le_bytes(*crc) {
-            return None;
-        }
+    /// Reads the last checkpoint in a folder; none is a new store.
+    pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join("checkpoint");
+        let Some(bytes) = files::read_if_there(&path)? else { return Ok(Self::default()) };
+        let damaged = |what| Error::Damaged { path: path.clone(), what };
+        let (body, checksum) = bytes.split_last_chunk::<4>().ok_or_else(|| damaged("cut short"))?;
         let mut input = Input(body);
-        if input.u8()? != VERSION {
-            return None;
+        if input.take(MAGIC.len()).ok() != Some(MAGIC) {
+            return Err(damaged("not a checkpoint"));
         }
-        let names_length = input.i64()? as u64;
-        let blocks = (0..input.u32()?).map(|_| Some((input.i64()?, input.i64()? as u64))).collect::<Option<_>>()?;
-        Some(Self { names_length, blocks, sink_state: input.block()?.to_vec(), memory: input.block()?.to_vec() })
+        let version = input.u32().map_err(Error::damaged(&path))?;
+        if version != VERSION {
+            return Err(Error::Version { path, found: version });
+        }
+        if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
+            return Err(damaged("checksum"));
+        }
+        Self::decode(&mut input).map_err(Error::damaged(&path))
     }
 
-    /// Puts what was in memory back into the slots, which stand in the same order.
-    pub(crate) fn restore(&self, head: &mut Head) -> Option<()> {
-        let mut input = Input(&self.memory);
-        for slot in &mut head.slots {
-            take_slot(&mut input, slot)?;
-            head.newest_ts = head.newest_ts.max(slot.newest.map_or(0, |(ts, _)| ts));
+    fn decode(input: &mut Input<'_>) -> Result<Self, Damaged> {
+        let sink_state = input.block()?.to_vec();
+        let (head, watermark) = (input.varint()?, input.signed()?);
+        let window = |input: &mut Input<'_>| Ok((input.signed()?, input.varint()?, input.varint()?));
+        let windows = (0..input.count(3)?).map(|_| window(input)).collect::<Result<_, _>>()?;
+        let slab = |input: &mut Input<'_>| {
+            let (window, file, sequence) = (input.signed()?, input.varint()?, input.varint()?);
+            let (shard, index_at, index_size) = (input.varint()? as u32, input.varint()?, input.varint()? as u32);
+            Ok(SlabPlace { window, file, sequence, shard, index_at, index_size })
+        };
+        let slabs = (0..input.count(6)?).map(|_| slab(input)).collect::<Result<_, _>>()?;
+        let blocks = (0..input.count(1)?).map(|_| input.text().map(str::to_owned)).collect::<Result<_, _>>()?;
+        Ok(Self { sink_state, head, watermark, windows, slabs, blocks })
+    }
+
+    /// Makes this the store's checkpoint.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), Error> {
+        let mut out = MAGIC.to_vec();
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        put_block(&mut out, &self.sink_state);
+        put_varint(&mut out, self.head);
+        put_signed(&mut out, self.watermark);
+        put_varint(&mut out, self.windows.len() as u64);
+        for &(window, number, length) in &self.windows {
+            put_signed(&mut out, window);
+            put_varint(&mut out, number);
+            put_varint(&mut out, length);
         }
-        input.0.is_empty().then_some(())
+        put_varint(&mut out, self.slabs.len() as u64);
+        for slab in &self.slabs {
+            put_signed(&mut out, slab.window);
+            for number in [slab.file, slab.sequence, slab.shard.into(), slab.index_at, slab.index_size.into()] {
+                put_varint(&mut out, number);
+            }
+        }
+        put_varint(&mut out, self.blocks.len() as u64);
+        self.blocks.iter().for_each(|name| put_block(&mut out, name.as_bytes()));
+        let checksum = crc32c::crc32c(&out);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        files::write_whole(&folder.join("checkpoint"), |file| file.write_all(&out))
     }
 }
 
-fn put_slot(out: &mut Output, slot: &Slot) {
-    out.u8(u8::from(slot.newest.is_some()));
-    if let Some((ts, value)) = slot.newest {
-        out.i64(ts);
-        out.f64(value);
+/// The file with what was in memory at a checkpoint.
+pub(crate) fn head_path(folder: &Path, number: u64) -> PathBuf {
+    folder.join("head").join(format!("{number}.head"))
+}
+
+/// Writes what is in memory: labels, then shard by shard, each lent out for the time it takes to code it.
+pub(crate) fn write_head(
+    path: &Path,
+    index: impl FnOnce(&mut Vec<u8>),
+    mut shard: impl FnMut(usize, &mut Vec<u8>),
+) -> Result<(), Error> {
+    files::write_whole(path, |file| {
+        let mut file = BufWriter::with_capacity(1 << 20, file);
+        let mut record = Vec::new();
+        index(&mut record);
+        files::put_checked(&mut file, &record)?;
+        for number in 0..SHARDS {
+            record.clear();
+            shard(number, &mut record);
+            files::put_checked(&mut file, &record)?;
+        }
+        file.flush()
+    })
+}
+
+/// Reads what [`write_head`] wrote.
+pub(crate) fn read_head(path: &Path) -> Result<(Index, Vec<Shard>), Error> {
+    let mut file = std::io::BufReader::with_capacity(1 << 20, File::open(path).map_err(Error::io("open", path))?);
+    let mut index = decode_index(&mut Input(&record(&mut file, path)?)).map_err(Error::damaged(path))?;
+    let mut shards = Vec::with_capacity(SHARDS);
+    for number in 0..SHARDS {
+        let record = record(&mut file, path)?;
+        let shard = snapshot::decode_shard(&mut Input(&record), number as u32, &mut index);
+        shards.push(shard.map_err(Error::damaged(path))?);
     }
-    let (count, first_ts, last_ts, last_delta, last_value, edges) = slot.open.state();
-    out.u32(count);
-    if count > 0 {
-        [first_ts, last_ts, last_delta, last_value as i64].into_iter().for_each(|number| out.i64(number));
-        edges.into_iter().for_each(|edge| out.u8(edge));
-        out.block(slot.open.bytes());
+    Ok((index, shards))
+}
+
+fn record(file: &mut impl Read, path: &Path) -> Result<Vec<u8>, Error> {
+    let mut header = [0; 8];
+    file.read_exact(&mut header).map_err(Error::io("read", path))?;
+    let (size, checksum) = header.split_at(4);
+    let number = |bytes: &[u8]| bytes.try_into().map_or(0, u32::from_le_bytes);
+    let mut bytes = Vec::new();
+    file.take(number(size).into()).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    if bytes.len() != number(size) as usize || crc32c::crc32c(&bytes) != number(checksum) {
+        return Err(Error::Damaged { path: path.to_owned(), what: "checksum" });
     }
-    out.u32(slot.late.len() as u32);
-    for (ts, value) in &slot.late {
-        out.i64(*ts);
-        out.f64(*value);
-    }
-    out.u32(slot.sketches.len() as u32);
-    for (ts, sketch) in &slot.sketches {
-        out.i64(*ts);
-        out.sketch(sketch);
+    Ok(bytes)
+}
+
+/// Appends all labels in memory.
+pub(crate) fn encode_index(out: &mut Vec<u8>, index: &Index) {
+    let texts = index.pairs.texts();
+    put_varint(out, texts.len() as u64);
+    texts.for_each(|text| put_block(out, text.unwrap_or_default().as_bytes()));
+    for sets in [&index.tails, &index.commons] {
+        let contents = sets.contents();
+        put_varint(out, contents.len() as u64);
+        for content in contents {
+            match content {
+                None => out.push(u8::MAX),
+                Some((pairs, kind)) => {
+                    out.push(kind as u8);
+                    put_varint(out, pairs.len() as u64);
+                    pairs.iter().for_each(|&pair| put_varint(out, u64::from(pair)));
+                }
+            }
+        }
     }
 }
 
-fn take_slot(input: &mut Input<'_>, slot: &mut Slot) -> Option<()> {
-    slot.newest = match input.u8()? {
-        0 => None,
-        _ => Some((input.i64()?, input.f64()?)),
+fn decode_index(input: &mut Input<'_>) -> Result<Index, Damaged> {
+    let count = input.count(1)?;
+    let mut texts = Vec::with_capacity(count);
+    for _ in 0..count {
+        texts.push(Some(input.text()?).filter(|text| !text.is_empty()));
+    }
+    let mut pairs = Pairs::restore(texts.iter().copied());
+    let tails = decode_sets(input, &texts)?;
+    let commons = decode_sets(input, &texts)?;
+    let tails = Sets::restore(&mut pairs, Half::Tail, tails);
+    let commons = Sets::restore(&mut pairs, Half::Common, commons);
+    Ok(Index::of(pairs, tails, commons))
+}
+
+type SetContents = Vec<Option<(Vec<PairId>, Kind)>>;
+
+fn decode_sets(input: &mut Input<'_>, texts: &[Option<&str>]) -> Result<SetContents, Damaged> {
+    let set = |input: &mut Input<'_>| {
+        let number = input.u8()?;
+        if number == u8::MAX {
+            return Ok(None);
+        }
+        let kind = Kind::from_u8(number).ok_or(Damaged("unknown kind"))?;
+        let mut pairs = Vec::new();
+        for _ in 0..input.count(1)? {
+            let pair = input.varint()? as PairId;
+            texts.get(pair as usize).copied().flatten().ok_or(Damaged("unknown pair"))?;
+            pairs.push(pair);
+        }
+        Ok(Some((pairs, kind)))
     };
-    let count = input.u32()?;
-    if count > 0 {
-        let state = (count, input.i64()?, input.i64()?, input.i64()?, input.i64()? as u64, input.array()?);
-        slot.open = OpenChunk::resume(input.block()?.to_vec(), state);
-    }
-    slot.late = (0..input.u32()?).map(|_| Some((input.i64()?, input.f64()?))).collect::<Option<_>>()?;
-    slot.sketches = (0..input.u32()?).map(|_| Some((input.i64()?, input.sketch()?))).collect::<Option<_>>()?;
-    Some(())
+    (0..input.count(1)?).map(|_| set(input)).collect()
 }

@@ -1,40 +1,67 @@
-//! What can go wrong in a store.
+//! What can go wrong in the store.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A failed operation of the store.
+/// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file system refused.
-    #[error("cannot {doing} {}", path.display())]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To which file or folder.
-        path: PathBuf,
-        /// What the file system said.
-        source: io::Error,
-    },
-    /// Another process has the folder open.
+    /// Another process has the store open.
     #[error("{} is in use by another process", .0.display())]
     Locked(PathBuf),
-    /// A file that is not as it was written.
-    #[error("{} is damaged: {problem}", path.display())]
-    Damaged {
-        /// Which file.
+    /// A file could not be read or written.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
         path: PathBuf,
-        /// What is wrong.
-        problem: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
     },
-    /// An earlier write failed, so nothing more is taken until a restart.
-    #[error("the store refuses writes since an earlier one failed; free the disk and restart")]
-    Refusing,
+    /// A file's content is not what was written.
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What in it is wrong.
+        what: &'static str,
+    },
+    /// A file was written by a version that this one does not know.
+    #[error("{} has format version {found}, newer than this program knows", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        found: u32,
+    },
+    /// An earlier write failed, so what is on disk is not known; the store takes no more until it is opened again.
+    #[error("the store refuses writes since an earlier failure: {0}")]
+    Refusing(String),
+    /// The columns were resolved before series of them were forgotten: resolve them again.
+    #[error("these rows are out of date; resolve their columns again")]
+    StaleRows,
+    /// The row has not as many values as columns were resolved.
+    #[error("a row of {found} values for {expected} columns")]
+    Width {
+        /// Columns resolved.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
 }
 
 impl Error {
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { doing, path, source }
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn damaged(path: &Path) -> impl FnOnce(Damaged) -> Self {
+        move |Damaged(what)| Self::Damaged { path: path.to_owned(), what }
     }
 }
+
+/// Bytes that no writer of ours has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Damaged(pub &'static str);

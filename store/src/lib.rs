@@ -2,23 +2,32 @@
 //!
 //! The queue in front of it is the write-ahead log. A checkpoint saves what is in memory together with the sink's place
 //! in the queue; after a crash the store is as it was then, and the sink reads the queue again from there.
+//!
+//! A sample's way: a row of its group (`head/group.rs`), the group's open chunk (`head/segment.rs`), after some 120
+//! rows a slab (`head/seal.rs`, `disk/slab.rs`).
 
-mod bits;
+mod bytes;
 mod checkpoint;
-mod chunk;
 mod codec;
+mod config;
+mod counters;
+mod disk;
 mod error;
-mod files;
 mod head;
 mod index;
+mod lock;
 mod matcher;
+mod rows;
 mod select;
-mod series;
+mod selection;
 mod store;
 #[cfg(test)]
 mod tests;
 
+pub use config::StoreConfig;
 pub use error::Error;
+pub use head::group::Appended;
 pub use matcher::{BadMatcher, MatchOp, Matcher, NAME};
-pub use select::{Answered, Column, Hint, Selection, SeriesData, Tier};
-pub use store::{Appended, Rows, Store, StoreConfig};
+pub use rows::Rows;
+pub use selection::{Answered, Column, Hint, Selection, SeriesData, Tier};
+pub use store::Store;

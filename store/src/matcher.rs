@@ -1,18 +1,18 @@
-//! Which series a reader asks for.
+//! Conditions on labels.
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use weir_sample::Series;
 
-/// How a label is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a matcher compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MatchOp {
     /// `=`
     Equal,
     /// `!=`
     NotEqual,
-    /// `=~`
+    /// `=~`, anchored at both ends.
     Regex,
-    /// `!~`
+    /// `!~`, anchored at both ends.
     NotRegex,
 }
 
@@ -22,10 +22,17 @@ pub struct Matcher {
     label: String,
     op: MatchOp,
     value: String,
-    regex: Option<Regex>,
+    form: Form,
 }
 
-/// A regular expression that does not compile.
+#[derive(Clone, Debug)]
+enum Form {
+    /// One of a few values. Most regular expressions that people write are `a|b|c`.
+    Literals(Vec<String>),
+    Pattern(Regex),
+}
+
+/// A regular expression that does not compile, or would take too much memory.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("matcher on {label}: {problem}")]
 pub struct BadMatcher {
@@ -36,20 +43,28 @@ pub struct BadMatcher {
 /// The label that stands for the metric name.
 pub const NAME: &str = "__name__";
 
+/// Compiled size of the largest pattern taken: far more than anyone types, far less than would hurt.
+const PATTERN_BYTES: usize = 4 << 20;
+
 impl Matcher {
     /// A condition; `__name__` is the metric name. Regular expressions must match the whole value.
     ///
     /// # Errors
-    /// [`BadMatcher`] when a regular expression does not compile or would take too much memory.
+    /// [`BadMatcher`] when a regular expression does not compile.
     pub fn new(label: &str, op: MatchOp, value: &str) -> Result<Self, BadMatcher> {
-        let regex = match op {
-            MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Regex | MatchOp::NotRegex => Some(
-                Regex::new(&format!("^(?s:{value})$"))
-                    .map_err(|error| BadMatcher { label: label.into(), problem: error.to_string() })?,
+        let form = match op {
+            MatchOp::Equal | MatchOp::NotEqual => Form::Literals(vec![value.to_owned()]),
+            MatchOp::Regex | MatchOp::NotRegex if is_plain(value) => {
+                Form::Literals(value.split('|').map(str::to_owned).collect())
+            }
+            MatchOp::Regex | MatchOp::NotRegex => Form::Pattern(
+                RegexBuilder::new(&format!("^(?s:{value})$"))
+                    .size_limit(PATTERN_BYTES)
+                    .build()
+                    .map_err(|error| BadMatcher { label: label.to_owned(), problem: error.to_string() })?,
             ),
         };
-        Ok(Self { label: label.into(), op, value: value.into(), regex })
+        Ok(Self { label: label.to_owned(), op, value: value.to_owned(), form })
     }
 
     /// The label it looks at.
@@ -69,18 +84,65 @@ impl Matcher {
 
     /// Whether a value of the label meets the condition.
     pub fn accepts(&self, value: &str) -> bool {
-        let matches = || self.regex.as_ref().is_some_and(|regex| regex.is_match(value));
-        match self.op {
-            MatchOp::Equal => value == self.value,
-            MatchOp::NotEqual => value != self.value,
-            MatchOp::Regex => matches(),
-            MatchOp::NotRegex => !matches(),
-        }
+        self.names(value) != self.is_negative()
     }
 
     /// Whether a series meets the condition.
     pub fn matches(&self, series: &Series) -> bool {
         let value = if self.label == NAME { Some(series.name()) } else { series.label(&self.label) };
         self.accepts(value.unwrap_or_default())
+    }
+
+    /// Whether the condition, taken without its negation, names the value.
+    pub(crate) fn names(&self, value: &str) -> bool {
+        match &self.form {
+            Form::Literals(literals) => literals.iter().any(|literal| literal == value),
+            Form::Pattern(pattern) => pattern.is_match(value),
+        }
+    }
+
+    /// The only values that [`Matcher::names`] can be true of, if they are few.
+    pub(crate) fn literals(&self) -> Option<&[String]> {
+        match &self.form {
+            Form::Literals(literals) => Some(literals),
+            Form::Pattern(_) => None,
+        }
+    }
+
+    pub(crate) fn is_negative(&self) -> bool {
+        matches!(self.op, MatchOp::NotEqual | MatchOp::NotRegex)
+    }
+}
+
+fn is_plain(pattern: &str) -> bool {
+    !pattern.contains(|c: char| regex_syntax_char(c) && c != '|')
+}
+
+fn regex_syntax_char(c: char) -> bool {
+    matches!(c, '\\' | '.' | '+' | '*' | '?' | '(' | ')' | '|' | '[' | ']' | '{' | '}' | '^' | '$')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_hold_for_whole_values() {
+        let check = |op: MatchOp, pattern: &str, value: &str, expected: bool| {
+            let matcher = Matcher::new("x", op, pattern).unwrap();
+            assert_eq!(matcher.accepts(value), expected, "{op:?} {pattern:?} on {value:?}");
+        };
+        check(MatchOp::Equal, "a.c", "abc", false);
+        check(MatchOp::NotEqual, "a", "", true);
+        check(MatchOp::Regex, "a.c", "abc", true);
+        check(MatchOp::Regex, "a.c", "abcd", false);
+        check(MatchOp::Regex, "a|bc", "bc", true);
+        check(MatchOp::Regex, "a|bc", "a|bc", false);
+        check(MatchOp::Regex, "", "", true);
+        check(MatchOp::Regex, ".+", "", false);
+        check(MatchOp::Regex, ".*", "two\nlines", true);
+        check(MatchOp::NotRegex, "a|b", "c", true);
+        check(MatchOp::NotRegex, "a|b", "b", false);
+        assert!(Matcher::new("x", MatchOp::Regex, "(").is_err());
     }
 }

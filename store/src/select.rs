@@ -1,220 +1,246 @@
-//! Reading: series one after another, each with its samples of a range.
+//! Reading: series one after another in order of identity, each with its samples of a range.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
-use roaring::RoaringBitmap;
 use weir_sample::{Kind, Series, Sketch, Timestamp};
 
-use crate::head::{Head, Result, decode_run};
-use crate::series::{Body, Sealed};
-use crate::{Matcher, Store, chunk};
+use crate::bytes::Input;
+use crate::codec::{frame, sketch};
+use crate::disk::page::{Entry, Page};
+use crate::disk::pages::PageCursor;
+use crate::disk::slab::Slab;
+use crate::error::Damaged;
+use crate::head::late::overlay;
+use crate::head::shard::place_of;
+use crate::index::matching::Match;
+use crate::index::pairs::Half;
+use crate::store::{Inner, Store};
+use crate::{Answered, Column, Error, Matcher, Selection, SeriesData, Tier};
 
-/// What a reader asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct Selection<'a> {
-    /// Conditions that all must hold.
-    pub matchers: &'a [Matcher],
-    /// First instant, inclusive.
-    pub start: Timestamp,
-    /// Last instant, inclusive.
-    pub end: Timestamp,
-    /// Distance of the points that will be drawn; `None` for one point.
-    pub step: Option<Duration>,
-    /// What will be done with the samples.
-    pub hint: Hint,
-}
-
-/// What a reader will do with the samples, for the choice of a tier.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Hint {
-    /// Look at every sample.
-    #[default]
-    Raw,
-    /// Take increases or rates.
-    Increase,
-    /// Take averages, sums or counts.
-    Average,
-    /// Take the smallest or largest.
-    Extremes,
-}
-
-/// One series' samples.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SeriesData {
-    /// Which series.
-    pub series: Series,
-    /// Its kind.
-    pub kind: Kind,
-    /// Milliseconds, rising.
-    pub timestamps: Vec<i64>,
-    /// One value per timestamp.
+/// Samples of one series, of one kind.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub times: Vec<i64>,
     pub values: Column,
 }
 
-/// Values of one series.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Column {
-    /// Counters (cumulative) and gauges.
-    Floats(Vec<f64>),
-    /// Distributions, one sketch per window.
-    Sketches(Vec<Sketch>),
-}
-
-/// Which tier an answer came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tier {
-    /// Samples as they arrived.
-    Raw,
-}
-
-impl Tier {
-    /// The name that API answers carry.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-        }
-    }
-}
-
-/// What an answer is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answered {
-    /// The tier read.
-    pub tier: Tier,
+/// What a query keeps open while it goes from series to series.
+struct Reader<'a> {
+    inner: &'a Inner,
+    start: i64,
+    end: i64,
+    slabs: HashMap<u64, PageCursor>,
 }
 
 impl Store {
     /// Gives every series with samples in the range to `each`, until it breaks off. Writers wait for one series at most.
     ///
     /// # Errors
-    /// None so far: what cannot be read is counted as damaged and left out.
+    /// What the file system says. What cannot be read because it is damaged is counted and left out.
     pub fn select(
         &self,
         selection: &Selection<'_>,
         each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>,
-    ) -> Result<Answered> {
-        let ids = self.read().index.select(selection.matchers);
-        for id in ids {
-            if let Some(data) = self.series_data(id, selection.start.millis(), selection.end.millis())
-                && each(data).is_break()
-            {
+    ) -> Result<Answered, Error> {
+        let answered = Answered { tier: Tier::Raw };
+        let matches = self.inner.index().matching(selection.matchers);
+        let (start, end) = (selection.start.millis(), selection.end.millis());
+        let mut reader = Reader { inner: &self.inner, start, end, slabs: HashMap::new() };
+        for same in matches.chunk_by(|a, b| a.id == b.id) {
+            let Some(data) = reader.series(same)? else { continue };
+            if each(data).is_break() {
                 break;
             }
         }
-        Ok(Answered { tier: Tier::Raw })
+        Ok(answered)
     }
 
     /// Series with samples in the range.
     ///
     /// # Errors
-    /// See [`Store::select`].
-    pub fn series(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<(Series, Kind)>> {
-        let head = self.read();
-        let ids = live(&head, &head.index.select(matchers), start, end);
-        Ok(ids.iter().map(|id| &head.slots[id as usize]).map(|slot| (slot.series.clone(), slot.kind)).collect())
+    /// As [`Store::select`].
+    pub fn series(
+        &self,
+        matchers: &[Matcher],
+        _start: Timestamp,
+        _end: Timestamp,
+    ) -> Result<Vec<(Series, Kind)>, Error> {
+        let index = self.inner.index();
+        let mut matches = index.matching(matchers);
+        matches.dedup_by_key(|found| found.id);
+        let series =
+            |found: &Match| Some((index.series(index.common(found.group)?, found.tail), index.tails.kind(found.tail)));
+        Ok(matches.iter().filter_map(series).collect())
     }
 
-    /// Names of labels in use.
+    /// Names of labels in use, sorted.
     ///
     /// # Errors
-    /// See [`Store::select`].
-    pub fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>> {
-        let head = self.read();
-        let ids = live(&head, &head.index.select(matchers), start, end);
-        Ok(head.index.label_names(Some(&ids)))
+    /// As [`Store::select`].
+    pub fn label_names(&self, matchers: &[Matcher], _start: Timestamp, _end: Timestamp) -> Result<Vec<String>, Error> {
+        let index = self.inner.index();
+        if matchers.is_empty() {
+            let names: BTreeSet<String> = index.pairs.labels().map(|(name, _)| name.to_owned()).collect();
+            return Ok(names.into_iter().collect());
+        }
+        let halves = index.matching_halves(matchers);
+        let pairs = halves.iter().flat_map(|&(half, set)| index.half(half, set));
+        let names: BTreeSet<&str> = pairs.map(|&pair| index.pairs.pair(pair).label()).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
     }
 
-    /// Values of a label in use.
+    /// Values of a label in use, sorted.
     ///
     /// # Errors
-    /// See [`Store::select`].
+    /// As [`Store::select`].
     pub fn label_values(
         &self,
         label: &str,
         matchers: &[Matcher],
-        start: Timestamp,
-        end: Timestamp,
-    ) -> Result<Vec<String>> {
-        let head = self.read();
-        let ids = live(&head, &head.index.select(matchers), start, end);
-        Ok(head.index.label_values(label, Some(&ids)))
-    }
-
-    fn series_data(&self, id: u32, start: i64, end: i64) -> Option<SeriesData> {
-        let head = self.read();
-        let slot = &head.slots[id as usize];
-        let inside = |first: i64, last: i64| first <= end && last >= start;
-        let mut runs: Vec<Arc<Sealed>> = Vec::new();
-        for place in head.places[id as usize].iter().filter(|place| inside(place.first_ts, place.last_ts)) {
-            let payload = head.blocks.get(&place.block).and_then(|block| block.read(place.start, place.size));
-            match payload.as_deref().and_then(decode_run) {
-                Some(run) => runs.push(Arc::new(run)),
-                None => drop(self.counters.damaged.fetch_add(1, Relaxed)),
-            }
-        }
-        runs.extend(slot.sealed.iter().filter(|run| inside(run.first_ts, run.last_ts)).cloned());
-        let (series, kind) = (slot.series.clone(), slot.kind);
-        if slot.kind == Kind::Distribution {
-            let open = slot.sketches.clone();
-            drop(head);
-            let (timestamps, sketches) = sketches_of(&runs, open, start, end);
-            return (!timestamps.is_empty()).then_some(SeriesData {
-                series,
-                kind,
-                timestamps,
-                values: Column::Sketches(sketches),
-            });
-        }
-        let (open, late, newest) = (slot.open.clone(), slot.late.clone(), slot.newest);
-        drop(head);
-        let mut samples = Vec::new();
-        for run in &runs {
-            if let Body::Floats(count, bytes) = &run.body {
-                chunk::read(bytes, *count, |ts, value| samples.push((ts, value)));
-            }
-        }
-        chunk::read(open.bytes(), open.count(), |ts, value| samples.push((ts, value)));
-        samples.extend(newest);
-        samples.extend(late);
-        samples.retain(|(ts, _)| (start..=end).contains(ts));
-        // Of two samples of one time, the later written one stands: a stable sort keeps it last.
-        samples.sort_by_key(|(ts, _)| *ts);
-        samples.reverse();
-        samples.dedup_by_key(|(ts, _)| *ts);
-        samples.reverse();
-        let (timestamps, floats): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
-        (!timestamps.is_empty()).then_some(SeriesData { series, kind, timestamps, values: Column::Floats(floats) })
+        _start: Timestamp,
+        _end: Timestamp,
+    ) -> Result<Vec<String>, Error> {
+        let index = self.inner.index();
+        let values: BTreeSet<&str> = if matchers.is_empty() {
+            let pairs = index.pairs.label(label).into_iter().flat_map(|label| &label.pairs);
+            pairs.map(|&pair| index.pairs.pair(pair).value()).collect()
+        } else {
+            let halves = index.matching_halves(matchers);
+            let pairs =
+                halves.iter().flat_map(|&(half, set)| index.half(half, set)).map(|&pair| index.pairs.pair(pair));
+            pairs.filter(|pair| pair.label() == label).map(|pair| pair.value()).collect()
+        };
+        Ok(values.into_iter().map(str::to_owned).collect())
     }
 }
 
-fn sketches_of(runs: &[Arc<Sealed>], open: Vec<(i64, Sketch)>, start: i64, end: i64) -> (Vec<i64>, Vec<Sketch>) {
-    let mut all: std::collections::BTreeMap<i64, Sketch> = std::collections::BTreeMap::new();
-    let sealed = runs.iter().filter_map(|run| match &run.body {
-        Body::Sketches(sketches) => Some(sketches),
-        Body::Floats(..) => None,
-    });
-    for (ts, sketch) in sealed.flatten().chain(&open).filter(|(ts, _)| (start..=end).contains(ts)) {
-        all.entry(*ts).or_default().merge(sketch);
+impl Reader<'_> {
+    /// One series: the same identity may be in more than one group, when an agent got a new id.
+    fn series(&mut self, same: &[Match]) -> Result<Option<SeriesData>, Error> {
+        let mut merged: Option<(Kind, Run)> = None;
+        for found in same {
+            let kind = self.inner.index().tails.kind(found.tail);
+            for run in self.runs(found, kind)? {
+                match &mut merged {
+                    // The last writer of a name decides what it is.
+                    Some((before, all)) if (*before == Kind::Distribution) == (kind == Kind::Distribution) => {
+                        *before = kind;
+                        all.lay(run);
+                    }
+                    merged => *merged = Some((kind, run)),
+                }
+            }
+        }
+        let Some((kind, run)) = merged.filter(|(_, run)| !run.times.is_empty()) else { return Ok(None) };
+        let index = self.inner.index();
+        let Some(common) = index.common(same[0].group) else { return Ok(None) };
+        let series = index.series(common, same[0].tail);
+        Ok(Some(SeriesData { series, kind, timestamps: run.times, values: run.values }))
     }
-    all.into_iter().unzip()
+
+    /// What slabs and the open chunk have of a series, oldest first.
+    fn runs(&mut self, found: &Match, kind: Kind) -> Result<Vec<Run>, Error> {
+        let (slabs, open) = match self.open(found, kind)? {
+            Some(parts) => parts,
+            None => return Ok(Vec::new()),
+        };
+        let mut runs = Vec::with_capacity(slabs.len() + 1);
+        for slab in slabs {
+            let cursor = self.slabs.entry(slab.sequence).or_insert_with(|| PageCursor::new(slab.pages.clone()));
+            cursor.each(found.id, self.start, self.end, |page, entry| {
+                if entry.kind == kind {
+                    runs.push(decode(page, entry)?.within(self.start, self.end));
+                }
+                Ok(())
+            })?;
+        }
+        runs.push(open);
+        Ok(runs)
+    }
+
+    /// The open samples of a series, and the slabs that have the sealed ones: both of the same instant.
+    fn open(&self, found: &Match, kind: Kind) -> Result<Option<(Vec<Arc<Slab>>, Run)>, Error> {
+        let (number, slot) = place_of(found.group);
+        let shard = self.inner.shard(number);
+        let Some(group) = shard.group(slot) else { return Ok(None) };
+        let Some(column) = group.tails.iter().position(|&tail| tail == found.tail) else { return Ok(None) };
+        let damaged = |Damaged(what)| Error::Damaged { path: "head".into(), what };
+        let run = if kind == Kind::Distribution {
+            let (times, sketches) =
+                group.read_sketches(column, self.start, self.end).map_err(damaged)?.into_iter().unzip();
+            Run { times, values: Column::Sketches(sketches) }
+        } else {
+            let samples = group.read(column, self.start, self.end).map_err(damaged)?;
+            Run { times: samples.times, values: Column::Floats(samples.values) }
+        };
+        let slabs = shard.slabs.iter().filter(|slab| slab.overlaps(self.start, self.end)).cloned().collect();
+        Ok(Some((slabs, run)))
+    }
 }
 
-/// Those of the series that have a sample in the range, by what is known without reading chunks.
-fn live(head: &Head, ids: &RoaringBitmap, start: Timestamp, end: Timestamp) -> RoaringBitmap {
-    let inside = |first: i64, last: i64| first <= end.millis() && last >= start.millis();
-    let has = |id: &u32| {
-        let slot = &head.slots[*id as usize];
-        let memory: BTreeSet<i64> =
-            slot.newest.iter().map(|(ts, _)| *ts).chain(slot.sketches.iter().map(|s| s.0)).collect();
-        let open = (slot.open.count() > 0).then(|| (slot.open.first_ts(), slot.newest.map_or(0, |(ts, _)| ts)));
-        memory.range(start.millis()..=end.millis()).next().is_some()
-            || open.is_some_and(|(first, last)| inside(first, last))
-            || slot.sealed.iter().any(|run| inside(run.first_ts, run.last_ts))
-            || head.places[*id as usize].iter().any(|place| inside(place.first_ts, place.last_ts))
+/// Reads one series of a page.
+pub(crate) fn decode(page: &Page, entry: &Entry) -> Result<Run, Damaged> {
+    let times = page.times(entry)?;
+    let mut input = Input(page.content(entry));
+    let values = if entry.kind == Kind::Distribution {
+        let sketch = |_| sketch::decode(&mut Input(input.block()?));
+        Column::Sketches((0..times.len()).map(sketch).collect::<Result<Vec<Sketch>, _>>()?)
+    } else {
+        let mut values = Vec::with_capacity(times.len());
+        frame::decode_all(&mut input, times.len(), &mut values)?;
+        Column::Floats(values)
     };
-    ids.iter().filter(has).collect()
+    Ok(Run { times, values })
+}
+
+impl Run {
+    /// Only the samples from `start` to `end`, both included.
+    pub(crate) fn within(mut self, start: i64, end: i64) -> Self {
+        let (from, to) =
+            (self.times.partition_point(|&time| time < start), self.times.partition_point(|&time| time <= end));
+        if from > 0 || to < self.times.len() {
+            self.times = self.times[from..to].to_vec();
+            self.values = match self.values {
+                Column::Floats(values) => Column::Floats(values[from..to].to_vec()),
+                Column::Sketches(values) => Column::Sketches(values[from..to].to_vec()),
+            };
+        }
+        self
+    }
+
+    /// Lays later arrivals over: floats of the same time replace, sketches of the same time merge.
+    pub(crate) fn lay(&mut self, over: Run) {
+        match (&mut self.values, over.values) {
+            (Column::Floats(values), Column::Floats(new)) => {
+                lay(&mut self.times, values, over.times, new, |old, new| *old = new);
+            }
+            (Column::Sketches(values), Column::Sketches(new)) => {
+                lay(&mut self.times, values, over.times, new, |old, new| old.merge(&new));
+            }
+            (values, new) => (self.times, *values) = (over.times, new),
+        }
+    }
+}
+
+fn lay<V>(times: &mut Vec<i64>, values: &mut Vec<V>, new_times: Vec<i64>, new: Vec<V>, join: impl FnMut(&mut V, V)) {
+    let follows = times.last().zip(new_times.first()).is_none_or(|(last, first)| last < first);
+    if times.is_empty() {
+        (*times, *values) = (new_times, new);
+    } else if follows {
+        times.extend(new_times);
+        values.extend(new);
+    } else {
+        overlay(times, values, new_times.into_iter().zip(new).collect(), join);
+    }
+}
+
+impl crate::index::Index {
+    fn half(&self, half: Half, set: u32) -> &[u32] {
+        match half {
+            Half::Tail => self.tails.pairs(set),
+            Half::Common => self.commons.pairs(set),
+        }
+    }
 }

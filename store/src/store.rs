@@ -1,77 +1,64 @@
 //! The store: open, write, checkpoint.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use weir_sample::{Kind, Reading, Series, Sketch, Timestamp};
 
-use crate::Error;
-use crate::checkpoint::Checkpoint;
-use crate::files::{self, Frames};
-use crate::head::{Head, Result, block_of, decode_name, encode_name, encode_run};
-use crate::series::Did;
+use crate::checkpoint::{self, Checkpoint};
+use crate::counters::Counters;
+use crate::disk::files;
+use crate::disk::pages::Quarantine;
+use crate::disk::slab::SlabFiles;
+use crate::error::Damaged;
+use crate::head::group::Appended;
+use crate::head::seal::Extent;
+use crate::head::shard::{SHARDS, Shard, place_of, shard_of};
+use crate::head::snapshot;
+use crate::index::Index;
+use crate::lock::DirectoryLock;
+use crate::{Error, Rows, StoreConfig};
 
-/// How a store behaves.
-#[derive(Clone, Copy, Debug)]
-pub struct StoreConfig {
-    /// Age past which samples are deleted, by whole two-hour blocks.
-    pub retention: Duration,
-}
+/// Agent under which single samples that name no agent are kept: no agent id is all ones but for the last bit.
+const IMPORTS: u128 = u128::MAX - 1;
 
-impl Default for StoreConfig {
-    fn default() -> Self {
-        Self { retention: Duration::from_secs(7 * 86_400) }
-    }
-}
+/// Late samples of a group after which it is sealed out of turn, so that imports do not pile up in memory.
+const MOST_LATE: usize = 4096;
 
 /// Series in memory and on disk, under one folder. One process owns it; its threads share it.
-#[derive(Debug)]
 pub struct Store {
-    folder: PathBuf,
-    config: StoreConfig,
-    head: RwLock<Head>,
-    disk: Mutex<Disk>,
-    pub(crate) counters: Counters,
-    _lock: File,
+    pub(crate) inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
-struct Disk {
-    names: Frames,
-    /// Series whose names stand in the file.
-    named: usize,
-    failed: bool,
+/// What the store's threads share.
+pub(crate) struct Inner {
+    pub folder: PathBuf,
+    pub config: StoreConfig,
+    pub shards: Box<[Mutex<Shard>]>,
+    pub index: RwLock<Index>,
+    pub slabs: Mutex<SlabFiles>,
+    pub counters: Counters,
+    pub quarantine: Arc<Quarantine>,
+    /// Newest timestamp seen.
+    pub watermark: AtomicI64,
+    /// Held by writers for a row; a checkpoint takes it whole, so that it sees no half of a row.
+    gate: RwLock<()>,
+    /// Files that the last checkpoint named and the next will not.
+    pub obsolete: Mutex<Vec<PathBuf>>,
+    /// Number of the last head file.
+    head: Mutex<u64>,
+    /// Why writes are refused, once a file could not be written.
+    refusal: Mutex<Option<String>>,
+    refusing: AtomicBool,
+    _lock: DirectoryLock,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    appended: AtomicU64,
-    late_deltas: AtomicU64,
-    out_of_order: AtomicU64,
-    sealed_written: AtomicU64,
-    pub damaged: AtomicU64,
-    checkpoint_ms: AtomicU64,
-}
-
-/// The columns of rows to come, resolved once.
-#[derive(Clone, Debug)]
-pub struct Rows {
-    ids: Vec<u32>,
-    kinds: Vec<Kind>,
-}
-
-/// What a row did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Appended {
-    /// Samples stored.
-    pub samples: u32,
-    /// Counter deltas that came after a later window and were added to the newest sample.
-    pub late_deltas: u32,
-    /// Samples that came after a later one and stand in their place in time.
-    pub out_of_order: u32,
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("folder", &self.inner.folder).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -79,210 +66,301 @@ impl Store {
     /// to the last checkpoint: what came after it is not in the store.
     ///
     /// # Errors
-    /// [`Error::Locked`] if another process has it, or what the file system says.
-    pub fn open(folder: &Path, config: StoreConfig) -> Result<(Self, Vec<u8>)> {
-        let blocks = folder.join("blocks");
-        std::fs::create_dir_all(&blocks).map_err(Error::io("create", &blocks))?;
-        let lock = lock(folder)?;
-        let checkpoint = Checkpoint::read(&folder.join("checkpoint"))?;
-        let counters = Counters::default();
-        let mut head = Head::default();
-
-        let names = Frames::open(&folder.join("series"), checkpoint.names_length)?;
-        let mut unreadable = 0;
-        unreadable += names.scan(|_, payload| {
-            if let Some((series, kind)) = decode_name(payload) {
-                head.resolve(&series, kind);
+    /// [`Error::Locked`] if another process has it, or what is wrong with its files.
+    pub fn open(folder: &Path, config: StoreConfig) -> Result<(Self, Vec<u8>), Error> {
+        let lock = DirectoryLock::acquire(folder)?;
+        files::create_folder(&folder.join("head"))?;
+        let checkpoint = Checkpoint::read(folder)?;
+        let (index, mut shards) = read_head(folder, &checkpoint, config.chunk_rows)?;
+        let quarantine = Arc::new(Quarantine::default());
+        let slab_folder = folder.join("slabs");
+        files::create_folder(&slab_folder)?;
+        let (slab_files, slabs) =
+            SlabFiles::restore(&slab_folder, quarantine.clone(), &checkpoint.windows, &checkpoint.slabs)?;
+        for slab in slabs {
+            if let Some(shard) = shards.get_mut(slab.shard as usize) {
+                shard.slabs.push(Arc::new(slab));
             }
-        })?;
-        if unreadable > 0 {
-            return Err(Error::Damaged { path: folder.join("series"), problem: "a series cannot be read" });
         }
-        remove_unnamed(&blocks, &checkpoint)?;
-        for (&start, &length) in &checkpoint.blocks {
-            let frames = Frames::open(&block_path(folder, start), length)?;
-            let damaged = frames.scan(|at, payload| {
-                head.place(start, at, payload);
-            })?;
-            counters.damaged.fetch_add(damaged, Relaxed);
-            head.blocks.insert(start, frames);
-        }
-        let damaged = || Error::Damaged { path: folder.join("checkpoint"), problem: "does not fit the series file" };
-        checkpoint.restore(&mut head).ok_or_else(damaged)?;
-
-        let disk = Disk { names, named: head.slots.len(), failed: false };
-        let (head, disk) = (RwLock::new(head), Mutex::new(disk));
-        Ok((Self { folder: folder.into(), config, head, disk, counters, _lock: lock }, checkpoint.sink_state))
+        let inner = Inner {
+            folder: folder.to_owned(),
+            config,
+            shards: shards.into_iter().map(Mutex::new).collect(),
+            index: RwLock::new(index),
+            slabs: Mutex::new(slab_files),
+            counters: Counters::default(),
+            quarantine,
+            watermark: AtomicI64::new(checkpoint.watermark),
+            gate: RwLock::new(()),
+            obsolete: Mutex::default(),
+            head: Mutex::new(checkpoint.head),
+            refusal: Mutex::default(),
+            refusing: AtomicBool::new(false),
+            _lock: lock,
+        };
+        Ok((Self { inner: Arc::new(inner) }, checkpoint.sink_state))
     }
 
-    /// Resolves the columns of a layout. `owner` groups what one agent writes.
-    pub fn rows(&self, _owner: u128, columns: &[(Series, Kind)]) -> Rows {
-        let mut head = self.write();
-        let ids = columns.iter().map(|(series, kind)| head.resolve(series, *kind)).collect();
-        Rows { ids, kinds: columns.iter().map(|(_, kind)| *kind).collect() }
+    /// Resolves the columns of a layout once. `agent` groups what one agent writes: its rows share their timestamps.
+    pub fn rows(&self, agent: u128, columns: &[(Series, Kind)]) -> Rows {
+        let _gate = self.inner.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let number = shard_of(agent);
+        let mut shard = self.inner.shard(number);
+        let mut index = self.inner.index.write().unwrap_or_else(PoisonError::into_inner);
+        // A set has no form here; what is kept of it is the gauge of its estimate.
+        let stored = |kind: Kind| if kind == Kind::Set { Kind::Gauge } else { kind };
+        let sets = columns.iter().any(|(_, kind)| *kind == Kind::Set);
+        let homes = if sets {
+            let columns: Vec<_> = columns.iter().map(|(series, kind)| (series.clone(), stored(*kind))).collect();
+            shard.resolve(&mut index, agent, &columns)
+        } else {
+            shard.resolve(&mut index, agent, columns)
+        };
+        let homes: Vec<_> = homes.into_iter().map(|(slot, column)| (shard.id(slot), column)).collect();
+        Rows::new(&homes, |group| shard.group(place_of(group).1).map_or(0, |group| group.generation))
+    }
+
+    /// Whether these rows may still be appended to. They may not after series of their groups were forgotten.
+    pub fn is_current(&self, rows: &Rows) -> bool {
+        rows.parts.iter().all(|part| {
+            let (number, slot) = place_of(part.group);
+            self.inner.shard(number).group(slot).is_some_and(|group| group.generation == part.generation)
+        })
     }
 
     /// Writes one row: a delta for each counter, a value for each gauge. NaN says that the column is absent.
     ///
     /// # Errors
-    /// [`Error::Refusing`] after a failed checkpoint.
-    pub fn append(&self, rows: &Rows, ts: Timestamp, interval: Duration, floats: &[f64]) -> Result<Appended> {
-        let mut appended = Appended::default();
-        let mut head = self.write();
-        head.newest_ts = head.newest_ts.max(ts.millis());
-        for ((&id, kind), &float) in rows.ids.iter().zip(&rows.kinds).zip(floats) {
-            if float.is_nan() {
-                continue;
-            }
-            let slot = &mut head.slots[id as usize];
-            let did = match kind {
-                Kind::Counter => slot.accumulate(ts, interval, float),
-                _ => slot.set(ts.millis(), float),
-            };
-            appended.samples += 1;
-            appended.late_deltas += u32::from(did == Did::Amended && *kind == Kind::Counter);
-            appended.out_of_order += u32::from(did == Did::Late);
+    /// [`Error::Refusing`] after a failed write, [`Error::StaleRows`] if the columns must be resolved again,
+    /// [`Error::Width`] if there are not as many values as columns.
+    pub fn append(&self, rows: &Rows, ts: Timestamp, interval: Duration, floats: &[f64]) -> Result<Appended, Error> {
+        if floats.len() != rows.width() {
+            return Err(Error::Width { expected: rows.width(), found: floats.len() });
         }
-        self.counters.appended.fetch_add(u64::from(appended.samples), Relaxed);
-        self.counters.late_deltas.fetch_add(u64::from(appended.late_deltas), Relaxed);
-        self.counters.out_of_order.fetch_add(u64::from(appended.out_of_order), Relaxed);
-        Ok(appended)
+        let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        let mut done = Appended::default();
+        let _gate = self.inner.admit()?;
+        for part in rows.parts.iter() {
+            self.inner.with_group(part.group, part.generation, |group| {
+                done.add(group.append(ts.millis(), interval, &part.spans, floats));
+            })?;
+        }
+        self.inner.watermark.fetch_max(ts.millis(), Relaxed);
+        self.inner.counters.note(&done);
+        Ok(done)
     }
 
     /// Writes one sketch of a row; a second one of the same time is merged into the first.
     ///
     /// # Errors
-    /// [`Error::Refusing`] after a failed checkpoint.
-    pub fn append_sketch(&self, rows: &Rows, column: usize, ts: Timestamp, sketch: &Sketch) -> Result<()> {
-        if let Some(&id) = rows.ids.get(column) {
-            self.write().slots[id as usize].push_sketch(ts.millis(), sketch);
-            self.counters.appended.fetch_add(1, Relaxed);
-        }
+    /// As [`Store::append`].
+    pub fn append_sketch(&self, rows: &Rows, column: usize, ts: Timestamp, sketch: &Sketch) -> Result<(), Error> {
+        let (part, column) = rows.find(column).ok_or(Error::Width { expected: rows.width(), found: column + 1 })?;
+        let _gate = self.inner.admit()?;
+        let mut outcome = Ok(());
+        self.inner.with_group(part.group, part.generation, |group| {
+            outcome = group.append_sketch(column, ts.millis(), sketch);
+        })?;
+        outcome.map_err(|Damaged(what)| Error::Damaged { path: "head".into(), what })?;
+        self.inner.watermark.fetch_max(ts.millis(), Relaxed);
+        self.inner.counters.sketches.fetch_add(1, Relaxed);
         Ok(())
+    }
+
+    /// Stores one sample as it is, at any time within retention: of a counter the running total, of a gauge the value.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn append_sample(&self, series: &Series, kind: Kind, ts: Timestamp, value: f64) -> Result<Appended, Error> {
+        let rows = self.rows(IMPORTS, &[(series.clone(), kind)]);
+        let Some((part, column)) = rows.find(0) else { return Ok(Appended::default()) };
+        let mut done = Appended::default();
+        let _gate = self.inner.admit()?;
+        self.inner.with_group(part.group, part.generation, |group| done = group.set(ts.millis(), column, value))?;
+        self.inner.watermark.fetch_max(ts.millis(), Relaxed);
+        self.inner.counters.note(&done);
+        Ok(done)
     }
 
     /// Makes everything written so far durable, together with the sink's state: after a crash the store is as it is now.
     ///
     /// # Errors
     /// What the file system says; from then on writes are refused.
-    pub fn checkpoint(&self, sink_state: &[u8]) -> Result<()> {
+    pub fn checkpoint(&self, sink_state: &[u8]) -> Result<(), Error> {
+        self.inner.check()?;
         let started = Instant::now();
-        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
-        if disk.failed {
-            return Err(Error::Refusing);
-        }
-        let outcome = self.write_checkpoint(&mut disk, sink_state);
-        disk.failed = outcome.is_err();
-        self.counters.checkpoint_ms.store(started.elapsed().as_millis() as u64, Relaxed);
+        let outcome = self.inner.write_checkpoint(sink_state);
+        let micros = started.elapsed().as_micros() as u64;
+        let counters = &self.inner.counters;
+        counters.checkpoint_micros.store(micros, Relaxed);
+        match &outcome {
+            Ok(()) => counters.checkpoints.fetch_add(1, Relaxed),
+            Err(error) => {
+                self.inner.refuse(error);
+                counters.checkpoint_failures.fetch_add(1, Relaxed)
+            }
+        };
         outcome
-    }
-
-    fn write_checkpoint(&self, disk: &mut MutexGuard<'_, Disk>, sink_state: &[u8]) -> Result<()> {
-        let mut head = self.write();
-        let new: Vec<_> = head.slots[disk.named..].iter().map(|slot| encode_name(&slot.series, slot.kind)).collect();
-        disk.names.append(new.iter().map(Vec::as_slice))?;
-        disk.named = head.slots.len();
-        self.write_sealed(&mut head)?;
-        let gone = head.retire(self.config.retention);
-        let checkpoint = Checkpoint::of(&head, disk.names.length(), sink_state);
-        drop(head);
-        checkpoint.write(&self.folder.join("checkpoint"))?;
-        for start in gone {
-            let path = block_path(&self.folder, start);
-            std::fs::remove_file(&path).map_err(Error::io("delete", &path))?;
-        }
-        Ok(())
-    }
-
-    /// Moves what was sealed from memory to its blocks.
-    fn write_sealed(&self, head: &mut Head) -> Result<()> {
-        let mut by_block = std::collections::BTreeMap::<i64, Vec<Vec<u8>>>::new();
-        for (id, slot) in head.slots.iter_mut().enumerate() {
-            for run in slot.sealed.drain(..) {
-                by_block.entry(block_of(&run)).or_default().push(encode_run(id as u32, &run));
-            }
-        }
-        for (start, runs) in by_block {
-            if !head.blocks.contains_key(&start) {
-                let frames = Frames::open(&block_path(&self.folder, start), 0)?;
-                files::sync_folder(&self.folder.join("blocks"))?;
-                head.blocks.insert(start, frames);
-            }
-            let Some(frames) = head.blocks.get_mut(&start) else { continue };
-            let starts = frames.append(runs.iter().map(Vec::as_slice))?;
-            self.counters.sealed_written.fetch_add(runs.len() as u64, Relaxed);
-            for (at, run) in starts.into_iter().zip(&runs) {
-                head.place(start, at, run);
-            }
-        }
-        Ok(())
     }
 
     /// The store's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
-        let (series, blocks, bytes) = {
-            let head = self.read();
-            (head.slots.len(), head.blocks.len(), head.blocks.values().map(Frames::length).sum::<u64>())
-        };
-        let counter = |name, value: &AtomicU64, help| Reading::counter(name, &[], value.load(Relaxed), help);
+        let inner = &self.inner;
+        let mut readings = inner.counters.readings();
         let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
-        vec![
-            gauge("weir_store_series", series as f64, "Series known."),
-            gauge("weir_store_blocks", blocks as f64, "Block files."),
-            gauge("weir_store_block_bytes", bytes as f64, "Bytes in block files."),
-            counter("weir_store_samples_total", &self.counters.appended, "Samples written."),
-            counter(
-                "weir_store_late_deltas_total",
-                &self.counters.late_deltas,
-                "Counter deltas that came after a later window; the total is right, its growth is seen one window late.",
-            ),
-            counter("weir_store_out_of_order_total", &self.counters.out_of_order, "Samples stored behind a later one."),
-            counter(
-                "weir_store_chunks_written_total",
-                &self.counters.sealed_written,
-                "Sealed chunks written to blocks.",
-            ),
-            counter(
-                "weir_store_damaged_chunks_total",
-                &self.counters.damaged,
-                "Chunks whose checksum does not hold; they are left out of answers. Check the disk, restore from a copy.",
-            ),
+        let quarantined = &inner.quarantine.pages;
+        readings.extend([
+            gauge("weir_store_series", inner.index().len() as f64, "Series in memory."),
+            gauge("weir_store_slab_bytes", inner.slab_files().bytes() as f64, "Bytes sealed and not yet in blocks."),
             gauge(
-                "weir_store_checkpoint_seconds",
-                self.counters.checkpoint_ms.load(Relaxed) as f64 / 1e3,
-                "Time the last checkpoint took.",
+                "weir_store_refusing",
+                f64::from(u8::from(inner.refusing.load(Relaxed))),
+                "1: a write to disk failed, so the store takes no more. Free or repair the disk, then restart.",
             ),
-        ]
-    }
-
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Head> {
-        self.head.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Head> {
-        self.head.write().unwrap_or_else(PoisonError::into_inner)
+            counter_of(
+                "weir_store_damaged_pages_total",
+                quarantined,
+                "Pages whose checksum does not hold; they are left out of answers. Check the disk, restore from a copy.",
+            ),
+        ]);
+        readings
     }
 }
 
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join("lock");
-    let file = File::create(&path).map_err(Error::io("create", &path))?;
-    file.try_lock().map_err(|_| Error::Locked(folder.into()))?;
-    Ok(file)
+fn counter_of(name: &str, value: &AtomicU64, help: &'static str) -> Reading {
+    Reading::counter(name, &[], value.load(Relaxed), help)
 }
 
-fn block_path(folder: &Path, start: i64) -> PathBuf {
-    folder.join("blocks").join(format!("{start}.block"))
+fn read_head(folder: &Path, checkpoint: &Checkpoint, chunk_rows: u32) -> Result<(Index, Vec<Shard>), Error> {
+    let names = files::names(&folder.join("head"))?;
+    let named = checkpoint::head_path(folder, checkpoint.head);
+    for path in names.iter().map(|name| folder.join("head").join(name)).filter(|path| *path != named) {
+        files::remove(&path)?;
+    }
+    if checkpoint.head > 0 {
+        return checkpoint::read_head(&named);
+    }
+    let shard = |number: u32| {
+        // Shards take turns: the first time around each seals after another share of the full count.
+        let seal_at = (chunk_rows * (number + 1) / SHARDS as u32).max(chunk_rows / 4).max(1);
+        Shard { number, seal_at, ..Shard::default() }
+    };
+    Ok((Index::default(), (0..SHARDS as u32).map(shard).collect()))
 }
 
-/// Deletes blocks that no checkpoint names: their process died before it could.
-fn remove_unnamed(blocks: &Path, checkpoint: &Checkpoint) -> Result<()> {
-    for entry in std::fs::read_dir(blocks).map_err(Error::io("list", blocks))?.flatten() {
-        let name = entry.file_name();
-        let start = name.to_str().and_then(|name| name.strip_suffix(".block")?.parse::<i64>().ok());
-        if start.is_none_or(|start| !checkpoint.blocks.contains_key(&start)) {
-            std::fs::remove_file(entry.path()).map_err(Error::io("delete", &entry.path()))?;
+impl Inner {
+    pub(crate) fn shard(&self, number: usize) -> MutexGuard<'_, Shard> {
+        self.shards[number].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn slab_files(&self) -> MutexGuard<'_, SlabFiles> {
+        self.slabs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a write in, unless an earlier one failed.
+    fn admit(&self) -> Result<RwLockReadGuard<'_, ()>, Error> {
+        self.check()?;
+        Ok(self.gate.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if !self.refusing.load(Relaxed) {
+            return Ok(());
         }
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        Err(Error::Refusing(refusal.clone().unwrap_or_default()))
     }
-    Ok(())
+
+    /// From here on no write is taken: what is on disk is not known.
+    pub(crate) fn refuse(&self, error: &Error) {
+        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+        refusal.get_or_insert_with(|| format!("{error}{source}"));
+        self.refusing.store(true, Relaxed);
+    }
+
+    /// Lends a group out for a write, and seals its shard if its turn has come.
+    fn with_group(
+        &self,
+        group: crate::index::GroupId,
+        generation: u32,
+        write: impl FnOnce(&mut crate::head::group::Group),
+    ) -> Result<(), Error> {
+        let (number, slot) = place_of(group);
+        let mut shard = self.shard(number);
+        let seal_at = shard.seal_at as usize;
+        let group = shard.group_mut(slot).filter(|group| group.generation == generation).ok_or(Error::StaleRows)?;
+        write(group);
+        if group.open_rows() >= seal_at || group.late.len() >= MOST_LATE {
+            return self.seal_turn(&mut shard);
+        }
+        Ok(())
+    }
+
+    /// Seals the groups of a shard that are at least half full, so that neighbours of a fast group are left alone.
+    fn seal_turn(&self, shard: &mut Shard) -> Result<(), Error> {
+        let half = shard.seal_at as usize / 2;
+        shard.seal_at = self.config.chunk_rows;
+        self.seal(shard, |group| {
+            let due = group.open_rows() > half || group.late.len() >= MOST_LATE / 2;
+            due.then_some(Extent::ButNewest)
+        })
+    }
+
+    pub(crate) fn seal(
+        &self,
+        shard: &mut Shard,
+        extent: impl Fn(&crate::head::group::Group) -> Option<Extent>,
+    ) -> Result<(), Error> {
+        let sealed =
+            shard.seal(&self.index(), &mut self.slab_files(), extent).inspect_err(|error| self.refuse(error))?;
+        self.counters.chunks_sealed.fetch_add(sealed, Relaxed);
+        Ok(())
+    }
+
+    fn write_checkpoint(&self, sink_state: &[u8]) -> Result<(), Error> {
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let mut obsolete = std::mem::take(&mut *self.obsolete.lock().unwrap_or_else(PoisonError::into_inner));
+        let (number, path) = (*head + 1, checkpoint::head_path(&self.folder, *head + 1));
+        let mut slabs = Vec::new();
+        checkpoint::write_head(
+            &path,
+            |out| checkpoint::encode_index(out, &self.index()),
+            |number, out| {
+                let shard = self.shard(number);
+                snapshot::encode_shard(out, &shard);
+                let files = self.slab_files();
+                slabs.extend(shard.slabs.iter().filter_map(|slab| files.place(slab)));
+            },
+        )?;
+        let windows = self.slab_files().sync()?;
+        let checkpoint = Checkpoint {
+            sink_state: sink_state.to_vec(),
+            head: number,
+            watermark: self.watermark.load(Relaxed),
+            windows,
+            slabs,
+            blocks: Vec::new(),
+        };
+        drop(gate);
+        checkpoint.write(&self.folder)?;
+        if *head > 0 {
+            obsolete.push(checkpoint::head_path(&self.folder, *head));
+        }
+        *head = number;
+        obsolete.iter().try_for_each(|path| files::remove(path))
+    }
+}
+
+impl Appended {
+    fn add(&mut self, other: Appended) {
+        self.samples += other.samples;
+        self.late_deltas += other.late_deltas;
+        self.out_of_order += other.out_of_order;
+    }
 }

@@ -113,42 +113,6 @@ fn one_process_owns_a_folder() {
     assert!(matches!(Store::open(folder.path(), StoreConfig::default()), Err(Error::Locked(_))));
 }
 
-#[test]
-fn a_damaged_chunk_is_left_out_and_the_rest_serves() {
-    let folder = tempfile::tempdir().unwrap();
-    let (store, _) = open(folder.path());
-    let rows = store.rows(1, &[(Series::named("a"), Kind::Gauge), (Series::named("b"), Kind::Gauge)]);
-    for step in 0..130 {
-        store.append(&rows, Timestamp::from_secs(step * 10), TEN, &[step as f64, step as f64]).unwrap();
-    }
-    store.checkpoint(b"").unwrap();
-    drop(store);
-    let block = folder.path().join("blocks/0.block");
-    let mut bytes = std::fs::read(&block).unwrap();
-    bytes[40] ^= 1;
-    std::fs::write(&block, bytes).unwrap();
-    let (store, _) = open(folder.path());
-    assert_eq!((floats(&store, "a").len(), floats(&store, "b").len()), (10, 130));
-    let damaged = store.readings().into_iter().find(|r| r.series.name() == "weir_store_damaged_chunks_total");
-    assert_eq!(damaged.map(|reading| reading.value), Some(1.0));
-}
-
-#[test]
-fn old_blocks_are_deleted() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig { retention: Duration::from_secs(86_400) };
-    let (store, _) = Store::open(folder.path(), config).unwrap();
-    let rows = store.rows(1, &[(Series::named("a"), Kind::Gauge)]);
-    for minute in 0..3 * 1_440 {
-        store.append(&rows, Timestamp::from_secs(minute * 60), TEN, &[1.0]).unwrap();
-    }
-    store.checkpoint(b"").unwrap();
-    let kept = floats(&store, "a");
-    assert!((1_440..1_440 + 240).contains(&kept.len()), "{} samples", kept.len());
-    let files = std::fs::read_dir(folder.path().join("blocks")).unwrap().count();
-    assert!(files <= 14, "{files} files");
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -175,4 +139,84 @@ proptest! {
         let expected: Vec<_> = model.into_iter().collect();
         prop_assert_eq!(floats(&store, "g"), expected);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Many series of several agents, in layouts that change, against a map per series; with checkpoints, crashes and
+    /// replays of what came after the last checkpoint.
+    #[test]
+    fn the_store_is_what_a_model_says(
+        steps in prop::collection::vec((0..3u128, 0..5usize, 0..60i64, prop::collection::vec(prop::option::of(0..500u32), 4)), 1..250),
+        checkpoints in prop::collection::btree_set(0..250usize, 0..4),
+        crashes in prop::collection::btree_set(0..250usize, 0..4),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = || StoreConfig { chunk_rows: 12, ..StoreConfig::default() };
+        let (mut store, _) = Store::open(folder.path(), config()).unwrap();
+        let write = |store: &Store, at: usize| {
+            let (agent, layout, time, values) = &steps[at];
+            let series = |i: usize| Series::new(&format!("m{}", (layout + i) % 7), [("host", format!("h{agent}").as_str()), ("i", "x")]);
+            let columns: Vec<_> = (0..4).map(|i| (series(i), kind_of((layout + i) % 7))).collect();
+            let rows = store.rows(*agent, &columns);
+            let floats: Vec<f64> = values.iter().map(|v| v.map_or(f64::NAN, |v| f64::from(v) / 4.0)).collect();
+            store.append(&rows, Timestamp(at as i64 * 10_000 + time * 1_000), TEN, &floats).unwrap();
+        };
+        let mut durable = 0;
+        for at in 0..steps.len() {
+            write(&store, at);
+            if checkpoints.contains(&at) {
+                durable = at + 1;
+                store.checkpoint(&durable.to_le_bytes()).unwrap();
+            }
+            if crashes.contains(&at) {
+                drop(store);
+                let (again, state) = Store::open(folder.path(), config()).unwrap();
+                store = again;
+                prop_assert_eq!(state.first_chunk().map_or(0, |bytes| usize::from_le_bytes(*bytes)), durable);
+                (durable..=at).for_each(|at| write(&store, at));
+            }
+        }
+        check_model(&store, &steps)?;
+    }
+}
+
+type Step = (u128, usize, i64, Vec<Option<u32>>);
+
+fn kind_of(metric: usize) -> Kind {
+    if metric < 3 { Kind::Counter } else { Kind::Gauge }
+}
+
+fn check_model(store: &Store, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut gauges = std::collections::BTreeMap::<(usize, u128), std::collections::BTreeMap<i64, f64>>::new();
+    let mut sums = std::collections::BTreeMap::<(usize, u128), f64>::new();
+    for (at, (agent, layout, time, values)) in steps.iter().enumerate() {
+        for (i, value) in values.iter().enumerate().filter_map(|(i, value)| Some((i, f64::from((*value)?) / 4.0))) {
+            let metric = (layout + i) % 7;
+            match kind_of(metric) {
+                Kind::Counter => *sums.entry((metric, *agent)).or_default() += value,
+                _ => drop(gauges.entry((metric, *agent)).or_default().insert(at as i64 * 10_000 + time * 1_000, value)),
+            }
+        }
+    }
+    for metric in 0..7 {
+        let mut found = 0;
+        for data in all(store, &format!("m{metric}")) {
+            let agent: u128 = data.series.label("host").unwrap()[1..].parse().unwrap();
+            let Column::Floats(values) = &data.values else { panic!("not floats") };
+            prop_assert!(data.timestamps.is_sorted_by(|a, b| a < b));
+            if let Some(sum) = sums.get(&(metric, agent)) {
+                prop_assert_eq!(values.last(), Some(sum));
+            } else {
+                let expected = &gauges[&(metric, agent)];
+                let got: Vec<_> = data.timestamps.iter().copied().zip(values.iter().copied()).collect();
+                prop_assert_eq!(got, expected.iter().map(|(t, v)| (*t, *v)).collect::<Vec<_>>());
+            }
+            found += 1;
+        }
+        let expected = sums.keys().chain(gauges.keys()).filter(|(other, _)| *other == metric).count();
+        prop_assert_eq!(found, expected, "m{}", metric);
+    }
+    Ok(())
 }

@@ -1,0 +1,34 @@
+//! What an operator chooses about the store.
+
+use std::time::Duration;
+
+/// How long which resolution is kept, and how often things move to disk.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// Samples as they came are kept this long. Default 7 days.
+    pub raw_retention: Duration,
+    /// One-minute points are kept this long. Default 30 days; zero keeps none.
+    pub minute_retention: Duration,
+    /// One-hour points are kept this long. Default one year; zero keeps none.
+    pub hour_retention: Duration,
+    /// A series without a sample for this long leaves memory once its samples are in a block. Default 3 hours.
+    pub idle_after: Duration,
+    /// Rows of a group after which its open chunk is sealed. Default 120: twenty minutes at 10 s.
+    pub chunk_rows: u32,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            raw_retention: days(7),
+            minute_retention: days(30),
+            hour_retention: days(365),
+            idle_after: Duration::from_secs(3 * 3600),
+            chunk_rows: 120,
+        }
+    }
+}
+
+const fn days(count: u64) -> Duration {
+    Duration::from_secs(count * 24 * 3600)
+}

@@ -1,0 +1,221 @@
+//! A page: the samples of a run of series, about 64 KiB, with its own directory and checksum.
+//!
+//! Layout: number of series, distinct timestamp columns, directory (identity, kind, which timestamps, size), contents,
+//! CRC32C of all before. Timestamps stand apart because the series of a page mostly share theirs.
+
+use weir_sample::Kind;
+
+use crate::bytes::{Input, put_block, put_varint};
+use crate::codec::times;
+use crate::error::Damaged;
+use crate::index::SeriesId;
+
+/// No series has more samples in one page than two hours at a sample a millisecond.
+const MOST_SAMPLES: usize = 7_200_000;
+
+/// Distinct timestamp columns that a new series' own are compared with.
+const COMPARED: usize = 8;
+
+/// Puts a page together.
+#[derive(Default)]
+pub(crate) struct PageBuilder {
+    count: u32,
+    times: Vec<Vec<u8>>,
+    times_bytes: usize,
+    directory: Vec<u8>,
+    contents: Vec<u8>,
+    meta: PageMeta,
+}
+
+/// What is known of a page without reading it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct PageMeta {
+    pub first: SeriesId,
+    pub last: SeriesId,
+    pub count: u32,
+    pub offset: u64,
+    pub size: u32,
+    pub min_time: i64,
+    pub max_time: i64,
+}
+
+impl PageBuilder {
+    /// Adds a series. Identities must not fall; `span` is its first and last time.
+    pub(crate) fn push(&mut self, id: SeriesId, kind: Kind, span: (i64, i64), coded_times: &[u8], content: &[u8]) {
+        let meta = &mut self.meta;
+        if self.count == 0 {
+            *meta = PageMeta { first: id, min_time: i64::MAX, max_time: i64::MIN, ..PageMeta::default() };
+        }
+        meta.last = id;
+        meta.min_time = meta.min_time.min(span.0);
+        meta.max_time = meta.max_time.max(span.1);
+        self.count += 1;
+        let recent = self.times.iter().rev().take(COMPARED).position(|other| other == coded_times);
+        let at = match recent {
+            Some(back) => self.times.len() - 1 - back,
+            None => {
+                self.times_bytes += coded_times.len() + 2;
+                self.times.push(coded_times.to_vec());
+                self.times.len() - 1
+            }
+        };
+        self.directory.extend_from_slice(&id.to_le_bytes());
+        self.directory.push(kind as u8);
+        put_varint(&mut self.directory, at as u64);
+        put_varint(&mut self.directory, content.len() as u64);
+        self.contents.extend_from_slice(content);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Bytes so far.
+    pub(crate) fn size(&self) -> usize {
+        self.times_bytes + self.directory.len() + self.contents.len()
+    }
+
+    /// Appends the page to `out` and starts over.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> PageMeta {
+        let start = out.len();
+        put_varint(out, u64::from(self.count));
+        put_varint(out, self.times.len() as u64);
+        self.times.iter().for_each(|times| put_block(out, times));
+        out.extend_from_slice(&self.directory);
+        out.extend_from_slice(&self.contents);
+        let checksum = crc32c::crc32c(&out[start..]);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        let meta = PageMeta { count: self.count, size: (out.len() - start) as u32, ..self.meta };
+        *self = Self::default();
+        meta
+    }
+}
+
+/// A page that was read and whose checksum holds.
+#[derive(Debug)]
+pub(crate) struct Page {
+    bytes: Vec<u8>,
+    times: Vec<(usize, usize)>,
+    entries: Vec<Entry>,
+}
+
+/// One series of a page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub id: SeriesId,
+    pub kind: Kind,
+    times: u32,
+    start: u32,
+    end: u32,
+}
+
+impl Page {
+    pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, Damaged> {
+        let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(Damaged("page cut short"))?;
+        if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
+            return Err(Damaged("page checksum"));
+        }
+        let size = body.len();
+        let mut input = Input(body);
+        let count = input.count(17)?;
+        let columns = input.count(1)?;
+        let mut times = Vec::with_capacity(columns);
+        for _ in 0..columns {
+            let block = input.block()?;
+            let end = size - input.0.len();
+            times.push((end - block.len(), end));
+        }
+        let mut entries = Vec::with_capacity(count);
+        let mut at = 0usize;
+        for _ in 0..count {
+            let id = input.u128()?;
+            let kind = Kind::from_u8(input.u8()?).ok_or(Damaged("unknown kind"))?;
+            let (times, length) = (input.varint()? as u32, input.varint()? as usize);
+            let end = at.checked_add(length).filter(|&end| end <= size).ok_or(Damaged("page directory"))?;
+            entries.push(Entry { id, kind, times, start: at as u32, end: end as u32 });
+            at = end;
+        }
+        let base = (size - input.0.len()) as u32;
+        if at > input.0.len() {
+            return Err(Damaged("page directory"));
+        }
+        entries.iter_mut().for_each(|entry| (entry.start, entry.end) = (entry.start + base, entry.end + base));
+        Ok(Self { bytes, times, entries })
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entries of one series; mostly one.
+    pub(crate) fn entries_of(&self, id: SeriesId) -> &[Entry] {
+        let from = self.entries.partition_point(|entry| entry.id < id);
+        let count = self.entries[from..].iter().take_while(|entry| entry.id == id).count();
+        &self.entries[from..from + count]
+    }
+
+    pub(crate) fn content(&self, entry: &Entry) -> &[u8] {
+        &self.bytes[entry.start as usize..entry.end as usize]
+    }
+
+    pub(crate) fn times(&self, entry: &Entry) -> Result<Vec<i64>, Damaged> {
+        times::decode_all(&mut Input(self.coded_times(entry)?), MOST_SAMPLES)
+    }
+
+    /// The coded timestamps of a series; equal bytes are equal timestamps.
+    pub(crate) fn coded_times(&self, entry: &Entry) -> Result<&[u8], Damaged> {
+        let &(start, end) = self.times.get(entry.times as usize).ok_or(Damaged("page timestamps"))?;
+        Ok(&self.bytes[start..end])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn page(series: &[(u128, Vec<i64>, Vec<u8>)]) -> (Vec<u8>, PageMeta) {
+        let mut builder = PageBuilder::default();
+        for (id, times, content) in series {
+            let mut coded = Vec::new();
+            times::encode_all(&mut coded, times);
+            builder.push(*id, Kind::Gauge, (times[0], times[times.len() - 1]), &coded, content);
+        }
+        let mut out = Vec::new();
+        let meta = builder.finish(&mut out);
+        (out, meta)
+    }
+
+    #[test]
+    fn series_of_a_page_come_back() {
+        let series = [(3, vec![10, 20], vec![1, 2]), (3, vec![30], vec![]), (9, vec![10, 20], vec![5; 100])];
+        let (bytes, meta) = page(&series);
+        assert_eq!((meta.first, meta.last, meta.count, meta.min_time, meta.max_time), (3, 9, 3, 10, 30));
+        let page = Page::parse(bytes).unwrap();
+        let threes = page.entries_of(3);
+        assert_eq!((threes.len(), page.content(&threes[0]), page.times(&threes[1])), (2, &[1, 2][..], Ok(vec![30])));
+        assert_eq!((page.entries_of(4).len(), page.content(&page.entries_of(9)[0]).len()), (0, 100));
+    }
+
+    proptest! {
+        #[test]
+        fn a_flipped_bit_is_noticed(bit in 0usize..1000) {
+            let (mut bytes, _) = page(&[(3, vec![10, 20], vec![1, 2]), (9, vec![10, 20], vec![5; 100])]);
+            let bit = bit % (bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(Page::parse(bytes).is_err());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(mut bytes: Vec<u8>) {
+            let checksum = crc32c::crc32c(&bytes);
+            bytes.extend(checksum.to_le_bytes());
+            if let Ok(page) = Page::parse(bytes) {
+                for entry in page.entries() {
+                    let _ = page.times(entry);
+                    page.content(entry);
+                }
+            }
+        }
+    }
+}

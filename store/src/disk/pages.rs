@@ -1,0 +1,169 @@
+//! A run of pages in a file, found by identity.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use super::page::{Entry, Page, PageBuilder, PageMeta};
+use crate::Error;
+use crate::bytes::{Input, put_varint};
+use crate::error::Damaged;
+use crate::index::SeriesId;
+
+/// Pages of a file and where they are.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    pub file: Arc<File>,
+    pub path: PathBuf,
+    pub index: Box<[PageMeta]>,
+    /// First and last instant in any page.
+    pub span: (i64, i64),
+    /// Pages found damaged; reported once, then passed over.
+    quarantined: Mutex<Vec<usize>>,
+    pub quarantine: Arc<Quarantine>,
+}
+
+/// How many pages were found damaged since the store was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Quarantine {
+    pub pages: AtomicU64,
+}
+
+impl Pages {
+    pub(crate) fn new(file: Arc<File>, path: PathBuf, index: Vec<PageMeta>, quarantine: Arc<Quarantine>) -> Self {
+        let span = index
+            .iter()
+            .fold((i64::MAX, i64::MIN), |(min, max), page| (min.min(page.min_time), max.max(page.max_time)));
+        Self { file, path, index: index.into(), span, quarantined: Mutex::default(), quarantine }
+    }
+
+    /// Reads a page. `None`: its content is not what was written; that was counted, and the rest still serves.
+    pub(crate) fn read(&self, at: usize) -> Result<Option<Page>, Error> {
+        let meta = &self.index[at];
+        if self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).contains(&at) {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; meta.size as usize];
+        let page = match self.file.read_exact_at(&mut bytes, meta.offset) {
+            Ok(()) => Page::parse(bytes).ok(),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => None,
+            Err(error) => return Err(Error::io("read", &self.path)(error)),
+        };
+        if page.is_none() {
+            let mut quarantined = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
+            if !quarantined.contains(&at) {
+                quarantined.push(at);
+                self.quarantine.pages.fetch_add(1, Relaxed);
+            }
+        }
+        Ok(page)
+    }
+}
+
+/// Reads series by rising identity and keeps the page it is at.
+pub(crate) struct PageCursor {
+    pages: Arc<Pages>,
+    current: Option<(usize, Option<Page>)>,
+}
+
+impl PageCursor {
+    pub(crate) fn new(pages: Arc<Pages>) -> Self {
+        Self { pages, current: None }
+    }
+
+    /// Hands over every entry of a series that may have samples from `start` to `end`.
+    pub(crate) fn each(
+        &mut self,
+        id: SeriesId,
+        start: i64,
+        end: i64,
+        mut take: impl FnMut(&Page, &Entry) -> Result<(), Damaged>,
+    ) -> Result<(), Error> {
+        let pages = self.pages.clone();
+        let mut at = pages.index.partition_point(|page| page.last < id);
+        while let Some(meta) = pages.index.get(at).filter(|page| page.first <= id) {
+            if meta.min_time <= end && meta.max_time >= start {
+                if self.current.as_ref().is_none_or(|&(current, _)| current != at) {
+                    self.current = Some((at, pages.read(at)?));
+                }
+                if let Some((_, Some(page))) = &self.current {
+                    for entry in page.entries_of(id) {
+                        take(page, entry).map_err(Error::damaged(&pages.path))?;
+                    }
+                }
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Writes pages one after another.
+pub(crate) struct PageWriter {
+    pub out: Vec<u8>,
+    pub index: Vec<PageMeta>,
+    /// Where in the file `out` begins.
+    pub base: u64,
+    /// Bytes at which a page is full.
+    page_bytes: usize,
+    builder: PageBuilder,
+}
+
+impl PageWriter {
+    pub(crate) fn new(base: u64, page_bytes: usize) -> Self {
+        Self { out: Vec::new(), index: Vec::new(), base, page_bytes, builder: PageBuilder::default() }
+    }
+
+    /// Adds a series; identities must not fall. See `PageBuilder::push`.
+    pub(crate) fn push(
+        &mut self,
+        id: SeriesId,
+        kind: weir_sample::Kind,
+        span: (i64, i64),
+        coded: &[u8],
+        content: &[u8],
+    ) {
+        self.builder.push(id, kind, span, coded, content);
+        if self.builder.size() >= self.page_bytes {
+            self.close();
+        }
+    }
+
+    /// Ends the page that is open.
+    pub(crate) fn close(&mut self) {
+        if !self.builder.is_empty() {
+            let offset = self.base + self.out.len() as u64;
+            let meta = self.builder.finish(&mut self.out);
+            self.index.push(PageMeta { offset, ..meta });
+        }
+    }
+}
+
+/// Appends what is known of pages.
+pub(crate) fn put_index(out: &mut Vec<u8>, index: &[PageMeta]) {
+    put_varint(out, index.len() as u64);
+    for page in index {
+        out.extend_from_slice(&page.first.to_le_bytes());
+        out.extend_from_slice(&page.last.to_le_bytes());
+        out.extend_from_slice(&page.min_time.to_le_bytes());
+        out.extend_from_slice(&page.max_time.to_le_bytes());
+        put_varint(out, page.offset);
+        put_varint(out, u64::from(page.size));
+        put_varint(out, u64::from(page.count));
+    }
+}
+
+/// Reads what [`put_index`] wrote.
+pub(crate) fn index(input: &mut Input<'_>) -> Result<Vec<PageMeta>, Damaged> {
+    let count = input.count(51)?;
+    let page = |_| {
+        let (first, last) = (input.u128()?, input.u128()?);
+        let (min_time, max_time) = (input.i64()?, input.i64()?);
+        let (offset, size, count) = (input.varint()?, input.varint()? as u32, input.varint()? as u32);
+        Ok(PageMeta { first, last, count, offset, size, min_time, max_time })
+    };
+    (0..count).map(page).collect()
+}

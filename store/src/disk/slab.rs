@@ -1,0 +1,202 @@
+//! Slabs: what shards seal between two flushes. All slabs of a two-hour window stand in one file, one after another;
+//! when the window is flushed to a block, the file goes.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::pages::{self, PageWriter, Pages, Quarantine};
+use super::{files, page::PageMeta};
+use crate::Error;
+use crate::bytes::Input;
+
+/// Small pages: a query over all hosts holds one of every slab.
+const PAGE_BYTES: usize = 16 << 10;
+
+/// The sealed samples of one shard in one window.
+#[derive(Debug)]
+pub(crate) struct Slab {
+    /// First instant of the window.
+    pub window: i64,
+    /// Rises with each slab; where two have a sample of the same time, the later slab's stands.
+    pub sequence: u64,
+    pub shard: u32,
+    pub pages: Arc<Pages>,
+    /// Where the index of its pages stands.
+    pub index_at: u64,
+    pub index_size: u32,
+}
+
+/// Where a slab stands, as a checkpoint names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlabPlace {
+    pub window: i64,
+    pub file: u64,
+    pub sequence: u64,
+    pub shard: u32,
+    pub index_at: u64,
+    pub index_size: u32,
+}
+
+/// The file of one window.
+#[derive(Debug)]
+struct WindowFile {
+    number: u64,
+    file: Arc<File>,
+    path: PathBuf,
+    length: u64,
+    /// Bytes from here on may not be durable.
+    synced: u64,
+}
+
+/// The files of all windows that are not flushed.
+#[derive(Debug)]
+pub(crate) struct SlabFiles {
+    folder: PathBuf,
+    windows: BTreeMap<i64, WindowFile>,
+    next_sequence: u64,
+    next_file: u64,
+    quarantine: Arc<Quarantine>,
+}
+
+impl SlabFiles {
+    pub(crate) fn new(folder: &Path, quarantine: Arc<Quarantine>) -> Result<Self, Error> {
+        files::create_folder(folder)?;
+        Ok(Self { folder: folder.to_owned(), windows: BTreeMap::new(), next_sequence: 0, next_file: 0, quarantine })
+    }
+
+    /// Opens what a checkpoint names, cuts off what came after it, and removes every other file.
+    pub(crate) fn restore(
+        folder: &Path,
+        quarantine: Arc<Quarantine>,
+        windows: &[(i64, u64, u64)],
+        places: &[SlabPlace],
+    ) -> Result<(Self, Vec<Slab>), Error> {
+        let mut slabs = Self::new(folder, quarantine)?;
+        for &(window, number, length) in windows {
+            slabs.next_file = slabs.next_file.max(number + 1);
+            let path = slabs.path(window, number);
+            let mut options = OpenOptions::new();
+            let file = options.read(true).write(true).open(&path).map_err(Error::io("open", &path))?;
+            file.set_len(length).map_err(Error::io("cut", &path))?;
+            slabs.windows.insert(window, WindowFile { number, file: Arc::new(file), path, length, synced: length });
+        }
+        for name in files::names(folder)? {
+            let path = folder.join(name);
+            if !slabs.windows.values().any(|window| window.path == path) {
+                files::remove(&path)?;
+            }
+        }
+        let opened = places.iter().filter_map(|place| slabs.open(place).transpose()).collect::<Result<_, _>>()?;
+        Ok((slabs, opened))
+    }
+
+    /// `None`: the index of the slab's pages is damaged; all of them are lost and counted as one.
+    fn open(&mut self, place: &SlabPlace) -> Result<Option<Slab>, Error> {
+        self.next_sequence = self.next_sequence.max(place.sequence + 1);
+        let Some(window) = self.windows.get(&place.window) else { return Ok(None) };
+        let mut bytes = vec![0; place.index_size as usize];
+        let read = window.file.read_exact_at(&mut bytes, place.index_at);
+        let body =
+            bytes.split_last_chunk::<4>().filter(|(body, sum)| crc32c::crc32c(body) == u32::from_le_bytes(**sum));
+        let index = body.filter(|_| read.is_ok()).and_then(|(body, _)| pages::index(&mut Input(body)).ok());
+        let Some(index) = index else {
+            self.quarantine.pages.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            return Ok(None);
+        };
+        let pages = Pages::new(window.file.clone(), window.path.clone(), index, self.quarantine.clone());
+        let SlabPlace { window, sequence, shard, index_at, index_size, .. } = *place;
+        Ok(Some(Slab { window, sequence, shard, pages: Arc::new(pages), index_at, index_size }))
+    }
+
+    fn path(&self, window: i64, number: u64) -> PathBuf {
+        self.folder.join(format!("{window}-{number}.slab"))
+    }
+
+    /// Appends a slab to its window's file.
+    pub(crate) fn append(
+        &mut self,
+        window: i64,
+        shard: u32,
+        fill: impl FnOnce(&mut PageWriter),
+    ) -> Result<Arc<Slab>, Error> {
+        if !self.windows.contains_key(&window) {
+            self.create(window)?;
+        }
+        let sequence = self.next_sequence;
+        let entry = self.windows.get_mut(&window).expect("it was made above");
+        let mut writer = PageWriter::new(entry.length, PAGE_BYTES);
+        fill(&mut writer);
+        writer.close();
+        let PageWriter { mut out, index, .. } = writer;
+        let pages_size = out.len();
+        pages::put_index(&mut out, &index);
+        let checksum = crc32c::crc32c(&out[pages_size..]);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        entry.file.write_all_at(&out, entry.length).map_err(Error::io("write", &entry.path))?;
+        let (index_at, index_size) = (entry.length + pages_size as u64, (out.len() - pages_size) as u32);
+        entry.length += out.len() as u64;
+        self.next_sequence += 1;
+        let pages = Pages::new(entry.file.clone(), entry.path.clone(), index, self.quarantine.clone());
+        Ok(Arc::new(Slab { window, sequence, shard, pages: Arc::new(pages), index_at, index_size }))
+    }
+
+    fn create(&mut self, window: i64) -> Result<(), Error> {
+        let number = self.next_file;
+        let path = self.path(window, number);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(true).open(&path);
+        let file = Arc::new(file.map_err(Error::io("create", &path))?);
+        self.next_file += 1;
+        self.windows.insert(window, WindowFile { number, file, path, length: 0, synced: 0 });
+        Ok(())
+    }
+
+    /// Makes all slabs durable; returns each window's file number and length.
+    pub(crate) fn sync(&mut self) -> Result<Vec<(i64, u64, u64)>, Error> {
+        let mut made = false;
+        for window in self.windows.values_mut().filter(|window| window.synced < window.length) {
+            window.file.sync_data().map_err(Error::io("sync", &window.path))?;
+            made |= window.synced == 0;
+            window.synced = window.length;
+        }
+        if made {
+            files::sync_folder(&self.folder)?;
+        }
+        Ok(self.windows.iter().map(|(&window, file)| (window, file.number, file.length)).collect())
+    }
+
+    /// Takes a window out: it was flushed. Returns its file, to be removed when no checkpoint names it any more.
+    pub(crate) fn take(&mut self, window: i64) -> Option<PathBuf> {
+        self.windows.remove(&window).map(|file| file.path)
+    }
+
+    /// Windows that have slabs, oldest first.
+    pub(crate) fn windows(&self) -> Vec<i64> {
+        self.windows.keys().copied().collect()
+    }
+
+    /// Bytes in all files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.windows.values().map(|window| window.length).sum()
+    }
+
+    pub(crate) fn place(&self, slab: &Slab) -> Option<SlabPlace> {
+        let file = self.windows.get(&slab.window)?.number;
+        let Slab { window, sequence, shard, index_at, index_size, .. } = *slab;
+        Some(SlabPlace { window, file, sequence, shard, index_at, index_size })
+    }
+}
+
+impl Slab {
+    pub(crate) fn overlaps(&self, start: i64, end: i64) -> bool {
+        let (min, max) = self.pages.span;
+        min <= end && max >= start
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.pages.index.iter().map(|page: &PageMeta| u64::from(page.size)).sum()
+    }
+}

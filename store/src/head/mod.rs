@@ -1,0 +1,9 @@
+//! Samples that are not in a file yet: groups of series that share their timestamps, in shards.
+
+pub(crate) mod group;
+pub(crate) mod late;
+pub(crate) mod seal;
+pub(crate) mod segment;
+pub(crate) mod shard;
+pub(crate) mod sketches;
+pub(crate) mod snapshot;
