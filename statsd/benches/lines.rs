@@ -113,6 +113,18 @@ fn aggregate_one_line_datagrams(bencher: Bencher<'_, '_>, series: usize) {
     aggregate(bencher, &Load::packed(1, series, mixed));
 }
 
+#[divan::bench(max_time = RUN, args = SERIES)]
+fn aggregate_one_line_datagrams_by_64(bencher: Bencher<'_, '_>, series: usize) {
+    let load = Load::packed(1, series, mixed);
+    let mut aggregator = unlimited();
+    receive(&mut aggregator, &load);
+    bencher.counter(ItemsCount::new(load.lines)).bench_local(|| {
+        for batch in load.datagrams.chunks(64) {
+            aggregator.receive_all(batch.iter().map(Vec::as_slice), |refused| panic!("{refused}"));
+        }
+    });
+}
+
 #[divan::bench(max_time = RUN, args = [10_000])]
 fn meet_new_series(bencher: Bencher<'_, '_>, series: usize) {
     let load = Load::new(series, mixed);

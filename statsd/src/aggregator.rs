@@ -55,22 +55,33 @@ impl Aggregator {
     }
 
     /// Takes in a datagram's lines; `refused` hears of each that is not taken, for a sampled log entry.
-    pub fn receive<'a>(&mut self, datagram: &'a [u8], mut refused: impl FnMut(Refused<'a>)) {
+    pub fn receive<'a>(&mut self, datagram: &'a [u8], refused: impl FnMut(Refused<'a>)) {
+        self.receive_all([datagram], refused);
+    }
+
+    /// Takes in the datagrams of one receive call: quicker than one by one if they hold few lines each.
+    pub fn receive_all<'a>(
+        &mut self,
+        datagrams: impl IntoIterator<Item = &'a [u8]>,
+        mut refused: impl FnMut(Refused<'a>),
+    ) {
         let mut ahead = Ahead::new();
-        parse_lines(datagram, |line, item| match item {
-            Ok(Item::Metric(metric)) => {
-                let hash = self.keys.hash(&metric);
-                if ahead.push(Hashed { metric, hash, line }) {
-                    self.take_ahead(&mut ahead, &mut refused);
+        for datagram in datagrams {
+            parse_lines(datagram, |line, item| match item {
+                Ok(Item::Metric(metric)) => {
+                    let hash = self.keys.hash(&metric);
+                    if ahead.push(Hashed { metric, hash, line }) {
+                        self.take_ahead(&mut ahead, &mut refused);
+                    }
                 }
-            }
-            other => {
-                if let Err(reason) = other.and_then(|item| self.take(&item)) {
-                    self.counts.refuse(reason);
-                    refused(Refused { reason, line });
+                other => {
+                    if let Err(reason) = other.and_then(|item| self.take(&item)) {
+                        self.counts.refuse(reason);
+                        refused(Refused { reason, line });
+                    }
                 }
-            }
-        });
+            });
+        }
         self.take_ahead(&mut ahead, &mut refused);
         self.telemetry.take(&mut self.counts);
     }

@@ -86,3 +86,37 @@ fn hash(seed: u64, kind: Type, name: &[u8], tags: &[u8]) -> u64 {
     let hash = xxh3_64_with_seed(name, seed ^ kind as u64);
     if tags.is_empty() { hash } else { xxh3_64_with_seed(tags, hash) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line::{Item, parse};
+
+    fn metric(line: &str) -> Metric<'_> {
+        let mut read = None;
+        parse(line.as_bytes(), |item| {
+            if let Ok(Item::Metric(metric)) = item {
+                read = Some(metric);
+            }
+        });
+        read.expect("a good line")
+    }
+
+    #[test]
+    fn a_spelling_is_name_tags_and_type() {
+        let spellings = ["ab:1|c|#c:1", "a:1|c|#bc:1", "ab:1|c", "ab:1|g", "ab:1|c|#c:1,d:2", "ab,c=1:1|c"];
+        let mut keys = Keys::new();
+        for (cell, line) in (0..).zip(spellings) {
+            let metric = metric(line);
+            assert_eq!(keys.find(keys.hash(&metric), &metric), None, "{line}");
+            keys.insert(keys.hash(&metric), &metric, cell);
+        }
+        for (cell, line) in (0..).zip(spellings) {
+            let again = line.replace(":1|", ":25.5|");
+            let metric = metric(&again);
+            assert_eq!(keys.find(keys.hash(&metric), &metric), Some(cell), "{line}");
+        }
+        keys.retain(|cell| cell % 2 == 0);
+        assert_eq!(keys.len(), 3);
+    }
+}
