@@ -17,9 +17,11 @@ pub struct AggregatorConfig {
     pub allow_tags: Vec<String>,
     /// Tag names that are dropped, even if allowed. Default: none.
     pub deny_tags: Vec<String>,
-    /// Whether `+1` and `-1` adjust a gauge, as Etsy's StatsD has it (the default), or set it, as DogStatsD has it.
+    /// Whether `+1` and `-1` adjust a gauge, as Etsy's StatsD has it (the default), or set it, as DogStatsD has it. What
+    /// is adjusted is what this aggregator remembers, so a client's lines must all reach the same one.
     pub relative_gauges: bool,
-    /// Whether an idle gauge repeats its last value in every window until it expires. Default: yes.
+    /// Whether an idle gauge repeats its last value in every window until it expires. Default: yes. A gateway says no: a
+    /// client's later value may have gone to another gateway, and must not be overwritten.
     pub repeat_gauges: bool,
     /// Whether counter names end in `_total`. Default: no, because the name that was sent is the name that is looked for.
     pub total_suffix: bool,
