@@ -16,7 +16,7 @@ impl Evaluator<'_> {
     pub(crate) fn absent(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         let mut seen = Presence::nowhere(steps.count);
         self.vector(expr, steps, &mut |row| {
-            seen.mark_row(&row, steps.count);
+            seen.add(&Presence::of(&row, steps.count));
             Ok(())
         })?;
         sink(absence(expr, &seen, steps))

@@ -67,7 +67,7 @@ impl Evaluator<'_> {
         let mut met = Presence::nowhere(steps.count);
         let mut results = HashMap::new();
         self.vector(many, steps, &mut |row| {
-            met.mark_row(&row, steps.count);
+            met.add(&Presence::of(&row, steps.count));
             choice.write(&row.labels, &mut key);
             match groups.get_mut(key.as_str()) {
                 Some(group) => self.join_row(&join, group, &row, &mut results, sink),
@@ -75,7 +75,7 @@ impl Evaluator<'_> {
             }
         })?;
         let doubled = groups.values().filter_map(|group| group.doubled.as_ref());
-        match doubled.into_iter().find(|(at, _)| (0..steps.count).any(|step| at.has(step) && met.has(step))) {
+        match doubled.into_iter().find(|(at, _)| at.both(&met).first().is_some()) {
             Some((_, labels)) => Err(join.doubled(labels)),
             None => Ok(()),
         }
@@ -103,9 +103,11 @@ impl Evaluator<'_> {
                     results.entry(row.labels.clone()).or_insert_with(|| Presence::nowhere(join.steps))
                 }
             };
-            if (0..join.steps).any(|step| row.has(step) && taken.mark(step)) {
+            let present = Presence::of(&row, join.steps);
+            if taken.both(&present).first().is_some() {
                 return Err(join.ambiguous(group));
             }
+            taken.add(&present);
             sink(row)?;
         }
         Ok(())
@@ -214,19 +216,19 @@ fn float(operator: Operator, lhs: f64, rhs: f64) -> f64 {
 
 impl Group {
     fn of(row: Row, steps: usize) -> Self {
-        let (mut present, matched) = (Presence::nowhere(steps), Presence::nowhere(steps));
-        present.mark_row(&row, steps);
+        let (present, matched) = (Presence::of(&row, steps), Presence::nowhere(steps));
         Self { rows: vec![row], present, doubled: None, matched }
     }
 
     fn add(&mut self, row: Row, steps: usize) {
-        for step in (0..steps).filter(|&step| row.has(step)) {
-            if self.present.mark(step) {
-                let other = || self.rows.iter().find(|other| other.has(step)).map(|other| other.labels.to_string());
-                let labels = || format!("{}, {}", other().unwrap_or_default(), row.labels);
-                self.doubled.get_or_insert_with(|| (Presence::nowhere(steps), labels())).0.mark(step);
-            }
+        let present = Presence::of(&row, steps);
+        let both = self.present.both(&present);
+        if let Some(step) = both.first() {
+            let other = || self.rows.iter().find(|other| other.has(step)).map(|other| other.labels.to_string());
+            let labels = || format!("{}, {}", other().unwrap_or_default(), row.labels);
+            self.doubled.get_or_insert_with(|| (Presence::nowhere(steps), labels())).0.add(&both);
         }
+        self.present.add(&present);
         self.rows.push(row);
     }
 }

@@ -35,7 +35,7 @@ impl Ranking {
     /// Offers a row to its group; returns the bytes that it now takes.
     pub(crate) fn add(&mut self, places: &mut Places, row: Row) -> usize {
         let id = self.labels.len();
-        let mut bytes = size_of::<LabelSet>();
+        let (mut bytes, mut placed) = (size_of::<LabelSet>(), false);
         for ((kept, &size), &value) in places.iter_mut().zip(&self.sizes).zip(&row.floats) {
             if !is_present(value) || size == 0 {
                 continue;
@@ -45,9 +45,9 @@ impl Ranking {
                 bytes += if kept.len() < size { size_of::<(f64, usize)>() } else { 0 };
                 kept.truncate(size - 1);
                 kept.insert(at, (value, id));
+                placed = true;
             }
         }
-        let placed = places.iter().any(|kept| kept.iter().any(|&(_, row)| row == id));
         bytes += if placed { row.labels.heap_bytes() } else { 0 };
         self.labels.push(placed.then_some(row.labels));
         bytes

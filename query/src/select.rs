@@ -15,7 +15,7 @@ use crate::labels::{LabelSet, METRIC_NAME};
 use crate::parse::parse;
 use crate::row::{ABSENT, Row, Steps, is_absent};
 use crate::subquery::Ranges;
-use crate::window::spans;
+use crate::window::{Stretch, spans, steady};
 
 /// One series' samples, ready for a window to move over.
 pub(crate) struct Samples {
@@ -132,11 +132,34 @@ fn newest_floats(
     lookback: i64,
     pick: impl Fn(i64, f64) -> f64,
 ) -> Vec<f64> {
+    if let Some(stretch) = steady(timestamps, view, 0).filter(|stretch| stretch.interval <= lookback) {
+        return newest_of_stretch(timestamps, values, view, lookback, pick, &stretch);
+    }
     let newest = |low: usize, high: usize| match high.checked_sub(1).filter(|_| low < high) {
         Some(at) if !is_absent(values[at]) => pick(timestamps[at], values[at]),
         _ => ABSENT,
     };
     spans(timestamps, view, lookback).map(|span| newest(span.low, span.high)).collect()
+}
+
+/// Where samples keep the pace of the steps nothing is searched: before the stretch there is no sample, and after it the
+/// last one until it is too old.
+fn newest_of_stretch(
+    timestamps: &[i64],
+    values: &[f64],
+    view: Steps,
+    lookback: i64,
+    pick: impl Fn(i64, f64) -> f64,
+    stretch: &Stretch,
+) -> Vec<f64> {
+    let pick = |at: usize| if is_absent(values[at]) { ABSENT } else { pick(timestamps[at], values[at]) };
+    let mut newest = vec![ABSENT; stretch.steps.start];
+    newest.reserve(view.count - newest.len());
+    newest.extend((0..stretch.steps.len()).map(|i| pick(stretch.high - 1 + i * stretch.stride)));
+    let last = timestamps.len() - 1;
+    let fresh = |step: usize| timestamps[last] > view.at(step).saturating_sub(lookback);
+    newest.extend((stretch.steps.end..view.count).map(|step| if fresh(step) { pick(last) } else { ABSENT }));
+    newest
 }
 
 fn newest_sketches(timestamps: &[i64], values: &[Sketch], view: Steps, lookback: i64) -> Vec<Option<Box<Sketch>>> {

@@ -40,14 +40,13 @@ impl Evaluator<'_> {
     }
 
     fn mark(&self, seen: &mut Seen, key: &str, row: &Row, steps: usize) -> Result<(), QueryError> {
-        if !seen.contains_key(key) {
-            let presence = Presence::nowhere(steps);
-            self.budget.hold(key.len() + presence.heap_bytes())?;
-            seen.insert(key.into(), presence);
+        let presence = Presence::of(row, steps);
+        if let Some(seen) = seen.get_mut(key) {
+            seen.add(&presence);
+            return Ok(());
         }
-        if let Some(presence) = seen.get_mut(key) {
-            presence.mark_row(row, steps);
-        }
+        self.budget.hold(key.len() + presence.heap_bytes())?;
+        seen.insert(key.into(), presence);
         Ok(())
     }
 }
