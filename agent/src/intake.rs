@@ -1,9 +1,12 @@
 //! The StatsD side: datagrams in, a window's points out. A line that is not taken is counted, and now and then shown.
 
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tokio::io::unix::AsyncFd;
+use tokio::io::Interest;
+use tokio::net::UdpSocket as Readiness;
 use weir_link::{Ring, UdpConfig, UdpSocket};
 use weir_sample::{Reading, Series, Value, Window};
 use weir_statsd::{Aggregator, AggregatorConfig};
@@ -14,11 +17,17 @@ use crate::sampler::Sampler;
 /// The StatsD sockets and what was gathered from them.
 pub(crate) struct Intake {
     aggregator: Aggregator,
-    udp: Option<AsyncFd<UdpSocket>>,
+    udp: Option<Udp>,
     ring: Ring,
     shown: Sampler,
     datagrams: u64,
     failed_receives: u64,
+}
+
+/// A batched socket, and the event loop's handle of the same socket.
+struct Udp {
+    socket: UdpSocket,
+    readiness: Readiness,
 }
 
 /// Memory that a flood of full datagrams can make resident is this many times 64 KiB.
@@ -35,7 +44,8 @@ impl Intake {
                 })?;
                 socket.set_nonblocking(true)?;
                 tracing::info!(address = %socket.local_addr()?, "listening for statsd");
-                Some(AsyncFd::register(socket)?)
+                let handle = std::net::UdpSocket::from(socket.as_fd().try_clone_to_owned()?);
+                Some(Udp { readiness: Readiness::from_std(handle)?, socket })
             }
             None => None,
         };
@@ -53,28 +63,35 @@ impl Intake {
     /// Waits for datagrams and takes them in; may be dropped and called again at any time.
     pub(crate) async fn receive(&mut self) {
         let Some(udp) = &self.udp else { return std::future::pending().await };
-        let Ok(mut ready) = udp.readable().await else { return std::future::pending().await };
-        match udp.get_ref().receive(&mut self.ring) {
-            Ok(0) => ready.clear_ready(),
-            Ok(count) => {
-                self.datagrams += count as u64;
-                let (ring, shown) = (&self.ring, &mut self.shown);
-                self.aggregator.receive_all((0..count).map(|at| ring.view(at)), |refused| {
-                    if let Some(left_out) = shown.admit(Instant::now()) {
-                        let line = &refused.line[..refused.line.len().min(MAX_SHOWN_BYTES)];
-                        let (reason, line) = (refused.reason(), line.escape_ascii());
-                        tracing::warn!(reason, %line, left_out, "a statsd line is not taken");
-                    }
-                });
-            }
+        if udp.readiness.readable().await.is_err() {
+            return std::future::pending().await;
+        }
+        let received = udp.readiness.try_io(Interest::READABLE, || match udp.socket.receive(&mut self.ring) {
+            Ok(0) => Err(ErrorKind::WouldBlock.into()),
+            received => received,
+        });
+        match received {
+            Ok(count) => self.take(count),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => {
-                ready.clear_ready();
                 self.failed_receives += 1;
                 if let Some(left_out) = self.shown.admit(Instant::now()) {
                     tracing::warn!(%error, left_out, "receiving statsd failed");
                 }
             }
         }
+    }
+
+    fn take(&mut self, count: usize) {
+        self.datagrams += count as u64;
+        let (ring, shown) = (&self.ring, &mut self.shown);
+        self.aggregator.receive_all((0..count).map(|at| ring.view(at)), |refused| {
+            if let Some(left_out) = shown.admit(Instant::now()) {
+                let line = &refused.line[..refused.line.len().min(MAX_SHOWN_BYTES)];
+                let (reason, line) = (refused.reason(), line.escape_ascii());
+                tracing::warn!(reason, %line, left_out, "a statsd line is not taken");
+            }
+        });
     }
 
     /// Ends the window: its points.
@@ -88,7 +105,7 @@ impl Intake {
             Reading { series: reading.series.with_name(&name), ..reading }
         });
         let mut readings: Vec<_> = statsd.collect();
-        let Some(udp) = self.udp.as_ref().map(AsyncFd::get_ref) else { return readings };
+        let Some(Udp { socket: udp, .. }) = &self.udp else { return readings };
         let refused = |reason, count, help| {
             Reading::counter("weir_agent_statsd_lost_datagrams_total", &[("reason", reason)], count, help)
         };

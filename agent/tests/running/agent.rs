@@ -16,7 +16,7 @@ pub(crate) struct Agent {
     log: mpsc::Receiver<String>,
     seen: Vec<String>,
     _gateway: UdpSocket,
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Agent {
@@ -41,7 +41,7 @@ impl Agent {
         let (lines, log) = mpsc::channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
-        Self { child, log, seen: Vec::new(), _gateway: gateway, folder }
+        Self { child, log, seen: Vec::new(), _gateway: gateway, _folder: folder }
     }
 
     /// Waits until the log holds a line with `text`.
