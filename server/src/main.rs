@@ -8,6 +8,7 @@ mod http;
 mod identity;
 mod query;
 mod shutdown;
+mod statsd;
 mod up;
 
 use std::process::ExitCode;
