@@ -26,6 +26,9 @@ pub(crate) struct RunArgs {
     /// Value of the host label; the host's own name if not given
     #[arg(long)]
     host: Option<String>,
+    /// Loopback address that serves the agent's own readings at /metrics; none if not given
+    #[arg(long)]
+    telemetry: Option<SocketAddr>,
 }
 
 /// What an agent runs with.
@@ -36,6 +39,7 @@ pub(crate) struct Config {
     pub interval: Duration,
     pub state: PathBuf,
     pub host: String,
+    pub telemetry: Option<SocketAddr>,
 }
 
 impl Config {
@@ -56,6 +60,7 @@ impl Config {
                 .to_owned(),
         };
         let interval = Duration::from_secs(seconds);
-        Ok(Self { server: args.server, keys: args.keys, statsd, interval, state: args.state, host })
+        let RunArgs { server, keys, state, telemetry, .. } = args;
+        Ok(Self { server, keys, statsd, interval, state, host, telemetry })
     }
 }

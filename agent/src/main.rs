@@ -1,12 +1,16 @@
 //! Program `weir-agent`: this host's metrics and its applications' StatsD, pushed window by window until acknowledged.
 
+mod admin;
 mod config;
 mod deltas;
 mod host;
+mod intake;
 mod proc;
 mod push;
 mod run;
+mod sampler;
 mod state;
+mod telemetry;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use tokio::net::UdpSocket;
-use weir_sample::{Series, Value, Window};
+use weir_sample::{Reading, Series, Value, Window};
 use weir_wire::{
     Ack, AgentId, Batch, DEFAULT_DATAGRAM_BYTES, DICTIONARY_ID, DatagramKind, Encoder, Entry, Epoch, HEADER_BYTES,
     Header, Outbox, OutboxConfig, Route, Session, SessionKeys, TAG_BYTES, Totals, seal,
@@ -22,6 +22,8 @@ pub(crate) struct Push {
     socket: UdpSocket,
     server: std::net::SocketAddr,
     datagram: Vec<u8>,
+    failed_sends: u64,
+    left_out: u64,
 }
 
 impl Push {
@@ -37,6 +39,8 @@ impl Push {
             socket: connect(server).await?,
             server,
             datagram: Vec::with_capacity(DEFAULT_DATAGRAM_BYTES),
+            failed_sends: 0,
+            left_out: 0,
         })
     }
 
@@ -54,6 +58,7 @@ impl Push {
         let room = DEFAULT_DATAGRAM_BYTES - HEADER_BYTES - TAG_BYTES;
         let (payloads, left_out) = self.encoder.encode(&batch, room);
         if left_out > 0 {
+            self.left_out += left_out as u64;
             tracing::warn!(left_out, "series with labels too long for one datagram are left out");
         }
         self.sealed.sealed_batches += payloads.len() as u64 - 1;
@@ -85,7 +90,7 @@ impl Push {
             };
             seal(&header, &transmit.entry.payload, &self.keys, &mut self.datagram);
             // A server that is away answers with ICMP; the outbox sends again.
-            let _ = self.socket.send(&self.datagram).await;
+            self.failed_sends += u64::from(self.socket.send(&self.datagram).await.is_err());
         }
         Ok(())
     }
@@ -107,11 +112,51 @@ impl Push {
         }
     }
 
+    /// The ledger, and what could not be sent.
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        let totals = self.outbox.totals();
+        let counter = |name, value, help| Reading::counter(name, &[], value, help);
+        vec![
+            counter("weir_agent_sealed_batches_total", self.sealed.sealed_batches, "Batches sealed."),
+            counter("weir_agent_sealed_samples_total", self.sealed.sealed_samples, "Samples in sealed batches."),
+            counter("weir_agent_acked_batches_total", totals.acked_batches, "Batches that a gateway has made durable."),
+            counter("weir_agent_resent_batches_total", totals.resent_batches, RESENT_HELP),
+            Reading::counter(
+                "weir_agent_dropped_batches_total",
+                &[("reason", "outbox_full")],
+                totals.dropped_batches,
+                DROPPED_HELP,
+            ),
+            counter("weir_agent_failed_sends_total", self.failed_sends, FAILED_HELP),
+            Reading::counter(
+                "weir_agent_left_out_samples_total",
+                &[("reason", "labels_too_long")],
+                self.left_out,
+                LEFT_OUT_HELP,
+            ),
+            Reading::gauge(
+                "weir_agent_spooled_batches",
+                &[],
+                totals.spooled_batches as f64,
+                "Batches that wait for their ack.",
+            ),
+        ]
+    }
+
     /// Batches without an ack.
     pub(crate) fn unacked(&self) -> usize {
         self.outbox.len()
     }
 }
+
+const RESENT_HELP: &str = "Sends that repeated an earlier one: if it grows, the path to the gateway loses datagrams or \
+    the gateway is slow to sync.";
+const DROPPED_HELP: &str = "Batches lost because the outbox was full (loss): no gateway has acknowledged for long, so \
+    look at the gateways and at the path to them.";
+const FAILED_HELP: &str = "Sends that the system refused, to be repeated later: nobody listens at the server's address, \
+    or there is no route to it.";
+const LEFT_OUT_HELP: &str = "Samples whose labels do not fit a datagram (loss): shorten the labels of the series that \
+    the log names.";
 
 async fn connect(server: std::net::SocketAddr) -> Result<UdpSocket> {
     let any: std::net::SocketAddr = if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };

@@ -2,17 +2,18 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
-use tokio::net::UdpSocket;
+use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
-use weir_sample::{Timestamp, Window};
-use weir_statsd::{Aggregator, AggregatorConfig};
+use weir_sample::{Reading, Timestamp, Window, exposition};
 
+use crate::admin::{self, Ask, Page};
 use crate::config::Config;
 use crate::host::Host;
+use crate::intake::Intake;
 use crate::push::{Push, local_session};
 use crate::state;
+use crate::telemetry::Telemetry;
 
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);
@@ -23,49 +24,77 @@ pub(crate) fn main(config: Config) -> Result<()> {
 }
 
 async fn run(config: Config) -> Result<()> {
-    let (agent, epoch) = state::begin(&config.state, wall_clock())?;
-    let session = local_session(&config.keys, agent)?;
-    let seed = u64::from_be_bytes(state::random()?);
-    let mut push = Push::new(session, epoch, config.server, seed).await?;
-    let statsd = match config.statsd {
-        Some(address) => Some(UdpSocket::bind(address).await.with_context(|| {
-            format!("listening for StatsD at {address}: is another agent or server there? --statsd takes another address, or \"off\"")
-        })?),
-        None => None,
-    };
-    let mut aggregator =
-        Aggregator::new(AggregatorConfig { host: Some(config.host.clone()), ..AggregatorConfig::default() });
-    let mut host = Host::new(&config.host);
+    let mut agent = Agent::start(&config).await?;
+    let mut questions = admin::serve(config.telemetry).await?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
-    host.collect();
-
     let mut window = Window::containing(wall_clock(), config.interval);
-    let mut datagram = vec![0; 65_536];
     loop {
         let close_at = Instant::now() + window.end().since(wall_clock());
-        let wake = push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
+        let wake = agent.push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
         tokio::select! {
-            received = receive(statsd.as_ref(), &mut datagram) => if let Ok(size) = received {
-                aggregator.receive(&datagram[..size], |_| {});
-            },
-            () = push.receive() => {}
+            () = agent.intake.receive() => {}
+            () = agent.push.receive() => {}
+            Some(ask) = questions.recv() => agent.answer(ask),
             () = tokio::time::sleep_until(wake) => {}
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }
         if wall_clock() >= window.end() {
-            let mut points = host.collect();
-            points.extend(aggregator.close(window));
-            push.close_window(window, points);
+            agent.close(window);
             window = Window::containing(wall_clock(), config.interval);
         }
-        push.send_due().await?;
+        agent.push.send_due().await?;
     }
-    let mut points = host.collect();
-    points.extend(aggregator.close(window));
-    push.close_window(window, points);
-    finish(&mut push).await
+    agent.close(window);
+    finish(&mut agent.push).await
+}
+
+/// What lives as long as the agent runs.
+struct Agent {
+    host: Host,
+    intake: Intake,
+    push: Push,
+    telemetry: Telemetry,
+}
+
+impl Agent {
+    async fn start(config: &Config) -> Result<Self> {
+        let (agent, epoch) = state::begin(&config.state, wall_clock())?;
+        let session = local_session(&config.keys, agent)?;
+        let seed = u64::from_be_bytes(state::random()?);
+        let push = Push::new(session, epoch, config.server, seed).await?;
+        let intake = Intake::bind(config)?;
+        let mut host = Host::new(&config.host);
+        host.collect();
+        tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
+        Ok(Self { host, intake, push, telemetry: Telemetry::new(&config.host) })
+    }
+
+    /// Ends the window and hands its points to the push side.
+    fn close(&mut self, window: Window) {
+        let began = Instant::now();
+        let mut points = self.host.collect();
+        self.telemetry.collect_time = began.elapsed();
+        points.extend(self.intake.close(window));
+        let readings = self.readings();
+        points.extend(self.telemetry.points(&readings));
+        self.push.close_window(window, points);
+    }
+
+    fn readings(&mut self) -> Vec<Reading> {
+        let mut readings = self.telemetry.process();
+        readings.extend(self.push.readings());
+        readings.extend(self.intake.readings());
+        readings
+    }
+
+    fn answer(&mut self, ask: Ask) {
+        let page = match ask.page {
+            Page::Metrics => exposition(self.readings()),
+        };
+        // Whoever asked may have gone.
+        let _ = ask.reply.send(page);
+    }
 }
 
 /// Sends what is left and waits for its acks, for a while.
@@ -83,13 +112,6 @@ async fn finish(push: &mut Push) -> Result<()> {
         tracing::warn!(batches = push.unacked(), "stopped before the last batches were acknowledged");
     }
     Ok(())
-}
-
-async fn receive(statsd: Option<&UdpSocket>, datagram: &mut [u8]) -> std::io::Result<usize> {
-    match statsd {
-        Some(socket) => socket.recv(datagram).await,
-        None => std::future::pending().await,
-    }
 }
 
 fn wall_clock() -> Timestamp {

@@ -1,11 +1,13 @@
 //! Program `weir`: every station behind the agent, together (`weir up`) or alone, and the tools around them.
 
 mod api;
+mod bench;
 mod config;
 mod demo;
 mod emit;
 mod http;
 mod identity;
+mod process;
 mod query;
 mod shutdown;
 mod statsd;
@@ -36,6 +38,9 @@ enum Command {
     Emit(emit::EmitArgs),
     /// Ask a server a PromQL question
     Query(query::QueryArgs),
+    /// Loads that measure a server
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Fleet keys: what agents' batches are sealed with
     #[command(subcommand)]
     Keys(identity::keys::KeysCommand),
@@ -48,6 +53,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    process::note_start();
     let cli = Cli::parse();
     start_log();
     let outcome = match cli.command {
@@ -56,6 +62,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::main(args),
         Command::Emit(args) => emit::main(args),
         Command::Query(args) => query::main(args),
+        Command::Bench(command) => bench::main(command),
         Command::Keys(command) => identity::keys::main(command),
         Command::Token(command) => identity::token::main(command),
         Command::Certs(command) => identity::certs::main(command),

@@ -16,6 +16,7 @@ use crate::api::{auth, query, session};
 use crate::config::{Config, UpArgs};
 use crate::http::{self, Stations};
 use crate::identity::now;
+use crate::process;
 use crate::shutdown::Shutdown;
 
 /// Writer name of the one gateway that `weir up` runs.
@@ -67,9 +68,10 @@ pub(crate) fn run(config: Config, beside: impl FnOnce(&Shutdown) -> Result<()>) 
         readings: {
             let (gateway, sink, store, log) = (gateway.clone(), sink.clone(), store.clone(), log.clone());
             let identity = identity.clone();
-            let all =
-                move || [gateway.readings(), sink.readings(), store.readings(), log.readings(), identity.readings()];
-            Box::new(move || all().concat())
+            Box::new(move || {
+                let (gateway, log) = (gateway.readings(), log.readings());
+                [gateway, log, sink.readings(), store.readings(), identity.readings(), process::readings()].concat()
+            })
         },
         fleet: {
             let sink = sink.clone();

@@ -16,7 +16,9 @@ mod outbox;
 mod seen;
 
 pub use ack::{Ack, Hints};
-pub use batch::{Batch, BatchHead, DICTIONARY_ID, DecodeError, Decoder, Encoder, Layout, Totals, Values, decode};
+pub use batch::{
+    Batch, BatchHead, DICTIONARY_ID, DecodeError, Decoder, Encoder, Layout, PackedLayout, Totals, Values, decode,
+};
 pub use datagram::{
     DEFAULT_DATAGRAM_BYTES, DatagramKind, HEADER_BYTES, Header, MAX_DATAGRAM_BYTES, Refusal, TAG_BYTES, open, seal,
 };

@@ -15,7 +15,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// A duration as an operator writes it: `90s`, `15m`, `12h`, `30d`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let mend = || format!("{text:?} is no duration: write 90s, 15m, 12h or 30d");
     let unit_at = text.len().checked_sub(1).filter(|at| text.is_char_boundary(*at)).ok_or_else(mend)?;
     let (number, unit) = text.split_at(unit_at);

@@ -1,9 +1,9 @@
 //! Batch to payloads.
 
-use weir_sample::{Kind, Series, Value};
+use weir_sample::{Kind, Series, Value, Window};
 
 use super::packing::Packer;
-use super::{Batch, floats, keys, rich};
+use super::{Batch, Totals, floats, keys, rich};
 use crate::bytes::put_varint;
 
 /// Level of the key section, packed once per layout, and of the values, packed every time.
@@ -28,6 +28,13 @@ pub struct Encoder {
 struct KeySection {
     layout: Vec<(Series, Kind)>,
     stored: Vec<u8>,
+}
+
+/// The packed key section of a layout that its sender keeps, for [`Encoder::encode_row`].
+#[derive(Clone, Debug)]
+pub struct PackedLayout {
+    stored: Box<[u8]>,
+    width: usize,
 }
 
 impl Default for Encoder {
@@ -67,6 +74,39 @@ impl Encoder {
         let (mut payloads, mut left_out) = (Vec::new(), 0);
         self.encode_slice(batch, &points, max_bytes, &mut payloads, &mut left_out);
         (payloads, left_out)
+    }
+
+    /// Packs the keys of counters and gauges once, for a sender whose series stay the same. `None` if the series are
+    /// not in strict order, or one of them is of another kind.
+    pub fn pack_layout(&mut self, columns: &[(Series, Kind)]) -> Option<PackedLayout> {
+        let plain = columns.iter().all(|(_, kind)| matches!(kind, Kind::Counter | Kind::Gauge));
+        if !plain || !columns.is_sorted_by(|a, b| a.0 < b.0) {
+            return None;
+        }
+        self.plain.clear();
+        keys::put(&mut self.plain, columns.iter().map(|(series, kind)| (series, *kind)));
+        let mut stored = Vec::new();
+        self.key_packer.put(&mut stored, &self.plain);
+        Some(PackedLayout { stored: stored.into(), width: columns.len() })
+    }
+
+    /// One batch of a packed layout, a value per column. It is one payload, however long.
+    ///
+    /// # Panics
+    /// If there are not as many values as columns.
+    pub fn encode_row(&mut self, layout: &PackedLayout, window: Window, totals: &Totals, row: &[f64]) -> Vec<u8> {
+        assert_eq!(layout.width, row.len(), "a row has a value per column");
+        let mut out = Vec::with_capacity(1_200);
+        put_head(&mut out, window, totals, &layout.stored);
+        self.plain.clear();
+        self.digits.clear();
+        self.plain.resize(row.len().div_ceil(2), 0);
+        for (at, value) in row.iter().enumerate() {
+            self.plain[at / 2] |= floats::put(&mut self.digits, *value) << (4 * (at % 2));
+        }
+        self.plain.extend_from_slice(&self.digits);
+        self.value_packer.put(&mut out, &self.plain);
+        out
     }
 
     /// The key and value sections as they are before packing: what a dictionary is trained on.
@@ -110,13 +150,8 @@ impl Encoder {
 
     fn payload(&mut self, batch: &Batch, points: &[&(Series, Value)]) -> Vec<u8> {
         let mut out = Vec::with_capacity(1_200);
-        put_varint(&mut out, batch.window.end().millis() as u64);
-        put_varint(&mut out, batch.window.interval().as_millis() as u64);
-        batch.totals.put(&mut out);
         let at = self.key_section(points);
-        let stored = &self.known[at].stored;
-        put_varint(&mut out, stored.len() as u64);
-        out.extend_from_slice(stored);
+        put_head(&mut out, batch.window, &batch.totals, &self.known[at].stored);
         self.plain_values(points);
         self.value_packer.put(&mut out, &self.plain);
         out
@@ -156,4 +191,13 @@ impl Encoder {
         self.plain.extend_from_slice(&self.digits);
         points.iter().for_each(|(_, value)| rich::put_value(&mut self.plain, value));
     }
+}
+
+/// Everything before the value section.
+fn put_head(out: &mut Vec<u8>, window: Window, totals: &Totals, keys: &[u8]) {
+    put_varint(out, window.end().millis() as u64);
+    put_varint(out, window.interval().as_millis() as u64);
+    totals.put(out);
+    put_varint(out, keys.len() as u64);
+    out.extend_from_slice(keys);
 }

@@ -22,7 +22,7 @@ mod totals;
 use weir_sample::{Kind, Series, Value, Window};
 
 pub use decoder::{Decoder, decode};
-pub use encoder::Encoder;
+pub use encoder::{Encoder, PackedLayout};
 pub use packing::DICTIONARY_ID;
 pub use totals::Totals;
 

@@ -1,0 +1,128 @@
+//! The agent's own small HTTP server: a question in, a page out. It reads a request line and nothing else, so that it
+//! costs a few kilobytes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+
+/// What is asked of the agent's loop; dropped unanswered if the agent stops.
+pub(crate) struct Ask {
+    pub page: Page,
+    pub reply: oneshot::Sender<String>,
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// Own telemetry in the Prometheus text format.
+    Metrics,
+}
+
+/// Questions that wait while the loop is busy; a client beyond them waits in the kernel.
+const MAX_ASKS: usize = 8;
+const MAX_REQUEST_BYTES: usize = 4_096;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Starts answering at `address`; the questions come out of what is returned.
+pub(crate) async fn serve(address: Option<SocketAddr>) -> Result<mpsc::Receiver<Ask>> {
+    let (asks, questions) = mpsc::channel(MAX_ASKS);
+    let Some(address) = address else {
+        // The sender must live, or the loop would find the channel closed again and again.
+        tokio::spawn(async move { asks.closed().await });
+        return Ok(questions);
+    };
+    ensure!(address.ip().is_loopback(), "telemetry {address}: asks for no password, so only on a loopback address");
+    let listener = TcpListener::bind(address).await.with_context(|| format!("listening for HTTP at {address}"))?;
+    tracing::info!(address = %listener.local_addr()?, "serving /metrics");
+    tokio::spawn(accept(listener, asks));
+    Ok(questions)
+}
+
+/// One connection at a time: a scraper and an operator, not a crowd.
+async fn accept(listener: TcpListener, asks: mpsc::Sender<Ask>) {
+    while !asks.is_closed() {
+        match listener.accept().await {
+            Ok((mut stream, _)) => _ = tokio::time::timeout(PATIENCE, answer(&mut stream, &asks)).await,
+            // Out of descriptors, most likely: others will close theirs.
+            Err(_) => tokio::time::sleep(PATIENCE / 10).await,
+        }
+    }
+}
+
+async fn answer(stream: &mut TcpStream, asks: &mpsc::Sender<Ask>) -> std::io::Result<()> {
+    let head = read_head(stream).await?;
+    let response = match route(&head) {
+        Ok(page) => {
+            let (reply, body) = oneshot::channel();
+            let sent = asks.send(Ask { page, reply }).await;
+            match (sent, body.await) {
+                (Ok(()), Ok(body)) => response("200 OK", content_type(page), &body),
+                _ => response("503 Service Unavailable", TEXT, "the agent is stopping\n"),
+            }
+        }
+        Err((status, why)) => response(status, TEXT, why),
+    };
+    stream.write_all(response.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// The bytes up to the empty line that ends a request's head.
+async fn read_head(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(512);
+    while head.len() < MAX_REQUEST_BYTES && !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        if stream.read_buf(&mut head).await? == 0 {
+            break;
+        }
+    }
+    Ok(head)
+}
+
+fn route(head: &[u8]) -> Result<Page, (&'static str, &'static str)> {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if method != b"GET" {
+        return Err(("405 Method Not Allowed", "only GET\n"));
+    }
+    match target.split(|byte| *byte == b'?').next().unwrap_or_default() {
+        b"/metrics" => Ok(Page::Metrics),
+        _ => Err(("404 Not Found", "there is /metrics\n")),
+    }
+}
+
+fn content_type(page: Page) -> &'static str {
+    match page {
+        Page::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+    }
+}
+
+fn response(status: &str, content_type: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_find_their_page_or_a_reason() {
+        let check = |head: &str, expected: Result<Page, &str>| {
+            assert_eq!(route(head.as_bytes()).map_err(|(status, _)| &status[..3]), expected, "{head:?}");
+        };
+        check("GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n", Ok(Page::Metrics));
+        check("GET /metrics?x=1 HTTP/1.0\r\n\r\n", Ok(Page::Metrics));
+        check("GET / HTTP/1.1\r\n\r\n", Err("404"));
+        check("POST /metrics HTTP/1.1\r\n\r\n", Err("405"));
+        check("\u{1}\u{2}", Err("405"));
+        check("", Err("405"));
+    }
+}

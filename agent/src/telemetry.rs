@@ -1,0 +1,108 @@
+//! What the agent says of itself: the same readings as text on request and as ordinary series in every window.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use weir_sample::{Kind, Reading, Series, Value};
+
+use crate::proc::{ProcFile, field};
+
+/// The process' own figures, and the last word on each counter that has travelled.
+pub(crate) struct Telemetry {
+    host: String,
+    sent: HashMap<Series, f64>,
+    stat: ProcFile,
+    memory: ProcFile,
+    pub(crate) collect_time: Duration,
+}
+
+/// Kernel ticks per second, as everywhere in `/proc`.
+const TICKS: f64 = 100.0;
+const PAGE_BYTES: f64 = 4_096.0;
+
+impl Telemetry {
+    pub(crate) fn new(host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            sent: HashMap::new(),
+            stat: ProcFile::new("/proc/self/stat"),
+            memory: ProcFile::new("/proc/self/statm"),
+            collect_time: Duration::ZERO,
+        }
+    }
+
+    /// Readings of the process itself.
+    pub(crate) fn process(&mut self) -> Vec<Reading> {
+        // The command, in brackets, may hold spaces; what is counted comes after it.
+        let stat = self.stat.read();
+        let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        let cpu = field(fields, 11).unwrap_or(0.0) + field(fields, 12).unwrap_or(0.0);
+        let resident = field(self.memory.read(), 1).unwrap_or(0.0) * PAGE_BYTES;
+        let collect = self.collect_time.as_secs_f64();
+        let cpu_series = Series::named("weir_agent_cpu_seconds_total");
+        vec![
+            Reading { series: cpu_series, help: CPU_HELP, kind: Kind::Counter, value: cpu / TICKS },
+            Reading::gauge("weir_agent_resident_bytes", &[], resident, "Memory that the agent has in RAM."),
+            Reading::gauge("weir_agent_collect_seconds", &[], collect, "Time that reading the host took last."),
+            Reading::gauge(
+                "weir_agent_info",
+                &[("version", env!("CARGO_PKG_VERSION"))],
+                1.0,
+                "Always 1; the label says which version runs.",
+            ),
+        ]
+    }
+
+    /// The readings as a window's points. A counter travels once it has moved, so that reasons nothing was ever refused
+    /// for cost nothing.
+    pub(crate) fn points(&mut self, readings: &[Reading]) -> Vec<(Series, Value)> {
+        readings.iter().filter_map(|reading| self.point(reading)).collect()
+    }
+
+    fn point(&mut self, reading: &Reading) -> Option<(Series, Value)> {
+        let series = reading.series.with_label("host", &self.host);
+        if reading.kind != Kind::Counter {
+            return Some((series, Value::Gauge(reading.value)));
+        }
+        if let Some(sent) = self.sent.get_mut(&series) {
+            let delta = reading.value - *sent;
+            *sent = reading.value;
+            return Some((series, Value::Counter(delta)));
+        }
+        if reading.value == 0.0 {
+            return None;
+        }
+        self.sent.insert(series.clone(), reading.value);
+        Some((series, Value::Counter(reading.value)))
+    }
+}
+
+const CPU_HELP: &str = "CPU time that the agent has used.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_travel_as_deltas_once_they_have_moved() {
+        let mut telemetry = Telemetry::new("a");
+        let mut check = |total, expected: &[f64]| {
+            let points = telemetry.points(&[Reading::counter("weir_agent_x_total", &[], total, "X.")]);
+            let deltas: Vec<_> = points.iter().map(|(series, value)| (series.to_string(), value.clone())).collect();
+            let series = r#"weir_agent_x_total{host="a"}"#.to_owned();
+            let expected: Vec<_> = expected.iter().map(|delta| (series.clone(), Value::Counter(*delta))).collect();
+            assert_eq!(deltas, expected);
+        };
+        check(0, &[]);
+        check(3, &[3.0]);
+        check(3, &[0.0]);
+        check(5, &[2.0]);
+    }
+
+    #[test]
+    fn the_process_knows_its_size() {
+        let readings = Telemetry::new("a").process();
+        let resident = readings.iter().find(|reading| reading.series.name() == "weir_agent_resident_bytes");
+        assert!(resident.is_some_and(|reading| reading.value > 100_000.0));
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests of the program as it runs: a real process, real sockets.
+#![allow(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+
+mod agent;
+mod telemetry;

@@ -1,0 +1,31 @@
+//! Bad StatsD over a real socket is counted by reason, and its neighbours are taken.
+
+use std::net::UdpSocket;
+
+use crate::agent::Agent;
+
+#[test]
+fn malformed_lines_are_counted_by_reason_and_shown_while_their_neighbours_live() {
+    let mut agent = Agent::start(&["--statsd", "127.0.0.1:0", "--telemetry", "127.0.0.1:0"]);
+    let statsd = agent.address("listening for statsd");
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.send_to(b"jobs.done:1|c\nrubbish\njobs.done:x|c\njobs.done:2|c", &statsd).unwrap();
+    client.send_to(b"jobs.done:1|q\njobs.done:1|c|@7\n\xff:1|c\njobs.done:1|g\nload:1|g", &statsd).unwrap();
+    for reason in ["malformed", "value", "type", "rate", "utf8", "type_conflict"] {
+        agent.metric_becomes(&format!("weir_agent_statsd_refused_lines_total{{reason={reason:?}}}"), 1.0);
+    }
+    agent.metric_becomes("weir_agent_statsd_refused_lines_total{reason=\"too_long\"}", 0.0);
+    agent.metric_becomes("weir_agent_statsd_lines_total", 3.0);
+    agent.metric_becomes("weir_agent_statsd_datagrams_total", 2.0);
+    let shown = agent.log_line("a statsd line is not taken");
+    assert!(shown.contains("malformed") && shown.contains("rubbish"), "{shown}");
+    let text = agent.page("/metrics");
+    assert!(text.contains("weir_agent_statsd_lost_datagrams_total{reason=\"kernel_drop\"} 0"), "{text}");
+    assert!(text.contains("net.core.rmem_max"), "{text}");
+}
+
+#[test]
+fn the_telemetry_address_is_loopback_only() {
+    let mut agent = Agent::start(&["--statsd", "off", "--telemetry", "0.0.0.0:0"]);
+    agent.log_line("only on a loopback address");
+}

@@ -1,0 +1,218 @@
+//! `weir bench fleet`: simulated agents with ids, keys and epochs of their own, and an exact account of what they sent.
+
+mod host;
+mod tally;
+mod udp;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Map, Value, json};
+use weir_sample::Window;
+use weir_wire::{DEFAULT_DATAGRAM_BYTES, Epoch, FleetKey, HEADER_BYTES, KeyState, TAG_BYTES, parse_fleet_keys};
+
+use crate::identity::{duration, now};
+use crate::query;
+
+use host::Plan;
+use tally::Tally;
+
+#[derive(clap::Args)]
+pub(crate) struct FleetArgs {
+    /// Agents to simulate
+    #[arg(long, default_value_t = 1_000)]
+    agents: u64,
+    /// Metrics of each, half counters and half gauges
+    #[arg(long, default_value_t = 100)]
+    metrics: usize,
+    /// Time between the batches of one agent
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    interval: Duration,
+    /// How long to push
+    #[arg(long, default_value = "60s", value_parser = duration)]
+    duration: Duration,
+    /// Where gateways listen; several are shared out
+    #[arg(long, default_value = "127.0.0.1:8640")]
+    server: Vec<SocketAddr>,
+    /// File of fleet keys
+    #[arg(long)]
+    keys: PathBuf,
+    /// Tenant that the agents belong to
+    #[arg(long, default_value_t = 0)]
+    tenant: u32,
+    /// Share of datagrams to lose on purpose, each way
+    #[arg(long, default_value_t = 0.0)]
+    loss: f64,
+    /// Threads, each with a socket of its own
+    #[arg(long, default_value_t = 4)]
+    workers: u64,
+    /// How long to wait for the last acks after the end
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    patience: Duration,
+    /// HTTP address of the server, to compare what it stored and what that cost, such as http://127.0.0.1:8641
+    #[arg(long)]
+    http: Option<String>,
+}
+
+/// IPv4 and UDP headers of a datagram.
+const IP_UDP_BYTES: u64 = 28;
+
+pub(crate) fn main(args: &FleetArgs) -> Result<()> {
+    ensure!(args.agents > 0 && args.metrics > 0 && args.workers > 0, "agents, metrics and workers must be at least 1");
+    ensure!((0.0..1.0).contains(&args.loss), "--loss is a share from 0 to below 1");
+    let plan = plan(args)?;
+    let tally = Tally::default();
+    let before = args.http.as_deref().map(ServerCost::read).transpose()?;
+    let elapsed = push(args, &plan, &tally)?;
+    let mut report = report(&plan, &tally, elapsed);
+    if let (Some(server), Some(before)) = (&args.http, before) {
+        compare(server, &plan, &tally, &before, &mut report)?;
+    }
+    println!("{}", Value::Object(report));
+    Ok(())
+}
+
+fn plan(args: &FleetArgs) -> Result<Plan> {
+    let at = now();
+    let run_number = host::mix(at.millis() as u64 ^ u64::from(std::process::id()) << 48);
+    Ok(Plan {
+        run: format!("{run_number:016x}"),
+        run_number,
+        shapes: host::shapes(args.metrics),
+        interval: args.interval,
+        windows: u32::try_from((args.duration.as_millis() / args.interval.as_millis()).max(1))?,
+        first_end: Window::containing(at, args.interval).start(),
+        key: fleet_key(&args.keys)?,
+        tenant: args.tenant,
+        expires: u32::MAX,
+        epoch: Epoch::next(None, at, run_number as u16),
+        room: DEFAULT_DATAGRAM_BYTES - HEADER_BYTES - TAG_BYTES,
+    })
+}
+
+fn fleet_key(path: &Path) -> Result<FleetKey> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading the fleet keys {}", path.display()))?;
+    let lines = parse_fleet_keys(&text).with_context(|| path.display().to_string())?;
+    let active = lines.into_iter().filter(|line| line.state == KeyState::Active).max_by_key(|line| line.created);
+    match active {
+        Some(line) => Ok(line.key),
+        None => bail!("{} holds no active key", path.display()),
+    }
+}
+
+/// Runs all workers to their end. Returns how long pushing took, the making of hosts not included.
+fn push(args: &FleetArgs, plan: &Plan, tally: &Tally) -> Result<Duration> {
+    let count = args.workers.min(args.agents);
+    std::thread::scope(|scope| {
+        let make = |first| move || udp::Worker::new(plan, tally, &args.server, args.loss, (first, count, args.agents));
+        let making: Vec<_> = (0..count).map(|first| scope.spawn(make(first))).collect();
+        let workers: Vec<_> =
+            making.into_iter().map(|worker| worker.join().expect("making hosts does not panic")).collect();
+        let start = Instant::now();
+        let deadline = start + plan.interval * plan.windows + args.patience;
+        let running: Vec<_> = workers
+            .into_iter()
+            .map(|worker| scope.spawn(move || worker.and_then(|worker| worker.run(start, deadline))))
+            .collect();
+        for worker in running {
+            worker.join().expect("workers do not panic")?;
+        }
+        Ok(start.elapsed())
+    })
+}
+
+fn report(plan: &Plan, tally: &Tally, elapsed: Duration) -> Map<String, Value> {
+    let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
+    let batches = read(&tally.batches_sent);
+    let overhead = (HEADER_BYTES + TAG_BYTES) as u64 + IP_UDP_BYTES;
+    let wire_bytes = read(&tally.payload_bytes) + batches * overhead;
+    let report = json!({
+        "run": plan.run,
+        "samples_sent": read(&tally.samples_sent),
+        "samples_acked": read(&tally.samples_acked),
+        "batches_sent": batches,
+        "batches_resent": read(&tally.batches_resent),
+        "batches_unacked": read(&tally.batches_unacked),
+        "datagrams_lost_on_purpose": read(&tally.datagrams_lost),
+        "wire_bytes_per_sample": rounded(wire_bytes as f64 / read(&tally.samples_sent).max(1) as f64),
+        "ack_p50_ms": rounded(tally.ack_quantile_ms(0.5)),
+        "ack_p99_ms": rounded(tally.ack_quantile_ms(0.99)),
+        "elapsed_s": rounded(elapsed.as_secs_f64()),
+        "counter_sum": read(&tally.counter_sum),
+    });
+    match report {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// What a server has spent so far, from its `/metrics`.
+struct ServerCost {
+    cpu_s: f64,
+    rss_bytes: f64,
+    datagrams: f64,
+}
+
+impl ServerCost {
+    fn read(server: &str) -> Result<Self> {
+        let text = query::agent().get(format!("{server}/metrics")).call();
+        let text = text.and_then(|mut answer| answer.body_mut().read_to_string());
+        let text = text.with_context(|| format!("reading {server}/metrics"))?;
+        let sum = |name: &str| -> f64 {
+            let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
+            lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        };
+        Ok(Self {
+            cpu_s: sum("process_cpu_seconds_total"),
+            rss_bytes: sum("process_resident_memory_bytes"),
+            datagrams: sum("weir_gateway_datagrams_total"),
+        })
+    }
+}
+
+/// Waits until the server has stored what was acked, or does not come closer, and adds what it says to the report.
+fn compare(
+    server: &str,
+    plan: &Plan,
+    tally: &Tally,
+    before: &ServerCost,
+    report: &mut Map<String, Value>,
+) -> Result<()> {
+    let expected = tally.counter_sum.load(Relaxed);
+    let stored = stored_sum(server, plan, expected)?;
+    let after = ServerCost::read(server)?;
+    let samples = tally.samples_acked.load(Relaxed).max(1) as f64;
+    let cpu_s = after.cpu_s - before.cpu_s;
+    report.insert("counter_stored".into(), json!(stored));
+    report.insert("counter_doubled".into(), json!((stored - expected as f64).max(0.0)));
+    report.insert("counter_missing".into(), json!((expected as f64 - stored).max(0.0)));
+    report.insert("server_cpu_s".into(), json!(rounded(cpu_s)));
+    report.insert("server_cpu_ns_per_sample".into(), json!(rounded(cpu_s * 1e9 / samples)));
+    let datagrams = (after.datagrams - before.datagrams).max(1.0);
+    report.insert("server_cpu_ns_per_datagram".into(), json!(rounded(cpu_s * 1e9 / datagrams)));
+    report.insert("server_rss_bytes".into(), json!(after.rss_bytes));
+    Ok(())
+}
+
+fn stored_sum(server: &str, plan: &Plan, expected: u64) -> Result<f64> {
+    let promql = format!("sum(weir_bench_requests_total{{run=\"{}\"}})", plan.run);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let last_end = plan.first_end.plus(plan.interval * (plan.windows - 1));
+        let answer = query::instant(server, &promql, Some(last_end.as_secs_f64()))?;
+        let value = answer["data"]["result"][0]["value"][1].as_str().and_then(|text| text.parse().ok());
+        let stored: f64 = value.unwrap_or(0.0);
+        if stored >= expected as f64 || Instant::now() > deadline {
+            return Ok(stored);
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// Two decimals are as much as these figures are worth.
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}

@@ -1,0 +1,323 @@
+//! One simulated host: its series, the values of each window, and the outbox that its batches wait in.
+
+use std::time::{Duration, Instant};
+
+use weir_sample::{Kind, Series, Timestamp, Window};
+use weir_wire::{AgentId, Encoder, Entry, Epoch, FleetKey, Outbox, OutboxConfig, PackedLayout, SessionKeys, Totals};
+
+/// What all hosts of a run have in common.
+pub(crate) struct Plan {
+    pub run: String,
+    pub run_number: u64,
+    pub interval: Duration,
+    pub windows: u32,
+    /// End of the first window.
+    pub first_end: Timestamp,
+    pub key: FleetKey,
+    pub tenant: u32,
+    pub expires: u32,
+    pub epoch: Epoch,
+    /// Bytes of payload that fit a datagram.
+    pub room: usize,
+    /// How each column's values look; the same for all hosts.
+    pub shapes: Vec<Shape>,
+}
+
+/// How a column's values look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Counter,
+    Ratio,
+    Bytes,
+    Count,
+}
+
+/// The shapes of `metrics` columns in order of their keys.
+pub(crate) fn shapes(metrics: usize) -> Vec<Shape> {
+    columns(metrics, "", 0).iter().map(|(series, _)| Shape::of(series.name())).collect()
+}
+
+impl Shape {
+    fn of(name: &str) -> Self {
+        match name.rsplit('_').next() {
+            Some("total") => Self::Counter,
+            Some("ratio") => Self::Ratio,
+            Some("bytes") => Self::Bytes,
+            _ => Self::Count,
+        }
+    }
+}
+
+/// One agent as far as a gateway can tell.
+pub(crate) struct Host {
+    pub id: AgentId,
+    number: u64,
+    slices: Vec<(PackedLayout, usize)>,
+    next_seq: u64,
+    windows_closed: u32,
+    sealed: Totals,
+    pub outbox: Outbox,
+    /// Sent and not yet acked, with the time of the first send.
+    first_sent: Vec<(u64, Instant)>,
+}
+
+/// What a window added to the run's account.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Closed {
+    pub samples: u64,
+    pub counted: u64,
+    pub payload_bytes: u64,
+    pub batches: u64,
+}
+
+impl Plan {
+    /// Gateways find an agent by id; so does the run, by the number inside it.
+    pub(crate) fn agent(&self, number: u64) -> AgentId {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&self.run_number.to_be_bytes());
+        id[8..].copy_from_slice(&number.to_be_bytes());
+        AgentId(id)
+    }
+
+    /// The host's number, from the agent id in a datagram's header.
+    pub(crate) fn number(datagram: &[u8]) -> Option<u64> {
+        Some(u64::from_be_bytes(datagram.get(22..30)?.try_into().ok()?))
+    }
+
+    pub(crate) fn keys(&self, agent: AgentId) -> SessionKeys {
+        SessionKeys::new(&self.key.session(self.tenant, agent, self.expires))
+    }
+
+    /// When in the interval a host sends, so that a fleet does not send at once.
+    pub(crate) fn offset(&self, number: u64) -> Duration {
+        self.interval.mul_f64((mix(self.run_number ^ mix(number)) >> 11) as f64 / (1u64 << 53) as f64)
+    }
+}
+
+impl Host {
+    pub(crate) fn new(plan: &Plan, number: u64, encoder: &mut Encoder) -> Self {
+        let columns = columns(plan.shapes.len(), &plan.run, number);
+        let mut slices = Vec::new();
+        pack(plan, &columns, number, encoder, &mut slices);
+        Self {
+            id: plan.agent(number),
+            number,
+            slices,
+            next_seq: 0,
+            windows_closed: 0,
+            sealed: Totals::default(),
+            outbox: Outbox::new(OutboxConfig::default(), mix(number)),
+            first_sent: Vec::new(),
+        }
+    }
+
+    /// Puts the next window's batches into the outbox.
+    pub(crate) fn close_window(&mut self, plan: &Plan, encoder: &mut Encoder) -> Closed {
+        let end = plan.first_end.plus(plan.interval * self.windows_closed);
+        let window = Window::ending(end, plan.interval.as_millis() as u32);
+        let (row, counted) = row(plan, self.number, self.windows_closed);
+        self.windows_closed += 1;
+        self.sealed.sealed_batches += self.slices.len() as u64;
+        self.sealed.sealed_samples += row.len() as u64;
+        let totals = Totals {
+            sealed_batches: self.sealed.sealed_batches,
+            sealed_samples: self.sealed.sealed_samples,
+            ..self.outbox.totals()
+        };
+        let mut closed = Closed { samples: row.len() as u64, counted, ..Closed::default() };
+        let mut rest = row.as_slice();
+        for (layout, width) in &self.slices {
+            let (slice, after) = rest.split_at(*width);
+            rest = after;
+            let payload = encoder.encode_row(layout, window, &totals, slice);
+            closed.payload_bytes += payload.len() as u64;
+            closed.batches += 1;
+            self.outbox.push(Entry { epoch: plan.epoch, seq: self.next_seq, payload, samples: *width as u32 });
+            self.next_seq += 1;
+        }
+        closed
+    }
+
+    pub(crate) fn is_through(&self, plan: &Plan) -> bool {
+        self.windows_closed == plan.windows && self.outbox.is_empty()
+    }
+
+    /// When this host closes its next window, if there is one.
+    pub(crate) fn next_close(&self, plan: &Plan, start: Instant) -> Option<Instant> {
+        let due = start + plan.offset(self.number) + plan.interval * self.windows_closed;
+        (self.windows_closed < plan.windows).then_some(due)
+    }
+
+    pub(crate) fn note_sent(&mut self, seq: u64, now: Instant) {
+        if !self.first_sent.iter().any(|(sent, _)| *sent == seq) {
+            self.first_sent.push((seq, now));
+        }
+    }
+
+    /// How long the ack of a batch took, counted from its first send.
+    pub(crate) fn note_acked(&mut self, seq: u64, now: Instant) -> Option<Duration> {
+        let at = self.first_sent.iter().position(|(sent, _)| *sent == seq)?;
+        Some(now.saturating_duration_since(self.first_sent.swap_remove(at).1))
+    }
+}
+
+/// Packs the columns into as few layouts as datagrams are needed.
+fn pack(
+    plan: &Plan,
+    columns: &[(Series, Kind)],
+    number: u64,
+    encoder: &mut Encoder,
+    slices: &mut Vec<(PackedLayout, usize)>,
+) {
+    let layout = encoder.pack_layout(columns).expect("the columns are sorted counters and gauges");
+    let window = Window::ending(plan.first_end, plan.interval.as_millis() as u32);
+    let (row, _) = row(plan, number, 0);
+    let largest = Totals { sealed_samples: u64::from(u32::MAX), ..Totals::default() };
+    // Values differ a little in length from window to window.
+    let bytes = encoder.encode_row(&layout, window, &largest, &row[..columns.len()]).len() + columns.len() / 2;
+    if bytes <= plan.room || columns.len() < 2 {
+        return slices.push((layout, columns.len()));
+    }
+    let (low, high) = columns.split_at(columns.len() / 2);
+    pack(plan, low, number, encoder, slices);
+    pack(plan, high, number, encoder, slices);
+}
+
+/// The series of a host in order of their keys: gauges and counters in equal number.
+fn columns(metrics: usize, run: &str, number: u64) -> Vec<(Series, Kind)> {
+    let pick = |list: &[&'static str], salt: u64| list[(mix(number ^ salt) % list.len() as u64) as usize];
+    let (pool, region) = (pick(POOLS, 1), pick(REGIONS, 2));
+    let host = format!("{pool}-{number:06}");
+    let common = [("host", host.as_str()), ("pool", pool), ("region", region), ("run", run)];
+    let counters = (0..metrics.div_ceil(2)).map(|at| {
+        let (method, status) = (METHODS[at / 5 % METHODS.len()], STATUSES[at % 5]);
+        let route = ROUTES[at / (5 * METHODS.len()) % ROUTES.len()];
+        let copy = copy_label(at / (5 * METHODS.len() * ROUTES.len()));
+        let own = [("route", route), ("method", method), ("status", status), ("copy", copy.as_str())];
+        (Series::new("weir_bench_requests_total", common.iter().chain(&own).copied()), Kind::Counter)
+    });
+    let gauges = (0..metrics / 2).map(|at| {
+        let (name, label, values) = GAUGES[at % GAUGES.len()];
+        let round = at / GAUGES.len();
+        let copy = copy_label(round / values.len());
+        let own = [(label, values[round % values.len()]), ("copy", copy.as_str())];
+        (Series::new(name, common.iter().chain(&own).copied()), Kind::Gauge)
+    });
+    let mut columns: Vec<_> = counters.chain(gauges).collect();
+    columns.sort_by(|a, b| a.0.cmp(&b.0));
+    columns
+}
+
+/// Sets series apart that would have the same labels; empty for the first of them.
+fn copy_label(copy: usize) -> String {
+    if copy == 0 { String::new() } else { copy.to_string() }
+}
+
+/// The values of one window in column order, and the sum of the counters among them.
+fn row(plan: &Plan, number: u64, window: u32) -> (Vec<f64>, u64) {
+    let mut counted = 0;
+    let mut chance = mix(plan.run_number ^ mix(number) ^ u64::from(window) << 40);
+    let row = plan.shapes.iter().enumerate().map(|(at, shape)| {
+        chance = mix(chance);
+        let level = mix(number ^ (at as u64) << 32);
+        match shape {
+            Shape::Counter => {
+                let increase = increase(at, chance);
+                counted += increase;
+                increase as f64
+            }
+            Shape::Ratio => (level % 800 + chance % 60) as f64 / 1_000.0,
+            Shape::Bytes => (level % 500_000 + chance % 64) as f64 * 4_096.0,
+            Shape::Count => (level % 200 + chance % 8) as f64,
+        }
+    });
+    let row = row.collect();
+    (row, counted)
+}
+
+/// Two in five counters are nearly idle; the others count some to some hundreds per window.
+fn increase(at: usize, chance: u64) -> u64 {
+    match mix(at as u64) % 5 {
+        0 | 1 => u64::from(chance.is_multiple_of(16)),
+        2 | 3 => chance % 40,
+        _ => 200 + chance % 400,
+    }
+}
+
+/// SplitMix64's finalizer: a number that looks like chance and is the same in every run.
+pub(crate) fn mix(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
+
+const POOLS: &[&str] = &["web", "api", "db", "cache", "batch", "edge"];
+const REGIONS: &[&str] = &["eu-west-1", "eu-north-1", "us-east-1", "us-west-2", "ap-south-1"];
+const METHODS: &[&str] = &["GET", "POST"];
+const STATUSES: &[&str] = &["200", "204", "304", "404", "500"];
+const ROUTES: &[&str] = &["/", "/api/orders", "/api/users", "/api/cart", "/login", "/search", "/static", "/checkout"];
+/// Name, label, and the values that label takes.
+const GAUGES: &[(&str, &str, &[&str])] = &[
+    ("system_cpu_utilization_ratio", "cpu_logical_number", &["0", "1", "2", "3", "4", "5", "6", "7"]),
+    ("system_memory_usage_bytes", "system_memory_state", &["used", "free", "cached", "buffers", "shared"]),
+    ("system_filesystem_usage_bytes", "system_filesystem_mountpoint", MOUNTS),
+    ("system_filesystem_utilization_ratio", "system_filesystem_mountpoint", MOUNTS),
+    ("system_processes_count", "process_status", &["running", "sleeping", "stopped", "zombie"]),
+    ("system_network_connections_count", "network_connection_state", &["established", "listen", "time_wait"]),
+];
+const MOUNTS: &[&str] = &["/", "/var", "/home", "/data", "/boot/efi"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn plan(metrics: usize) -> Plan {
+        Plan {
+            run: "r1".into(),
+            run_number: 7,
+            shapes: shapes(metrics),
+            interval: Duration::from_secs(10),
+            windows: 3,
+            first_end: Timestamp::from_secs(1_800_000_000),
+            key: FleetKey { id: 1, secret: [3; 32] },
+            tenant: 0,
+            expires: u32::MAX,
+            epoch: Epoch(1),
+            room: 1_142,
+        }
+    }
+
+    #[test]
+    fn columns_are_distinct_and_as_their_shapes_say() {
+        for metrics in [1, 2, 99, 100, 1_000] {
+            let (columns, shapes) = (columns(metrics, "r1", 5), shapes(metrics));
+            assert_eq!(columns.iter().map(|(series, _)| series).collect::<HashSet<_>>().len(), metrics);
+            assert_eq!(shapes.iter().filter(|shape| **shape == Shape::Counter).count(), metrics.div_ceil(2));
+            for ((series, kind), shape) in columns.iter().zip(shapes) {
+                assert_eq!(*kind == Kind::Counter, shape == Shape::Counter, "{series}");
+            }
+        }
+    }
+
+    #[test]
+    fn batches_say_what_the_account_says() {
+        let (plan, mut encoder) = (plan(1_000), Encoder::new());
+        let mut host = Host::new(&plan, 5, &mut encoder);
+        let closed = host.close_window(&plan, &mut encoder);
+        assert!(closed.batches > 1 && closed.samples == 1_000);
+        let mut counted = 0.0;
+        for entry in host.outbox.waiting() {
+            assert!(entry.payload.len() <= plan.room, "{} bytes", entry.payload.len());
+            let batch = weir_wire::decode(&entry.payload).unwrap();
+            assert_eq!(batch.window.end(), plan.first_end);
+            counted += batch.points.iter().map(|(_, value)| counter(value)).sum::<f64>();
+        }
+        assert_eq!(counted, closed.counted as f64);
+    }
+
+    fn counter(value: &weir_sample::Value) -> f64 {
+        if let weir_sample::Value::Counter(increase) = value { *increase } else { 0.0 }
+    }
+}

@@ -1,0 +1,79 @@
+//! What this process costs its host, under the names that Prometheus' client libraries use.
+
+use std::sync::OnceLock;
+
+use weir_sample::{Kind, Reading};
+
+/// CPU, memory, threads and open files of this process; those that the system does not tell are left out.
+pub(crate) fn readings() -> Vec<Reading> {
+    let mut readings = Vec::new();
+    let mut gauge = |name: &str, value: Option<f64>, help: &'static str| {
+        readings.extend(value.map(|value| Reading::gauge(name, &[], value, help)));
+    };
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = Fields::parse(&stat);
+    gauge("process_resident_memory_bytes", fields.as_ref().map(Fields::resident_bytes), "Memory in RAM.");
+    gauge("process_threads", fields.as_ref().map(|fields| fields.threads), "Threads.");
+    gauge("process_start_time_seconds", Some(*STARTED.get_or_init(now)), "Unix time of the start.");
+    let open = std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as f64);
+    gauge("process_open_fds", open, "Open files and sockets.");
+    let cpu = fields.map(|fields| Reading::gauge("process_cpu_seconds_total", &[], fields.cpu_s, "CPU time."));
+    readings.extend(cpu.map(|cpu| Reading { kind: Kind::Counter, ..cpu }));
+    readings
+}
+
+/// To be called at the start, so that the start time is known.
+pub(crate) fn note_start() {
+    STARTED.get_or_init(now);
+}
+
+static STARTED: OnceLock<f64> = OnceLock::new();
+
+fn now() -> f64 {
+    crate::identity::now().as_secs_f64()
+}
+
+/// The fields of `/proc/self/stat` that are shown. See proc_pid_stat(5).
+#[derive(Debug, PartialEq)]
+struct Fields {
+    cpu_s: f64,
+    threads: f64,
+    resident_pages: f64,
+}
+
+impl Fields {
+    fn parse(stat: &str) -> Option<Self> {
+        // The second field is the program's name in parentheses, and may hold anything.
+        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+        let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
+        let ticks_per_s = rustix::param::clock_ticks_per_second() as f64;
+        Some(Self { cpu_s: (field(14)? + field(15)?) / ticks_per_s, threads: field(20)?, resident_pages: field(24)? })
+    }
+
+    fn resident_bytes(&self) -> f64 {
+        self.resident_pages * rustix::param::page_size() as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_after_any_name() {
+        let stat =
+            "7 (we) ir 9) S 1 7 7 0 -1 4194304 900 0 0 0 150 50 0 0 20 0 12 0 100 1000000 321 18446744073709551615";
+        let fields = Fields::parse(stat).unwrap();
+        assert_eq!((fields.threads, fields.resident_pages), (12.0, 321.0));
+        assert_eq!(fields.cpu_s, 200.0 / rustix::param::clock_ticks_per_second() as f64);
+        assert_eq!(Fields::parse("7 (weir)"), None);
+    }
+
+    #[test]
+    fn this_process_is_seen() {
+        let text = weir_sample::exposition(readings());
+        for name in ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"] {
+            assert!(text.contains(&format!("\n{name} ")), "{text}");
+        }
+    }
+}
