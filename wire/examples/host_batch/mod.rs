@@ -12,6 +12,9 @@ pub(crate) struct Fleet {
 const CPU_MODES: [&str; 8] = ["user", "system", "idle", "iowait", "nice", "irq", "softirq", "steal"];
 const DISKS: [&str; 6] = ["vda", "sda", "nvme0n1", "dm-0", "xvda", "sdb"];
 const NICS: [&str; 5] = ["eth0", "ens5", "enp3s0", "bond0", "lo"];
+const POOLS: [&str; 6] = ["web", "api", "db", "cache", "batch", "edge"];
+const REGIONS: [&str; 5] = ["eu-west-1", "eu-north-1", "us-east-1", "us-west-2", "ap-south-1"];
+const ROUTES: [&str; 8] = ["/", "/api/orders", "/api/users", "/api/cart", "/login", "/search", "/static", "/checkout"];
 const MOUNTS: [(&str, &str); 5] =
     [("/", "ext4"), ("/boot/efi", "vfat"), ("/var", "xfs"), ("/home", "ext4"), ("/data", "xfs")];
 
@@ -41,6 +44,9 @@ impl Fleet {
             self.filesystem(DISKS[host % DISKS.len()], mount, kind, &mut add);
         }
         self.system(&mut add);
+        if host.is_multiple_of(2) {
+            self.requests(host, &mut add);
+        }
         let end = Timestamp::from_secs(1_760_000_000 + 10 * window as i64);
         let sealed = window as u64 + 1;
         let samples = sealed * points.len() as u64;
@@ -129,6 +135,30 @@ impl Fleet {
         add("system_context_switches_total", &[], Value::Counter(self.count(90_000)));
         add("system_uptime_seconds", &[], Value::Gauge(self.hundredths(90_000_000)));
         add("system_file_descriptors_count", &[], Value::Gauge(self.count(4_000)));
+    }
+
+    /// What a service on the host counts by StatsD.
+    fn requests(&mut self, host: usize, add: &mut impl FnMut(&str, &[(&str, &str)], Value)) {
+        let metric = ["http_requests_total", "weir_bench_requests_total", "http_server_requests_total"][host / 2 % 3];
+        let common = [("pool", POOLS[host % POOLS.len()]), ("region", REGIONS[host % REGIONS.len()])];
+        let run = format!("{:016x}", self.next());
+        for (at, route) in ROUTES.iter().enumerate().take(2 + host % 7) {
+            for method in ["GET", "POST"] {
+                for status in ["200", "204", "304", "404", "500"] {
+                    let labels = [("method", method), ("route", route), ("status", status), ("run", run.as_str())];
+                    let labels = &labels[..if host.is_multiple_of(4) { 4 } else { 3 }];
+                    let labels: Vec<_> = labels.iter().chain(&common).copied().collect();
+                    add(metric, &labels, Value::Counter(self.count(600 >> at)));
+                }
+            }
+        }
+        for queue in ["mail", "orders", "images"].iter().take(host % 4) {
+            add("queue_depth", &[("queue", queue)], Value::Gauge(self.count(200)));
+        }
+        for state in ["established", "listen", "time_wait", "close_wait"] {
+            let labels = [("network_connection_state", state), ("network_transport", "tcp")];
+            add("system_network_connections_count", &labels, Value::Gauge(self.count(300)));
+        }
     }
 
     fn next(&mut self) -> u64 {

@@ -259,13 +259,14 @@ const STATUSES: &[&str] = &["200", "204", "304", "404", "500"];
 const ROUTES: &[&str] = &["/", "/api/orders", "/api/users", "/api/cart", "/login", "/search", "/static", "/checkout"];
 /// Name, label, and the values that label takes.
 const GAUGES: &[(&str, &str, &[&str])] = &[
-    ("weir_bench_cpu_utilization_ratio", "cpu", &["0", "1", "2", "3", "4", "5", "6", "7"]),
-    ("weir_bench_disk_busy_ratio", "device", &["nvme0n1", "nvme1n1", "sda", "sdb"]),
-    ("weir_bench_cache_hit_ratio", "cache", &["sessions", "pages", "users", "dns"]),
-    ("weir_bench_memory_usage_bytes", "state", &["used", "free", "cached", "buffered", "slab"]),
-    ("weir_bench_filesystem_usage_bytes", "mountpoint", &["/", "/var", "/home", "/boot", "/srv"]),
-    ("weir_bench_queue_depth", "queue", &["mail", "orders", "images", "search"]),
+    ("system_cpu_utilization_ratio", "cpu_logical_number", &["0", "1", "2", "3", "4", "5", "6", "7"]),
+    ("system_memory_usage_bytes", "system_memory_state", &["used", "free", "cached", "buffers", "shared"]),
+    ("system_filesystem_usage_bytes", "system_filesystem_mountpoint", MOUNTS),
+    ("system_filesystem_utilization_ratio", "system_filesystem_mountpoint", MOUNTS),
+    ("system_processes_count", "process_status", &["running", "sleeping", "stopped", "zombie"]),
+    ("system_network_connections_count", "network_connection_state", &["established", "listen", "time_wait"]),
 ];
+const MOUNTS: &[&str] = &["/", "/var", "/home", "/data", "/boot/efi"];
 
 #[cfg(test)]
 mod tests {
