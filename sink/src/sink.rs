@@ -110,6 +110,10 @@ impl Sink {
         [self.desk.counters.readings(), self.reader.readings()].concat()
     }
 
+    pub(crate) fn store(&self) -> Arc<Store> {
+        self.desk.store.clone()
+    }
+
     pub(crate) fn counters(&self) -> Arc<Counters> {
         self.desk.counters.clone()
     }
@@ -161,15 +165,37 @@ impl Desk {
         if self.decoder.values(&head, &plan.kinds, &mut self.values).is_err() {
             return self.refuse(record);
         }
-        self.write(&head, &plan)
+        self.write(record, &head, plan)
     }
 
-    fn write(&mut self, head: &BatchHead<'_>, plan: &Plan) -> Result<(), Error> {
+    fn write(&mut self, record: &Record<'_>, head: &BatchHead<'_>, mut plan: Arc<Plan>) -> Result<(), Error> {
         let window = head.window;
         plan.row(&self.values, &mut self.row);
-        self.store.append(plan.rows(), window.end(), window.interval(), &self.row)?;
-        for (column, sketch) in plan.sketches(&self.values) {
-            self.store.append_sketch(plan.rows(), column, window.end(), sketch)?;
+        loop {
+            match self.store.append(plan.rows(), window.end(), window.interval(), &self.row) {
+                Err(weir_store::Error::StaleRows) => match self.resolve_again(record, head) {
+                    Some(again) => plan = again,
+                    None => return self.refuse(record),
+                },
+                outcome => break outcome.map(drop)?,
+            }
+        }
+        let mut written = 0;
+        loop {
+            let outcome = match plan.sketches(&self.values).nth(written) {
+                Some((column, sketch)) => self.store.append_sketch(plan.rows(), column, window.end(), sketch),
+                None => break,
+            };
+            match outcome {
+                Err(weir_store::Error::StaleRows) => match self.resolve_again(record, head) {
+                    Some(again) => plan = again,
+                    None => return self.refuse(record),
+                },
+                outcome => {
+                    outcome?;
+                    written += 1;
+                }
+            }
         }
         for (series, part) in plan.shared(&self.values) {
             self.shared.merge(window, series, part);
@@ -177,6 +203,17 @@ impl Desk {
         self.counters.batches.fetch_add(1, Relaxed);
         self.counters.samples.fetch_add(self.values.floats.len() as u64, Relaxed);
         Ok(())
+    }
+
+    /// The store has forgotten idle series of this layout since it was resolved.
+    fn resolve_again(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Arc<Plan>> {
+        let layout = self.decoder.layout(head).ok()?;
+        self.counters.layouts_resolved.fetch_add(1, Relaxed);
+        let plan = Arc::new(Plan::new(&self.store, u128::from_be_bytes(record.agent.0), record.tenant, &layout));
+        if let Some(agent) = self.agents.get_mut(&record.agent) {
+            agent.remember(head.layout_id, plan.clone());
+        }
+        Some(plan)
     }
 
     /// A batch that passed its seal but not its decoder: a newer version's, or a fault of ours. It is acked and gone.
