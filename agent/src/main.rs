@@ -4,6 +4,7 @@ mod admin;
 mod config;
 mod host;
 mod intake;
+mod manager;
 mod origin;
 mod proc;
 mod push;

@@ -11,12 +11,16 @@ use crate::admin::{self, Ask, Page};
 use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
+use crate::manager::Manager;
 use crate::push::{Push, local_session};
 use crate::state;
 use crate::telemetry::Telemetry;
 
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);
+
+/// A period for the watchdog's timer when nobody watches.
+const IDLE_WATCHDOG: Duration = Duration::from_secs(3_600);
 
 pub(crate) fn main(args: &RunArgs) -> Result<()> {
     let config = Config::load(args)?;
@@ -29,7 +33,10 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     let mut questions = admin::serve(config.telemetry).await?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
+    let manager = Manager::new();
+    let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut window = Window::containing(wall_clock(), config.interval);
+    manager.say("READY=1");
     loop {
         let close_at = Instant::now() + window.end().since(wall_clock());
         let wake = agent.push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
@@ -38,7 +45,12 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
             () = agent.push.receive() => {}
             Some(ask) = questions.recv() => agent.answer(ask),
             () = tokio::time::sleep_until(wake) => {}
-            _ = hangup.recv() => agent.reload(args, &mut config),
+            _ = alive.tick(), if manager.watchdog.is_some() => manager.say("WATCHDOG=1"),
+            _ = hangup.recv() => {
+                manager.say(&format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_micros()));
+                agent.reload(args, &mut config);
+                manager.say("READY=1");
+            }
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }
@@ -48,6 +60,8 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
         }
         agent.push.send_due().await?;
     }
+    manager.say("STOPPING=1");
+    agent.intake.drain();
     agent.close(window);
     finish(&mut agent.push).await
 }
@@ -136,6 +150,12 @@ async fn finish(push: &mut Push) -> Result<()> {
         tracing::warn!(batches = push.unacked(), "stopped before the last batches were acknowledged");
     }
     Ok(())
+}
+
+/// What systemd compares a reload's time with.
+fn monotonic_micros() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
 }
 
 fn wall_clock() -> Timestamp {
