@@ -3,11 +3,12 @@
 use weir_sample::{Series, Value};
 
 use crate::deltas::Deltas;
+use crate::origin::Origin;
 use crate::proc::{ProcFile, field};
 
 /// Everything that is read of the host.
 pub(crate) struct Host {
-    name: String,
+    origin: Origin,
     deltas: Deltas,
     stat: ProcFile,
     memory: ProcFile,
@@ -25,9 +26,9 @@ const TICKS: f64 = 100.0;
 const SECTOR_BYTES: f64 = 512.0;
 
 impl Host {
-    pub(crate) fn new(name: &str) -> Self {
+    pub(crate) fn new(origin: Origin) -> Self {
         Self {
-            name: name.to_owned(),
+            origin,
             deltas: Deltas::default(),
             stat: ProcFile::new("/proc/stat"),
             memory: ProcFile::new("/proc/meminfo"),
@@ -40,10 +41,15 @@ impl Host {
         }
     }
 
+    /// Counters begin anew if this changes their labels.
+    pub(crate) fn set_origin(&mut self, origin: Origin) {
+        self.origin = origin;
+    }
+
     /// One window's points.
     pub(crate) fn collect(&mut self) -> Vec<(Series, Value)> {
         self.deltas.begin();
-        let mut points = Points { host: &self.name, deltas: &mut self.deltas, all: Vec::with_capacity(192) };
+        let mut points = Points { origin: &self.origin, deltas: &mut self.deltas, all: Vec::with_capacity(192) };
         cpu(self.stat.read(), &mut self.cpus, &mut points);
         memory(self.memory.read(), &mut points);
         load(self.load.read(), &mut points);
@@ -58,7 +64,7 @@ impl Host {
 }
 
 struct Points<'a> {
-    host: &'a str,
+    origin: &'a Origin,
     deltas: &'a mut Deltas,
     all: Vec<(Series, Value)>,
 }
@@ -77,7 +83,7 @@ impl Points<'_> {
     }
 
     fn series(&self, name: &str, labels: &[(&str, &str)]) -> Series {
-        Series::new(name, labels.iter().copied().chain([("host", self.host)]))
+        self.origin.series(name, labels.iter().copied())
     }
 }
 
