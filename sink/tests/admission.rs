@@ -1,5 +1,7 @@
 //! Real queue, real store: rules, limits and rollups decide under which series values are kept, and lose none of them.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
