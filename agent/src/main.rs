@@ -2,12 +2,12 @@
 
 mod admin;
 mod config;
-mod deltas;
 mod host;
 mod intake;
 mod origin;
 mod proc;
 mod push;
+mod relabel;
 mod run;
 mod sampler;
 mod state;

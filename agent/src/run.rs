@@ -67,7 +67,7 @@ impl Agent {
         let seed = u64::from_be_bytes(state::random()?);
         let push = Push::new(session, epoch, config.server, seed).await?;
         let intake = Intake::bind(config)?;
-        let mut host = Host::new(config.origin());
+        let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
         tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
         Ok(Self { host, intake, push, telemetry: Telemetry::new(config.origin()) })
@@ -89,7 +89,7 @@ impl Agent {
             self.intake.reconfigure(rules);
         }
         config.adopt(new);
-        self.host.set_origin(config.origin());
+        self.host.reconfigure(config.origin(), &config.host_metrics);
         self.telemetry.set_origin(config.origin());
         tracing::info!("reloaded");
     }

@@ -1,7 +1,9 @@
 //! What an agent is told: flags over a file over defaults.
 
 mod aggregation;
+mod choice;
 mod file;
+mod host_metrics;
 mod value;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,8 @@ use serde::Deserialize;
 
 use crate::origin::Origin;
 use aggregation::Aggregation;
+pub(crate) use choice::Choice;
+pub(crate) use host_metrics::HostMetrics;
 use value::{Interval, Listen, Loopback};
 
 /// Flags of `run` and `check`.
@@ -54,6 +58,8 @@ pub(crate) struct Settings {
     #[arg(skip)]
     labels: BTreeMap<String, String>,
     #[arg(skip)]
+    host_metrics: HostMetrics,
+    #[arg(skip)]
     aggregation: Aggregation,
 }
 
@@ -69,6 +75,7 @@ impl Settings {
             host: self.host.or(file.host),
             telemetry: self.telemetry.or(file.telemetry),
             labels: file.labels,
+            host_metrics: file.host_metrics,
             aggregation: file.aggregation,
         }
     }
@@ -85,6 +92,7 @@ pub(crate) struct Config {
     pub host: String,
     pub telemetry: Option<SocketAddr>,
     labels: BTreeMap<String, String>,
+    pub host_metrics: HostMetrics,
     aggregation: Aggregation,
 }
 
@@ -114,6 +122,7 @@ impl Config {
             host,
             telemetry: settings.telemetry.map(|loopback| loopback.0),
             labels: settings.labels,
+            host_metrics: settings.host_metrics,
             aggregation: settings.aggregation,
         })
     }
@@ -131,6 +140,7 @@ impl Config {
     /// Takes what can change while running.
     pub(crate) fn adopt(&mut self, new: Self) {
         self.labels = new.labels;
+        self.host_metrics = new.host_metrics;
         self.aggregation = new.aggregation;
     }
 
