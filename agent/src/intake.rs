@@ -17,6 +17,7 @@ use crate::sampler::Sampler;
 /// The StatsD sockets and what was gathered from them.
 pub(crate) struct Intake {
     aggregator: Aggregator,
+    next_rules: Option<AggregatorConfig>,
     udp: Option<Udp>,
     ring: Ring,
     shown: Sampler,
@@ -49,9 +50,9 @@ impl Intake {
             }
             None => None,
         };
-        let aggregator = AggregatorConfig { host: Some(config.host.clone()), ..AggregatorConfig::default() };
         Ok(Self {
-            aggregator: Aggregator::new(aggregator),
+            aggregator: Aggregator::new(config.aggregator()),
+            next_rules: None,
             udp,
             ring: Ring::new(RING_SLOTS),
             shown: Sampler::new(SHOW_EVERY),
@@ -94,9 +95,18 @@ impl Intake {
         });
     }
 
-    /// Ends the window: its points.
+    /// Ends the window: its points. The next one may have new rules.
     pub(crate) fn close(&mut self, window: Window) -> Vec<(Series, Value)> {
-        self.aggregator.close(window)
+        let points = self.aggregator.close(window);
+        if let Some(rules) = self.next_rules.take() {
+            self.aggregator = Aggregator::with_telemetry(rules, self.aggregator.telemetry());
+        }
+        points
+    }
+
+    /// Aggregates by new rules from the next window on. Gauges forget what they were.
+    pub(crate) fn reconfigure(&mut self, rules: AggregatorConfig) {
+        self.next_rules = Some(rules);
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {

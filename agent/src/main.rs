@@ -2,11 +2,12 @@
 
 mod admin;
 mod config;
-mod deltas;
 mod host;
 mod intake;
+mod origin;
 mod proc;
 mod push;
+mod relabel;
 mod run;
 mod sampler;
 mod state;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Collect and push until told to stop
     Run(config::RunArgs),
+    /// Tell whether the configuration is right, and if not, where
+    Check(config::RunArgs),
 }
 
 fn main() -> ExitCode {
@@ -36,7 +39,8 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let outcome = match cli.command {
-        Command::Run(args) => config::Config::new(args).and_then(run::main),
+        Command::Run(args) => run::main(&args),
+        Command::Check(args) => config::Config::load(&args).map(|_| println!("the configuration is right")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use weir_sample::{Reading, Timestamp, Window, exposition};
 
 use crate::admin::{self, Ask, Page};
-use crate::config::Config;
+use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::push::{Push, local_session};
@@ -18,15 +18,17 @@ use crate::telemetry::Telemetry;
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);
 
-pub(crate) fn main(config: Config) -> Result<()> {
+pub(crate) fn main(args: &RunArgs) -> Result<()> {
+    let config = Config::load(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(config))
+    runtime.block_on(run(args, config))
 }
 
-async fn run(config: Config) -> Result<()> {
+async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     let mut agent = Agent::start(&config).await?;
     let mut questions = admin::serve(config.telemetry).await?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let mut window = Window::containing(wall_clock(), config.interval);
     loop {
         let close_at = Instant::now() + window.end().since(wall_clock());
@@ -36,6 +38,7 @@ async fn run(config: Config) -> Result<()> {
             () = agent.push.receive() => {}
             Some(ask) = questions.recv() => agent.answer(ask),
             () = tokio::time::sleep_until(wake) => {}
+            _ = hangup.recv() => agent.reload(args, &mut config),
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }
@@ -64,10 +67,31 @@ impl Agent {
         let seed = u64::from_be_bytes(state::random()?);
         let push = Push::new(session, epoch, config.server, seed).await?;
         let intake = Intake::bind(config)?;
-        let mut host = Host::new(&config.host);
+        let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
         tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
-        Ok(Self { host, intake, push, telemetry: Telemetry::new(&config.host) })
+        Ok(Self { host, intake, push, telemetry: Telemetry::new(config.origin()) })
+    }
+
+    /// Takes what can change while running from the file; a file that is wrong changes nothing.
+    fn reload(&mut self, args: &RunArgs, config: &mut Config) {
+        let new = match Config::load(args) {
+            Ok(new) => new,
+            Err(error) => {
+                return tracing::error!(error = format!("{error:#}"), "reload refused, the old settings stay");
+            }
+        };
+        for key in config.fixed_differences(&new) {
+            tracing::warn!(key, "this setting has changed and takes a restart");
+        }
+        let rules = new.aggregator();
+        if rules != config.aggregator() {
+            self.intake.reconfigure(rules);
+        }
+        config.adopt(new);
+        self.host.reconfigure(config.origin(), &config.host_metrics);
+        self.telemetry.set_origin(config.origin());
+        tracing::info!("reloaded");
     }
 
     /// Ends the window and hands its points to the push side.

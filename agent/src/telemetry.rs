@@ -1,15 +1,17 @@
 //! What the agent says of itself: the same readings as text on request and as ordinary series in every window.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use weir_sample::{Kind, Reading, Series, Value};
 
+use crate::origin::Origin;
 use crate::proc::{ProcFile, field};
 
 /// The process' own figures, and the last word on each counter that has travelled.
 pub(crate) struct Telemetry {
-    host: String,
+    origin: Origin,
     sent: HashMap<Series, f64>,
     stat: ProcFile,
     memory: ProcFile,
@@ -21,14 +23,19 @@ const TICKS: f64 = 100.0;
 const PAGE_BYTES: f64 = 4_096.0;
 
 impl Telemetry {
-    pub(crate) fn new(host: &str) -> Self {
+    pub(crate) fn new(origin: Origin) -> Self {
         Self {
-            host: host.to_owned(),
+            origin,
             sent: HashMap::new(),
-            stat: ProcFile::new("/proc/self/stat"),
-            memory: ProcFile::new("/proc/self/statm"),
+            stat: ProcFile::new(Path::new("/"), "/proc/self/stat"),
+            memory: ProcFile::new(Path::new("/"), "/proc/self/statm"),
             collect_time: Duration::ZERO,
         }
+    }
+
+    /// Counters begin anew if this changes their labels.
+    pub(crate) fn set_origin(&mut self, origin: Origin) {
+        self.origin = origin;
     }
 
     /// Readings of the process itself.
@@ -60,7 +67,7 @@ impl Telemetry {
     }
 
     fn point(&mut self, reading: &Reading) -> Option<(Series, Value)> {
-        let series = reading.series.with_label("host", &self.host);
+        let series = self.origin.series(reading.series.name(), reading.series.labels());
         if reading.kind != Kind::Counter {
             return Some((series, Value::Gauge(reading.value)));
         }
@@ -81,11 +88,13 @@ const CPU_HELP: &str = "CPU time that the agent has used.";
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
     fn counters_travel_as_deltas_once_they_have_moved() {
-        let mut telemetry = Telemetry::new("a");
+        let mut telemetry = Telemetry::new(Origin::new("a", &BTreeMap::new()));
         let mut check = |total, expected: &[f64]| {
             let points = telemetry.points(&[Reading::counter("weir_agent_x_total", &[], total, "X.")]);
             let deltas: Vec<_> = points.iter().map(|(series, value)| (series.to_string(), value.clone())).collect();
@@ -101,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_process_knows_its_size() {
-        let readings = Telemetry::new("a").process();
+        let readings = Telemetry::new(Origin::new("a", &BTreeMap::new())).process();
         let resident = readings.iter().find(|reading| reading.series.name() == "weir_agent_resident_bytes");
         assert!(resident.is_some_and(|reading| reading.value > 100_000.0));
     }

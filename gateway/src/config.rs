@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::StreamConfig;
+use crate::{StatsdConfig, StreamConfig};
 
 /// Addresses and bounds of a gateway.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct GatewayConfig {
     pub cached_sessions: usize,
     /// TLS streams on the same port number. `None`: datagrams only.
     pub streams: Option<StreamConfig>,
+    /// StatsD by UDP, unsealed. `None`: not listened for.
+    pub statsd: Option<StatsdConfig>,
     /// How far past this machine's clock a window may end. Beyond it the batch is refused and its agent told the time.
     /// Zero means no limit.
     pub clock_ahead: Duration,
@@ -38,6 +40,7 @@ impl Default for GatewayConfig {
             receive_buffer_bytes: 8 << 20,
             cached_sessions: 200_000,
             streams: None,
+            statsd: None,
             clock_ahead: Duration::from_secs(60),
             quiet: Duration::from_secs(2),
             drain_deadline: Duration::from_secs(25),

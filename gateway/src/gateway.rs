@@ -14,12 +14,13 @@ use weir_queue::Log;
 use weir_sample::Reading;
 
 use crate::{
-    Admission, Error, GatewayConfig, StreamConfig,
+    Admission, Error, GatewayConfig, StatsdConfig, StreamConfig,
     acks::{AckWriter, Acker, Group},
     admission::Opener,
     load::Load,
     receiver::{ClockHints, Receiver},
-    shared::{Shared, WAITING_GROUPS},
+    shared::{Shared, WAITING_GROUPS, wall_clock},
+    statsd::{Gatherer, Publisher, Reader},
     streams::{Desk, Streams},
 };
 
@@ -30,6 +31,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     sockets: Vec<Arc<UdpSocket>>,
     listener: Option<TcpListener>,
+    statsd: Vec<Arc<UdpSocket>>,
     batch: SocketAddr,
 }
 
@@ -39,6 +41,7 @@ pub struct Running {
     config: GatewayConfig,
     shared: Arc<Shared>,
     intakes: Vec<Intake>,
+    statsd: Vec<StatsdIntake>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     stop_streams: watch::Sender<bool>,
     batch: SocketAddr,
@@ -53,6 +56,13 @@ struct Intake {
     groups: flume::WeakSender<Group>,
 }
 
+/// One thread that reads StatsD.
+#[derive(Debug)]
+struct StatsdIntake {
+    socket: Arc<UdpSocket>,
+    load: Arc<Load>,
+}
+
 /// How a drain has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
@@ -65,6 +75,8 @@ pub enum Drained {
 
 /// How soon a receiver without traffic sees that it is to stop.
 const WAKE: Duration = Duration::from_millis(100);
+/// Ended windows that may wait for the queue, per StatsD thread.
+const STATSD_WINDOWS: usize = 3;
 const DRAIN_STEP: Duration = Duration::from_millis(20);
 
 impl Gateway {
@@ -79,11 +91,12 @@ impl Gateway {
         for _ in 1..config.receivers {
             sockets.push(Arc::new(UdpSocket::bind(batch, &udp)?));
         }
-        for socket in &sockets {
+        let statsd = config.statsd.as_ref().map_or(Ok(Vec::new()), bind_statsd)?;
+        for socket in sockets.iter().chain(&statsd) {
             socket.set_receive_timeout(Some(WAKE)).map_err(Error::Socket)?;
         }
         let shared = Arc::new(Shared::new(admission, log));
-        Ok(Self { config, shared, sockets, listener, batch })
+        Ok(Self { config, shared, sockets, listener, statsd, batch })
     }
 
     /// The address that batches arrive at.
@@ -96,11 +109,11 @@ impl Gateway {
     /// # Errors
     /// [`Error::Thread`] if the system gives no more threads.
     pub fn start(self) -> Result<Running, Error> {
-        let Self { config, shared, sockets, listener, batch } = self;
+        let Self { config, shared, sockets, listener, statsd, batch } = self;
         let cached = config.cached_sessions / sockets.len().max(1);
         let (stop_streams, stop) = watch::channel(false);
-        let mut running =
-            Running { config, shared, intakes: Vec::new(), threads: Mutex::default(), stop_streams, batch };
+        let (intakes, threads) = (Vec::new(), Mutex::default());
+        let mut running = Running { config, shared, intakes, statsd: Vec::new(), threads, stop_streams, batch };
         for socket in sockets {
             // On an error the drop of `running` stops the threads that run already.
             let opener = Opener::new(running.shared.admission.clone(), cached, running.config.clock_ahead);
@@ -109,6 +122,9 @@ impl Gateway {
         }
         if let Some((listener, streams)) = listener.zip(running.config.streams.clone()) {
             running.start_streams(listener, streams, stop).map_err(Error::Thread)?;
+        }
+        if let Some(config) = running.config.statsd.clone() {
+            running.start_statsd(&config, statsd).map_err(Error::Thread)?;
         }
         Ok(running)
     }
@@ -132,6 +148,21 @@ fn bind_both(config: &GatewayConfig, udp: &UdpConfig) -> Result<(UdpSocket, Opti
             Err(_) => {}
         }
     }
+}
+
+/// The sockets of all StatsD threads. Threads of one address share its port.
+fn bind_statsd(config: &StatsdConfig) -> Result<Vec<Arc<UdpSocket>>, Error> {
+    let udp = UdpConfig { receive_buffer_bytes: config.receive_buffer_bytes, reuse_port: true, coalesce: true };
+    let mut sockets = Vec::new();
+    for address in &config.addresses {
+        let first = UdpSocket::bind(*address, &udp)?;
+        let address = first.local_addr().map_err(Error::Socket)?;
+        sockets.push(Arc::new(first));
+        for _ in 1..config.threads {
+            sockets.push(Arc::new(UdpSocket::bind(address, &udp)?));
+        }
+    }
+    Ok(sockets)
 }
 
 impl Intake {
@@ -193,6 +224,28 @@ impl Running {
         Ok(())
     }
 
+    fn start_statsd(&mut self, config: &StatsdConfig, sockets: Vec<Arc<UdpSocket>>) -> io::Result<()> {
+        let (parts, waiting) = flume::bounded(STATSD_WINDOWS * sockets.len());
+        let publisher = Publisher::new(Arc::clone(&self.shared), waiting, sockets.len(), wall_clock());
+        let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
+        threads.push(thread::Builder::new().name("statsd-out".into()).spawn(move || publisher.run())?);
+        let readers = sockets.len();
+        for (number, socket) in sockets.into_iter().enumerate() {
+            let (shared, load) = (Arc::clone(&self.shared), Arc::<Load>::default());
+            let counters = Arc::clone(&shared.statsd);
+            let gatherer = Gatherer::new(config, readers, parts.clone(), counters, wall_clock());
+            let reader = Reader { shared, socket: Arc::clone(&socket), load: Arc::clone(&load), gatherer };
+            threads.push(thread::Builder::new().name(format!("statsd-in-{number}")).spawn(move || reader.run())?);
+            self.statsd.push(StatsdIntake { socket, load });
+        }
+        Ok(())
+    }
+
+    /// Where StatsD is listened for: one address per thread.
+    pub fn statsd_addresses(&self) -> Vec<SocketAddr> {
+        self.statsd.iter().filter_map(|intake| intake.socket.local_addr().ok()).collect()
+    }
+
     /// Whether a load balancer should send agents here: the queue takes records, and no drain has begun.
     pub fn ready(&self) -> bool {
         !self.shared.draining.load(Relaxed) && self.shared.log.check().is_ok()
@@ -202,7 +255,8 @@ impl Running {
     /// buffer in front of the disk. Made for autoscalers.
     pub fn saturation(&self) -> f64 {
         let intake = |intake: &Intake| intake.load.ratio().max(intake.waiting_groups() as f64 / WAITING_GROUPS as f64);
-        self.intakes.iter().map(intake).fold(self.shared.log.saturation(), f64::max).min(1.0)
+        let statsd = self.statsd.iter().map(|intake| intake.load.ratio());
+        self.intakes.iter().map(intake).chain(statsd).fold(self.shared.log.saturation(), f64::max).min(1.0)
     }
 
     /// Asks agents to leave, waits until they have, and makes sure that everything received is durable and
@@ -259,7 +313,25 @@ impl Running {
         for (number, intake) in self.intakes.iter().enumerate() {
             intake.read(&number.to_string(), &mut readings);
         }
+        if !self.statsd.is_empty() {
+            readings.extend(self.shared.statsd.readings());
+        }
+        for (number, intake) in self.statsd.iter().enumerate() {
+            intake.read(&number.to_string(), &mut readings);
+        }
         readings
+    }
+}
+
+impl StatsdIntake {
+    fn read(&self, number: &str, readings: &mut Vec<Reading>) {
+        let (labels, socket) = ([("socket", number)], &self.socket);
+        let mut gauge = |name, value: f64, help| readings.push(Reading::gauge(name, &labels, value, help));
+        gauge("weir_gateway_statsd_busy_ratio", self.load.ratio(), "Part of its time that a StatsD thread works.");
+        gauge("weir_gateway_statsd_wanted_buffer_bytes", socket.wanted_buffer_bytes() as f64, WANTED_HELP);
+        gauge("weir_gateway_statsd_granted_buffer_bytes", socket.granted_buffer_bytes() as f64, GRANTED_HELP);
+        let drops = socket.kernel_drops();
+        readings.push(Reading::counter("weir_gateway_statsd_kernel_drops_total", &labels, drops, STATSD_DROPS_HELP));
     }
 }
 
@@ -269,11 +341,7 @@ impl Intake {
         let mut gauge = |name, value: f64, help| readings.push(Reading::gauge(name, &labels, value, help));
         gauge("weir_gateway_receiver_busy_ratio", self.load.ratio(), "Part of its time that a receiver works.");
         gauge("weir_gateway_waiting_groups", self.waiting_groups() as f64, WAITING_HELP);
-        gauge(
-            "weir_gateway_wanted_buffer_bytes",
-            self.socket.wanted_buffer_bytes() as f64,
-            "Receive buffer asked for.",
-        );
+        gauge("weir_gateway_wanted_buffer_bytes", self.socket.wanted_buffer_bytes() as f64, WANTED_HELP);
         gauge("weir_gateway_granted_buffer_bytes", self.socket.granted_buffer_bytes() as f64, GRANTED_HELP);
         let mut counter = |name, value, help| readings.push(Reading::counter(name, &labels, value, help));
         counter("weir_gateway_kernel_drops_total", self.socket.kernel_drops(), DROPS_HELP);
@@ -292,6 +360,9 @@ const READY_HELP: &str =
     "1 while agents should be sent here. At 0: draining, or the queue refuses; see weir_queue_healthy.";
 const WAITING_HELP: &str =
     "Groups of batches received that wait for fdatasync. Room for 4,096; beyond it acks are lost.";
+const WANTED_HELP: &str = "Receive buffer asked for.";
 const GRANTED_HELP: &str = "Receive buffer granted. If below what was asked for, raise the sysctl net.core.rmem_max.";
 const DROPS_HELP: &str = "Datagrams the kernel dropped at a full receive buffer; agents send them again. Raise \
                           net.core.rmem_max and receive_buffer_bytes, or add a gateway.";
+const STATSD_DROPS_HELP: &str = "StatsD datagrams the kernel dropped at a full receive buffer (loss: StatsD is not sent \
+    again). Raise the sysctl net.core.rmem_max and statsd.receive_buffer_bytes, or statsd.threads.";

@@ -11,7 +11,7 @@ use std::{
 use weir_queue::Log;
 use weir_sample::Timestamp;
 
-use crate::{Admission, counters::Counters};
+use crate::{Admission, counters::Counters, statsd};
 
 /// Groups of batches that may wait for their `fdatasync`, per receiver. At one datagram a group and 5 ms a commit this
 /// is room for 800,000 datagrams a second.
@@ -24,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) log: Arc<Log>,
     pub(crate) admission: Admission,
     pub(crate) counters: Counters,
+    pub(crate) statsd: Arc<statsd::Counters>,
     pub(crate) draining: AtomicBool,
     pub(crate) stopping: AtomicBool,
     log_failed: AtomicBool,
@@ -35,6 +36,7 @@ impl Shared {
             log,
             admission,
             counters: Counters::default(),
+            statsd: Arc::default(),
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             log_failed: AtomicBool::new(false),

@@ -70,6 +70,14 @@ impl Ring {
         &self.bytes[start..start + length]
     }
 
+    /// Who sent datagram `at`.
+    ///
+    /// # Panics
+    /// If `at` is not below [`Ring::len`].
+    pub fn peer(&self, at: usize) -> SocketAddr {
+        self.found[at].peer
+    }
+
     pub(crate) fn slots(&self) -> usize {
         self.peers.len()
     }

@@ -45,6 +45,12 @@ impl Series {
         Some(Self(key.into()))
     }
 
+    /// Takes a key that was put together from checked parts in the right order.
+    pub fn from_checked_key(key: String) -> Self {
+        debug_assert!(Self::from_key(&key).is_some(), "{key:?} is not canonical");
+        Self(key.into_boxed_str())
+    }
+
     /// The canonical string.
     pub fn key(&self) -> &str {
         &self.0

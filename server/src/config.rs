@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 
+use crate::statsd::StatsdSettings;
+
 /// Everything `weir up` can be told. Each field may be left out of the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,6 +17,7 @@ pub(crate) struct Config {
     pub listen: Listen,
     pub identity: IdentityFiles,
     pub sink: SinkConfig,
+    pub statsd: StatsdSettings,
 }
 
 /// Who may send and read. Without token keys everybody who reaches the HTTP address may read.
@@ -78,6 +81,15 @@ impl std::str::FromStr for Switched {
     }
 }
 
+impl std::fmt::Display for Switched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(address) => write!(f, "{address}"),
+            None => f.write_str("off"),
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -85,6 +97,7 @@ impl Default for Config {
             listen: Listen::default(),
             identity: IdentityFiles::default(),
             sink: SinkConfig::default(),
+            statsd: StatsdSettings::default(),
         }
     }
 }
@@ -196,6 +209,7 @@ mod tests {
         check("listen.htp = \"127.0.0.1:1\"", "unknown field `htp`");
         check("\n[listen]\nstatsd = \"nowhere\"", "line 3");
         check("sink.checkpoint_interval_s = 0", "give at least 1");
+        check("statsd.networks = [\"10.0.0.0/40\"]", "\"10.0.0.0/40\" is not a network");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod identity;
 mod process;
 mod query;
 mod shutdown;
+mod statsd;
 mod up;
 
 use std::process::ExitCode;

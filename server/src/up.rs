@@ -46,8 +46,9 @@ pub(crate) fn run(config: Config, beside: impl FnOnce(&Shutdown) -> Result<()>) 
     let sink = Sink::open(&SinkConfig { queue: queue.clone(), lateness }, store.clone(), &saved)?;
     let log = Arc::new(Log::open(&queue, WRITER, LogConfig::default())?);
     let admission = Admission::from(&*identity);
-    let gateway = GatewayConfig { batch: config.listen.batch, ..GatewayConfig::default() };
-    let gateway = Gateway::bind(gateway, admission, log.clone()).context("binding the address for batches")?;
+    let statsd = config.listen.statsd.0.map(|address| config.statsd.at(address));
+    let gateway = GatewayConfig { batch: config.listen.batch, statsd, ..GatewayConfig::default() };
+    let gateway = Gateway::bind(gateway, admission, log.clone()).context("binding the gateway's addresses")?;
     let listener = bind(config.listen.http)?;
 
     let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
@@ -84,8 +85,12 @@ pub(crate) fn run(config: Config, beside: impl FnOnce(&Shutdown) -> Result<()>) 
     let listener = tokio::net::TcpListener::from_std(listener)?;
     runtime.spawn(async move { axum::serve(listener, router).await });
     let (http, batch) = (config.listen.http, gateway.batch_address());
-    tracing::info!(%http, %batch, data = %config.data.display(), "serving");
+    let statsd = config.listen.statsd;
+    tracing::info!(%http, %batch, %statsd, data = %config.data.display(), "serving");
     say_who_can_reach(&[config.listen.http, config.listen.batch]);
+    if statsd.0.is_some_and(|address| !address.ip().is_loopback()) {
+        tracing::warn!(%statsd, networks = ?config.statsd.networks, "StatsD is taken from these networks, unsealed");
+    }
 
     let outcome = beside(&shutdown);
     tracing::info!("draining");

@@ -2,12 +2,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use weir_wire::{FleetKey, FleetKeyLine, KeyState, format_fleet_keys};
+use weir_sample::{Series, Value};
+use weir_wire::{Ack, FleetKey, FleetKeyLine, Header, Hints, KeyState, SessionKeys, decode, format_fleet_keys, open};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -15,21 +18,34 @@ pub(crate) struct Agent {
     child: Child,
     log: mpsc::Receiver<String>,
     seen: Vec<String>,
-    _gateway: UdpSocket,
-    _folder: TempDir,
+    gateway: UdpSocket,
+    points: Vec<(Series, Value)>,
+    folder: TempDir,
 }
+
+const SECRET: [u8; 32] = [7; 32];
 
 impl Agent {
     /// Starts an agent that pushes to a socket of the test, with more arguments.
     pub(crate) fn start(more: &[&str]) -> Self {
+        Self::start_with("", more)
+    }
+
+    /// Starts an agent with a configuration file and more arguments.
+    pub(crate) fn start_with(settings: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("fleet.keys");
-        let key = FleetKey { id: 1, secret: [7; 32] };
+        let key = FleetKey { id: 1, secret: SECRET };
         std::fs::write(&keys, format_fleet_keys(&[FleetKeyLine { key, state: KeyState::Active, created: 1 }])).unwrap();
         let gateway = UdpSocket::bind("127.0.0.1:0").unwrap();
+        gateway.set_read_timeout(Some(PATIENCE)).unwrap();
+        let config = folder.path().join("weir-agent.toml");
+        std::fs::write(&config, settings).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_weir-agent"))
             .args(["run", "--host", "test", "--interval", "1s"])
             .args(["--server", &gateway.local_addr().unwrap().to_string()])
+            .arg("--config")
+            .arg(&config)
             .arg("--keys")
             .arg(&keys)
             .arg("--state")
@@ -41,7 +57,47 @@ impl Agent {
         let (lines, log) = mpsc::channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
-        Self { child, log, seen: Vec::new(), _gateway: gateway, _folder: folder }
+        Self { child, log, seen: Vec::new(), gateway, points: Vec::new(), folder }
+    }
+
+    /// A file in the agent's folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes the configuration file anew and asks for a reload.
+    pub(crate) fn reload(&mut self, settings: &str) {
+        std::fs::write(self.file("weir-agent.toml"), settings).unwrap();
+        self.seen.clear();
+        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+    }
+
+    /// Waits until a batch holds a point of which this is true.
+    pub(crate) fn point(&mut self, wanted: impl Fn(&Series, &Value) -> bool) -> (Series, Value) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.points.iter().position(|(series, value)| wanted(series, value)) {
+                return self.points.swap_remove(at);
+            }
+            assert!(Instant::now() < deadline, "no such point: {:#?}", self.points);
+            self.receive_batch();
+        }
+    }
+
+    /// Takes one batch and acknowledges it.
+    fn receive_batch(&mut self) {
+        let mut datagram = [0; 2_048];
+        let (size, peer) = self.gateway.recv_from(&mut datagram).unwrap();
+        let header = Header::decode(&datagram[..size]).unwrap();
+        let key = FleetKey { id: 1, secret: SECRET };
+        let keys = SessionKeys::new(&key.session(header.tenant, header.agent, header.expires));
+        let batch = decode(open(&mut datagram[..size], &keys).unwrap()).unwrap();
+        self.points.extend(batch.points);
+        let (epoch, server_time) = (header.epoch, batch.window.end());
+        let ack = Ack { epoch, seqs: vec![header.seq], hints: Hints::default(), server_time };
+        let mut answer = Vec::new();
+        ack.seal(&header, [0; 12], &keys, &mut answer);
+        self.gateway.send_to(&answer, peer).unwrap();
     }
 
     /// Waits until the log holds a line with `text`.

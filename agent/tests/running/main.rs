@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
 
 mod agent;
+mod reload;
 mod telemetry;

@@ -4,4 +4,5 @@
 
 mod datagrams;
 mod site;
+mod statsd;
 mod streams;

@@ -9,12 +9,15 @@ use crate::bytes::put_varint;
 /// Level of the key section, packed once per layout, and of the values, packed every time.
 const KEY_LEVEL: i32 = 19;
 const VALUE_LEVEL: i32 = 3;
+/// Level of key sections that travel no further than the queue.
+const QUICK_KEY_LEVEL: i32 = 3;
 
 /// Layouts whose key section is kept. Slices of one batch have one each.
 const MAX_LAYOUTS: usize = 32;
 
 /// Turns batches into payloads that fit; keeps contexts and key sections from one to the next.
 pub struct Encoder {
+    max_layouts: usize,
     key_packer: Packer,
     value_packer: Packer,
     known: Vec<KeySection>,
@@ -43,8 +46,19 @@ impl Default for Encoder {
 impl Encoder {
     /// An encoder that knows no layout yet.
     pub fn new() -> Self {
+        Self::with(MAX_LAYOUTS, KEY_LEVEL)
+    }
+
+    /// An encoder for batches that go straight into the queue: keys are packed quickly rather than tightly, and more
+    /// layouts are remembered.
+    pub fn quick(max_layouts: usize) -> Self {
+        Self::with(max_layouts.max(1), QUICK_KEY_LEVEL)
+    }
+
+    fn with(max_layouts: usize, key_level: i32) -> Self {
         Self {
-            key_packer: Packer::new(KEY_LEVEL),
+            max_layouts,
+            key_packer: Packer::new(key_level),
             value_packer: Packer::new(VALUE_LEVEL),
             known: Vec::new(),
             plain: Vec::new(),
@@ -158,7 +172,7 @@ impl Encoder {
         keys::put(&mut self.plain, layout.iter().map(|(series, kind)| (series, *kind)));
         let mut stored = Vec::new();
         self.key_packer.put(&mut stored, &self.plain);
-        self.known.truncate(MAX_LAYOUTS - 1);
+        self.known.truncate(self.max_layouts - 1);
         self.known.insert(0, KeySection { layout, stored });
         0
     }

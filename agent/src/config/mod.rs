@@ -1,0 +1,163 @@
+//! What an agent is told: flags over a file over defaults.
+
+mod aggregation;
+mod choice;
+mod file;
+mod host_metrics;
+mod value;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::origin::Origin;
+use aggregation::Aggregation;
+pub(crate) use choice::Choice;
+pub(crate) use host_metrics::HostMetrics;
+use value::{Interval, Listen, Loopback};
+
+/// Flags of `run` and `check`.
+#[derive(clap::Args)]
+pub(crate) struct RunArgs {
+    /// Configuration file; if not given, /etc/weir/weir-agent.toml if it is there. Flags win over it
+    #[arg(long)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Everything that can be set: the file's keys are the flags' names, and tables stand in the file only.
+#[derive(Clone, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Gateway address for sealed batches [default: 127.0.0.1:8640]
+    #[arg(long)]
+    server: Option<SocketAddr>,
+    /// File with the fleet key, as a local server makes it
+    #[arg(long)]
+    keys: Option<PathBuf>,
+    /// Address to listen on for StatsD, or "off" [default: 127.0.0.1:8125]
+    #[arg(long)]
+    statsd: Option<Listen>,
+    /// Length of a window [default: 10s]
+    #[arg(long)]
+    interval: Option<Interval>,
+    /// Folder for the agent's id and epoch [default: /var/lib/weir-agent]
+    #[arg(long)]
+    state: Option<PathBuf>,
+    /// Value of the host label; the host's own name if not given
+    #[arg(long)]
+    host: Option<String>,
+    /// Loopback address that serves the agent's own readings at /metrics; none if not given
+    #[arg(long)]
+    telemetry: Option<Loopback>,
+    #[arg(skip)]
+    labels: BTreeMap<String, String>,
+    #[arg(skip)]
+    host_metrics: HostMetrics,
+    #[arg(skip)]
+    aggregation: Aggregation,
+}
+
+impl Settings {
+    /// These, and where they say nothing, the other's.
+    fn over(self, file: Self) -> Self {
+        Self {
+            server: self.server.or(file.server),
+            keys: self.keys.or(file.keys),
+            statsd: self.statsd.or(file.statsd),
+            interval: self.interval.or(file.interval),
+            state: self.state.or(file.state),
+            host: self.host.or(file.host),
+            telemetry: self.telemetry.or(file.telemetry),
+            labels: file.labels,
+            host_metrics: file.host_metrics,
+            aggregation: file.aggregation,
+        }
+    }
+}
+
+/// What an agent runs with.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub server: SocketAddr,
+    pub keys: PathBuf,
+    pub statsd: Option<SocketAddr>,
+    pub interval: Duration,
+    pub state: PathBuf,
+    pub host: String,
+    pub telemetry: Option<SocketAddr>,
+    labels: BTreeMap<String, String>,
+    pub host_metrics: HostMetrics,
+    aggregation: Aggregation,
+}
+
+impl Config {
+    /// Reads the file and puts the flags over it.
+    pub(crate) fn load(args: &RunArgs) -> Result<Self> {
+        Self::new(args.settings.clone().over(file::read(args.config.as_deref())?))
+    }
+
+    fn new(settings: Settings) -> Result<Self> {
+        let host = match settings.host {
+            Some(host) => host,
+            None => std::fs::read_to_string("/proc/sys/kernel/hostname")
+                .context("reading the host's name")?
+                .trim()
+                .to_owned(),
+        };
+        Ok(Self {
+            server: settings.server.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8640))),
+            keys: settings.keys.context("keys: not set, and without a fleet key nothing can be sealed; see --keys")?,
+            statsd: match settings.statsd.unwrap_or(Listen::At(SocketAddr::from(([127, 0, 0, 1], 8125)))) {
+                Listen::Off => None,
+                Listen::At(address) => Some(address),
+            },
+            interval: settings.interval.map_or(Duration::from_secs(10), |interval| interval.0),
+            state: settings.state.unwrap_or_else(|| PathBuf::from("/var/lib/weir-agent")),
+            host,
+            telemetry: settings.telemetry.map(|loopback| loopback.0),
+            labels: settings.labels,
+            host_metrics: settings.host_metrics,
+            aggregation: settings.aggregation,
+        })
+    }
+
+    /// How StatsD is aggregated.
+    pub(crate) fn aggregator(&self) -> weir_statsd::AggregatorConfig {
+        self.aggregation.config(&self.host, &self.labels, self.interval)
+    }
+
+    /// What every series of this agent carries.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::new(&self.host, &self.labels)
+    }
+
+    /// Takes what can change while running.
+    pub(crate) fn adopt(&mut self, new: Self) {
+        self.labels = new.labels;
+        self.host_metrics = new.host_metrics;
+        self.aggregation = new.aggregation;
+    }
+
+    /// The settings that differ in `new` and take a restart.
+    pub(crate) fn fixed_differences(&self, new: &Self) -> Vec<&'static str> {
+        let differs = [
+            ("server", self.server != new.server),
+            ("keys", self.keys != new.keys),
+            ("statsd", self.statsd != new.statsd),
+            ("interval", self.interval != new.interval),
+            ("state", self.state != new.state),
+            ("host", self.host != new.host),
+            ("telemetry", self.telemetry != new.telemetry),
+        ];
+        differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! The thread that puts the readers' parts together and into the queue.
+//!
+//! It keeps a window until the queue has it on disk. Meanwhile the readers' windows wait in a bounded channel, and
+//! behind that in the readers' aggregators.
+
+use std::{
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    path::Path,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use weir_queue::{Lane, Record};
+use weir_sample::{Series, Timestamp, Value, Window};
+use weir_wire::{AgentId, Batch, Encoder, Epoch, Totals};
+
+use super::Part;
+use crate::shared::{Shared, wall_clock};
+
+/// The gateway as a sender of batches.
+pub(crate) struct Publisher {
+    shared: Arc<Shared>,
+    parts: flume::Receiver<Part>,
+    /// Readers, each of which sends one part per window.
+    readers: usize,
+    encoder: Encoder,
+    sender: AgentId,
+    epoch: Epoch,
+    totals: Totals,
+}
+
+/// How long the first part of a window waits for those of other readers, who look at the clock ten times a second.
+const GATHER: Duration = Duration::from_millis(500);
+/// How soon the queue is asked again …
+const RETRY: Duration = Duration::from_millis(100);
+/// … and for how long, once the gateway is to stop.
+const LAST_TRIES: Duration = Duration::from_secs(5);
+
+/// The most series in a batch. With their sketches they stay far below what a batch may unpack to.
+const MAX_POINTS: usize = 256;
+/// A batch ends after a series whose hash has these bits zero: on average one in 128.
+const CUT_MASK: u64 = 127;
+/// A record far below the queue's limit.
+const MAX_PAYLOAD_BYTES: usize = 64 << 10;
+/// Room for the layouts of 100,000 series.
+const LAYOUTS: usize = 1_024;
+
+/// The id under which the gateway that writes to this log sends its own batches.
+fn sender_of(folder: &Path) -> AgentId {
+    let writer = folder.file_name().map(|name| name.as_encoded_bytes().to_vec()).unwrap_or_default();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &[b"weir gateway ", &writer[..]].concat());
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest.as_ref()[..16]);
+    AgentId(id)
+}
+
+/// The epoch of a gateway that starts at `now`: nothing is sealed under it, it must only grow, so the fraction of the
+/// second stands where others have random bits.
+fn epoch_at(now: Timestamp) -> Epoch {
+    Epoch::next(None, now, (now.millis().rem_euclid(1_000) * 65) as u16)
+}
+
+impl Publisher {
+    pub(crate) fn new(shared: Arc<Shared>, parts: flume::Receiver<Part>, readers: usize, now: Timestamp) -> Self {
+        let sender = sender_of(shared.log.folder());
+        let (encoder, totals) = (Encoder::quick(LAYOUTS), Totals::default());
+        Self { shared, parts, readers, encoder, sender, epoch: epoch_at(now), totals }
+    }
+
+    /// Publishes windows until all readers are gone.
+    pub(crate) fn run(mut self) {
+        let mut next = None;
+        while let Some(part) = next.take().or_else(|| self.parts.recv().ok()) {
+            let (window, points);
+            (window, points, next) = self.gather(part);
+            self.publish(window, points);
+        }
+    }
+
+    /// Waits a moment for the other readers' parts of the same window; also returns a part of another, if one came.
+    fn gather(&self, first: Part) -> (Window, Vec<(Series, Value)>, Option<Part>) {
+        let (until, Part { window, mut points }) = (Instant::now() + GATHER, first);
+        for _ in 1..self.readers {
+            match self.parts.recv_deadline(until) {
+                Ok(part) if part.window == window => points.extend(part.points),
+                Ok(other) => return (window, points, Some(other)),
+                Err(_) => break,
+            }
+        }
+        (window, points, None)
+    }
+
+    fn publish(&mut self, window: Window, points: Vec<(Series, Value)>) {
+        let points = merged(points);
+        if points.is_empty() {
+            return;
+        }
+        let (samples, first) = (points.len() as u64, self.totals.sealed_batches);
+        let payloads = self.encode(window, points);
+        if self.store(first, &payloads) {
+            self.totals.acked_batches += payloads.len() as u64;
+            self.totals.acked_samples += samples;
+            self.shared.statsd.partials.fetch_add(samples, Relaxed);
+        } else {
+            self.shared.statsd.lost_partials.fetch_add(samples, Relaxed);
+            tracing::error!(partials = samples, "the queue did not recover in time: a window of StatsD is lost");
+        }
+    }
+
+    fn encode(&mut self, window: Window, points: Vec<(Series, Value)>) -> Vec<Vec<u8>> {
+        let (first, mut payloads) = (self.totals.sealed_batches, Vec::new());
+        for points in slices(points) {
+            self.totals.sealed_batches = first + payloads.len() as u64 + 1;
+            self.totals.sealed_samples += points.len() as u64;
+            let batch = Batch { window, totals: self.totals, points };
+            let (encoded, left_out) = self.encoder.encode(&batch, MAX_PAYLOAD_BYTES);
+            self.shared.statsd.oversize_series.fetch_add(left_out as u64, Relaxed);
+            payloads.extend(encoded);
+        }
+        self.totals.sealed_batches = first + payloads.len() as u64;
+        payloads
+    }
+
+    /// Gives the payloads to the queue, numbered from `first` on, until they are on disk. The sink drops what it gets
+    /// twice. False if the gateway had to stop before that.
+    fn store(&self, first: u64, payloads: &[Vec<u8>]) -> bool {
+        let (mut first, mut give_up) = (first, None);
+        for group in payloads.chunks(GROUP) {
+            while let Err(error) = self.try_store(first, group) {
+                self.shared.note_log(&Err(error));
+                self.shared.statsd.retries.fetch_add(1, Relaxed);
+                let now = Instant::now();
+                if self.shared.is_stopping() && now >= *give_up.get_or_insert(now + LAST_TRIES) {
+                    return false;
+                }
+                std::thread::sleep(RETRY);
+            }
+            first += group.len() as u64;
+        }
+        self.shared.note_log(&Ok(()));
+        true
+    }
+
+    fn try_store(&self, first: u64, payloads: &[Vec<u8>]) -> Result<(), weir_queue::Error> {
+        let (received, lane) = (wall_clock(), Lane::Normal);
+        let record = |(seq, payload)| {
+            let (tenant, agent, epoch) = (0, self.sender, self.epoch);
+            Record { lane, tenant, agent, epoch, seq, received, payload }
+        };
+        let records: Vec<Record<'_>> = (first..).zip(payloads.iter().map(Vec::as_slice)).map(record).collect();
+        self.shared.log.wait_durable(self.shared.log.append(&records)?)
+    }
+}
+
+/// The points in order, each series once. Where gauges meet, the part that came last is believed.
+fn merged(mut points: Vec<(Series, Value)>) -> Vec<(Series, Value)> {
+    points.sort_by(|a, b| a.0.cmp(&b.0));
+    points.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            kept.1.merge(std::mem::replace(&mut later.1, Value::Gauge(0.0)));
+        }
+        same
+    });
+    points
+}
+
+/// Cuts points into batches at places that depend on the series there, not on how many stand before: a new series
+/// changes the layout of its own batch, and the others' are known to the encoder and to the sink.
+fn slices(points: Vec<(Series, Value)>) -> impl Iterator<Item = Vec<(Series, Value)>> {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let mut points = points.into_iter();
+    std::iter::from_fn(move || {
+        let mut slice = Vec::new();
+        for point in points.by_ref() {
+            let cut = hasher.hash_one(point.0.key()) & CUT_MASK == 0;
+            slice.push(point);
+            if cut || slice.len() == MAX_POINTS {
+                break;
+            }
+        }
+        (!slice.is_empty()).then_some(slice)
+    })
+}
+
+/// Records per append: their number bounds what is written twice if the queue fails among them.
+const GROUP: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counter(at: usize) -> (Series, Value) {
+        (Series::named(&format!("jobs_{at:05}")), Value::Counter(at as f64))
+    }
+
+    #[test]
+    fn parts_of_one_series_become_one_point() {
+        let points = vec![counter(2), counter(1), counter(2), (Series::named("g"), Value::Gauge(1.0))];
+        let later = (Series::named("g"), Value::Gauge(2.0));
+        let merged = merged(points.into_iter().chain([later.clone()]).collect());
+        assert_eq!(merged, [later, counter(1), (counter(2).0, Value::Counter(4.0))]);
+    }
+
+    #[test]
+    fn a_new_series_changes_one_slice_only() {
+        let slice = |points: Vec<usize>| slices(points.into_iter().map(counter).collect()).collect::<Vec<_>>();
+        let before = slice((0..20_000).filter(|at| *at != 777).collect());
+        let after = slice((0..20_000).collect());
+        assert_eq!(after.concat(), (0..20_000).map(counter).collect::<Vec<_>>());
+        assert!(before.len() > 80 && after.iter().all(|slice| slice.len() <= MAX_POINTS));
+        let new = after.iter().filter(|slice| !before.contains(slice)).count();
+        assert!((1..=3).contains(&new), "{new}");
+    }
+
+    #[test]
+    fn a_later_start_has_a_greater_epoch() {
+        assert!(epoch_at(Timestamp(1_700_000_000_998)) < epoch_at(Timestamp(1_700_000_000_999)));
+        assert!(epoch_at(Timestamp(1_700_000_000_999)) < epoch_at(Timestamp(1_700_000_001_000)));
+    }
+}

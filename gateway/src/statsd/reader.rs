@@ -1,0 +1,58 @@
+//! The thread of one StatsD socket.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use weir_link::{Ring, UdpSocket};
+
+use super::Gatherer;
+use crate::{
+    load::{Load, LoadMeter},
+    shared::{Shared, wall_clock},
+};
+
+/// Receives until told to stop, then takes what the kernel still holds and hands on the open window.
+pub(crate) struct Reader {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) socket: Arc<UdpSocket>,
+    pub(crate) load: Arc<Load>,
+    pub(crate) gatherer: Gatherer,
+}
+
+/// A socket that fails at once, for ever, must not take a whole core and fill the log.
+const ERROR_PAUSE: Duration = Duration::from_millis(100);
+/// How long a stop goes on receiving from clients that do not pause.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+impl Reader {
+    pub(crate) fn run(mut self) {
+        let (mut ring, mut meter) = (Ring::new(64), LoadMeter::new(Instant::now()));
+        while !self.shared.is_stopping() {
+            self.receive(&mut ring, &mut meter);
+        }
+        let until = Instant::now() + LAST_LINES;
+        while self.receive(&mut ring, &mut meter) > 0 && Instant::now() < until {}
+        self.gatherer.finish(wall_clock());
+    }
+
+    fn receive(&mut self, ring: &mut Ring, meter: &mut LoadMeter) -> usize {
+        let from = Instant::now();
+        let received = self.socket.receive(ring);
+        meter.waited(from, Instant::now(), &self.load);
+        match received {
+            Ok(0) => self.gatherer.turn(wall_clock()),
+            Ok(count) => {
+                let datagrams = (0..count).map(|at| (ring.peer(at), ring.view(at)));
+                self.gatherer.take(datagrams, wall_clock());
+            }
+            Err(error) => {
+                self.shared.statsd.socket_errors.fetch_add(1, Relaxed);
+                tracing::warn!(%error, "cannot receive StatsD");
+                std::thread::sleep(ERROR_PAUSE);
+            }
+        }
+        ring.len()
+    }
+}
