@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use weir_sample::{Reading, Timestamp};
 
 use crate::fleet::Counters;
-use crate::{Error, FleetStatus, Sink};
+use crate::{Admission, Error, FleetStatus, Sink};
 
 /// How often the running sink does what.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,7 @@ pub struct ServiceConfig {
 /// A sink at work. Dropping it without [`Service::drain`] leaves the rest to the next start.
 pub struct Service {
     counters: Arc<Counters>,
+    admission: Arc<Admission>,
     stopping: Arc<AtomicBool>,
     failed: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<Result<(), Error>>>>,
@@ -31,7 +32,7 @@ const IDLE: Duration = Duration::from_millis(20);
 impl Service {
     /// Starts the sink's thread.
     pub fn start(sink: Sink, config: ServiceConfig) -> std::io::Result<Self> {
-        let counters = sink.counters();
+        let (counters, admission) = (sink.counters(), sink.admission());
         let (stopping, failed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (stop, fail) = (stopping.clone(), failed.clone());
         let thread = std::thread::Builder::new().name("sink".into()).spawn(move || {
@@ -42,7 +43,7 @@ impl Service {
             }
             outcome
         })?;
-        Ok(Self { counters, stopping, failed, thread: Mutex::new(Some(thread)) })
+        Ok(Self { counters, admission, stopping, failed, thread: Mutex::new(Some(thread)) })
     }
 
     /// Why the sink cannot serve, if it cannot.
@@ -60,7 +61,12 @@ impl Service {
 
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
-        self.counters.readings()
+        [self.counters.readings(), self.admission.readings()].concat()
+    }
+
+    /// The rules by which series are stored, to be set and looked at while the sink runs.
+    pub fn admission(&self) -> Arc<Admission> {
+        Arc::clone(&self.admission)
     }
 
     /// Reads the queue to its end, makes a last checkpoint and stops. Call it after the gateways have stopped.
