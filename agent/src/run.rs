@@ -29,10 +29,11 @@ pub(crate) fn main(args: &RunArgs) -> Result<()> {
 }
 
 async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
-    let mut agent = Agent::start(&config).await?;
-    let mut questions = admin::serve(config.telemetry).await?;
+    // Before anything can be heard of the agent: a SIGHUP without a handler would end it.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut agent = Agent::start(&config).await?;
+    let mut questions = admin::serve(config.telemetry).await?;
     let manager = Manager::new();
     let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut window = Window::containing(wall_clock(), config.interval);
