@@ -2,12 +2,13 @@
 
 mod admin;
 mod config;
-mod deltas;
 mod host;
 mod intake;
+mod manager;
 mod origin;
 mod proc;
 mod push;
+mod relabel;
 mod run;
 mod sampler;
 mod state;

@@ -1,37 +1,48 @@
-//! Reading `/proc`: a file into a reused buffer, fields out of a line.
+//! Reading `/proc` and `/sys`: a file into a reused buffer, fields out of a line.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 /// A file under `/proc` that stays open and is read again and again.
 pub(crate) struct ProcFile {
-    path: &'static str,
+    path: PathBuf,
     file: Option<File>,
-    text: String,
+    text: Vec<u8>,
 }
 
 impl ProcFile {
-    pub(crate) fn new(path: &'static str) -> Self {
-        Self { path, file: None, text: String::new() }
+    /// `path` is absolute; `root` is where that host's files stand.
+    pub(crate) fn new(root: &Path, path: &str) -> Self {
+        Self { path: root.join(path.trim_start_matches('/')), file: None, text: Vec::new() }
     }
 
     /// The file as it is now; empty if it cannot be read, as in some containers.
     pub(crate) fn read(&mut self) -> &str {
         self.text.clear();
         if self.file.is_none() {
-            self.file = File::open(self.path).ok();
+            self.file = File::open(&self.path).ok();
         }
         if let Some(file) = &mut self.file
-            && file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut self.text)).is_err()
+            && file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut self.text)).is_err()
         {
             self.text.clear();
             self.file = None;
         }
-        &self.text
+        // Names in them may hold any byte; what comes before is still good.
+        match std::str::from_utf8(&self.text) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(&self.text[..error.valid_up_to()]).unwrap_or_default(),
+        }
     }
 }
 
 /// Field number `at` of a line split at white space.
 pub(crate) fn field(line: &str, at: usize) -> Option<f64> {
     line.split_ascii_whitespace().nth(at)?.parse().ok()
+}
+
+/// The number in a file that holds nothing else.
+pub(crate) fn number(path: &Path) -> Option<f64> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }

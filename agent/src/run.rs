@@ -11,12 +11,16 @@ use crate::admin::{self, Ask, Page};
 use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
+use crate::manager::Manager;
 use crate::push::{Push, local_session};
 use crate::state;
 use crate::telemetry::Telemetry;
 
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);
+
+/// A period for the watchdog's timer when nobody watches.
+const IDLE_WATCHDOG: Duration = Duration::from_secs(3_600);
 
 pub(crate) fn main(args: &RunArgs) -> Result<()> {
     let config = Config::load(args)?;
@@ -25,11 +29,15 @@ pub(crate) fn main(args: &RunArgs) -> Result<()> {
 }
 
 async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
-    let mut agent = Agent::start(&config).await?;
-    let mut questions = admin::serve(config.telemetry).await?;
+    // Before anything can be heard of the agent: a SIGHUP without a handler would end it.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut agent = Agent::start(&config).await?;
+    let mut questions = admin::serve(config.telemetry).await?;
+    let manager = Manager::new();
+    let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut window = Window::containing(wall_clock(), config.interval);
+    manager.say("READY=1");
     loop {
         let close_at = Instant::now() + window.end().since(wall_clock());
         let wake = agent.push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
@@ -38,7 +46,12 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
             () = agent.push.receive() => {}
             Some(ask) = questions.recv() => agent.answer(ask),
             () = tokio::time::sleep_until(wake) => {}
-            _ = hangup.recv() => agent.reload(args, &mut config),
+            _ = alive.tick(), if manager.watchdog.is_some() => manager.say("WATCHDOG=1"),
+            _ = hangup.recv() => {
+                manager.say(&format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_micros()));
+                agent.reload(args, &mut config);
+                manager.say("READY=1");
+            }
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }
@@ -48,6 +61,8 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
         }
         agent.push.send_due().await?;
     }
+    manager.say("STOPPING=1");
+    agent.intake.drain();
     agent.close(window);
     finish(&mut agent.push).await
 }
@@ -67,7 +82,7 @@ impl Agent {
         let seed = u64::from_be_bytes(state::random()?);
         let push = Push::new(session, epoch, config.server, seed).await?;
         let intake = Intake::bind(config)?;
-        let mut host = Host::new(config.origin());
+        let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
         tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
         Ok(Self { host, intake, push, telemetry: Telemetry::new(config.origin()) })
@@ -89,7 +104,7 @@ impl Agent {
             self.intake.reconfigure(rules);
         }
         config.adopt(new);
-        self.host.set_origin(config.origin());
+        self.host.reconfigure(config.origin(), &config.host_metrics);
         self.telemetry.set_origin(config.origin());
         tracing::info!("reloaded");
     }
@@ -136,6 +151,12 @@ async fn finish(push: &mut Push) -> Result<()> {
         tracing::warn!(batches = push.unacked(), "stopped before the last batches were acknowledged");
     }
     Ok(())
+}
+
+/// What systemd compares a reload's time with.
+fn monotonic_micros() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
 }
 
 fn wall_clock() -> Timestamp {

@@ -1,6 +1,7 @@
 //! What the agent says of itself: the same readings as text on request and as ordinary series in every window.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use weir_sample::{Kind, Reading, Series, Value};
@@ -26,8 +27,8 @@ impl Telemetry {
         Self {
             origin,
             sent: HashMap::new(),
-            stat: ProcFile::new("/proc/self/stat"),
-            memory: ProcFile::new("/proc/self/statm"),
+            stat: ProcFile::new(Path::new("/"), "/proc/self/stat"),
+            memory: ProcFile::new(Path::new("/"), "/proc/self/statm"),
             collect_time: Duration::ZERO,
         }
     }

@@ -24,4 +24,4 @@ pub use config::GatewayConfig;
 pub use error::Error;
 pub use gateway::{Drained, Gateway, Running};
 pub use statsd::{Network, NotANetwork, StatsdConfig};
-pub use streams::StreamConfig;
+pub use streams::{HttpStream, StreamConfig};

@@ -5,6 +5,7 @@
 
 mod distinct;
 mod reading;
+mod selector;
 mod series;
 mod sketch;
 mod time;
@@ -12,6 +13,7 @@ mod value;
 
 pub use distinct::Distinct;
 pub use reading::{Reading, exposition};
+pub use selector::{Pattern, Selector};
 pub use series::{Labels, Series, SeriesBuilder, legal_label_name, legal_metric_name};
 pub use sketch::{RELATIVE_ERROR, Sketch, SketchParts};
 pub use time::{Timestamp, Window};

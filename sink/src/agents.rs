@@ -1,10 +1,12 @@
 //! What the sink remembers of each agent: which batches were counted, and how its layouts map to the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use weir_sample::Timestamp;
+use weir_sample::{Timestamp, Window};
 use weir_wire::{Epoch, Seen, SeenWindow, Totals};
 
+use crate::admission::{Grant, Room};
 use crate::plan::Plan;
 
 /// Epochs remembered per agent. One that restarts more often than this with unsent batches in its spool is refused the
@@ -14,6 +16,12 @@ const MAX_EPOCHS: usize = 16;
 /// Layouts kept per agent. Host metrics keep one; StatsD series that come and go make a few.
 const MAX_LAYOUTS: usize = 4;
 
+/// How long after its last window from the future an agent's clock is still taken to be ahead.
+const AHEAD_MEMORY: Duration = Duration::from_secs(5 * 60);
+
+/// The least time that a plan serves; less than twice this is less than a generation of a room.
+const RENEWAL: Duration = Duration::from_secs(45 * 60);
+
 /// One agent, as seen by the sink.
 pub(crate) struct Agent {
     pub tenant: u32,
@@ -21,7 +29,17 @@ pub(crate) struct Agent {
     pub last_seen: Timestamp,
     /// The agent's own account in its newest batch, per epoch, oldest first.
     pub epochs: Vec<EpochSeen>,
+    /// What its token says, if it came by one.
+    pub grant: Option<Arc<Grant>>,
+    /// The series it was let in with, while there is a limit.
+    pub room: Room,
     layouts: Vec<(u64, Arc<Plan>)>,
+    /// When its plans are to be made again.
+    renewal: Timestamp,
+    /// How far its windows are moved back, whole intervals.
+    pub clock_ahead: Duration,
+    /// When a window last said that its clock is ahead.
+    ahead_at: Timestamp,
 }
 
 /// One run of an agent.
@@ -33,7 +51,34 @@ pub(crate) struct EpochSeen {
 
 impl Agent {
     pub(crate) fn new(tenant: u32) -> Self {
-        Self { tenant, last_seen: Timestamp::default(), epochs: Vec::new(), layouts: Vec::new() }
+        Self {
+            tenant,
+            last_seen: Timestamp::default(),
+            epochs: Vec::new(),
+            grant: None,
+            room: Room::default(),
+            layouts: Vec::new(),
+            renewal: Timestamp::default(),
+            clock_ahead: Duration::ZERO,
+            ahead_at: Timestamp::default(),
+        }
+    }
+
+    /// The window as it should have been, where the agent's clock is ahead: moved back by whole intervals, and by as many
+    /// for all its windows, so that none comes to lie on another. A last window, sent before its end, stays.
+    pub(crate) fn corrected(&mut self, window: Window, received: Timestamp) -> Window {
+        let interval = window.interval();
+        let moved = |window: Window, by| Window::ending(window.end().minus(by), interval.as_millis() as u32);
+        if window.end() > received.plus(interval) {
+            self.ahead_at = received;
+            if moved(window, self.clock_ahead).end() > received.plus(interval) {
+                let ahead = window.end().since(received).as_millis() / interval.as_millis();
+                self.clock_ahead = interval * u32::try_from(ahead).unwrap_or(u32::MAX);
+            }
+        } else if received.since(self.ahead_at) > AHEAD_MEMORY {
+            self.clock_ahead = Duration::ZERO;
+        }
+        moved(window, self.clock_ahead)
     }
 
     /// Whether this batch is to be counted. `None` means it was, or might have been, counted before.
@@ -53,6 +98,20 @@ impl Agent {
         (seen.window.admit(seq) == Seen::New).then_some(seen)
     }
 
+    /// Forgets its plans if they are old, so that what is counted per series stays true. `spread` keeps the agents of a
+    /// fleet that started as one from doing so as one.
+    pub(crate) fn renew(&mut self, now: Timestamp, spread: u8) {
+        if now >= self.renewal {
+            self.layouts.clear();
+            self.renewal = now.plus(RENEWAL.mul_f64(1.0 + f64::from(spread) / 256.0));
+        }
+    }
+
+    /// Forgets its plans: what they were made by has changed.
+    pub(crate) fn forget_plans(&mut self) {
+        self.layouts.clear();
+    }
+
     /// The plan of a layout seen before.
     pub(crate) fn plan(&mut self, layout_id: u64) -> Option<Arc<Plan>> {
         let at = self.layouts.iter().position(|(id, _)| *id == layout_id)?;
@@ -65,5 +124,27 @@ impl Agent {
         self.layouts.retain(|(id, _)| *id != layout_id);
         self.layouts.truncate(MAX_LAYOUTS - 1);
         self.layouts.insert(0, (layout_id, plan));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_of_a_clock_ahead_move_back_alike() {
+        let mut agent = Agent::new(0);
+        let mut check = |end: i64, received: i64, expected: i64| {
+            let window = Window::ending(Timestamp::from_secs(end), 10_000);
+            let found = agent.corrected(window, Timestamp::from_secs(received)).end();
+            assert_eq!(found, Timestamp::from_secs(expected), "{end} received at {received}");
+        };
+        check(1_000, 1_001, 1_000);
+        check(1_010, 1_002, 1_010);
+        check(1_050, 1_021, 1_030);
+        check(1_060, 1_034, 1_040);
+        check(1_070, 1_049, 1_050);
+        check(1_020, 1_060, 1_000);
+        check(1_360, 1_361, 1_360);
     }
 }

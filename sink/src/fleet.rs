@@ -31,6 +31,11 @@ pub(crate) struct Counters {
     /// Samples a second, in thousandths.
     pub milli_samples_per_second: AtomicU64,
     pub batches: AtomicU64,
+    /// Batches whose window was moved because their agent's clock is ahead, and agents of which that is so.
+    pub clock_corrected: AtomicU64,
+    pub clocks_ahead: AtomicU64,
+    /// Samples of series over a limit.
+    pub folded: AtomicU64,
     pub duplicates: AtomicU64,
     pub undecodable: AtomicU64,
     pub late_added: AtomicU64,
@@ -73,6 +78,21 @@ impl Counters {
                 "weir_sink_duplicates_total",
                 &self.duplicates,
                 "Deliveries of a batch that had been counted already; they are not counted again. Many mean lost acks.",
+            ),
+            counter(
+                "weir_sink_clock_corrected_batches_total",
+                &self.clock_corrected,
+                "Batches whose window was moved back because their agent's clock is ahead: see to its time service.",
+            ),
+            gauge(
+                "weir_sink_clocks_ahead",
+                self.clocks_ahead.load(Relaxed) as f64,
+                "Agents whose clock is more than an interval ahead. Beyond the gateway's clock_ahead they are refused.",
+            ),
+            counter(
+                "weir_sink_folded_samples_total",
+                &self.folded,
+                "Samples of series over a limit, counted under __overflow__. See `weir top series`.",
             ),
             dropped("undecodable", &self.undecodable),
             dropped("late_gauge", &self.late_gauges),

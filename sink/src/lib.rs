@@ -4,6 +4,7 @@
 //! several senders share are merged before they are written. The sink's own state is saved with the store's, so a crash
 //! between two checkpoints is undone by reading the queue again from where the last one stood.
 
+mod admission;
 mod agents;
 mod fleet;
 mod plan;
@@ -12,6 +13,7 @@ mod shared;
 mod sink;
 mod state;
 
+pub use admission::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
 pub use fleet::FleetStatus;
 pub use service::{Service, ServiceConfig};
 pub use sink::{Sink, SinkConfig};

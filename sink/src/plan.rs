@@ -4,6 +4,8 @@ use weir_sample::{Kind, Series, Value};
 use weir_store::{Rows, Store};
 use weir_wire::{Layout, Values};
 
+use crate::admission::{Home, Judge, Placement};
+
 /// One agent's layout, resolved once: where each position's value goes.
 pub(crate) struct Plan {
     pub kinds: Vec<Kind>,
@@ -14,32 +16,43 @@ pub(crate) struct Plan {
     picked: Option<Vec<u32>>,
     /// Distributions of this agent: their position and column; count and sum follow it.
     sketches: Vec<(u32, u32)>,
-    /// Positions without a `host` label, which other senders may write too.
+    /// Positions and the series that other senders may write too; a position may be written to several.
     shared: Vec<(u32, Series)>,
+    /// Positions that a series limit folds.
+    pub folded: u64,
 }
 
 impl Plan {
-    /// Resolves a layout for an agent. Series of another tenant than the default carry its number.
-    pub(crate) fn new(store: &Store, agent: u128, tenant: u32, layout: &Layout) -> Self {
-        let tenant_label = (tenant != 0).then(|| tenant.to_string());
+    /// Resolves a layout for an agent, as `judge` decides over each series.
+    pub(crate) fn new(store: &Store, agent: u128, layout: &Layout, mut judge: Judge<'_>) -> Self {
         let (mut columns, mut picked) = (Vec::new(), Vec::new());
-        let (mut sketches, mut shared) = (Vec::new(), Vec::new());
+        let (mut sketches, mut shared, mut folded) = (Vec::new(), Vec::new(), 0);
         for (position, (series, &kind)) in layout.series.iter().zip(&layout.kinds).enumerate() {
-            let series = tenant_label.as_deref().map_or_else(|| series.clone(), |n| series.with_label("tenant", n));
-            if series.label("host").is_none() {
-                shared.push((position as u32, series));
-                continue;
+            let position = position as u32;
+            let Placement { home, rollups } = judge.place(series, kind);
+            shared.extend(rollups.into_iter().map(|series| (position, series)));
+            match home {
+                Home::Own(series) => {
+                    picked.push(position);
+                    if kind == Kind::Distribution {
+                        sketches.push((position, columns.len() as u32));
+                    }
+                    columns.push((series, stored_kind(kind)));
+                }
+                Home::Shared(series) => shared.push((position, series)),
+                Home::Folded(series) => {
+                    folded += 1;
+                    shared.push((position, series));
+                }
+                Home::Nowhere => {}
             }
-            picked.push(position as u32);
-            if kind == Kind::Distribution {
-                sketches.push((position as u32, columns.len() as u32));
-            }
-            columns.push((series, stored_kind(kind)));
         }
+        // The store is asked for without the lock on the accounts.
+        drop(judge);
         for &(_, column) in &sketches {
             columns.extend(totals_of(&columns[column as usize].0));
         }
-        let all = shared.is_empty();
+        let all = picked.len() == layout.series.len();
         Self {
             kinds: layout.kinds.clone(),
             rows: store.rows(agent, &columns),
@@ -47,6 +60,7 @@ impl Plan {
             picked: (!all).then_some(picked),
             sketches,
             shared,
+            folded,
         }
     }
 
@@ -104,7 +118,7 @@ impl Plan {
             let value = match self.kinds[position] {
                 Kind::Counter => Value::Counter(float),
                 Kind::Gauge => Value::Gauge(float),
-                _ => values.rich.iter().find(|(at, _)| *at == position)?.1.clone(),
+                _ => values.rich[values.rich.binary_search_by_key(&position, |(at, _)| *at).ok()?].1.clone(),
             };
             Some((series, value))
         })

@@ -9,7 +9,7 @@ use weir_sample::{Reading, Timestamp};
 use weir_store::Store;
 
 use crate::fleet::Counters;
-use crate::{Error, FleetStatus, Sink};
+use crate::{Admission, Error, FleetStatus, Sink};
 
 /// How often the running sink does what.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,7 @@ pub struct ServiceConfig {
 /// A sink at work. Dropping it without [`Service::drain`] leaves the rest to the next start.
 pub struct Service {
     counters: Arc<Counters>,
+    admission: Arc<Admission>,
     stopping: Arc<AtomicBool>,
     failed: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<Result<(), Error>>>>,
@@ -36,7 +37,7 @@ const IDLE: Duration = Duration::from_millis(20);
 impl Service {
     /// Starts the sink's thread.
     pub fn start(sink: Sink, config: ServiceConfig) -> std::io::Result<Self> {
-        let (counters, store) = (sink.counters(), sink.store());
+        let (counters, admission, store) = (sink.counters(), sink.admission(), sink.store());
         let (stopping, failed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (stop, fail) = (stopping.clone(), failed.clone());
         let thread = std::thread::Builder::new().name("sink".into()).spawn(move || {
@@ -50,7 +51,7 @@ impl Service {
         let stop = stopping.clone();
         let keeper = std::thread::Builder::new().name("store".into()).spawn(move || keep(&store, &stop))?;
         let (thread, keeper) = (Mutex::new(Some(thread)), Mutex::new(Some(keeper)));
-        Ok(Self { counters, stopping, failed, thread, keeper })
+        Ok(Self { counters, admission, stopping, failed, thread, keeper })
     }
 
     /// Why the sink cannot serve, if it cannot.
@@ -68,7 +69,12 @@ impl Service {
 
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
-        self.counters.readings()
+        [self.counters.readings(), self.admission.readings()].concat()
+    }
+
+    /// The rules by which series are stored, to be set and looked at while the sink runs.
+    pub fn admission(&self) -> Arc<Admission> {
+        Arc::clone(&self.admission)
     }
 
     /// Reads the queue to its end, makes a last checkpoint and stops. Call it after the gateways have stopped.

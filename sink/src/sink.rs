@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use std::collections::HashMap;
 use weir_queue::{Reader, Record};
-use weir_sample::{Reading, Timestamp};
+use weir_sample::{Reading, Timestamp, Window};
 use weir_store::Store;
 use weir_wire::{AgentId, BatchHead, Decoder, Totals, Values};
 
+use crate::admission::{Admission, Grant};
 use crate::agents::Agent;
 use crate::fleet::Counters;
 use crate::plan::Plan;
@@ -44,6 +45,9 @@ struct Desk {
     row: Vec<f64>,
     newest: Timestamp,
     counters: Arc<Counters>,
+    admission: Arc<Admission>,
+    /// Of the rules that the plans were made by.
+    generation: u64,
 }
 
 /// Bytes taken from the queue per step, so that a shutdown or a checkpoint never waits for long.
@@ -70,6 +74,8 @@ impl Sink {
             row: Vec::new(),
             newest: saved.newest,
             counters: Arc::default(),
+            admission: Arc::default(),
+            generation: 0,
         };
         Ok(Self { reader, desk, rate: Rate::default() })
     }
@@ -78,6 +84,7 @@ impl Sink {
     pub fn step(&mut self, now: Timestamp) -> Result<usize, Error> {
         let mut outcome = Ok(());
         let desk = &mut self.desk;
+        desk.follow_rules();
         let polled = self.reader.poll(STEP_BYTES, |record, _| {
             if outcome.is_ok() {
                 outcome = desk.take(record);
@@ -107,7 +114,12 @@ impl Sink {
 
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
-        [self.desk.counters.readings(), self.reader.readings()].concat()
+        [self.desk.counters.readings(), self.desk.admission.readings(), self.reader.readings()].concat()
+    }
+
+    /// The rules by which series are stored, to be set and looked at while the sink runs.
+    pub fn admission(&self) -> Arc<Admission> {
+        Arc::clone(&self.desk.admission)
     }
 
     pub(crate) fn store(&self) -> Arc<Store> {
@@ -124,6 +136,8 @@ impl Sink {
             counters.milli_samples_per_second.store((per_second * 1e3) as u64, Relaxed);
             let alive = self.desk.agents.values().filter(|agent| now.since(agent.last_seen) < ALIVE).count();
             counters.agents.store(alive as u64, Relaxed);
+            let ahead = self.desk.agents.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
+            counters.clocks_ahead.store(ahead as u64, Relaxed);
         }
         let lag = if read == 0 { Duration::ZERO } else { now.since(self.desk.newest) };
         counters.lag_ms.store(lag.as_millis() as u64, Relaxed);
@@ -133,14 +147,38 @@ impl Sink {
     }
 }
 
+/// An agent was given a key on other terms.
+fn take_grant(agent: &mut Agent, record: &Record<'_>) -> Result<(), Error> {
+    let grant = Grant::decode(record.payload).filter(|grant| *grant != Grant::default()).map(Arc::new);
+    if agent.grant != grant {
+        agent.grant = grant;
+        agent.forget_plans();
+    }
+    Ok(())
+}
+
 impl Desk {
+    /// Plans made by rules that are no longer in force are made again.
+    fn follow_rules(&mut self) {
+        let generation = self.admission.generation();
+        if generation != self.generation {
+            self.generation = generation;
+            self.agents.values_mut().for_each(Agent::forget_plans);
+        }
+    }
+
     fn take(&mut self, record: &Record<'_>) -> Result<(), Error> {
         self.newest = self.newest.max(record.received);
         let Ok(head) = self.decoder.head(record.payload) else {
             return self.refuse(record);
         };
         let agent = self.agents.entry(record.agent).or_insert_with(|| Agent::new(record.tenant));
+        if Grant::is_in(&head) {
+            return take_grant(agent, record);
+        }
+        agent.renew(record.received, record.agent.0[15]);
         agent.last_seen = agent.last_seen.max(record.received);
+        let window = agent.corrected(head.window, record.received);
         let Some(seen) = agent.admit(record.epoch, record.seq) else {
             self.counters.duplicates.fetch_add(1, Relaxed);
             return Ok(());
@@ -151,29 +189,31 @@ impl Desk {
         }
         let plan = match agent.plan(head.layout_id) {
             Some(plan) => plan,
-            None => {
-                let Ok(layout) = self.decoder.layout(&head) else {
-                    return self.refuse(record);
-                };
-                self.counters.layouts_resolved.fetch_add(1, Relaxed);
-                let plan =
-                    Arc::new(Plan::new(&self.store, u128::from_be_bytes(record.agent.0), record.tenant, &layout));
-                agent.remember(head.layout_id, plan.clone());
-                plan
-            }
+            None => match self.resolve(record, &head) {
+                Some(plan) => plan,
+                None => return self.refuse(record),
+            },
         };
         if self.decoder.values(&head, &plan.kinds, &mut self.values).is_err() {
             return self.refuse(record);
         }
-        self.write(record, &head, plan)
+        if window != head.window {
+            self.counters.clock_corrected.fetch_add(1, Relaxed);
+        }
+        self.write(record, &head, window, plan)
     }
 
-    fn write(&mut self, record: &Record<'_>, head: &BatchHead<'_>, mut plan: Arc<Plan>) -> Result<(), Error> {
-        let window = head.window;
-        plan.row(&self.values, &mut self.row);
+    fn write(
+        &mut self,
+        record: &Record<'_>,
+        head: &BatchHead<'_>,
+        window: Window,
+        mut plan: Arc<Plan>,
+    ) -> Result<(), Error> {
         loop {
+            plan.row(&self.values, &mut self.row);
             match self.store.append(plan.rows(), window.end(), window.interval(), &self.row) {
-                Err(weir_store::Error::StaleRows) => match self.resolve_again(record, head) {
+                Err(weir_store::Error::StaleRows) => match self.resolve(record, head) {
                     Some(again) => plan = again,
                     None => return self.refuse(record),
                 },
@@ -187,7 +227,7 @@ impl Desk {
                 None => break,
             };
             match outcome {
-                Err(weir_store::Error::StaleRows) => match self.resolve_again(record, head) {
+                Err(weir_store::Error::StaleRows) => match self.resolve(record, head) {
                     Some(again) => plan = again,
                     None => return self.refuse(record),
                 },
@@ -202,17 +242,19 @@ impl Desk {
         }
         self.counters.batches.fetch_add(1, Relaxed);
         self.counters.samples.fetch_add(self.values.floats.len() as u64, Relaxed);
+        self.counters.folded.fetch_add(plan.folded, Relaxed);
         Ok(())
     }
 
-    /// The store has forgotten idle series of this layout since it was resolved.
-    fn resolve_again(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Arc<Plan>> {
+    /// Makes the plan of a layout that is new, or whose idle series the store has forgotten since.
+    fn resolve(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Arc<Plan>> {
         let layout = self.decoder.layout(head).ok()?;
+        let agent = self.agents.get_mut(&record.agent)?;
         self.counters.layouts_resolved.fetch_add(1, Relaxed);
-        let plan = Arc::new(Plan::new(&self.store, u128::from_be_bytes(record.agent.0), record.tenant, &layout));
-        if let Some(agent) = self.agents.get_mut(&record.agent) {
-            agent.remember(head.layout_id, plan.clone());
-        }
+        let grant = agent.grant.clone();
+        let judge = self.admission.judge(record.tenant, grant.as_deref(), &mut agent.room, record.received);
+        let plan = Arc::new(Plan::new(&self.store, u128::from_be_bytes(record.agent.0), &layout, judge));
+        agent.remember(head.layout_id, plan.clone());
         Some(plan)
     }
 

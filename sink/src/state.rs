@@ -3,16 +3,18 @@
 //! Little-endian; a block is its length (u32) and its bytes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use weir_queue::Checkpoint;
 use weir_sample::{Timestamp, Window};
 use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, Totals, decode as decode_batch};
 
 use crate::Error;
+use crate::admission::Grant;
 use crate::agents::{Agent, EpochSeen};
 use crate::shared::Shared;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What a checkpoint brings back.
 pub(crate) struct Saved {
@@ -85,6 +87,7 @@ fn encode_agent(out: &mut Vec<u8>, id: &AgentId, agent: &Agent) {
     out.extend(id.0);
     out.extend(agent.tenant.to_le_bytes());
     out.extend(agent.last_seen.0.to_le_bytes());
+    block(out, &agent.grant.as_ref().map(|grant| grant.encode()).unwrap_or_default());
     out.push(agent.epochs.len() as u8);
     for seen in &agent.epochs {
         out.extend(seen.epoch.0.to_le_bytes());
@@ -97,6 +100,7 @@ fn decode_agent(input: &mut Input<'_>) -> Result<(AgentId, Agent), Error> {
     let id = AgentId(input.array()?);
     let mut agent = Agent::new(input.u32()?);
     agent.last_seen = Timestamp(i64::from_le_bytes(input.array()?));
+    agent.grant = Grant::decode(input.block()?).map(Arc::new);
     let [epochs] = input.array()?;
     for _ in 0..epochs {
         let epoch = Epoch(u64::from_le_bytes(input.array()?));

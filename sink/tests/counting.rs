@@ -1,5 +1,5 @@
 //! Real queue, real store: whatever is delivered how often, it is counted once, also across a crash.
-#![allow(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+#![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
 use std::path::Path;

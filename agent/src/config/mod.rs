@@ -1,7 +1,9 @@
 //! What an agent is told: flags over a file over defaults.
 
 mod aggregation;
+mod choice;
 mod file;
+mod host_metrics;
 mod value;
 
 use std::collections::BTreeMap;
@@ -12,9 +14,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use crate::intake::Access;
 use crate::origin::Origin;
 use aggregation::Aggregation;
-use value::{Interval, Listen, Loopback};
+pub(crate) use choice::Choice;
+pub(crate) use host_metrics::HostMetrics;
+use value::{Interval, Listen, Loopback, Mode};
 
 /// Flags of `run` and `check`.
 #[derive(clap::Args)]
@@ -39,6 +44,16 @@ pub(crate) struct Settings {
     /// Address to listen on for StatsD, or "off" [default: 127.0.0.1:8125]
     #[arg(long)]
     statsd: Option<Listen>,
+    /// Unix socket that takes StatsD datagrams; none if not given
+    #[arg(long)]
+    statsd_datagram: Option<PathBuf>,
+    /// Unix socket that takes StatsD streams; none if not given
+    #[arg(long)]
+    statsd_stream: Option<PathBuf>,
+    #[arg(skip)]
+    statsd_socket_mode: Option<Mode>,
+    #[arg(skip)]
+    statsd_socket_group: Option<String>,
     /// Length of a window [default: 10s]
     #[arg(long)]
     interval: Option<Interval>,
@@ -54,6 +69,8 @@ pub(crate) struct Settings {
     #[arg(skip)]
     labels: BTreeMap<String, String>,
     #[arg(skip)]
+    host_metrics: HostMetrics,
+    #[arg(skip)]
     aggregation: Aggregation,
 }
 
@@ -64,11 +81,16 @@ impl Settings {
             server: self.server.or(file.server),
             keys: self.keys.or(file.keys),
             statsd: self.statsd.or(file.statsd),
+            statsd_datagram: self.statsd_datagram.or(file.statsd_datagram),
+            statsd_stream: self.statsd_stream.or(file.statsd_stream),
+            statsd_socket_mode: file.statsd_socket_mode,
+            statsd_socket_group: file.statsd_socket_group,
             interval: self.interval.or(file.interval),
             state: self.state.or(file.state),
             host: self.host.or(file.host),
             telemetry: self.telemetry.or(file.telemetry),
             labels: file.labels,
+            host_metrics: file.host_metrics,
             aggregation: file.aggregation,
         }
     }
@@ -80,11 +102,15 @@ pub(crate) struct Config {
     pub server: SocketAddr,
     pub keys: PathBuf,
     pub statsd: Option<SocketAddr>,
+    pub statsd_datagram: Option<PathBuf>,
+    pub statsd_stream: Option<PathBuf>,
+    pub socket_access: Access,
     pub interval: Duration,
     pub state: PathBuf,
     pub host: String,
     pub telemetry: Option<SocketAddr>,
     labels: BTreeMap<String, String>,
+    pub host_metrics: HostMetrics,
     aggregation: Aggregation,
 }
 
@@ -109,11 +135,18 @@ impl Config {
                 Listen::Off => None,
                 Listen::At(address) => Some(address),
             },
+            statsd_datagram: settings.statsd_datagram,
+            statsd_stream: settings.statsd_stream,
+            socket_access: Access {
+                mode: settings.statsd_socket_mode.map_or(0o666, |mode| mode.0),
+                group: settings.statsd_socket_group,
+            },
             interval: settings.interval.map_or(Duration::from_secs(10), |interval| interval.0),
             state: settings.state.unwrap_or_else(|| PathBuf::from("/var/lib/weir-agent")),
             host,
             telemetry: settings.telemetry.map(|loopback| loopback.0),
             labels: settings.labels,
+            host_metrics: settings.host_metrics,
             aggregation: settings.aggregation,
         })
     }
@@ -131,6 +164,7 @@ impl Config {
     /// Takes what can change while running.
     pub(crate) fn adopt(&mut self, new: Self) {
         self.labels = new.labels;
+        self.host_metrics = new.host_metrics;
         self.aggregation = new.aggregation;
     }
 
@@ -140,6 +174,10 @@ impl Config {
             ("server", self.server != new.server),
             ("keys", self.keys != new.keys),
             ("statsd", self.statsd != new.statsd),
+            ("statsd_datagram", self.statsd_datagram != new.statsd_datagram),
+            ("statsd_stream", self.statsd_stream != new.statsd_stream),
+            ("statsd_socket_mode", self.socket_access.mode != new.socket_access.mode),
+            ("statsd_socket_group", self.socket_access.group != new.socket_access.group),
             ("interval", self.interval != new.interval),
             ("state", self.state != new.state),
             ("host", self.host != new.host),

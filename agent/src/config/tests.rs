@@ -39,6 +39,10 @@ fn the_example_shows_every_key() {
         for key in known {
             let shown = |line: &str| {
                 let line = line.trim_start_matches(['[', ' ']);
+                let line = line
+                    .split_once('.')
+                    .filter(|(table, _)| !table.contains([' ', '=']))
+                    .map_or(line, |(_, rest)| rest);
                 line.strip_prefix(key).is_some_and(|rest| rest.starts_with([' ', ']', '=']))
             };
             assert!(full.lines().any(shown), "{table} {key} is not in the example");
@@ -46,6 +50,8 @@ fn the_example_shows_every_key() {
     };
     check("");
     check("[aggregation]");
+    check("[host_metrics]");
+    check("[[host_metrics.relabel]]");
 }
 
 #[test]
@@ -86,4 +92,13 @@ fn a_reload_tells_what_takes_a_restart() {
 fn without_a_key_there_is_no_start() {
     let error = Config::new(Settings::default()).unwrap_err().to_string();
     assert!(error.starts_with("keys: not set"), "{error}");
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let check = |text: &str, expected: &HostMetrics| assert_eq!(&parse(text).unwrap().host_metrics, expected);
+    check(EXAMPLE, &HostMetrics::default());
+    let shown =
+        HostMetrics { relabel: parse(&example_in_full()).unwrap().host_metrics.relabel, ..HostMetrics::default() };
+    check(&example_in_full(), &shown);
 }

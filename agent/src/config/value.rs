@@ -86,6 +86,22 @@ impl FromStr for Idleness {
     }
 }
 
+/// A file's mode, in octal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Mode(pub u32);
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match u32::from_str_radix(text, 8) {
+            Ok(mode) if mode <= 0o777 => Ok(Self(mode)),
+            _ => Err(format!("{text:?} is not a mode in octal digits, such as \"0660\"")),
+        }
+    }
+}
+
 macro_rules! from_string {
     ($($name:ty)*) => {$(
         impl TryFrom<String> for $name {
@@ -97,7 +113,7 @@ macro_rules! from_string {
         }
     )*};
 }
-from_string!(Listen Loopback Interval Idleness);
+from_string!(Listen Loopback Interval Idleness Mode);
 
 /// Seconds out of `90s`, `5m`, `1h` or `30d`.
 fn seconds(text: &str) -> Result<u64, String> {

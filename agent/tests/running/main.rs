@@ -3,4 +3,5 @@
 
 mod agent;
 mod reload;
+mod sockets;
 mod telemetry;

@@ -93,6 +93,7 @@ fn forgeries_are_counted_by_reason_and_never_answered() {
     let ack_kind = Header { kind: DatagramKind::Ack, ..agent.header(1) };
     check(&agent.sealed_as(&ack_kind, b"turned around"), "direction");
     check(&agent.sealed_as(&agent.header(1), b"sealed well, but no batch"), "content");
+    check(&agent.sealed_as(&agent.header(1), &payload_at(1, weir_sample::Timestamp(0))), "content");
 
     let key = site.admission.keys.signing(now()).unwrap();
     let other_agent = Agent::new(key.session(5, AgentId([8; 16]), agent.session.expires), site.running.batch_address());

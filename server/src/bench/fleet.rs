@@ -79,7 +79,7 @@ fn plan(args: &FleetArgs) -> Result<Plan> {
     let at = now();
     let run_number = host::mix(at.millis() as u64 ^ u64::from(std::process::id()) << 48);
     Ok(Plan {
-        run: format!("{run_number:016x}"),
+        run: format!("{:08x}", run_number >> 32),
         run_number,
         shapes: host::shapes(args.metrics),
         interval: args.interval,

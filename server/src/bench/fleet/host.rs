@@ -196,11 +196,12 @@ fn columns(metrics: usize, run: &str, number: u64) -> Vec<(Series, Kind)> {
         let own = [("route", route), ("method", method), ("status", status), ("copy", copy.as_str())];
         (Series::new("weir_bench_requests_total", common.iter().chain(&own).copied()), Kind::Counter)
     });
+    let pairs: Vec<_> =
+        GAUGES.iter().flat_map(|(name, label, values)| values.iter().map(|v| (*name, *label, *v))).collect();
     let gauges = (0..metrics / 2).map(|at| {
-        let (name, label, values) = GAUGES[at % GAUGES.len()];
-        let round = at / GAUGES.len();
-        let copy = copy_label(round / values.len());
-        let own = [(label, values[round % values.len()]), ("copy", copy.as_str())];
+        let (name, label, value) = pairs[at % pairs.len()];
+        let copy = copy_label(at / pairs.len());
+        let own = [(label, value), ("copy", copy.as_str())];
         (Series::new(name, common.iter().chain(&own).copied()), Kind::Gauge)
     });
     let mut columns: Vec<_> = counters.chain(gauges).collect();
@@ -259,14 +260,20 @@ const STATUSES: &[&str] = &["200", "204", "304", "404", "500"];
 const ROUTES: &[&str] = &["/", "/api/orders", "/api/users", "/api/cart", "/login", "/search", "/static", "/checkout"];
 /// Name, label, and the values that label takes.
 const GAUGES: &[(&str, &str, &[&str])] = &[
-    ("system_cpu_utilization_ratio", "cpu_logical_number", &["0", "1", "2", "3", "4", "5", "6", "7"]),
-    ("system_memory_usage_bytes", "system_memory_state", &["used", "free", "cached", "buffers", "shared"]),
+    ("system_memory_usage_bytes", "system_memory_state", &["used", "free", "cached", "buffers", "available", "shared"]),
     ("system_filesystem_usage_bytes", "system_filesystem_mountpoint", MOUNTS),
     ("system_filesystem_utilization_ratio", "system_filesystem_mountpoint", MOUNTS),
+    ("system_paging_usage_bytes", "system_paging_state", &["used", "free"]),
     ("system_processes_count", "process_status", &["running", "sleeping", "stopped", "zombie"]),
     ("system_network_connections_count", "network_connection_state", &["established", "listen", "time_wait"]),
+    ("queue_depth", "queue", &["mail", "orders", "images"]),
+    ("system_cpu_utilization_ratio", "cpu_logical_number", CPUS),
 ];
 const MOUNTS: &[&str] = &["/", "/var", "/home", "/data", "/boot/efi"];
+const CPUS: &[&str] = &[
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
+    "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31",
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,106 @@
+//! The table `[host_metrics]`: what is read of the host, and of which devices.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::Choice;
+use crate::relabel::Rule;
+
+/// As in the file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HostMetrics {
+    pub root: PathBuf,
+    pub cpu: bool,
+    pub cpu_cores: bool,
+    pub memory: bool,
+    pub pressure: bool,
+    pub filesystem: bool,
+    pub filesystem_types: Choice,
+    pub filesystem_paths: Choice,
+    pub disk: bool,
+    pub disk_devices: Choice,
+    pub disk_partitions: bool,
+    pub network: bool,
+    pub network_interfaces: Choice,
+    pub sockets: bool,
+    pub processes: bool,
+    pub top_processes: usize,
+    pub temperature: bool,
+    pub container: bool,
+    pub relabel: Vec<Rule>,
+}
+
+impl Default for HostMetrics {
+    fn default() -> Self {
+        Self {
+            root: PathBuf::from("/"),
+            cpu: true,
+            cpu_cores: true,
+            memory: true,
+            pressure: true,
+            filesystem: true,
+            filesystem_types: Choice::new(&PSEUDO_AND_REMOTE),
+            filesystem_paths: Choice::new(&[
+                "!/run/*",
+                "!/var/lib/docker/*",
+                "!/var/lib/containers/*",
+                "!/var/lib/kubelet/*",
+            ]),
+            disk: true,
+            disk_devices: Choice::new(&["!loop*", "!ram*", "!zram*"]),
+            disk_partitions: false,
+            network: true,
+            network_interfaces: Choice::new(&["!veth*", "!cali*", "!lxc*"]),
+            sockets: true,
+            processes: true,
+            top_processes: 0,
+            temperature: true,
+            container: true,
+            relabel: Vec::new(),
+        }
+    }
+}
+
+/// Types that take no room of their own, and those whose server can keep a question waiting for ever.
+const PSEUDO_AND_REMOTE: [&str; 38] = [
+    "!autofs",
+    "!binfmt_misc",
+    "!bpf",
+    "!cgroup",
+    "!cgroup2",
+    "!configfs",
+    "!debugfs",
+    "!devpts",
+    "!devtmpfs",
+    "!efivarfs",
+    "!fusectl",
+    "!hugetlbfs",
+    "!iso9660",
+    "!mqueue",
+    "!nsfs",
+    "!nullfs",
+    "!overlay",
+    "!proc",
+    "!pstore",
+    "!ramfs",
+    "!rpc_pipefs",
+    "!securityfs",
+    "!selinuxfs",
+    "!squashfs",
+    "!erofs",
+    "!sysfs",
+    "!tracefs",
+    "!nfs",
+    "!nfs4",
+    "!cifs",
+    "!smb3",
+    "!smbfs",
+    "!ceph",
+    "!9p",
+    "!afs",
+    "!glusterfs",
+    "!fuse.*",
+    "!fuse",
+];

@@ -1,0 +1,216 @@
+//! What of a layout is stored, and under which series: rules, labels a token enforces, and series limits.
+//!
+//! All of it is decided once per layout, when its plan is made, so it costs a sample nothing. When the rules change, and
+//! otherwise about once an hour, plans are made again.
+
+mod account;
+mod grant;
+mod room;
+mod rule;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use weir_sample::{Kind, Series, Timestamp};
+
+pub use account::{Cardinality, LabelUse, MetricUse, TenantUse};
+pub use grant::Grant;
+pub use rule::{Action, Rule};
+
+use account::Accounts;
+pub(crate) use room::Room;
+
+/// What an operator decides over series.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AdmissionConfig {
+    /// Series of one agent; new ones beyond it fold into `name{__overflow__="true"}`. Zero means no limit.
+    pub max_agent_series: usize,
+    /// Series of one tenant, over all its agents. Zero means no limit.
+    pub max_tenant_series: usize,
+    /// In the order in which they apply.
+    pub rules: Vec<Rule>,
+}
+
+/// The rules in force and the account of what they did. Shared by the sink and whoever configures and shows it.
+#[derive(Debug, Default)]
+pub struct Admission {
+    config: Mutex<Arc<AdmissionConfig>>,
+    generation: AtomicU64,
+    accounts: Mutex<Accounts>,
+}
+
+/// The label of what is folded.
+const OVERFLOW: &str = "__overflow__";
+/// Names can explode as labels can: past so many, overflowing metrics of a tenant share one series per kind.
+const MAX_FOLDED_METRICS: usize = 1_000;
+
+impl Admission {
+    /// Puts other rules in force, for all batches from now on.
+    pub fn set(&self, config: AdmissionConfig) {
+        *lock(&self.config) = Arc::new(config);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// The metrics with the most series, at most `most`, and the use of every tenant.
+    pub fn cardinality(&self, most: usize) -> Cardinality {
+        let config = self.config();
+        let mut cardinality = lock(&self.accounts).report(most);
+        (cardinality.max_agent_series, cardinality.max_tenant_series) =
+            (config.max_agent_series, config.max_tenant_series);
+        cardinality
+    }
+
+    /// Series folded and denied when their plans were made, and labels of too many values named.
+    pub(crate) fn readings(&self) -> Vec<weir_sample::Reading> {
+        lock(&self.accounts).readings()
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn config(&self) -> Arc<AdmissionConfig> {
+        Arc::clone(&lock(&self.config))
+    }
+
+    /// Begins to judge one layout of an agent.
+    pub(crate) fn judge<'a>(
+        &'a self,
+        tenant: u32,
+        grant: Option<&'a Grant>,
+        room: &'a mut Room,
+        now: Timestamp,
+    ) -> Judge<'a> {
+        let accounts = lock(&self.accounts);
+        Judge { config: self.config(), accounts, tenant, grant, room, now, seen: room::Keys::default() }
+    }
+}
+
+/// Where a series of a layout goes.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Placement {
+    pub home: Home,
+    /// Further series that its values are added to.
+    pub rollups: Vec<Series>,
+}
+
+/// Where its own values go.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Home {
+    /// A column of the agent.
+    Own(Series),
+    /// A series that others may write too.
+    Shared(Series),
+    /// The series that takes what is over a limit.
+    Folded(Series),
+    /// Nowhere: a rule denies it.
+    Nowhere,
+}
+
+/// Judges the series of one layout.
+pub(crate) struct Judge<'a> {
+    config: Arc<AdmissionConfig>,
+    accounts: MutexGuard<'a, Accounts>,
+    tenant: u32,
+    grant: Option<&'a Grant>,
+    room: &'a mut Room,
+    now: Timestamp,
+    /// Keys of the agent's own columns so far: rules can make two of a kind.
+    seen: room::Keys,
+}
+
+impl Judge<'_> {
+    /// Decides over one series as it was sent.
+    pub(crate) fn place(&mut self, sent: &Series, kind: Kind) -> Placement {
+        let config = Arc::clone(&self.config);
+        let mut outcome = rule::apply(&config.rules, self.tenant, sent, kind);
+        if outcome.denied {
+            self.accounts.deny(self.tenant, sent.name());
+            return Placement { home: Home::Nowhere, rollups: Vec::new() };
+        }
+        if let Some(grant) = self.grant {
+            grant.labels.iter().for_each(|(label, value)| outcome.enforce(label, value));
+        }
+        let rollups = outcome.rollups.iter().map(|series| self.of_tenant(series)).collect();
+        let (series, shared) = (self.of_tenant(&outcome.series), outcome.is_shared());
+        Placement { home: self.home(series, kind, shared), rollups }
+    }
+
+    fn home(&mut self, series: Series, kind: Kind, shared: bool) -> Home {
+        self.accounts.note(self.tenant, &series, self.now);
+        if series.label(OVERFLOW).is_none() && !self.has_room(&series, shared) {
+            return Home::Folded(self.fold(&series, kind));
+        }
+        if shared {
+            return Home::Shared(series);
+        }
+        match self.is_second(&series) {
+            true => {
+                self.accounts.deny(self.tenant, series.name());
+                Home::Nowhere
+            }
+            false => Home::Own(series),
+        }
+    }
+
+    /// Whether rules have made this the second of its kind among the agent's own.
+    fn is_second(&mut self, series: &Series) -> bool {
+        let untouched = self.config.rules.is_empty() && self.grant.is_none();
+        !untouched && !self.seen.insert(room::key(series))
+    }
+
+    /// Shared series have no agent to count against, only a tenant.
+    fn has_room(&mut self, series: &Series, shared: bool) -> bool {
+        let agent_limit = match self.grant.and_then(|grant| grant.max_series) {
+            Some(granted) if self.config.max_agent_series == 0 => granted,
+            Some(granted) => granted.min(self.config.max_agent_series),
+            None => self.config.max_agent_series,
+        };
+        let tenant_limit = self.config.max_tenant_series;
+        if agent_limit == 0 && tenant_limit == 0 {
+            return true;
+        }
+        let (key, now) = (room::key(series), self.now);
+        let tenant = self.accounts.tenant(self.tenant);
+        let tenant_full = tenant_limit > 0 && tenant.series >= tenant_limit;
+        let (room, full) = match shared {
+            true => (&mut tenant.shared, tenant_full),
+            false => {
+                let agent_full = agent_limit > 0 && self.room.len() >= agent_limit;
+                (&mut *self.room, tenant_full || agent_full)
+            }
+        };
+        let before = room.len();
+        let entered = room.enter(key, now, full);
+        tenant.series = (tenant.series + room.len()).saturating_sub(before);
+        entered
+    }
+
+    /// One series per metric takes what finds no room: counters add up in it, distributions and sets merge, and of
+    /// gauges the last stands.
+    fn fold(&mut self, series: &Series, kind: Kind) -> Series {
+        let apart = self.accounts.fold(self.tenant, series.name()) <= MAX_FOLDED_METRICS;
+        let name = if apart { series.name() } else { shared_overflow(kind) };
+        self.of_tenant(&Series::new(name, [(OVERFLOW, "true")]))
+    }
+
+    fn of_tenant(&self, series: &Series) -> Series {
+        match self.tenant {
+            0 => series.clone(),
+            number => series.with_label("tenant", &number.to_string()),
+        }
+    }
+}
+
+const fn shared_overflow(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "weir_overflow_counters",
+        Kind::Gauge => "weir_overflow_gauges",
+        Kind::Distribution => "weir_overflow_distributions",
+        Kind::Set => "weir_overflow_sets",
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
