@@ -11,6 +11,7 @@ mod push;
 mod relabel;
 mod run;
 mod sampler;
+mod scrape;
 mod state;
 mod telemetry;
 

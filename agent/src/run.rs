@@ -13,6 +13,7 @@ use crate::host::Host;
 use crate::intake::Intake;
 use crate::manager::Manager;
 use crate::push::{Push, local_session};
+use crate::scrape::Scraper;
 use crate::state;
 use crate::telemetry::Telemetry;
 
@@ -43,6 +44,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
         let wake = agent.push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
         tokio::select! {
             () = agent.intake.receive() => {}
+            () = agent.scraper.receive() => {}
             () = agent.push.receive() => {}
             Some(ask) = questions.recv() => agent.answer(ask),
             () = tokio::time::sleep_until(wake) => {}
@@ -71,6 +73,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
 struct Agent {
     host: Host,
     intake: Intake,
+    scraper: Scraper,
     push: Push,
     telemetry: Telemetry,
 }
@@ -85,7 +88,9 @@ impl Agent {
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
         tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
-        Ok(Self { host, intake, push, telemetry: Telemetry::new(config.origin()) })
+        let mut scraper = Scraper::new(&config.scrape, config.origin());
+        scraper.begin(config.interval);
+        Ok(Self { host, intake, scraper, push, telemetry: Telemetry::new(config.origin()) })
     }
 
     /// Takes what can change while running from the file; a file that is wrong changes nothing.
@@ -105,6 +110,7 @@ impl Agent {
         }
         config.adopt(new);
         self.host.reconfigure(config.origin(), &config.host_metrics);
+        self.scraper.reconfigure(&config.scrape, config.origin());
         self.telemetry.set_origin(config.origin());
         tracing::info!("reloaded");
     }
@@ -115,6 +121,8 @@ impl Agent {
         let mut points = self.host.collect();
         self.telemetry.collect_time = began.elapsed();
         points.extend(self.intake.close(window));
+        points.extend(self.scraper.close());
+        self.scraper.begin(window.end().since(window.start()));
         let readings = self.readings();
         points.extend(self.telemetry.points(&readings));
         self.push.close_window(window, points);
@@ -124,6 +132,7 @@ impl Agent {
         let mut readings = self.telemetry.process();
         readings.extend(self.push.readings());
         readings.extend(self.intake.readings());
+        readings.extend(self.scraper.readings());
         readings
     }
 

@@ -4,6 +4,7 @@ mod aggregation;
 mod choice;
 mod file;
 mod host_metrics;
+mod scrape;
 mod value;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::origin::Origin;
 use aggregation::Aggregation;
 pub(crate) use choice::Choice;
 pub(crate) use host_metrics::HostMetrics;
+pub(crate) use scrape::{Endpoint, Scrape};
 use value::{Interval, Listen, Loopback, Mode};
 
 /// Flags of `run` and `check`.
@@ -72,6 +74,8 @@ pub(crate) struct Settings {
     host_metrics: HostMetrics,
     #[arg(skip)]
     aggregation: Aggregation,
+    #[arg(skip)]
+    scrape: Vec<Scrape>,
 }
 
 impl Settings {
@@ -92,6 +96,7 @@ impl Settings {
             labels: file.labels,
             host_metrics: file.host_metrics,
             aggregation: file.aggregation,
+            scrape: file.scrape,
         }
     }
 }
@@ -112,6 +117,7 @@ pub(crate) struct Config {
     labels: BTreeMap<String, String>,
     pub host_metrics: HostMetrics,
     aggregation: Aggregation,
+    pub scrape: Vec<Scrape>,
 }
 
 impl Config {
@@ -148,6 +154,7 @@ impl Config {
             labels: settings.labels,
             host_metrics: settings.host_metrics,
             aggregation: settings.aggregation,
+            scrape: settings.scrape,
         })
     }
 
@@ -166,6 +173,7 @@ impl Config {
         self.labels = new.labels;
         self.host_metrics = new.host_metrics;
         self.aggregation = new.aggregation;
+        self.scrape = new.scrape;
     }
 
     /// The settings that differ in `new` and take a restart.

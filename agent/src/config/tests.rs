@@ -52,6 +52,7 @@ fn the_example_shows_every_key() {
     check("[aggregation]");
     check("[host_metrics]");
     check("[[host_metrics.relabel]]");
+    check("[[scrape]]");
 }
 
 #[test]
