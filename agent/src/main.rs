@@ -1,5 +1,6 @@
 //! Program `weir-agent`: this host's metrics and its applications' StatsD, pushed window by window until acknowledged.
 
+mod access_log;
 mod admin;
 mod config;
 mod host;

@@ -1,5 +1,6 @@
 //! What an agent is told: flags over a file over defaults.
 
+mod access_log;
 mod aggregation;
 mod choice;
 mod file;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 use crate::intake::Access;
 use crate::origin::Origin;
+pub(crate) use access_log::AccessLog;
 use aggregation::Aggregation;
 pub(crate) use choice::Choice;
 pub(crate) use host_metrics::HostMetrics;
@@ -76,6 +78,8 @@ pub(crate) struct Settings {
     aggregation: Aggregation,
     #[arg(skip)]
     scrape: Vec<Scrape>,
+    #[arg(skip)]
+    access_log: Vec<AccessLog>,
 }
 
 impl Settings {
@@ -97,6 +101,7 @@ impl Settings {
             host_metrics: file.host_metrics,
             aggregation: file.aggregation,
             scrape: file.scrape,
+            access_log: file.access_log,
         }
     }
 }
@@ -118,6 +123,7 @@ pub(crate) struct Config {
     pub host_metrics: HostMetrics,
     aggregation: Aggregation,
     pub scrape: Vec<Scrape>,
+    pub access_log: Vec<AccessLog>,
 }
 
 impl Config {
@@ -155,6 +161,7 @@ impl Config {
             host_metrics: settings.host_metrics,
             aggregation: settings.aggregation,
             scrape: settings.scrape,
+            access_log: settings.access_log,
         })
     }
 
@@ -174,6 +181,7 @@ impl Config {
         self.host_metrics = new.host_metrics;
         self.aggregation = new.aggregation;
         self.scrape = new.scrape;
+        self.access_log = new.access_log;
     }
 
     /// The settings that differ in `new` and take a restart.
