@@ -33,7 +33,7 @@ fn heard(agent: &Agent) -> (Vec<u64>, bool) {
 #[test]
 fn bulk_sheds_before_normal_before_critical_and_each_is_told_and_counted() {
     let stuck = LogConfig {
-        commit_delay: Duration::from_secs(3600),
+        commit_delay: Duration::from_secs(20),
         commit_bytes: usize::MAX,
         pending_bytes: 20_000,
         ..LogConfig::default()
@@ -67,13 +67,14 @@ fn bulk_sheds_before_normal_before_critical_and_each_is_told_and_counted() {
     site.log.flush().unwrap();
     assert_eq!(pressure(), 0.0);
     assert!(offer("debug_x"));
+    site.log.flush().unwrap();
 }
 
 #[test]
 fn an_agent_over_its_rate_is_turned_away_until_it_has_slowed_down() {
     let site = Site::new();
     let agent = site.agent();
-    site.running.set_gate(GateConfig { agent_samples_per_second: 0.05, ..GateConfig::default() });
+    site.running.set_gate(GateConfig { agent_samples_per_second: 0.04, ..GateConfig::default() });
     for seq in 0..3 {
         send(&agent, seq, "load");
         assert_eq!(heard(&agent), (vec![seq], false));
