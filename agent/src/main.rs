@@ -2,6 +2,7 @@
 
 mod admin;
 mod config;
+mod gateways;
 mod host;
 mod intake;
 mod manager;
@@ -12,7 +13,10 @@ mod relabel;
 mod run;
 mod sampler;
 mod scrape;
+mod session;
+mod spool;
 mod state;
+mod stream;
 mod telemetry;
 
 use std::process::ExitCode;
