@@ -2,15 +2,21 @@
 
 mod admin;
 mod config;
+mod gateways;
 mod host;
 mod intake;
+mod manager;
 mod origin;
 mod proc;
 mod push;
 mod relabel;
 mod run;
 mod sampler;
+mod scrape;
+mod session;
+mod spool;
 mod state;
+mod stream;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -11,12 +11,17 @@ use crate::admin::{self, Ask, Page};
 use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
-use crate::push::{Push, local_session};
+use crate::manager::Manager;
+use crate::push::Push;
+use crate::scrape::Scraper;
 use crate::state;
 use crate::telemetry::Telemetry;
 
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);
+
+/// A period for the watchdog's timer when nobody watches.
+const IDLE_WATCHDOG: Duration = Duration::from_secs(3_600);
 
 pub(crate) fn main(args: &RunArgs) -> Result<()> {
     let config = Config::load(args)?;
@@ -25,20 +30,30 @@ pub(crate) fn main(args: &RunArgs) -> Result<()> {
 }
 
 async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
-    let mut agent = Agent::start(&config).await?;
-    let mut questions = admin::serve(config.telemetry).await?;
+    // Before anything can be heard of the agent: a SIGHUP without a handler would end it.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut agent = Agent::start(&config).await?;
+    let mut questions = admin::serve(config.telemetry).await?;
+    let manager = Manager::new();
+    let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut window = Window::containing(wall_clock(), config.interval);
+    manager.say("READY=1");
     loop {
         let close_at = Instant::now() + window.end().since(wall_clock());
         let wake = agent.push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
         tokio::select! {
             () = agent.intake.receive() => {}
+            () = agent.scraper.receive() => {}
             () = agent.push.receive() => {}
             Some(ask) = questions.recv() => agent.answer(ask),
             () = tokio::time::sleep_until(wake) => {}
-            _ = hangup.recv() => agent.reload(args, &mut config),
+            _ = alive.tick(), if manager.watchdog.is_some() => manager.say("WATCHDOG=1"),
+            _ = hangup.recv() => {
+                manager.say(&format!("RELOADING=1\nMONOTONIC_USEC={}", monotonic_micros()));
+                agent.reload(args, &mut config);
+                manager.say("READY=1");
+            }
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }
@@ -48,6 +63,8 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
         }
         agent.push.send_due().await?;
     }
+    manager.say("STOPPING=1");
+    agent.intake.drain();
     agent.close(window);
     finish(&mut agent.push).await
 }
@@ -56,6 +73,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
 struct Agent {
     host: Host,
     intake: Intake,
+    scraper: Scraper,
     push: Push,
     telemetry: Telemetry,
 }
@@ -63,14 +81,15 @@ struct Agent {
 impl Agent {
     async fn start(config: &Config) -> Result<Self> {
         let (agent, epoch) = state::begin(&config.state, wall_clock())?;
-        let session = local_session(&config.keys, agent)?;
         let seed = u64::from_be_bytes(state::random()?);
-        let push = Push::new(session, epoch, config.server, seed).await?;
+        let push = Push::start(config, agent, epoch, seed)?;
         let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
         tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
-        Ok(Self { host, intake, push, telemetry: Telemetry::new(config.origin()) })
+        let mut scraper = Scraper::new(&config.scrape, config.origin());
+        scraper.begin(config.interval);
+        Ok(Self { host, intake, scraper, push, telemetry: Telemetry::new(config.origin()) })
     }
 
     /// Takes what can change while running from the file; a file that is wrong changes nothing.
@@ -90,6 +109,7 @@ impl Agent {
         }
         config.adopt(new);
         self.host.reconfigure(config.origin(), &config.host_metrics);
+        self.scraper.reconfigure(&config.scrape, config.origin());
         self.telemetry.set_origin(config.origin());
         tracing::info!("reloaded");
     }
@@ -100,6 +120,8 @@ impl Agent {
         let mut points = self.host.collect();
         self.telemetry.collect_time = began.elapsed();
         points.extend(self.intake.close(window));
+        points.extend(self.scraper.close());
+        self.scraper.begin(window.end().since(window.start()));
         let readings = self.readings();
         points.extend(self.telemetry.points(&readings));
         self.push.close_window(window, points);
@@ -109,6 +131,7 @@ impl Agent {
         let mut readings = self.telemetry.process();
         readings.extend(self.push.readings());
         readings.extend(self.intake.readings());
+        readings.extend(self.scraper.readings());
         readings
     }
 
@@ -136,6 +159,12 @@ async fn finish(push: &mut Push) -> Result<()> {
         tracing::warn!(batches = push.unacked(), "stopped before the last batches were acknowledged");
     }
     Ok(())
+}
+
+/// What systemd compares a reload's time with.
+fn monotonic_micros() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
 }
 
 fn wall_clock() -> Timestamp {

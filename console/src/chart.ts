@@ -76,7 +76,7 @@ export class Chart {
       legend: { live: true },
       scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
       axes: [axis, { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => format(tick, unit)) }],
-      series: [{ value: (_, ts) => (ts == null ? '' : new Date(ts * 1000).toLocaleTimeString()) }, ...series],
+      series: [{ value: (_, ts) => (ts == null ? '' : new Date(ts * 1000).toLocaleTimeString([], { hourCycle: 'h23' })) }, ...series],
       bands: stacked ? names.slice(1).map((_, at) => ({ series: [at + 2, at + 1] as [number, number] })) : [],
     };
   }

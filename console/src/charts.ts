@@ -37,7 +37,10 @@ export function hostCharts(host: string): ChartSpec[] {
       id: 'load',
       title: 'Load average',
       unit: 'number',
-      promql: `{__name__=~"system_cpu_load_average_.+",host=${JSON.stringify(host)}}`,
+      promql: ['1m', '5m', '15m']
+        .map((span) => `label_replace(system_cpu_load_average_${span}${on()}, "over", "${span}", "", "")`)
+        .map((load) => `sum by (over) (${load})`)
+        .join(' or '),
     },
     {
       id: 'filesystem',

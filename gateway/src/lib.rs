@@ -26,4 +26,4 @@ pub use error::Error;
 pub use gate::{Class, GateConfig};
 pub use gateway::{Drained, Gateway, Running};
 pub use statsd::{Network, NotANetwork, StatsdConfig};
-pub use streams::StreamConfig;
+pub use streams::{HttpStream, StreamConfig};

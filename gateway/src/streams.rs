@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{net::TcpStream, sync::watch, task::JoinSet};
-use weir_link::{Alpn, FrameStream, ServerTls, client_certificate};
+use weir_link::{Alpn, FrameStream, ServerStream, ServerTls, client_certificate};
 
 use crate::{
     acks::{AckWriter, Group},
@@ -34,7 +34,12 @@ pub struct StreamConfig {
     pub patience: Duration,
     /// How long a connection may be silent.
     pub idle: Duration,
+    /// Takes the connections that speak HTTP; without, they are refused.
+    pub http: Option<flume::Sender<HttpStream>>,
 }
+
+/// A connection whose client speaks HTTP, and who that is.
+pub type HttpStream = (ServerStream, SocketAddr);
 
 impl StreamConfig {
     /// The usual bounds.
@@ -45,6 +50,7 @@ impl StreamConfig {
             max_frame_bytes: 64 << 10,
             patience: Duration::from_secs(10),
             idle: Duration::from_secs(300),
+            http: None,
         }
     }
 }
@@ -106,8 +112,10 @@ impl Streams {
         let _ = stream.set_nodelay(true);
         let shake = tokio::time::timeout(self.config.patience, self.config.tls.accept(stream)).await;
         let (stream, alpn) = shake.map_err(|_| "stream_slow")?.map_err(|_| "stream_handshake")?;
-        if alpn != Alpn::Batches {
-            return Err("stream_protocol");
+        match (alpn, &self.config.http) {
+            (Alpn::Batches, _) => {}
+            (Alpn::Http, Some(http)) => return http.send_async((stream, peer)).await.map_err(|_| "stream_protocol"),
+            (Alpn::Http, None) => return Err("stream_protocol"),
         }
         let known = client_certificate(&stream).is_some() || self.shared.admission.tokens.is_none();
         let tenant = if known { Tenant::Sealed } else { Tenant::Unknown };

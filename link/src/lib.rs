@@ -1,11 +1,12 @@
 //! Sockets: batched UDP, TLS identity, and the framed stream.
 //!
 //! The rest of the project sees datagrams and frames. `unsafe` is confined to [`UdpSocket`]'s two system calls, which
-//! the standard library does not offer.
+//! the standard library does not offer, and to taking over inherited descriptors.
 
 mod addr;
 mod error;
 mod frames;
+mod inherited;
 mod outgoing;
 mod ring;
 mod tls;
@@ -13,6 +14,7 @@ mod udp;
 
 pub use error::Error;
 pub use frames::{FrameStream, FrameTooLong};
+pub use inherited::{Inherited, inherited};
 pub use outgoing::Outgoing;
 pub use ring::Ring;
 pub use tls::{Alpn, ClientFiles, ClientStream, ClientTls, ServerFiles, ServerStream, ServerTls, client_certificate};

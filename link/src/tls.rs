@@ -4,7 +4,8 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::SystemTime,
 };
 
 use rustls::{
@@ -53,11 +54,20 @@ pub struct ServerFiles {
     pub client_authorities: Option<PathBuf>,
 }
 
+impl ServerFiles {
+    fn written(&self) -> Vec<Option<SystemTime>> {
+        let paths = [Some(&self.certificates), Some(&self.key), self.client_authorities.as_ref()];
+        paths.into_iter().flatten().map(|path| path.metadata().and_then(|file| file.modified()).ok()).collect()
+    }
+}
+
 /// A server's identity, reloadable while connections come in.
 #[derive(Debug)]
 pub struct ServerTls {
     files: ServerFiles,
     config: RwLock<Arc<ServerConfig>>,
+    /// When the files in force were written.
+    written: Mutex<Vec<Option<SystemTime>>>,
 }
 
 impl ServerTls {
@@ -67,8 +77,9 @@ impl ServerTls {
     /// [`Error::Pem`] for a file that cannot be read or holds nothing of its kind, [`Error::Identity`] if they do not
     /// fit each other.
     pub fn load(files: ServerFiles) -> Result<Self, Error> {
+        let written = Mutex::new(files.written());
         let config = RwLock::new(server_config(&files)?);
-        Ok(Self { files, config })
+        Ok(Self { files, config, written })
     }
 
     /// Loads the files again. New connections get the new identity; running ones keep theirs.
@@ -76,9 +87,15 @@ impl ServerTls {
     /// # Errors
     /// As for [`ServerTls::load`]; the old identity then stays.
     pub fn reload(&self) -> Result<(), Error> {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = self.files.written();
         let config = server_config(&self.files)?;
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(())
+    }
+
+    /// Whether a file was written since the last load, be that load good or not.
+    pub fn has_changed(&self) -> bool {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) != self.files.written()
     }
 
     /// The configuration for the next connection.

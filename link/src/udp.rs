@@ -58,13 +58,21 @@ impl UdpSocket {
     fn open(address: SocketAddr, config: &UdpConfig) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_reuse_port(config.reuse_port)?;
-        if config.receive_buffer_bytes > 0 {
-            ask_for_buffer(&socket, config.receive_buffer_bytes)?;
-        }
-        set_flag(&socket, libc::SOL_SOCKET, libc::SO_RXQ_OVFL)?;
+        // Before the first datagram can come.
+        set_up(&socket, config)?;
+        socket.bind(&address.into())?;
+        Self::finish(socket, config)
+    }
+
+    /// Takes a socket that is bound already.
+    pub(crate) fn adopt(socket: Socket, config: &UdpConfig) -> io::Result<Self> {
+        set_up(&socket, config)?;
+        Self::finish(socket, config)
+    }
+
+    fn finish(socket: Socket, config: &UdpConfig) -> io::Result<Self> {
         // Older kernels lack it; single datagrams then arrive one by one.
         let coalesces = config.coalesce && set_flag(&socket, libc::SOL_UDP, libc::UDP_GRO).is_ok();
-        socket.bind(&address.into())?;
         // The kernel reports twice what it grants: its own bookkeeping is paid from the same purse.
         let granted_buffer_bytes = socket.recv_buffer_size()? / 2;
         Ok(Self {
@@ -273,6 +281,13 @@ fn nothing_or(error: io::Error) -> io::Result<usize> {
         io::ErrorKind::ConnectionRefused => Ok(0),
         _ => Err(error),
     }
+}
+
+fn set_up(socket: &Socket, config: &UdpConfig) -> io::Result<()> {
+    if config.receive_buffer_bytes > 0 {
+        ask_for_buffer(socket, config.receive_buffer_bytes)?;
+    }
+    set_flag(socket, libc::SOL_SOCKET, libc::SO_RXQ_OVFL)
 }
 
 /// Tries past the system's limit first, which works for privileged processes.

@@ -15,15 +15,50 @@ pub(crate) struct Config {
     /// Folder of keys, queue and store. Default: `weir` under the XDG data directory.
     pub data: PathBuf,
     pub listen: Listen,
+    pub queue: QueueSettings,
+    /// TLS for batches and sessions, and for the HTTP API. Left out: none.
+    pub tls: Option<TlsFiles>,
     pub identity: IdentityFiles,
     pub sink: SinkConfig,
     pub statsd: StatsdSettings,
+}
+
+/// The queue between gateways and the sink.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct QueueSettings {
+    /// Its folder, which gateways and their sink share. Default: `queue` in the data folder.
+    pub folder: Option<PathBuf>,
+    /// Name of this gateway's log in it; no two gateways may have the same. Default: `up`.
+    pub writer: String,
+}
+
+/// PEM files of this server. They are read again when they change.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsFiles {
+    /// Certificate chain, leaf first.
+    pub certificates: PathBuf,
+    /// Private key of the leaf.
+    pub key: PathBuf,
+    /// Authorities whose client certificates are taken in place of a token. None: tokens only.
+    pub client_authorities: Option<PathBuf>,
+    /// Whether the HTTP API speaks TLS too. Default: yes.
+    #[serde(default = "yes")]
+    pub http: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Who may send and read. Without token keys everybody who reaches the HTTP address may read.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct IdentityFiles {
+    /// File of the fleet keys, made at the first start; gateways of one fleet share its content. Default: `fleet.keys`
+    /// in the data folder.
+    pub fleet_keys: Option<PathBuf>,
     /// Files and folders of the keys that tokens are checked with. None: tokens are off.
     pub token_keys: Vec<PathBuf>,
     /// File with the ids of agents that are refused, one a line. None: nobody is.
@@ -95,6 +130,8 @@ impl Default for Config {
         Self {
             data: default_data(),
             listen: Listen::default(),
+            queue: QueueSettings::default(),
+            tls: None,
             identity: IdentityFiles::default(),
             sink: SinkConfig::default(),
             statsd: StatsdSettings::default(),
@@ -109,9 +146,15 @@ impl Default for Listen {
     }
 }
 
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self { folder: None, writer: "up".into() }
+    }
+}
+
 impl Default for IdentityFiles {
     fn default() -> Self {
-        Self { token_keys: Vec::new(), denied_agents: None, session_lifetime_s: 3_600 }
+        Self { fleet_keys: None, token_keys: Vec::new(), denied_agents: None, session_lifetime_s: 3_600 }
     }
 }
 
@@ -144,6 +187,15 @@ pub(crate) struct UpArgs {
     /// Address for StatsD, or "off"
     #[arg(long)]
     pub statsd: Option<Switched>,
+    /// Folder of the queue, where it is not in the data folder
+    #[arg(long)]
+    pub queue: Option<PathBuf>,
+    /// Name of this gateway's log in the queue; each gateway has its own
+    #[arg(long)]
+    pub writer: Option<String>,
+    /// File of the fleet keys, where it is not in the data folder
+    #[arg(long)]
+    pub keys: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -164,7 +216,20 @@ impl Config {
         config.listen.http = args.http.unwrap_or(config.listen.http);
         config.listen.batch = args.batch.unwrap_or(config.listen.batch);
         config.listen.statsd = args.statsd.unwrap_or(config.listen.statsd);
+        config.queue.folder = args.queue.clone().or(config.queue.folder);
+        config.queue.writer = args.writer.clone().unwrap_or(config.queue.writer);
+        config.identity.fleet_keys = args.keys.clone().or(config.identity.fleet_keys);
         Ok(config)
+    }
+
+    /// The folder that gateways write and the sink reads.
+    pub(crate) fn queue_folder(&self) -> PathBuf {
+        self.queue.folder.clone().unwrap_or_else(|| self.data.join("queue"))
+    }
+
+    /// The file from which agents on this host may take their key.
+    pub(crate) fn fleet_keys(&self) -> PathBuf {
+        self.identity.fleet_keys.clone().unwrap_or_else(|| self.data.join("fleet.keys"))
     }
 
     fn read(path: &Path) -> Result<Self> {

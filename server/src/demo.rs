@@ -36,9 +36,9 @@ pub(crate) fn main(args: DemoArgs) -> Result<()> {
         UpArgs { data: args.data, http: Some(http), statsd: Some(crate::config::Switched(None)), ..UpArgs::default() };
     let config = crate::config::Config::load(&up)?;
     let state = config.data.join("demo-agent");
-    let keys = crate::up::keys_file(&config);
+    let keys = config.fleet_keys();
     let batch = config.listen.batch;
-    crate::up::run(config, |shutdown| {
+    crate::up::run(config, crate::stations::Role::Everything, |shutdown| {
         let agent = Process::agent(batch, &keys, &state, statsd, "10s")?;
         println!(
             "\n  Weir is running.\n\n  Console   http://{http}/\n  StatsD    {statsd} (try: weir emit 'jobs.done:1|c')\n  Stop      Ctrl-C\n"

@@ -7,15 +7,9 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use weir_sample::{Reading, exposition};
-use weir_sink::FleetStatus;
+use weir_sample::exposition;
 
-/// What the routes ask of the running server.
-pub(crate) struct Stations {
-    pub ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
-    pub readings: Box<dyn Fn() -> Vec<Reading> + Send + Sync>,
-    pub fleet: Box<dyn Fn() -> FleetStatus + Send + Sync>,
-}
+use crate::stations::Stations;
 
 /// The built console; `make console` makes it.
 #[derive(rust_embed::RustEmbed)]
@@ -34,7 +28,7 @@ pub(crate) fn routes(stations: Arc<Stations>) -> Router {
 }
 
 async fn readyz(State(stations): State<Arc<Stations>>) -> Response {
-    match (stations.ready)() {
+    match stations.ready() {
         Ok(()) => "ready\n".into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
@@ -42,11 +36,13 @@ async fn readyz(State(stations): State<Arc<Stations>>) -> Response {
 
 async fn metrics(State(stations): State<Arc<Stations>>) -> Response {
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (content_type, exposition((stations.readings)())).into_response()
+    (content_type, exposition(stations.readings())).into_response()
 }
 
 async fn fleet(State(stations): State<Arc<Stations>>) -> Response {
-    let fleet = (stations.fleet)();
+    let Some(fleet) = stations.fleet() else {
+        return (StatusCode::NOT_FOUND, "no sink runs in this process: ask the one that does\n").into_response();
+    };
     let data = serde_json::json!({
         "agents": fleet.agents,
         "samples_per_second": fleet.samples_per_second,

@@ -7,9 +7,11 @@ mod demo;
 mod emit;
 mod http;
 mod identity;
+mod listener;
 mod process;
 mod query;
 mod shutdown;
+mod stations;
 mod statsd;
 mod up;
 
@@ -30,6 +32,10 @@ struct Cli {
 enum Command {
     /// Everything in one process, with the embedded queue and store
     Up(config::UpArgs),
+    /// Only a gateway: receives batches and StatsD into the queue
+    Gateway(config::UpArgs),
+    /// Only a sink: writes from the queue into the store, answers queries, serves the console
+    Sink(config::UpArgs),
     /// Check a configuration file and say what is wrong with it
     Check(config::CheckArgs),
     /// `weir up` and an agent for this host; prints the console's address
@@ -57,7 +63,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log();
     let outcome = match cli.command {
-        Command::Up(args) => up::main(args),
+        Command::Up(args) => up::main(&args, stations::Role::Everything),
+        Command::Gateway(args) => up::main(&args, stations::Role::Gateway),
+        Command::Sink(args) => up::main(&args, stations::Role::Sink),
         Command::Check(args) => config::check(args),
         Command::Demo(args) => demo::main(args),
         Command::Emit(args) => emit::main(args),

@@ -18,12 +18,15 @@ pub struct OutboxConfig {
     pub first_timeout: Duration,
     /// The longest wait between two sends of one batch.
     pub max_timeout: Duration,
-    /// Timeouts in a row without any ack after which to take a new source port, and again after as many more.
+    /// Rounds of timeouts without any ack after which to take a new source port, and again after as many more. A round
+    /// lasts `first_timeout` at least, however many batches time out in it.
     pub silence_before_new_source: u32,
-    /// Timeouts in a row after which to use TLS instead of UDP.
-    pub silence_before_tls: u32,
-    /// On TLS: how often to try one batch by UDP.
-    pub udp_probe: Duration,
+    /// The way to begin with.
+    pub route: Route,
+    /// Rounds of timeouts without any ack after which to use TLS instead of UDP. `None`: never.
+    pub silence_before_tls: Option<u32>,
+    /// On TLS: how often to try one batch by UDP. `None`: never.
+    pub udp_probe: Option<Duration>,
 }
 
 impl Default for OutboxConfig {
@@ -34,11 +37,15 @@ impl Default for OutboxConfig {
             first_timeout: Duration::from_millis(500),
             max_timeout: Duration::from_secs(30),
             silence_before_new_source: 4,
-            silence_before_tls: 12,
-            udp_probe: Duration::from_secs(60),
+            route: Route::Udp,
+            silence_before_tls: Some(12),
+            udp_probe: Some(Duration::from_secs(60)),
         }
     }
 }
+
+/// The first timeout of a new batch is at most eight times what the measured round trip asks for.
+const MAX_BACKOFF: u32 = 3;
 
 /// A batch on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,10 +85,14 @@ pub struct Outbox {
     waiting: VecDeque<Pending>,
     bytes: usize,
     route: Route,
+    /// Rounds of timeouts since the last ack, and when the latest began.
     silent: u32,
+    silent_round: Option<Instant>,
     new_source: bool,
     probe_due: Option<Instant>,
     smoothed_rtt: Option<Duration>,
+    /// Doublings that new batches start with: what timed out told nothing of how long an answer takes.
+    backoff: u32,
     slow_until: Option<Instant>,
     chance: u64,
     totals: Totals,
@@ -90,8 +101,7 @@ pub struct Outbox {
 #[derive(Debug)]
 struct Pending {
     entry: Entry,
-    /// First and latest send, and how many there were.
-    sent: Option<(Instant, Instant)>,
+    first_sent: Option<Instant>,
     sends: u32,
     due: Option<Instant>,
     probe: bool,
@@ -104,11 +114,13 @@ impl Outbox {
             config,
             waiting: VecDeque::new(),
             bytes: 0,
-            route: Route::Udp,
+            route: config.route,
             silent: 0,
+            silent_round: None,
             new_source: false,
             probe_due: None,
             smoothed_rtt: None,
+            backoff: 0,
             slow_until: None,
             chance: seed | 1,
             totals: Totals::default(),
@@ -119,39 +131,36 @@ impl Outbox {
     pub fn push(&mut self, entry: Entry) -> Vec<Entry> {
         self.bytes += entry.payload.len();
         let at = self.waiting.partition_point(|p| (p.entry.epoch, p.entry.seq) < (entry.epoch, entry.seq));
-        self.waiting.insert(at, Pending { entry, sent: None, sends: 0, due: None, probe: false });
+        self.waiting.insert(at, Pending { entry, first_sent: None, sends: 0, due: None, probe: false });
         let mut dropped = Vec::new();
         while self.bytes > self.config.max_bytes && self.waiting.len() > 1 {
-            let Some(oldest) = self.waiting.pop_front() else { break };
-            self.bytes -= oldest.entry.payload.len();
-            self.totals.dropped_batches += 1;
-            self.totals.dropped_samples += u64::from(oldest.entry.samples);
-            dropped.push(oldest.entry);
+            dropped.extend(self.drop_oldest());
         }
         dropped
     }
 
+    /// Gives the oldest batch up, for want of room; it counts as dropped.
+    pub fn drop_oldest(&mut self) -> Option<Entry> {
+        let oldest = self.waiting.pop_front()?;
+        self.bytes -= oldest.entry.payload.len();
+        self.totals.dropped_batches += 1;
+        self.totals.dropped_samples += u64::from(oldest.entry.samples);
+        Some(oldest.entry)
+    }
+
     /// The next batch to send at `now`, oldest first; call until `None`.
     pub fn poll(&mut self, now: Instant) -> Option<Transmit<'_>> {
-        let oldest = self.waiting.front()?;
-        let (epoch, from) = (oldest.entry.epoch, oldest.entry.seq);
-        let in_span = |entry: &Entry| entry.epoch != epoch || entry.seq - from < WINDOW;
-        let limit = self.config.max_in_flight.min(WINDOW as usize);
-        let at =
-            self.waiting.iter().take(limit).position(|p| in_span(&p.entry) && p.due.is_none_or(|due| due <= now))?;
-        let resend = self.waiting[at].sends > 0;
-        if resend {
+        let at = self.sendable().find_map(|(at, pending)| (self.due(pending, now) <= now).then_some(at))?;
+        if self.waiting[at].sends > 0 {
             self.note_timeout(now);
-        } else if self.slow_until.is_some_and(|until| now < until) {
-            return None;
         }
         let probe = self.route == Route::Tls && self.probe_due.is_some_and(|due| due <= now);
         if probe {
-            self.probe_due = Some(now + self.config.udp_probe);
+            self.probe_due = self.config.udp_probe.map(|probe| now + probe);
         }
         let timeout = self.timeout(self.waiting[at].sends);
         let pending = &mut self.waiting[at];
-        pending.sent = Some((pending.sent.map_or(now, |(first, _)| first), now));
+        pending.first_sent.get_or_insert(now);
         pending.sends += 1;
         pending.due = Some(now + timeout);
         pending.probe = probe;
@@ -160,9 +169,24 @@ impl Outbox {
 
     /// When [`Outbox::poll`] will have something next, if nothing else happens.
     pub fn next_wake(&self, now: Instant) -> Option<Instant> {
-        let limit = self.config.max_in_flight;
-        let due = self.waiting.iter().take(limit).map(|p| p.due.unwrap_or(now)).min()?;
-        Some(self.slow_until.map_or(due, |until| due.max(until.min(now + self.config.max_timeout))))
+        self.sendable().map(|(_, pending)| self.due(pending, now)).min()
+    }
+
+    /// What may be in flight: the oldest batches, as far as the receiver's window over their epoch reaches.
+    fn sendable(&self) -> impl Iterator<Item = (usize, &Pending)> {
+        let limit = self.config.max_in_flight.min(WINDOW as usize);
+        let mut oldest = (Epoch::default(), 0);
+        self.waiting.iter().enumerate().take(limit).filter(move |(at, Pending { entry, .. })| {
+            if *at == 0 || oldest.0 != entry.epoch {
+                oldest = (entry.epoch, entry.seq);
+            }
+            entry.seq - oldest.1 < WINDOW
+        })
+    }
+
+    /// A batch that was not sent so far is due at once, or when the gateway's wish for slowness has passed.
+    fn due(&self, pending: &Pending, now: Instant) -> Instant {
+        pending.due.unwrap_or_else(|| self.slow_until.map_or(now, |until| until.max(now)))
     }
 
     /// Takes an ack that came by `route`. Returns the entries that are delivered now.
@@ -176,7 +200,7 @@ impl Outbox {
             self.totals.acked_batches += 1;
             self.totals.acked_samples += u64::from(pending.entry.samples);
             // A batch sent twice does not tell which send was answered.
-            if let (1, Some((first, _))) = (pending.sends, pending.sent) {
+            if let (1, Some(first)) = (pending.sends, pending.first_sent) {
                 self.note_rtt(now.saturating_duration_since(first));
             }
             if pending.probe && route == Route::Udp {
@@ -185,7 +209,7 @@ impl Outbox {
             delivered.push(pending.entry);
         }
         if !delivered.is_empty() {
-            self.silent = 0;
+            (self.silent, self.silent_round) = (0, None);
         }
         self.new_source |= ack.hints.drain;
         if ack.hints.slow {
@@ -224,6 +248,11 @@ impl Outbox {
         self.waiting.iter().map(|pending| &pending.entry)
     }
 
+    /// Batches sent at least once and not acked.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Entry> {
+        self.waiting.iter().filter(|pending| pending.sends > 0).map(|pending| &pending.entry)
+    }
+
     /// The account so far; what was sealed is the caller's to add.
     pub fn totals(&self) -> Totals {
         Totals { spooled_batches: self.waiting.len() as u64, ..self.totals }
@@ -231,25 +260,31 @@ impl Outbox {
 
     fn note_timeout(&mut self, now: Instant) {
         self.totals.resent_batches += 1;
+        if self.silent_round.is_some_and(|since| now.saturating_duration_since(since) < self.config.first_timeout) {
+            return;
+        }
+        self.silent_round = Some(now);
         self.silent += 1;
+        self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
         if self.silent.is_multiple_of(self.config.silence_before_new_source) {
             self.new_source = true;
         }
-        if self.route == Route::Udp && self.silent >= self.config.silence_before_tls {
+        if self.route == Route::Udp && self.config.silence_before_tls.is_some_and(|rounds| self.silent >= rounds) {
             self.route = Route::Tls;
-            self.probe_due = Some(now + self.config.udp_probe);
+            self.probe_due = self.config.udp_probe.map(|probe| now + probe);
         }
     }
 
     fn note_rtt(&mut self, rtt: Duration) {
         self.smoothed_rtt = Some(self.smoothed_rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
+        self.backoff = 0;
     }
 
     /// Doubles with every send, with up to a quarter of jitter so that a fleet does not resend in step.
     fn timeout(&mut self, sends: u32) -> Duration {
         let measured = self.smoothed_rtt.map(|rtt| (rtt * 3).max(self.config.first_timeout / 5));
         let first = measured.unwrap_or(self.config.first_timeout);
-        let doubled = first.saturating_mul(1 << sends.min(16)).min(self.config.max_timeout);
+        let doubled = first.saturating_mul(1 << sends.max(self.backoff).min(16)).min(self.config.max_timeout);
         self.chance ^= self.chance << 13;
         self.chance ^= self.chance >> 7;
         self.chance ^= self.chance << 17;

@@ -2,8 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ pub(crate) struct Agent {
     folder: TempDir,
 }
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_weir-agent");
 const SECRET: [u8; 32] = [7; 32];
 
 impl Agent {
@@ -33,6 +35,27 @@ impl Agent {
 
     /// Starts an agent with a configuration file and more arguments.
     pub(crate) fn start_with(settings: &str, more: &[&str]) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.arg("run");
+        Self::launch(command, settings, more)
+    }
+
+    /// Starts an agent with variables in its environment.
+    pub(crate) fn start_env(variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.arg("run").envs(variables.iter().copied());
+        Self::launch(command, "", &["--statsd", "off"])
+    }
+
+    /// Starts an agent as systemd does that has opened this socket for it.
+    pub(crate) fn start_given(socket: RawFd, settings: &str) -> Self {
+        let mut command = Command::new("bash");
+        let script = format!("exec 3<&{socket}; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"");
+        command.args(["-c", &script, "bash", PROGRAM, "run"]);
+        Self::launch(command, settings, &[])
+    }
+
+    fn launch(mut command: Command, settings: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("fleet.keys");
         let key = FleetKey { id: 1, secret: SECRET };
@@ -41,23 +64,27 @@ impl Agent {
         gateway.set_read_timeout(Some(PATIENCE)).unwrap();
         let config = folder.path().join("weir-agent.toml");
         std::fs::write(&config, settings).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_weir-agent"))
-            .args(["run", "--host", "test", "--interval", "1s"])
-            .args(["--server", &gateway.local_addr().unwrap().to_string()])
-            .arg("--config")
-            .arg(&config)
-            .arg("--keys")
-            .arg(&keys)
-            .arg("--state")
-            .arg(folder.path().join("state"))
-            .args(more)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let server = gateway.local_addr().unwrap().to_string();
+        command.args(["--host", "test", "--interval", "1s", "--server", &server]);
+        command.arg("--config").arg(&config).arg("--keys").arg(&keys);
+        command.arg("--state").arg(folder.path().join("state")).args(more);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (lines, log) = mpsc::channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
         Self { child, log, seen: Vec::new(), gateway, points: Vec::new(), folder }
+    }
+
+    /// SIGTERM; acknowledges what the agent still sends, and tells how it ended.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.gateway.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            self.receive_batch();
+        }
     }
 
     /// A file in the agent's folder.
@@ -87,7 +114,7 @@ impl Agent {
     /// Takes one batch and acknowledges it.
     fn receive_batch(&mut self) {
         let mut datagram = [0; 2_048];
-        let (size, peer) = self.gateway.recv_from(&mut datagram).unwrap();
+        let Ok((size, peer)) = self.gateway.recv_from(&mut datagram) else { return };
         let header = Header::decode(&datagram[..size]).unwrap();
         let key = FleetKey { id: 1, secret: SECRET };
         let keys = SessionKeys::new(&key.session(header.tenant, header.agent, header.expires));

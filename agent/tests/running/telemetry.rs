@@ -16,7 +16,7 @@ fn malformed_lines_are_counted_by_reason_and_shown_while_their_neighbours_live()
     }
     agent.metric_becomes("weir_agent_statsd_refused_lines_total{reason=\"too_long\"}", 0.0);
     agent.metric_becomes("weir_agent_statsd_lines_total", 3.0);
-    agent.metric_becomes("weir_agent_statsd_datagrams_total", 2.0);
+    agent.metric_becomes("weir_agent_statsd_datagrams_total{socket=\"udp\"}", 2.0);
     let shown = agent.log_line("a statsd line is not taken");
     assert!(shown.contains("malformed") && shown.contains("rubbish"), "{shown}");
     let text = agent.page("/metrics");

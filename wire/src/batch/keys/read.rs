@@ -182,7 +182,7 @@ fn unfold(
     Ok((series, kinds))
 }
 
-fn legal<'a>(name: &'a str, mend: fn(&str) -> Cow<'_, str>) -> Result<&'a str, DecodeError> {
+fn legal(name: &str, mend: fn(&str) -> Cow<'_, str>) -> Result<&str, DecodeError> {
     if matches!(mend(name), Cow::Borrowed(_)) { Ok(name) } else { Err(DecodeError::Malformed("name")) }
 }
 

@@ -1,0 +1,170 @@
+//! The running stations of this process: a gateway with its queue, a sink with its store, or both.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use weir_gateway::identity::{Identity, IdentityConfig};
+use weir_gateway::{Admission, Gateway, GatewayConfig, Running, StreamConfig};
+use weir_link::{ServerFiles, ServerTls};
+use weir_queue::{Log, LogConfig};
+use weir_sample::Reading;
+use weir_sink::{FleetStatus, Service, ServiceConfig, Sink, SinkConfig};
+use weir_store::{Store, StoreConfig};
+
+use crate::config::Config;
+use crate::identity::now;
+use crate::listener::HandedOver;
+use crate::process;
+
+/// Which stations a process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// All of them.
+    Everything,
+    /// Receives batches and StatsD into the queue.
+    Gateway,
+    /// Writes from the queue into the store, and answers queries.
+    Sink,
+}
+
+/// What runs.
+pub(crate) struct Stations {
+    pub identity: Arc<Identity>,
+    pub tls: Option<Arc<ServerTls>>,
+    pub gateway: Option<GatewayStation>,
+    pub storage: Option<StorageStation>,
+}
+
+pub(crate) struct GatewayStation {
+    log: Arc<Log>,
+    running: Running,
+}
+
+pub(crate) struct StorageStation {
+    pub store: Arc<Store>,
+    sink: Service,
+}
+
+/// HTTP connections that arrive at the port of batches wait here for their turn, at most so many.
+const WAITING_CONNECTIONS: usize = 64;
+
+impl Stations {
+    /// Opens, binds and starts the stations of a role. The second result brings the HTTP connections that arrive at
+    /// the port of batches.
+    pub(crate) fn start(config: &Config, role: Role) -> Result<(Self, HandedOver)> {
+        std::fs::create_dir_all(&config.data).with_context(|| format!("making {}", config.data.display()))?;
+        let identity = Arc::new(Identity::open(identity_config(config), now())?);
+        let tls = config.tls.as_ref().map(|tls| ServerTls::load(files(tls)).map(Arc::new)).transpose()?;
+        let (http, handed_over) = HandedOver::channel(config.listen.batch, WAITING_CONNECTIONS);
+        // The store is opened first: a second process on the same folder must not start to take batches.
+        let storage = (role != Role::Gateway).then(|| StorageStation::start(config)).transpose()?;
+        let gateway = (role != Role::Sink).then(|| {
+            let streams = tls.clone().map(|tls| StreamConfig { http: Some(http), ..StreamConfig::new(tls) });
+            GatewayStation::start(config, &identity, streams)
+        });
+        let gateway = gateway.transpose()?;
+        Ok((Self { identity, tls, gateway, storage }, handed_over))
+    }
+
+    /// Why this process should get no requests, if so.
+    pub(crate) fn ready(&self) -> Result<(), String> {
+        if self.gateway.as_ref().is_some_and(|gateway| !gateway.running.ready()) {
+            return Err("the gateway drains, or the queue takes no records: see weir_queue_healthy".into());
+        }
+        self.storage.as_ref().map_or(Ok(()), |storage| storage.sink.ready())
+    }
+
+    /// The telemetry of all that runs here.
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        let mut readings = [self.identity.readings(), process::readings()].concat();
+        if let Some(gateway) = &self.gateway {
+            readings.extend([gateway.running.readings(), gateway.log.readings()].concat());
+        }
+        if let Some(storage) = &self.storage {
+            readings.extend([storage.sink.readings(), storage.store.readings()].concat());
+        }
+        readings
+    }
+
+    /// The fleet in one line, where a sink runs.
+    pub(crate) fn fleet(&self) -> Option<FleetStatus> {
+        self.storage.as_ref().map(|storage| storage.sink.fleet())
+    }
+
+    /// Where batches arrive, where a gateway runs.
+    pub(crate) fn batch_address(&self) -> Option<SocketAddr> {
+        self.gateway.as_ref().map(|gateway| gateway.running.batch_address())
+    }
+
+    /// Lets go of agents, then stores what they have sent.
+    pub(crate) fn drain(&self) -> Result<()> {
+        if let Some(gateway) = &self.gateway {
+            gateway.running.drain();
+            gateway.log.flush().context("making the queue durable")?;
+        }
+        if let Some(storage) = &self.storage {
+            storage.sink.drain().context("storing what is left in the queue")?;
+        }
+        Ok(())
+    }
+
+    /// Reads keys, lists and certificates again: all of them, or those whose files have changed.
+    pub(crate) fn reload(&self, all: bool) {
+        let sets = if all { self.identity.reload() } else { self.identity.reload_changed() };
+        let tls = self.tls.iter().filter(|tls| all || tls.has_changed());
+        let tls = tls.map(|tls| ("certificates", tls.reload().map_err(|error| error.to_string())));
+        let sets = sets.into_iter().map(|(set, outcome)| (set, outcome.map_err(|error| error.to_string())));
+        for (set, outcome) in sets.chain(tls.collect::<Vec<_>>()) {
+            match outcome {
+                Ok(()) => tracing::info!(set, "reloaded"),
+                Err(error) => tracing::error!(set, %error, "not reloaded, the old one stays in force"),
+            }
+        }
+    }
+}
+
+impl GatewayStation {
+    fn start(config: &Config, identity: &Identity, streams: Option<StreamConfig>) -> Result<Self> {
+        let log = Arc::new(Log::open(&config.queue_folder(), &config.queue.writer, LogConfig::default())?);
+        let gateway = GatewayConfig {
+            batch: config.listen.batch,
+            statsd: config.listen.statsd.0.map(|address| config.statsd.at(address)),
+            streams,
+            ..GatewayConfig::default()
+        };
+        let bound = Gateway::bind(gateway, Admission::from(identity), log.clone());
+        let running = bound.context("binding the gateway's addresses")?.start()?;
+        Ok(Self { log, running })
+    }
+}
+
+impl StorageStation {
+    fn start(config: &Config) -> Result<Self> {
+        let (store, saved) = Store::open(&config.data.join("store"), StoreConfig::default())?;
+        let store = Arc::new(store);
+        let sink = SinkConfig { queue: config.queue_folder(), lateness: Duration::from_secs(config.sink.lateness_s) };
+        let sink = Sink::open(&sink, store.clone(), &saved)?;
+        let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
+        let sink = Service::start(sink, ServiceConfig { checkpoint_interval }).context("starting the sink")?;
+        Ok(Self { store, sink })
+    }
+}
+
+fn identity_config(config: &Config) -> IdentityConfig {
+    IdentityConfig {
+        fleet_keys: config.fleet_keys(),
+        denied_agents: config.identity.denied_agents.clone(),
+        token_keys: config.identity.token_keys.clone(),
+        session_lifetime: Duration::from_secs(config.identity.session_lifetime_s),
+    }
+}
+
+fn files(tls: &crate::config::TlsFiles) -> ServerFiles {
+    ServerFiles {
+        certificates: tls.certificates.clone(),
+        key: tls.key.clone(),
+        client_authorities: tls.client_authorities.clone(),
+    }
+}
