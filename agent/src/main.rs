@@ -3,6 +3,7 @@
 mod access_log;
 mod admin;
 mod config;
+mod gateways;
 mod host;
 mod intake;
 mod manager;
@@ -13,7 +14,10 @@ mod relabel;
 mod run;
 mod sampler;
 mod scrape;
+mod session;
+mod spool;
 mod state;
+mod stream;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::manager::Manager;
-use crate::push::{Push, local_session};
+use crate::push::Push;
 use crate::scrape::Scraper;
 use crate::state;
 use crate::telemetry::Telemetry;
@@ -87,9 +87,8 @@ struct Agent {
 impl Agent {
     async fn start(config: &Config) -> Result<Self> {
         let (agent, epoch) = state::begin(&config.state, wall_clock())?;
-        let session = local_session(&config.keys, agent)?;
         let seed = u64::from_be_bytes(state::random()?);
-        let push = Push::new(session, epoch, config.server, seed).await?;
+        let push = Push::start(config, agent, epoch, seed)?;
         let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
