@@ -17,6 +17,7 @@ mod scrape;
 mod session;
 mod spool;
 mod state;
+mod status;
 mod stream;
 mod telemetry;
 
@@ -39,6 +40,10 @@ enum Command {
     Run(config::RunArgs),
     /// Tell whether the configuration is right, and if not, where
     Check(config::RunArgs),
+    /// Show what the running agent has sent, waits to send and has lost
+    Status(config::RunArgs),
+    /// Show the same again and again, with what moves
+    Top(config::RunArgs),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +52,8 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let outcome = match cli.command {
         Command::Run(args) => run::main(&args),
+        Command::Status(args) => config::telemetry_address(&args).and_then(status::show),
+        Command::Top(args) => config::telemetry_address(&args).and_then(status::watch),
         Command::Check(args) => config::Config::load(&args).map(|_| println!("the configuration is right")),
     };
     match outcome {

@@ -16,6 +16,7 @@ use crate::manager::Manager;
 use crate::push::Push;
 use crate::scrape::Scraper;
 use crate::state;
+use crate::status::{self, Top};
 use crate::telemetry::Telemetry;
 
 /// How long a stop waits for the last acks.
@@ -82,6 +83,9 @@ struct Agent {
     access_logs: AccessLogs,
     push: Push,
     telemetry: Telemetry,
+    /// Who this is, for the status page.
+    about: String,
+    top: Top,
 }
 
 impl Agent {
@@ -96,7 +100,17 @@ impl Agent {
         let mut scraper = Scraper::new(&config.scrape, config.origin());
         scraper.begin(config.interval);
         let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
-        Ok(Self { host, intake, scraper, access_logs, push, telemetry: Telemetry::new(config.origin()) })
+        let about = format!("host {} agent {agent} server {}", config.host, config.server);
+        Ok(Self {
+            host,
+            intake,
+            scraper,
+            access_logs,
+            push,
+            telemetry: Telemetry::new(config.origin()),
+            about,
+            top: Top::default(),
+        })
     }
 
     /// Takes what can change while running from the file; a file that is wrong changes nothing.
@@ -133,6 +147,7 @@ impl Agent {
         self.scraper.begin(window.end().since(window.start()));
         let readings = self.readings();
         points.extend(self.telemetry.points(&readings));
+        self.top = Top::of(&points);
         self.push.close_window(window, points);
     }
 
@@ -146,8 +161,10 @@ impl Agent {
     }
 
     fn answer(&mut self, ask: Ask) {
+        let readings = self.readings();
         let page = match ask.page {
-            Page::Metrics => exposition(self.readings()),
+            Page::Metrics => exposition(readings),
+            Page::Status => status::page(&self.about, &readings, &self.top),
         };
         // Whoever asked may have gone.
         let _ = ask.reply.send(page);

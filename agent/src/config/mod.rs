@@ -133,6 +133,15 @@ impl Settings {
     }
 }
 
+/// Where the running agent answers questions.
+pub(crate) fn telemetry_address(args: &RunArgs) -> Result<SocketAddr> {
+    let settings = args.settings.clone().over(file::read(args.config.as_deref())?);
+    let Loopback(address) = settings.telemetry.context(
+        "telemetry: not set, so the agent answers nowhere; set it in the file (and restart) or give --telemetry",
+    )?;
+    Ok(address)
+}
+
 /// What an agent runs with.
 #[derive(Debug)]
 pub(crate) struct Config {
