@@ -2,6 +2,7 @@
 
 mod admin;
 mod config;
+mod gateways;
 mod host;
 mod intake;
 mod manager;
@@ -11,7 +12,11 @@ mod push;
 mod relabel;
 mod run;
 mod sampler;
+mod scrape;
+mod session;
+mod spool;
 mod state;
+mod stream;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -12,7 +12,8 @@ use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::manager::Manager;
-use crate::push::{Push, local_session};
+use crate::push::Push;
+use crate::scrape::Scraper;
 use crate::state;
 use crate::telemetry::Telemetry;
 
@@ -29,10 +30,11 @@ pub(crate) fn main(args: &RunArgs) -> Result<()> {
 }
 
 async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
-    let mut agent = Agent::start(&config).await?;
-    let mut questions = admin::serve(config.telemetry).await?;
+    // Before anything can be heard of the agent: a SIGHUP without a handler would end it.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut agent = Agent::start(&config).await?;
+    let mut questions = admin::serve(config.telemetry).await?;
     let manager = Manager::new();
     let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut window = Window::containing(wall_clock(), config.interval);
@@ -42,6 +44,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
         let wake = agent.push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
         tokio::select! {
             () = agent.intake.receive() => {}
+            () = agent.scraper.receive() => {}
             () = agent.push.receive() => {}
             Some(ask) = questions.recv() => agent.answer(ask),
             () = tokio::time::sleep_until(wake) => {}
@@ -70,6 +73,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
 struct Agent {
     host: Host,
     intake: Intake,
+    scraper: Scraper,
     push: Push,
     telemetry: Telemetry,
 }
@@ -77,14 +81,15 @@ struct Agent {
 impl Agent {
     async fn start(config: &Config) -> Result<Self> {
         let (agent, epoch) = state::begin(&config.state, wall_clock())?;
-        let session = local_session(&config.keys, agent)?;
         let seed = u64::from_be_bytes(state::random()?);
-        let push = Push::new(session, epoch, config.server, seed).await?;
+        let push = Push::start(config, agent, epoch, seed)?;
         let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
         tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
-        Ok(Self { host, intake, push, telemetry: Telemetry::new(config.origin()) })
+        let mut scraper = Scraper::new(&config.scrape, config.origin());
+        scraper.begin(config.interval);
+        Ok(Self { host, intake, scraper, push, telemetry: Telemetry::new(config.origin()) })
     }
 
     /// Takes what can change while running from the file; a file that is wrong changes nothing.
@@ -104,6 +109,7 @@ impl Agent {
         }
         config.adopt(new);
         self.host.reconfigure(config.origin(), &config.host_metrics);
+        self.scraper.reconfigure(&config.scrape, config.origin());
         self.telemetry.set_origin(config.origin());
         tracing::info!("reloaded");
     }
@@ -114,6 +120,8 @@ impl Agent {
         let mut points = self.host.collect();
         self.telemetry.collect_time = began.elapsed();
         points.extend(self.intake.close(window));
+        points.extend(self.scraper.close());
+        self.scraper.begin(window.end().since(window.start()));
         let readings = self.readings();
         points.extend(self.telemetry.points(&readings));
         self.push.close_window(window, points);
@@ -123,6 +131,7 @@ impl Agent {
         let mut readings = self.telemetry.process();
         readings.extend(self.push.readings());
         readings.extend(self.intake.readings());
+        readings.extend(self.scraper.readings());
         readings
     }
 

@@ -119,8 +119,9 @@ impl Agent {
         Some(self.layouts[0].1.clone())
     }
 
-    /// Remembers a layout in place of the one unused for longest.
+    /// Remembers a layout in place of the one unused for longest, or of itself.
     pub(crate) fn remember(&mut self, layout_id: u64, plan: Arc<Plan>) {
+        self.layouts.retain(|(id, _)| *id != layout_id);
         self.layouts.truncate(MAX_LAYOUTS - 1);
         self.layouts.insert(0, (layout_id, plan));
     }

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use weir_sample::{Reading, Timestamp};
+use weir_store::Store;
 
 use crate::fleet::Counters;
 use crate::{Admission, Error, FleetStatus, Sink};
@@ -24,7 +25,11 @@ pub struct Service {
     stopping: Arc<AtomicBool>,
     failed: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<Result<(), Error>>>>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
+
+/// Time between two looks at what the store has to move or delete.
+const KEEPING: Duration = Duration::from_secs(15);
 
 /// Pause when the queue has nothing new. Short against any window, long against a wake-up's cost.
 const IDLE: Duration = Duration::from_millis(20);
@@ -32,7 +37,7 @@ const IDLE: Duration = Duration::from_millis(20);
 impl Service {
     /// Starts the sink's thread.
     pub fn start(sink: Sink, config: ServiceConfig) -> std::io::Result<Self> {
-        let (counters, admission) = (sink.counters(), sink.admission());
+        let (counters, admission, store) = (sink.counters(), sink.admission(), sink.store());
         let (stopping, failed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (stop, fail) = (stopping.clone(), failed.clone());
         let thread = std::thread::Builder::new().name("sink".into()).spawn(move || {
@@ -43,7 +48,10 @@ impl Service {
             }
             outcome
         })?;
-        Ok(Self { counters, admission, stopping, failed, thread: Mutex::new(Some(thread)) })
+        let stop = stopping.clone();
+        let keeper = std::thread::Builder::new().name("store".into()).spawn(move || keep(&store, &stop))?;
+        let (thread, keeper) = (Mutex::new(Some(thread)), Mutex::new(Some(keeper)));
+        Ok(Self { counters, admission, stopping, failed, thread, keeper })
     }
 
     /// Why the sink cannot serve, if it cannot.
@@ -73,6 +81,10 @@ impl Service {
     /// A second call has nothing to do.
     pub fn drain(&self) -> Result<(), Error> {
         self.stopping.store(true, Ordering::Release);
+        if let Some(keeper) = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            keeper.thread().unpark();
+            keeper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         match thread.map(JoinHandle::join) {
             Some(Ok(outcome)) => outcome,
@@ -98,6 +110,16 @@ fn work(mut sink: Sink, config: ServiceConfig, stop: &AtomicBool) -> Result<(), 
         if read == 0 {
             std::thread::sleep(IDLE);
         }
+    }
+}
+
+/// Lets the store move data to its place. What fails is tried again; the store counts it and says why.
+fn keep(store: &Store, stop: &AtomicBool) {
+    while !stop.load(Ordering::Acquire) {
+        if let Err(error) = store.maintain(wall_clock()) {
+            tracing::warn!(error = %Chain(&error), "the store's files could not be kept in order; trying again");
+        }
+        std::thread::park_timeout(KEEPING);
     }
 }
 

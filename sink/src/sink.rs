@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use weir_queue::{Reader, Record};
 use weir_sample::{Reading, Timestamp, Window};
 use weir_store::Store;
-use weir_wire::{AgentId, Decoder, Totals, Values};
+use weir_wire::{AgentId, BatchHead, Decoder, Totals, Values};
 
 use crate::admission::{Admission, Grant};
 use crate::agents::Agent;
@@ -122,6 +122,10 @@ impl Sink {
         Arc::clone(&self.desk.admission)
     }
 
+    pub(crate) fn store(&self) -> Arc<Store> {
+        self.desk.store.clone()
+    }
+
     pub(crate) fn counters(&self) -> Arc<Counters> {
         self.desk.counters.clone()
     }
@@ -185,17 +189,10 @@ impl Desk {
         }
         let plan = match agent.plan(head.layout_id) {
             Some(plan) => plan,
-            None => {
-                let Ok(layout) = self.decoder.layout(&head) else {
-                    return self.refuse(record);
-                };
-                self.counters.layouts_resolved.fetch_add(1, Relaxed);
-                let grant = agent.grant.clone();
-                let judge = self.admission.judge(record.tenant, grant.as_deref(), &mut agent.room, record.received);
-                let plan = Arc::new(Plan::new(&self.store, u128::from_be_bytes(record.agent.0), &layout, judge));
-                agent.remember(head.layout_id, plan.clone());
-                plan
-            }
+            None => match self.resolve(record, &head) {
+                Some(plan) => plan,
+                None => return self.refuse(record),
+            },
         };
         if self.decoder.values(&head, &plan.kinds, &mut self.values).is_err() {
             return self.refuse(record);
@@ -203,14 +200,42 @@ impl Desk {
         if window != head.window {
             self.counters.clock_corrected.fetch_add(1, Relaxed);
         }
-        self.write(window, &plan)
+        self.write(record, &head, window, plan)
     }
 
-    fn write(&mut self, window: Window, plan: &Plan) -> Result<(), Error> {
-        plan.row(&self.values, &mut self.row);
-        self.store.append(plan.rows(), window.end(), window.interval(), &self.row)?;
-        for (column, sketch) in plan.sketches(&self.values) {
-            self.store.append_sketch(plan.rows(), column, window.end(), sketch)?;
+    fn write(
+        &mut self,
+        record: &Record<'_>,
+        head: &BatchHead<'_>,
+        window: Window,
+        mut plan: Arc<Plan>,
+    ) -> Result<(), Error> {
+        loop {
+            plan.row(&self.values, &mut self.row);
+            match self.store.append(plan.rows(), window.end(), window.interval(), &self.row) {
+                Err(weir_store::Error::StaleRows) => match self.resolve(record, head) {
+                    Some(again) => plan = again,
+                    None => return self.refuse(record),
+                },
+                outcome => break outcome.map(drop)?,
+            }
+        }
+        let mut written = 0;
+        loop {
+            let outcome = match plan.sketches(&self.values).nth(written) {
+                Some((column, sketch)) => self.store.append_sketch(plan.rows(), column, window.end(), sketch),
+                None => break,
+            };
+            match outcome {
+                Err(weir_store::Error::StaleRows) => match self.resolve(record, head) {
+                    Some(again) => plan = again,
+                    None => return self.refuse(record),
+                },
+                outcome => {
+                    outcome?;
+                    written += 1;
+                }
+            }
         }
         for (series, part) in plan.shared(&self.values) {
             self.shared.merge(window, series, part);
@@ -219,6 +244,18 @@ impl Desk {
         self.counters.samples.fetch_add(self.values.floats.len() as u64, Relaxed);
         self.counters.folded.fetch_add(plan.folded, Relaxed);
         Ok(())
+    }
+
+    /// Makes the plan of a layout that is new, or whose idle series the store has forgotten since.
+    fn resolve(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Arc<Plan>> {
+        let layout = self.decoder.layout(head).ok()?;
+        let agent = self.agents.get_mut(&record.agent)?;
+        self.counters.layouts_resolved.fetch_add(1, Relaxed);
+        let grant = agent.grant.clone();
+        let judge = self.admission.judge(record.tenant, grant.as_deref(), &mut agent.room, record.received);
+        let plan = Arc::new(Plan::new(&self.store, u128::from_be_bytes(record.agent.0), &layout, judge));
+        agent.remember(head.layout_id, plan.clone());
+        Some(plan)
     }
 
     /// A batch that passed its seal but not its decoder: a newer version's, or a fault of ours. It is acked and gone.

@@ -1,5 +1,4 @@
 //! Real queue, real store: whatever is delivered how often, it is counted once, also across a crash.
-
 #![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;

@@ -16,6 +16,7 @@ mod error;
 mod head;
 mod index;
 mod lock;
+mod maintain;
 mod matcher;
 mod rows;
 mod select;

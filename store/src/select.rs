@@ -19,6 +19,9 @@ use crate::index::pairs::Half;
 use crate::store::{Inner, Store};
 use crate::{Answered, Column, Error, Matcher, Selection, SeriesData, Tier};
 
+/// Sealed slabs and the open samples that follow them.
+type Opened = (Vec<Arc<Slab>>, Run);
+
 /// Samples of one series, of one kind.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -70,8 +73,7 @@ impl Store {
         let index = self.inner.index();
         let mut matches = index.matching(matchers);
         matches.dedup_by_key(|found| found.id);
-        let series =
-            |found: &Match| Some((index.series(index.common(found.group)?, found.tail), index.tails.kind(found.tail)));
+        let series = |found: &Match| Some((index.series_of(found)?, index.kind_of(found)?));
         Ok(matches.iter().filter_map(series).collect())
     }
 
@@ -121,7 +123,7 @@ impl Reader<'_> {
     fn series(&mut self, same: &[Match]) -> Result<Option<SeriesData>, Error> {
         let mut merged: Option<(Kind, Run)> = None;
         for found in same {
-            let kind = self.inner.index().tails.kind(found.tail);
+            let Some(kind) = self.inner.index().kind_of(found) else { continue };
             for run in self.runs(found, kind)? {
                 match &mut merged {
                     // The last writer of a name decides what it is.
@@ -135,8 +137,7 @@ impl Reader<'_> {
         }
         let Some((kind, run)) = merged.filter(|(_, run)| !run.times.is_empty()) else { return Ok(None) };
         let index = self.inner.index();
-        let Some(common) = index.common(same[0].group) else { return Ok(None) };
-        let series = index.series(common, same[0].tail);
+        let Some(series) = same.iter().find_map(|found| index.series_of(found)) else { return Ok(None) };
         Ok(Some(SeriesData { series, kind, timestamps: run.times, values: run.values }))
     }
 
@@ -161,7 +162,7 @@ impl Reader<'_> {
     }
 
     /// The open samples of a series, and the slabs that have the sealed ones: both of the same instant.
-    fn open(&self, found: &Match, kind: Kind) -> Result<Option<(Vec<Arc<Slab>>, Run)>, Error> {
+    fn open(&self, found: &Match, kind: Kind) -> Result<Option<Opened>, Error> {
         let (number, slot) = place_of(found.group);
         let shard = self.inner.shard(number);
         let Some(group) = shard.group(slot) else { return Ok(None) };

@@ -44,7 +44,9 @@ pub(crate) struct Inner {
     /// Newest timestamp seen.
     pub watermark: AtomicI64,
     /// Held by writers for a row; a checkpoint takes it whole, so that it sees no half of a row.
-    gate: RwLock<()>,
+    pub gate: RwLock<()>,
+    /// When idle series were last looked for.
+    pub looked: Mutex<Option<Timestamp>>,
     /// Files that the last checkpoint named and the next will not.
     pub obsolete: Mutex<Vec<PathBuf>>,
     /// Number of the last head file.
@@ -92,6 +94,7 @@ impl Store {
             quarantine,
             watermark: AtomicI64::new(checkpoint.watermark),
             gate: RwLock::new(()),
+            looked: Mutex::default(),
             obsolete: Mutex::default(),
             head: Mutex::new(checkpoint.head),
             refusal: Mutex::default(),
@@ -140,6 +143,10 @@ impl Store {
         let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
         let mut done = Appended::default();
         let _gate = self.inner.admit()?;
+        // Nothing of a row is written if not all of it can be: the caller writes the whole of it again.
+        if rows.parts.len() > 1 && !self.is_current(rows) {
+            return Err(Error::StaleRows);
+        }
         for part in rows.parts.iter() {
             self.inner.with_group(part.group, part.generation, |group| {
                 done.add(group.append(ts.millis(), interval, &part.spans, floats));

@@ -107,6 +107,34 @@ fn sketches_of_one_time_merge_and_survive() {
 }
 
 #[test]
+fn idle_series_and_old_windows_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), StoreConfig { chunk_rows: 12, ..StoreConfig::default() }).unwrap();
+    let columns = |names: &[&str]| -> Vec<_> { names.iter().map(|n| (Series::named(n), Kind::Counter)).collect() };
+    let (both, gone) = (store.rows(1, &columns(&["a", "b"])), store.rows(2, &columns(&["c"])));
+    let (day, at) = (86_400, |secs: i64| Timestamp::from_secs(1_700_000_000 + secs));
+    store.maintain(at(0)).unwrap();
+    for step in 1..=100 {
+        store.append(&both, at(step * 10), TEN, &[1.0, 1.0]).unwrap();
+        store.append(&gone, at(step * 10), TEN, &[1.0]).unwrap();
+    }
+    store.maintain(at(7 * day)).unwrap();
+    for step in 1..=100 {
+        store.append(&both, at(7 * day + step * 10), TEN, &[2.0, f64::NAN]).unwrap();
+    }
+    store.maintain(at(14 * day)).unwrap();
+    assert_eq!((store.is_current(&both), store.is_current(&gone)), (false, false));
+    assert!(matches!(store.append(&both, at(14 * day), TEN, &[1.0, 1.0]), Err(Error::StaleRows)));
+    assert_eq!(floats(&store, "a").last(), Some(&(1_700_000_000 + 7 * day + 1_000, 300.0)));
+    assert_eq!((floats(&store, "b"), floats(&store, "c")), (vec![], vec![]));
+    assert_eq!(store.label_values(NAME, &[], at(0), at(14 * day)).unwrap(), ["a"]);
+    store.append(&store.rows(2, &columns(&["b", "a"])), at(14 * day), TEN, &[5.0, 1.0]).unwrap();
+    assert_eq!(floats(&store, "b"), [(1_700_000_000 + 14 * day - 10, 0.0), (1_700_000_000 + 14 * day, 5.0)]);
+    store.checkpoint(b"").unwrap();
+    assert!(std::fs::read_dir(folder.path().join("slabs")).unwrap().count() <= 2);
+}
+
+#[test]
 fn one_process_owns_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let _store = open(folder.path());

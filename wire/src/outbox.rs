@@ -21,10 +21,12 @@ pub struct OutboxConfig {
     /// Rounds of timeouts without any ack after which to take a new source port, and again after as many more. A round
     /// lasts `first_timeout` at least, however many batches time out in it.
     pub silence_before_new_source: u32,
-    /// Rounds of timeouts without any ack after which to use TLS instead of UDP.
-    pub silence_before_tls: u32,
-    /// On TLS: how often to try one batch by UDP.
-    pub udp_probe: Duration,
+    /// The way to begin with.
+    pub route: Route,
+    /// Rounds of timeouts without any ack after which to use TLS instead of UDP. `None`: never.
+    pub silence_before_tls: Option<u32>,
+    /// On TLS: how often to try one batch by UDP. `None`: never.
+    pub udp_probe: Option<Duration>,
 }
 
 impl Default for OutboxConfig {
@@ -35,8 +37,9 @@ impl Default for OutboxConfig {
             first_timeout: Duration::from_millis(500),
             max_timeout: Duration::from_secs(30),
             silence_before_new_source: 4,
-            silence_before_tls: 12,
-            udp_probe: Duration::from_secs(60),
+            route: Route::Udp,
+            silence_before_tls: Some(12),
+            udp_probe: Some(Duration::from_secs(60)),
         }
     }
 }
@@ -111,7 +114,7 @@ impl Outbox {
             config,
             waiting: VecDeque::new(),
             bytes: 0,
-            route: Route::Udp,
+            route: config.route,
             silent: 0,
             silent_round: None,
             new_source: false,
@@ -131,13 +134,18 @@ impl Outbox {
         self.waiting.insert(at, Pending { entry, first_sent: None, sends: 0, due: None, probe: false });
         let mut dropped = Vec::new();
         while self.bytes > self.config.max_bytes && self.waiting.len() > 1 {
-            let Some(oldest) = self.waiting.pop_front() else { break };
-            self.bytes -= oldest.entry.payload.len();
-            self.totals.dropped_batches += 1;
-            self.totals.dropped_samples += u64::from(oldest.entry.samples);
-            dropped.push(oldest.entry);
+            dropped.extend(self.drop_oldest());
         }
         dropped
+    }
+
+    /// Gives the oldest batch up, for want of room; it counts as dropped.
+    pub fn drop_oldest(&mut self) -> Option<Entry> {
+        let oldest = self.waiting.pop_front()?;
+        self.bytes -= oldest.entry.payload.len();
+        self.totals.dropped_batches += 1;
+        self.totals.dropped_samples += u64::from(oldest.entry.samples);
+        Some(oldest.entry)
     }
 
     /// The next batch to send at `now`, oldest first; call until `None`.
@@ -148,7 +156,7 @@ impl Outbox {
         }
         let probe = self.route == Route::Tls && self.probe_due.is_some_and(|due| due <= now);
         if probe {
-            self.probe_due = Some(now + self.config.udp_probe);
+            self.probe_due = self.config.udp_probe.map(|probe| now + probe);
         }
         let timeout = self.timeout(self.waiting[at].sends);
         let pending = &mut self.waiting[at];
@@ -261,9 +269,9 @@ impl Outbox {
         if self.silent.is_multiple_of(self.config.silence_before_new_source) {
             self.new_source = true;
         }
-        if self.route == Route::Udp && self.silent >= self.config.silence_before_tls {
+        if self.route == Route::Udp && self.config.silence_before_tls.is_some_and(|rounds| self.silent >= rounds) {
             self.route = Route::Tls;
-            self.probe_due = Some(now + self.config.udp_probe);
+            self.probe_due = self.config.udp_probe.map(|probe| now + probe);
         }
     }
 

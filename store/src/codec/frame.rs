@@ -94,7 +94,7 @@ fn decimals(tag: u8, base: u8) -> Result<usize, Damaged> {
 /// `value * 10^d`, if that integer gives back the exact bits.
 fn integer(value: f64, d: usize) -> Option<i64> {
     let scaled = value * POWERS[d];
-    if !(scaled.abs() < EXACT) {
+    if scaled.is_nan() || scaled.abs() >= EXACT {
         return None;
     }
     // Rounds like `round`, which would be a call on machines without SSE 4.1.

@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
-use super::{files, page::PageMeta};
 use crate::Error;
 use crate::bytes::Input;
 
@@ -194,9 +194,5 @@ impl Slab {
     pub(crate) fn overlaps(&self, start: i64, end: i64) -> bool {
         let (min, max) = self.pages.span;
         min <= end && max >= start
-    }
-
-    pub(crate) fn size(&self) -> u64 {
-        self.pages.index.iter().map(|page: &PageMeta| u64::from(page.size)).sum()
     }
 }

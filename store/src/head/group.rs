@@ -43,8 +43,8 @@ pub(crate) struct Group {
     pub counters: u128,
     /// Columns that have had a value: their running total counts.
     pub known: u128,
-    /// Columns with a value since the last and the last but one look at idle series.
-    pub active: [u128; 2],
+    /// Columns with a value since the last look for idle series.
+    pub active: u128,
     pub rows: Vec<Row>,
     /// One row ahead of `rows`, then `rows`, each as wide as `tails`.
     pub values: Vec<f64>,
@@ -75,7 +75,7 @@ impl Group {
             generation: 0,
             counters: 0,
             known: 0,
-            active: [0; 2],
+            active: 0,
             rows: Vec::new(),
             values: Vec::new(),
             chunk: Vec::new(),
@@ -100,7 +100,7 @@ impl Group {
             if kind == Kind::Counter {
                 self.counters |= 1 << self.tails.len();
             }
-            self.active[0] |= 1 << self.tails.len();
+            self.active |= 1 << self.tails.len();
             self.tails.push(tail);
         }
         let mut values = Vec::new();
@@ -206,13 +206,13 @@ impl Group {
         self.values.extend_from_within(last..);
         self.newest = time;
         self.known |= present;
-        self.active[0] |= present;
+        self.active |= present;
     }
 
     /// One value whose time is not after the newest row.
     fn append_late(&mut self, time: i64, interval: i64, column: usize, value: f64, done: &mut Appended) {
         let bit = 1u128 << column;
-        self.active[0] |= bit;
+        self.active |= bit;
         if self.counters & bit == 0 {
             return self.place(time, column, value, done);
         }
@@ -263,7 +263,7 @@ impl Group {
     fn place(&mut self, time: i64, column: usize, value: f64, done: &mut Appended) {
         let bit = 1u128 << column;
         self.known |= bit;
-        self.active[0] |= bit;
+        self.active |= bit;
         let Some(at) = self.rows.iter().position(|row| row.time == time) else {
             done.out_of_order += 1;
             return self.late.push(Late { time, value, column: column as u8 });
@@ -357,7 +357,7 @@ impl Group {
 
     /// Adds a sketch to a column.
     pub(crate) fn append_sketch(&mut self, column: usize, time: i64, sketch: &Sketch) -> Result<(), Damaged> {
-        self.active[0] |= 1 << column;
+        self.active |= 1 << column;
         self.sketches.entry(column as u8).or_default().add(time, sketch)
     }
 }

@@ -1,6 +1,7 @@
 //! Samples that are not in a file yet: groups of series that share their timestamps, in shards.
 
 pub(crate) mod group;
+pub(crate) mod idle;
 pub(crate) mod late;
 pub(crate) mod seal;
 pub(crate) mod segment;

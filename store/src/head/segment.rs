@@ -92,7 +92,7 @@ pub(crate) fn walk(
     mut each: impl FnMut(Piece<'_>),
 ) -> Result<(), Damaged> {
     let (mut input, mut times) = (Input(bytes), Vec::with_capacity(ROWS));
-    let mut before = [0.0; COLUMNS];
+    let mut before_all = [0.0; COLUMNS];
     while !input.is_empty() {
         let [rows, width] = input.array()?.map(usize::from);
         if rows > ROWS || width > COLUMNS {
@@ -101,7 +101,7 @@ pub(crate) fn walk(
         times.clear();
         times::decode(&mut input, last_time, rows, &mut times)?;
         last_time = times.last().copied().unwrap_or(last_time);
-        for column in 0..width {
+        for (column, before) in before_all.iter_mut().enumerate().take(width) {
             const ALL_FIRST: u8 = ALL - FIRST;
             const SOME_FIRST: u8 = SOME - FIRST;
             let (first, mask) = match input.u8()? {
@@ -114,16 +114,16 @@ pub(crate) fn walk(
             let mut values = [0.0; ROWS];
             let mut known = 0;
             if first {
-                before[column] = frame::first(&mut input)?;
-                values[0] = before[column];
+                *before = frame::first(&mut input)?;
+                values[0] = *before;
                 known = 1;
             }
             if known < count {
                 if wanted & bit == 0 {
                     frame::skip(&mut input, count - known)?;
                 } else {
-                    frame::decode(&mut input, before[column], &mut values[known..count])?;
-                    before[column] = values[count - 1];
+                    frame::decode(&mut input, *before, &mut values[known..count])?;
+                    *before = values[count - 1];
                 }
             }
             if wanted & bit != 0 {

@@ -32,8 +32,8 @@ pub(crate) struct Shard {
     pub seal_at: u32,
     /// Sealed and not yet flushed, by sequence.
     pub slabs: Vec<Arc<Slab>>,
-    /// Flushed in the block set of that epoch; readers of an older set still need them.
-    pub retired: Vec<(u64, Arc<Slab>)>,
+    /// Generation of the group that changed last. No two groups of a shard ever have the same.
+    pub generation: u32,
 }
 
 /// One agent's groups.
@@ -41,13 +41,13 @@ pub(crate) struct Shard {
 pub(crate) struct Agent {
     pub slots: Vec<u32>,
     /// Where each column is, for agents with many.
-    homes: Option<HashMap<Key, Home>>,
+    pub homes: Option<HashMap<Key, Home>>,
 }
 
 /// A series within an agent: the sum of its pairs' hashes, and its kind.
-type Key = (u128, u8);
+pub(crate) type Key = (u128, u8);
 /// Slot and column.
-type Home = (u32, u8);
+pub(crate) type Home = (u32, u8);
 
 /// A series to be found or placed.
 struct Wanted {
@@ -101,7 +101,11 @@ impl Shard {
                 homes.insert(want.key, home);
             }
         }
-        let found = wanted.iter().map(|want| homes.get(&want.key).copied().unwrap_or_default()).collect();
+        let found: Vec<Home> = wanted.iter().map(|want| homes.get(&want.key).copied().unwrap_or_default()).collect();
+        // Whoever asks for columns is about to write: they are not forgotten before the look after the next.
+        for &(slot, column) in &found {
+            self.group_mut(slot as usize).into_iter().for_each(|group| group.active |= 1 << column);
+        }
         entry.homes = (homes.len() > LISTED).then_some(homes);
         self.agents.insert(agent, entry);
         found
@@ -156,7 +160,8 @@ impl Shard {
             if self.groups.len() <= slot as usize {
                 self.groups.push(None);
             }
-            self.groups[slot as usize] = Some(Group::new(set));
+            self.generation += 1;
+            self.groups[slot as usize] = Some(Group { generation: self.generation, ..Group::new(set) });
             index.add_group(self.id(slot), set);
             agent.slots.push(slot);
             self.widen(index, slot, wanted, pairs, batch);

@@ -59,10 +59,9 @@ pub(crate) fn decode_shard(input: &mut Input<'_>, number: u32, index: &mut Index
 
 fn encode_group(out: &mut Vec<u8>, group: &Group) {
     put_varint(out, u64::from(group.common));
-    put_varint(out, u64::from(group.generation));
     put_varint(out, group.width() as u64);
     group.tails.iter().for_each(|&tail| put_varint(out, u64::from(tail)));
-    for mask in [group.known, group.active[0], group.active[1], group.seen.0] {
+    for mask in [group.known, group.active, group.seen.0] {
         out.extend_from_slice(&mask.to_le_bytes());
     }
     for time in [group.chunk_end, group.opened, group.newest] {
@@ -117,7 +116,6 @@ fn encode_sketches(out: &mut Vec<u8>, sketches: &OpenSketches) {
 
 fn decode_group(input: &mut Input<'_>, index: &Index) -> Result<Group, Damaged> {
     let mut group = Group::new(input.varint()? as SetId);
-    let generation = input.varint()? as u32;
     let width = input.count(1)?;
     if width > COLUMNS || !index.commons.exists(group.common) {
         return Err(Damaged("group"));
@@ -129,9 +127,8 @@ fn decode_group(input: &mut Input<'_>, index: &Index) -> Result<Group, Damaged> 
         columns.push((tail, kind));
     }
     group.widen(&columns);
-    group.generation = generation;
     group.known = input.u128()?;
-    group.active = [input.u128()?, input.u128()?];
+    group.active = input.u128()?;
     group.seen = Seen(input.u128()?);
     (group.chunk_end, group.opened, group.newest) = (input.signed()?, input.signed()?, input.signed()?);
     group.chunk_rows = input.varint()? as u32;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use roaring::RoaringBitmap;
+use weir_sample::{Kind, Series};
 
 use super::pairs::{Half, Label, Pair};
 use super::{GroupId, Index, SeriesId, SetId};
@@ -106,6 +107,21 @@ impl Index {
         }
     }
 
+    /// The series of an earlier answer, unless it was forgotten since: numbers are given again, identities are not.
+    pub(crate) fn series_of(&self, found: &Match) -> Option<Series> {
+        self.still(found).map(|common| self.series(common, found.tail))
+    }
+
+    /// What the series of an earlier answer is, unless it was forgotten since.
+    pub(crate) fn kind_of(&self, found: &Match) -> Option<Kind> {
+        self.still(found).map(|_| self.tails.kind(found.tail))
+    }
+
+    fn still(&self, found: &Match) -> Option<SetId> {
+        let common = self.common(found.group)?;
+        (self.tails.exists(found.tail) && self.id(common, found.tail) == found.id).then_some(common)
+    }
+
     /// Halves of the series that satisfy all matchers, each half once.
     pub(crate) fn matching_halves(&self, matchers: &[Matcher]) -> Vec<(Half, SetId)> {
         let matches = self.matching(matchers);
@@ -124,7 +140,6 @@ mod tests {
     use super::*;
     use crate::MatchOp;
     use crate::matcher::NAME;
-    use weir_sample::Kind;
 
     /// Two hosts of two pools with two metrics each, and one series whose tail repeats a common label's name.
     fn index() -> Index {
