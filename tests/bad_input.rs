@@ -147,9 +147,11 @@ fn a_replay_is_acked_again_and_counted_once() {
         answer.1.contains("\"7\"").then_some(())
     });
     let reading = |name: &str| site.server.reading(name).unwrap();
-    eventually("two duplicates for each batch", PATIENCE, || {
-        let (batches, acked) = (reading("weir_sink_batches_total"), reading("weir_gateway_acked_batches_total"));
-        (reading("weir_sink_duplicates_total") == 2.0 * batches && acked == 3.0 * batches).then_some(())
+    // The agent, whom nobody acks here, repeats itself too.
+    eventually("all to be counted once or as duplicates", PATIENCE, || {
+        let (batches, duplicates) = (reading("weir_sink_batches_total"), reading("weir_sink_duplicates_total"));
+        let acked = reading("weir_gateway_acked_batches_total");
+        (batches + duplicates == acked && duplicates >= 2.0 * batches).then_some(())
     });
 }
 
