@@ -1,5 +1,6 @@
 //! What an agent is told: flags over a file over defaults.
 
+mod access_log;
 mod aggregation;
 mod choice;
 mod file;
@@ -19,6 +20,7 @@ use weir_link::ClientFiles;
 use crate::gateways::{Server, Servers};
 use crate::intake::Access;
 use crate::origin::Origin;
+pub(crate) use access_log::AccessLog;
 use aggregation::Aggregation;
 pub(crate) use choice::Choice;
 pub(crate) use host_metrics::HostMetrics;
@@ -97,6 +99,8 @@ pub(crate) struct Settings {
     aggregation: Aggregation,
     #[arg(skip)]
     scrape: Vec<Scrape>,
+    #[arg(skip)]
+    access_log: Vec<AccessLog>,
 }
 
 impl Settings {
@@ -124,8 +128,18 @@ impl Settings {
             host_metrics: file.host_metrics,
             aggregation: file.aggregation,
             scrape: file.scrape,
+            access_log: file.access_log,
         }
     }
+}
+
+/// Where the running agent answers questions.
+pub(crate) fn telemetry_address(args: &RunArgs) -> Result<SocketAddr> {
+    let settings = args.settings.clone().over(file::read(args.config.as_deref())?);
+    let Loopback(address) = settings.telemetry.context(
+        "telemetry: not set, so the agent answers nowhere; set it in the file (and restart) or give --telemetry",
+    )?;
+    Ok(address)
 }
 
 /// What an agent runs with.
@@ -149,6 +163,7 @@ pub(crate) struct Config {
     pub host_metrics: HostMetrics,
     aggregation: Aggregation,
     pub scrape: Vec<Scrape>,
+    pub access_log: Vec<AccessLog>,
 }
 
 impl Config {
@@ -207,6 +222,7 @@ impl Config {
             host_metrics: settings.host_metrics,
             aggregation: settings.aggregation,
             scrape: settings.scrape,
+            access_log: settings.access_log,
         })
     }
 
@@ -226,6 +242,7 @@ impl Config {
         self.host_metrics = new.host_metrics;
         self.aggregation = new.aggregation;
         self.scrape = new.scrape;
+        self.access_log = new.access_log;
     }
 
     /// The settings that differ in `new` and take a restart.

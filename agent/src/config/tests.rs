@@ -53,6 +53,7 @@ fn the_example_shows_every_key() {
     check("[host_metrics]");
     check("[[host_metrics.relabel]]");
     check("[[scrape]]");
+    check("[[access_log]]");
 }
 
 #[test]
