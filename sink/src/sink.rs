@@ -182,7 +182,12 @@ impl Desk {
         }
         agent.renew(record.received, record.agent.0[15]);
         agent.last_seen = agent.last_seen.max(record.received);
+        let before = agent.clock_ahead;
         let window = agent.corrected(head.window, record.received);
+        if agent.clock_ahead > before {
+            let ahead_s = agent.clock_ahead.as_secs();
+            tracing::warn!(agent = %record.agent, ahead_s, "an agent's clock is ahead; its windows are moved back");
+        }
         let Some(seen) = agent.admit(record.epoch, record.seq) else {
             self.counters.duplicates.fetch_add(1, Relaxed);
             agent.seen.duplicates += 1;
