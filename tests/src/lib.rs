@@ -3,7 +3,7 @@
 mod programs;
 mod relay;
 
-pub use programs::{Agent, Program, Server, ServerPorts, free_port};
+pub use programs::{Agent, Program, Server, ServerPorts, free_port, program};
 pub use relay::{Faults, Relay};
 
 use std::time::{Duration, Instant};

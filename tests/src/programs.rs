@@ -114,9 +114,18 @@ impl Server {
 
     /// GET: status and body; `None` when nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        self.ask(path, None)
+    }
+
+    /// GET with a bearer token.
+    pub fn ask(&self, path: &str, token: Option<&str>) -> Option<(u16, String)> {
         let timeout = Some(Duration::from_secs(30));
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(timeout).build();
-        let mut response = ureq::Agent::from(config).get(format!("http://{}{path}", self.ports.http)).call().ok()?;
+        let mut request = ureq::Agent::from(config).get(format!("http://{}{path}", self.ports.http));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut response = request.call().ok()?;
         Some((response.status().as_u16(), response.body_mut().read_to_string().ok()?))
     }
 
@@ -181,7 +190,7 @@ pub fn free_port() -> SocketAddr {
 }
 
 /// A program beside this test's own folder, where `make test` builds it.
-fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join(name);
     assert!(path.is_file(), "{} is missing: cargo build --bin weir --bin weir-agent", path.display());
