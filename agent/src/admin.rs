@@ -20,6 +20,8 @@ pub(crate) struct Ask {
 pub(crate) enum Page {
     /// Own telemetry in the Prometheus text format.
     Metrics,
+    /// The same and more for a person.
+    Status,
 }
 
 /// Questions that wait while the loop is busy; a client beyond them waits in the kernel.
@@ -89,13 +91,15 @@ fn route(head: &[u8]) -> Result<Page, (&'static str, &'static str)> {
     }
     match target.split(|byte| *byte == b'?').next().unwrap_or_default() {
         b"/metrics" => Ok(Page::Metrics),
-        _ => Err(("404 Not Found", "there is /metrics\n")),
+        b"/status" => Ok(Page::Status),
+        _ => Err(("404 Not Found", "there are /metrics and /status\n")),
     }
 }
 
 fn content_type(page: Page) -> &'static str {
     match page {
         Page::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+        Page::Status => TEXT,
     }
 }
 

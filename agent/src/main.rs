@@ -1,7 +1,9 @@
 //! Program `weir-agent`: this host's metrics and its applications' StatsD, pushed window by window until acknowledged.
 
+mod access_log;
 mod admin;
 mod config;
+mod gateways;
 mod host;
 mod intake;
 mod manager;
@@ -9,9 +11,15 @@ mod origin;
 mod proc;
 mod push;
 mod relabel;
+mod resolver;
 mod run;
 mod sampler;
+mod scrape;
+mod session;
+mod spool;
 mod state;
+mod status;
+mod stream;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -33,6 +41,10 @@ enum Command {
     Run(config::RunArgs),
     /// Tell whether the configuration is right, and if not, where
     Check(config::RunArgs),
+    /// Show what the running agent has sent, waits to send and has lost
+    Status(config::RunArgs),
+    /// Show the same again and again, with what moves
+    Top(config::RunArgs),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +53,8 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let outcome = match cli.command {
         Command::Run(args) => run::main(&args),
+        Command::Status(args) => config::telemetry_address(&args).and_then(status::show),
+        Command::Top(args) => config::telemetry_address(&args).and_then(status::watch),
         Command::Check(args) => config::Config::load(&args).map(|_| println!("the configuration is right")),
     };
     match outcome {

@@ -7,18 +7,23 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use weir_sample::{Reading, Timestamp, Window, exposition};
 
+use crate::access_log::AccessLogs;
 use crate::admin::{self, Ask, Page};
 use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::manager::Manager;
-use crate::push::{Push, local_session};
+use crate::push::Push;
+use crate::scrape::Scraper;
 use crate::state;
+use crate::status::{self, Top};
 use crate::telemetry::Telemetry;
 
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);
 
+/// How often access logs are read: what a rotation may delete before it is read, and no burst at a window's end.
+const LOGS_EVERY: Duration = Duration::from_secs(1);
 /// A period for the watchdog's timer when nobody watches.
 const IDLE_WATCHDOG: Duration = Duration::from_secs(3_600);
 
@@ -36,6 +41,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     let mut questions = admin::serve(config.telemetry).await?;
     let manager = Manager::new();
     let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
+    let mut logs_due = tokio::time::interval(LOGS_EVERY);
     let mut window = Window::containing(wall_clock(), config.interval);
     manager.say("READY=1");
     loop {
@@ -43,6 +49,8 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
         let wake = agent.push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
         tokio::select! {
             () = agent.intake.receive() => {}
+            () = agent.scraper.receive() => {}
+            _ = logs_due.tick(), if !agent.access_logs.is_empty() => agent.access_logs.read(),
             () = agent.push.receive() => {}
             Some(ask) = questions.recv() => agent.answer(ask),
             () = tokio::time::sleep_until(wake) => {}
@@ -71,21 +79,38 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
 struct Agent {
     host: Host,
     intake: Intake,
+    scraper: Scraper,
+    access_logs: AccessLogs,
     push: Push,
     telemetry: Telemetry,
+    /// Who this is, for the status page.
+    about: String,
+    top: Top,
 }
 
 impl Agent {
     async fn start(config: &Config) -> Result<Self> {
         let (agent, epoch) = state::begin(&config.state, wall_clock())?;
-        let session = local_session(&config.keys, agent)?;
         let seed = u64::from_be_bytes(state::random()?);
-        let push = Push::new(session, epoch, config.server, seed).await?;
+        let push = Push::start(config, agent, epoch, seed)?;
         let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
         tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
-        Ok(Self { host, intake, push, telemetry: Telemetry::new(config.origin()) })
+        let mut scraper = Scraper::new(&config.scrape, config.origin());
+        scraper.begin(config.interval);
+        let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
+        let about = format!("host {} agent {agent} server {}", config.host, config.server);
+        Ok(Self {
+            host,
+            intake,
+            scraper,
+            access_logs,
+            push,
+            telemetry: Telemetry::new(config.origin()),
+            about,
+            top: Top::default(),
+        })
     }
 
     /// Takes what can change while running from the file; a file that is wrong changes nothing.
@@ -105,6 +130,8 @@ impl Agent {
         }
         config.adopt(new);
         self.host.reconfigure(config.origin(), &config.host_metrics);
+        self.scraper.reconfigure(&config.scrape, config.origin());
+        self.access_logs.reconfigure(&config.access_log, config.origin());
         self.telemetry.set_origin(config.origin());
         tracing::info!("reloaded");
     }
@@ -115,8 +142,12 @@ impl Agent {
         let mut points = self.host.collect();
         self.telemetry.collect_time = began.elapsed();
         points.extend(self.intake.close(window));
+        points.extend(self.scraper.close());
+        points.extend(self.access_logs.close());
+        self.scraper.begin(window.end().since(window.start()));
         let readings = self.readings();
         points.extend(self.telemetry.points(&readings));
+        self.top = Top::of(&points);
         self.push.close_window(window, points);
     }
 
@@ -124,12 +155,16 @@ impl Agent {
         let mut readings = self.telemetry.process();
         readings.extend(self.push.readings());
         readings.extend(self.intake.readings());
+        readings.extend(self.scraper.readings());
+        readings.extend(self.access_logs.readings());
         readings
     }
 
     fn answer(&mut self, ask: Ask) {
+        let readings = self.readings();
         let page = match ask.page {
-            Page::Metrics => exposition(self.readings()),
+            Page::Metrics => exposition(readings),
+            Page::Status => status::page(&self.about, &readings, &self.top),
         };
         // Whoever asked may have gone.
         let _ = ask.reply.send(page);

@@ -2,10 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use weir_queue::Lane;
 use weir_sample::Timestamp;
 use weir_wire::{DatagramKind, Decoder, HEADER_BYTES, Header, Refusal, SessionKeys, TAG_BYTES};
 
 use crate::{
+    gate::{Doorkeeper, Gate, Shed},
     identity::{DenyList, FleetKeys, Identity, TokenKeys},
     session_cache::{SessionCache, SessionId},
 };
@@ -42,6 +44,7 @@ pub(crate) struct Opener {
     /// Of the fleet keys that the cached sessions derive from.
     generation: u64,
     decoder: Decoder,
+    pub(crate) door: Doorkeeper,
     clock_ahead: Duration,
     derived: u64,
 }
@@ -52,12 +55,20 @@ pub(crate) struct Opened {
     pub(crate) keys: Arc<SessionKeys>,
 }
 
+/// A datagram that is to be queued.
+pub(crate) struct Admitted {
+    pub(crate) opened: Opened,
+    pub(crate) lane: Lane,
+}
+
 /// Why a datagram goes no further.
 pub(crate) enum Refused {
     /// It did not open, and nobody is told.
     Wire(Refusal),
     /// It opened, but its window ends too far in the future: its agent is told the time.
     ClockAhead(Opened),
+    /// It opened, but there is no room for it now: its agent is told to slow down.
+    Shed(Opened, Shed),
 }
 
 impl From<Refusal> for Refused {
@@ -72,23 +83,23 @@ pub(crate) fn payload(datagram: &[u8]) -> &[u8] {
 }
 
 impl Opener {
-    pub(crate) fn new(admission: Admission, cached_sessions: usize, clock_ahead: Duration) -> Self {
+    pub(crate) fn new(admission: Admission, gate: Arc<Gate>, cached_sessions: usize, clock_ahead: Duration) -> Self {
         let generation = admission.keys.generation();
         let (sessions, decoder) = (SessionCache::new(cached_sessions), Decoder::new());
-        Self { admission, sessions, generation, decoder, clock_ahead, derived: 0 }
+        Self { admission, sessions, generation, decoder, door: Doorkeeper::new(gate), clock_ahead, derived: 0 }
     }
 
     /// Authenticates a datagram and decrypts it in place.
-    pub(crate) fn open(&mut self, datagram: &mut [u8], now: Timestamp) -> Result<Opened, Refused> {
+    pub(crate) fn open(&mut self, datagram: &mut [u8], now: Timestamp) -> Result<Admitted, Refused> {
         self.open_headed(Header::decode(datagram)?, datagram, now)
     }
 
     /// As [`Opener::open`], for a sealed datagram that came as a frame of a stream and may be longer.
-    pub(crate) fn open_frame(&mut self, frame: &mut [u8], now: Timestamp) -> Result<Opened, Refused> {
+    pub(crate) fn open_frame(&mut self, frame: &mut [u8], now: Timestamp) -> Result<Admitted, Refused> {
         self.open_headed(Header::decode_any_length(frame)?, frame, now)
     }
 
-    fn open_headed(&mut self, header: Header, datagram: &mut [u8], now: Timestamp) -> Result<Opened, Refused> {
+    fn open_headed(&mut self, header: Header, datagram: &mut [u8], now: Timestamp) -> Result<Admitted, Refused> {
         let keys = self.unseal(&header, datagram, now)?;
         let opened = Opened { header, keys };
         let head = self.decoder.head(payload(datagram)).map_err(|_| Refusal::Content)?;
@@ -100,7 +111,10 @@ impl Opener {
         if !self.clock_ahead.is_zero() && ahead > self.clock_ahead {
             return Err(Refused::ClockAhead(opened));
         }
-        Ok(opened)
+        match self.door.admit(&opened.header, &head, &mut self.decoder, now) {
+            Ok(lane) => Ok(Admitted { opened, lane }),
+            Err(shed) => Err(Refused::Shed(opened, shed)),
+        }
     }
 
     fn unseal(&mut self, header: &Header, datagram: &mut [u8], now: Timestamp) -> Result<Arc<SessionKeys>, Refusal> {

@@ -6,11 +6,13 @@ use std::{net::SocketAddr, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use tokio::sync::watch;
 use weir_link::{FrameStream, ServerStream};
+use weir_queue::Lane;
 use weir_sample::Timestamp;
+use weir_wire::Hints;
 
 use crate::{
     acks::{Group, Waiting},
-    admission::{Opened, Refused, payload},
+    admission::{Admitted, Opened, Refused, payload},
     counters::Add,
     identity::Scope,
     receiver::{queue_reason, record},
@@ -27,6 +29,12 @@ pub(crate) enum Tenant {
     Token(u32),
     /// Those that the seals say.
     Sealed,
+}
+
+impl Tenant {
+    fn excludes(self, other: u32) -> bool {
+        matches!(self, Self::Token(tenant) if tenant != other)
+    }
 }
 
 /// A peer that has completed its handshake.
@@ -137,6 +145,7 @@ impl<'a> Connection<'a> {
         let (received, now) = (Instant::now(), wall_clock());
         let (mut frames, mut bytes) = (0, 0);
         let (mut batches, mut payloads) = (Vec::new(), Vec::new());
+        self.streams.desk().opener.door.pressure = self.streams.shared.pressure();
         let outcome = loop {
             let frame = match self.frames.take() {
                 Ok(Some(frame)) => frame,
@@ -152,9 +161,9 @@ impl<'a> Connection<'a> {
                 }),
             };
             match taken {
-                Ok(Taken::Batch(batch, payload)) => {
+                Ok(Taken::Batch(batch, lane, payload)) => {
                     batches.push(batch);
-                    payloads.push(payload);
+                    payloads.push((lane, payload));
                 }
                 Ok(Taken::Hint(sealed)) => self.frames.put(&sealed),
                 Ok(Taken::Nothing) => {}
@@ -167,10 +176,11 @@ impl<'a> Connection<'a> {
         outcome.map(|()| frames)
     }
 
-    fn append(&self, received: Instant, now: Timestamp, batches: Vec<Waiting>, payloads: &[Vec<u8>]) {
+    fn append(&self, received: Instant, now: Timestamp, batches: Vec<Waiting>, payloads: &[(Lane, Vec<u8>)]) {
         let (Some(reply), false) = (self.reply.clone(), batches.is_empty()) else { return };
         let (shared, count) = (&self.streams.shared, batches.len());
-        let records = batches.iter().zip(payloads).map(|(batch, payload)| record(&batch.header, payload, now));
+        let records =
+            batches.iter().zip(payloads).map(|(batch, (lane, payload))| record(&batch.header, payload, *lane, now));
         match shared.log.append(&records.collect::<Vec<_>>()) {
             Ok(position) => {
                 shared.counters.batches.add(count);
@@ -189,8 +199,8 @@ impl<'a> Connection<'a> {
 
 /// What came of a frame.
 enum Taken {
-    Batch(Waiting, Vec<u8>),
-    /// A sealed ack that tells the time.
+    Batch(Waiting, Lane, Vec<u8>),
+    /// A sealed ack that tells the time, or to slow down.
     Hint(Vec<u8>),
     /// A token, or a batch that was refused and counted.
     Nothing,
@@ -211,10 +221,10 @@ fn open(
     let opened = desk.opener.open_frame(frame, now);
     streams.shared.counters.derived_sessions.fetch_add(desk.opener.take_derived(), Relaxed);
     match opened {
-        Ok(opened) if matches!(tenant, Tenant::Token(tenant) if tenant != opened.header.tenant) => Err("stream_tenant"),
-        Ok(Opened { header, keys }) => {
+        Ok(Admitted { opened, .. }) if tenant.excludes(opened.header.tenant) => Err("stream_tenant"),
+        Ok(Admitted { opened: Opened { header, keys }, lane }) => {
             let waiting = Waiting { peer, keys, header, cause_bytes: frame.len() };
-            Ok(Taken::Batch(waiting, payload(frame).to_vec()))
+            Ok(Taken::Batch(waiting, lane, payload(frame).to_vec()))
         }
         Err(Refused::Wire(refusal)) => {
             streams.refuse(refusal.reason());
@@ -223,6 +233,15 @@ fn open(
         Err(Refused::ClockAhead(Opened { header, keys })) => {
             streams.refuse("clock_ahead");
             let hint = desk.clock.write(&header, std::iter::empty(), streams.shared.hints(), now, &keys);
+            Ok(Taken::Hint(hint.to_vec()))
+        }
+        Err(Refused::Shed(opened, _)) if tenant.excludes(opened.header.tenant) => Err("stream_tenant"),
+        Err(Refused::Shed(Opened { header, keys }, shed)) => {
+            if let Some(reason) = streams.shared.gate.count(shed) {
+                streams.refuse(reason);
+            }
+            let hints = Hints { slow: true, ..streams.shared.hints() };
+            let hint = desk.clock.write(&header, std::iter::empty(), hints, now, &keys);
             Ok(Taken::Hint(hint.to_vec()))
         }
     }

@@ -146,8 +146,10 @@ const REASONS: [&str; Refusal::ALL.len() + OWN.len()] = {
     }
     reasons
 };
-const OWN: [&str; 14] = [
+const OWN: [&str; 16] = [
     "clock_ahead",
+    "agent_rate",
+    "tenant_rate",
     "queue_failed",
     "queue_full",
     "queue_busy",
@@ -171,6 +173,7 @@ const DERIVED_HELP: &str =
     "Session keys derived. If it follows the datagrams, raise cached_sessions or look for a flood.";
 const REFUSED_HELP: &str = "Datagrams and frames refused without a reply. tag, magic, version, too_short, too_long, \
     direction: not from a Weir agent, or damaged. expired, unknown_key: agents must renew their session; see to the \
-    fleet keys. denied: on the deny-list. clock_ahead: mend the agent's clock. queue_…: see to the queue's disk. stream_…: \
+    fleet keys. denied: on the deny-list. clock_ahead: mend the agent's clock. agent_rate, \
+    tenant_rate: more samples a second than admission allows; they stay in the agents' spools. queue_…: see to the queue's disk. stream_…: \
     connections closed: too many, no TLS 1.3 or no weir/1, a bad token or tenant, a frame too long, too slow, or cut off.";
 const OPEN_HELP: &str = "TLS connections open. Many of them mean that UDP does not get through to this gateway.";

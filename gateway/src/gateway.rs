@@ -14,11 +14,11 @@ use weir_queue::Log;
 use weir_sample::Reading;
 
 use crate::{
-    Admission, Error, GatewayConfig, StatsdConfig, StreamConfig,
+    Admission, Error, GateConfig, GatewayConfig, StatsdConfig, StreamConfig,
     acks::{AckWriter, Acker, Group},
     admission::Opener,
     load::Load,
-    receiver::{ClockHints, Receiver},
+    receiver::{EmptyAcks, Receiver},
     shared::{Shared, WAITING_GROUPS, wall_clock},
     statsd::{Gatherer, Publisher, Reader},
     streams::{Desk, Streams},
@@ -116,7 +116,7 @@ impl Gateway {
         let mut running = Running { config, shared, intakes, statsd: Vec::new(), threads, stop_streams, batch };
         for socket in sockets {
             // On an error the drop of `running` stops the threads that run already.
-            let opener = Opener::new(running.shared.admission.clone(), cached, running.config.clock_ahead);
+            let opener = running.opener(cached);
             let number = running.intakes.len();
             running.start_intake(number, socket, opener).map_err(Error::Thread)?;
         }
@@ -177,6 +177,16 @@ impl Running {
         self.batch
     }
 
+    fn opener(&self, cached_sessions: usize) -> Opener {
+        let (admission, gate) = (self.shared.admission.clone(), Arc::clone(&self.shared.gate));
+        Opener::new(admission, gate, cached_sessions, self.config.clock_ahead)
+    }
+
+    /// Puts other classes and rates in force, for all batches from now on.
+    pub fn set_gate(&self, config: GateConfig) {
+        self.shared.gate.set(config);
+    }
+
     fn start_intake(&mut self, number: usize, socket: Arc<UdpSocket>, opener: Opener) -> io::Result<()> {
         let (groups, waiting) = flume::bounded(WAITING_GROUPS);
         let (used, spare) = flume::bounded(WAITING_GROUPS);
@@ -188,10 +198,10 @@ impl Running {
             load: Arc::clone(&load),
             opener,
             ring: Ring::new(64),
-            opened: Vec::new(),
+            admitted: Vec::new(),
             groups,
             spare,
-            clock: ClockHints::default(),
+            hints: EmptyAcks::default(),
         };
         let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
         threads.push(thread::Builder::new().name(format!("gateway-ack-{number}")).spawn(move || acker.run())?);
@@ -209,7 +219,7 @@ impl Running {
         let (groups, waiting) = flume::bounded(WAITING_GROUPS);
         let (no_spare, _) = flume::bounded(0);
         let acker = Acker::new(Arc::clone(&self.shared), None, waiting, no_spare);
-        let opener = Opener::new(self.shared.admission.clone(), self.config.cached_sessions, self.config.clock_ahead);
+        let opener = self.opener(self.config.cached_sessions);
         let desk = Mutex::new(Desk { opener, clock: AckWriter::default() });
         let streams = Streams { shared: Arc::clone(&self.shared), config, desk, groups, stop };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -309,6 +319,8 @@ impl Running {
         let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
         let mut readings = self.shared.counters.readings();
         readings.push(gauge("weir_gateway_saturation_ratio", self.saturation(), SATURATION_HELP));
+        readings.push(gauge("weir_gateway_pressure_ratio", self.shared.pressure(), PRESSURE_HELP));
+        readings.extend(self.shared.gate.readings());
         readings.push(gauge("weir_gateway_ready", f64::from(u8::from(self.ready())), READY_HELP));
         for (number, intake) in self.intakes.iter().enumerate() {
             intake.read(&number.to_string(), &mut readings);
@@ -356,6 +368,8 @@ impl Drop for Running {
 }
 
 const SATURATION_HELP: &str = "The fullest of this gateway's parts, 0 to 1. Scale out above 0.7.";
+const PRESSURE_HELP: &str = "How far the queue backs up, 0 to 1. Agents slow down from 0.5, bulk is shed from 0.6 and \
+    normal from 0.85. See to the queue's disk and to the sink.";
 const READY_HELP: &str =
     "1 while agents should be sent here. At 0: draining, or the queue refuses; see weir_queue_healthy.";
 const WAITING_HELP: &str =

@@ -16,7 +16,7 @@ use weir_wire::{Header, Hints};
 
 use crate::{
     acks::{AckWriter, Group, Waiting},
-    admission::{Opened, Opener, Refused, payload},
+    admission::{Admitted, Opened, Opener, Refused, payload},
     counters::Add,
     load::{Load, LoadMeter},
     shared::{Shared, wall_clock},
@@ -28,11 +28,11 @@ pub(crate) struct Receiver {
     pub(crate) load: Arc<Load>,
     pub(crate) opener: Opener,
     pub(crate) ring: Ring,
-    /// Places in the ring of the batches that opened, reused from call to call.
-    pub(crate) opened: Vec<usize>,
+    /// Places in the ring of the batches that are let in, and their lanes, reused from call to call.
+    pub(crate) admitted: Vec<(usize, Lane)>,
     pub(crate) groups: flume::Sender<Group>,
     pub(crate) spare: flume::Receiver<Vec<Waiting>>,
-    pub(crate) clock: ClockHints,
+    pub(crate) hints: EmptyAcks,
 }
 
 /// A socket that fails at once, for ever, must not take a whole core and fill the log.
@@ -61,7 +61,7 @@ impl Receiver {
     fn admit(&mut self, received: Instant, now: Timestamp) {
         let mut batches = self.spare.try_recv().unwrap_or_default();
         self.open_all(now, &mut batches);
-        self.clock.send(&self.socket);
+        self.hints.send(&self.socket);
         if batches.is_empty() {
             return;
         }
@@ -84,20 +84,28 @@ impl Receiver {
     /// Opens every datagram of the ring in place.
     fn open_all(&mut self, now: Timestamp, batches: &mut Vec<Waiting>) {
         let (counters, mut bytes) = (&self.shared.counters, 0);
-        self.opened.clear();
+        self.admitted.clear();
+        self.opener.door.pressure = self.shared.pressure();
         for at in 0..self.ring.len() {
             let (peer, datagram) = self.ring.datagram(at);
             let cause_bytes = datagram.len();
             bytes += cause_bytes;
             match self.opener.open(datagram, now) {
-                Ok(Opened { header, keys }) => {
+                Ok(Admitted { opened: Opened { header, keys }, lane }) => {
                     batches.push(Waiting { peer, keys, header, cause_bytes });
-                    self.opened.push(at);
+                    self.admitted.push((at, lane));
                 }
                 Err(Refused::Wire(refusal)) => counters.refused.count(refusal.reason(), 1),
                 Err(Refused::ClockAhead(opened)) => {
                     counters.refused.count("clock_ahead", 1);
-                    self.clock.tell(peer, &opened, cause_bytes, now);
+                    self.hints.tell(peer, &opened, cause_bytes, Hints::default(), now);
+                }
+                Err(Refused::Shed(opened, shed)) => {
+                    if let Some(reason) = self.shared.gate.count(shed) {
+                        counters.refused.count(reason, 1);
+                    }
+                    let slow = Hints { slow: true, ..Hints::default() };
+                    self.hints.tell(peer, &opened, cause_bytes, slow, now);
                 }
             }
         }
@@ -107,22 +115,24 @@ impl Receiver {
     }
 
     fn append(&self, received: Timestamp, batches: &[Waiting]) -> Result<weir_queue::Position, weir_queue::Error> {
-        let record = |(at, batch): (&usize, &Waiting)| record(&batch.header, payload(self.ring.view(*at)), received);
-        let records: Vec<Record<'_>> = self.opened.iter().zip(batches).map(record).collect();
+        let record = |(&(at, lane), batch): (&(usize, Lane), &Waiting)| {
+            record(&batch.header, payload(self.ring.view(at)), lane, received)
+        };
+        let records: Vec<Record<'_>> = self.admitted.iter().zip(batches).map(record).collect();
         self.shared.log.append(&records)
     }
 }
 
-/// Tells agents whose clock is ahead what time it is: an ack that acknowledges nothing.
+/// Tells agents the time, or to slow down, without acknowledging anything.
 #[derive(Default)]
-pub(crate) struct ClockHints {
+pub(crate) struct EmptyAcks {
     writer: AckWriter,
     outgoing: Outgoing,
 }
 
-impl ClockHints {
-    fn tell(&mut self, peer: SocketAddr, opened: &Opened, cause_bytes: usize, now: Timestamp) {
-        let sealed = self.writer.write(&opened.header, std::iter::empty(), Hints::default(), now, &opened.keys);
+impl EmptyAcks {
+    fn tell(&mut self, peer: SocketAddr, opened: &Opened, cause_bytes: usize, hints: Hints, now: Timestamp) {
+        let sealed = self.writer.write(&opened.header, std::iter::empty(), hints, now, &opened.keys);
         if sealed.len() <= cause_bytes {
             self.outgoing.push(peer, sealed);
         }
@@ -137,9 +147,9 @@ impl ClockHints {
 }
 
 /// The queue's record of a batch.
-pub(crate) fn record<'a>(header: &Header, payload: &'a [u8], received: Timestamp) -> Record<'a> {
+pub(crate) fn record<'a>(header: &Header, payload: &'a [u8], lane: Lane, received: Timestamp) -> Record<'a> {
     let Header { tenant, agent, epoch, seq, .. } = *header;
-    Record { lane: Lane::Normal, tenant, agent, epoch, seq, received, payload }
+    Record { lane, tenant, agent, epoch, seq, received, payload }
 }
 
 /// The reason under which batches that the queue would not take are counted.

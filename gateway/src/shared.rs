@@ -11,13 +11,16 @@ use std::{
 use weir_queue::Log;
 use weir_sample::Timestamp;
 
-use crate::{Admission, counters::Counters, statsd};
+use crate::{
+    Admission,
+    counters::Counters,
+    gate::{Gate, SLOW_AT},
+    statsd,
+};
 
 /// Groups of batches that may wait for their `fdatasync`, per receiver. At one datagram a group and 5 ms a commit this
 /// is room for 800,000 datagrams a second.
 pub(crate) const WAITING_GROUPS: usize = 4_096;
-/// From here on agents are asked to slow down.
-const SLOW_AT: f64 = 0.8;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -25,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     pub(crate) counters: Counters,
     pub(crate) statsd: Arc<statsd::Counters>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) draining: AtomicBool,
     pub(crate) stopping: AtomicBool,
     log_failed: AtomicBool,
@@ -37,6 +41,7 @@ impl Shared {
             admission,
             counters: Counters::default(),
             statsd: Arc::default(),
+            gate: Arc::default(),
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             log_failed: AtomicBool::new(false),
@@ -49,7 +54,12 @@ impl Shared {
 
     /// What acks tell their agents besides.
     pub(crate) fn hints(&self) -> weir_wire::Hints {
-        weir_wire::Hints { drain: self.draining.load(Relaxed), slow: self.log.saturation() >= SLOW_AT }
+        weir_wire::Hints { drain: self.draining.load(Relaxed), slow: self.pressure() >= SLOW_AT }
+    }
+
+    /// How far the queue backs up, from 0 to 1: the buffer in front of its disk, and its share of the disk.
+    pub(crate) fn pressure(&self) -> f64 {
+        self.log.saturation().max(self.log.disk_ratio())
     }
 
     /// Logs the first failure of the log, and its recovery.

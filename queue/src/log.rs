@@ -210,6 +210,14 @@ impl Log {
         self.shared.lock().pending.bytes as f64 / self.shared.config.pending_bytes.max(1) as f64
     }
 
+    /// How much of the disk that it may take the log has taken, from 0 to 1; 0 if it has no limit.
+    pub fn disk_ratio(&self) -> f64 {
+        match self.shared.config.disk_bytes {
+            0 => 0.0,
+            limit => (self.shared.stats.disk_bytes.load(Relaxed) as f64 / limit as f64).min(1.0),
+        }
+    }
+
     /// The folder of this log.
     pub fn folder(&self) -> &Path {
         &self.folder

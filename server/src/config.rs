@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 
+use crate::admission::AdmissionSettings;
 use crate::statsd::StatsdSettings;
 
 /// Everything `weir up` can be told. Each field may be left out of the file.
@@ -21,6 +22,10 @@ pub(crate) struct Config {
     pub identity: IdentityFiles,
     pub sink: SinkConfig,
     pub statsd: StatsdSettings,
+    pub admission: AdmissionSettings,
+    /// Where all this was read.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// The queue between gateways and the sink.
@@ -135,6 +140,8 @@ impl Default for Config {
             identity: IdentityFiles::default(),
             sink: SinkConfig::default(),
             statsd: StatsdSettings::default(),
+            admission: AdmissionSettings::default(),
+            file: None,
         }
     }
 }
@@ -212,6 +219,7 @@ impl Config {
             Some(path) => Self::read(path)?,
             None => Self::default(),
         };
+        config.file.clone_from(&args.config);
         config.data = args.data.clone().unwrap_or(config.data);
         config.listen.http = args.http.unwrap_or(config.listen.http);
         config.listen.batch = args.batch.unwrap_or(config.listen.batch);
@@ -232,7 +240,7 @@ impl Config {
         self.identity.fleet_keys.clone().unwrap_or_else(|| self.data.join("fleet.keys"))
     }
 
-    fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
     }

@@ -1,5 +1,6 @@
 //! Program `weir`: every station behind the agent, together (`weir up`) or alone, and the tools around them.
 
+mod admission;
 mod api;
 mod bench;
 mod config;
@@ -13,6 +14,7 @@ mod query;
 mod shutdown;
 mod stations;
 mod statsd;
+mod top;
 mod up;
 
 use std::process::ExitCode;
@@ -44,6 +46,9 @@ enum Command {
     Emit(emit::EmitArgs),
     /// Ask a server a PromQL question
     Query(query::QueryArgs),
+    /// What uses the most
+    #[command(subcommand)]
+    Top(top::TopCommand),
     /// Loads that measure a server
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -70,6 +75,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::main(args),
         Command::Emit(args) => emit::main(args),
         Command::Query(args) => query::main(args),
+        Command::Top(command) => top::main(command),
         Command::Bench(command) => bench::main(command),
         Command::Keys(command) => identity::keys::main(command),
         Command::Token(command) => identity::token::main(command),

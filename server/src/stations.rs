@@ -13,6 +13,7 @@ use weir_sample::Reading;
 use weir_sink::{FleetStatus, Service, ServiceConfig, Sink, SinkConfig};
 use weir_store::{Store, StoreConfig};
 
+use crate::admission::{AdmissionSettings, Reloadable};
 use crate::config::Config;
 use crate::identity::now;
 use crate::listener::HandedOver;
@@ -35,6 +36,7 @@ pub(crate) struct Stations {
     pub tls: Option<Arc<ServerTls>>,
     pub gateway: Option<GatewayStation>,
     pub storage: Option<StorageStation>,
+    config_file: Option<Reloadable>,
 }
 
 pub(crate) struct GatewayStation {
@@ -65,7 +67,9 @@ impl Stations {
             GatewayStation::start(config, &identity, streams)
         });
         let gateway = gateway.transpose()?;
-        Ok((Self { identity, tls, gateway, storage }, handed_over))
+        let stations = Self { identity, tls, gateway, storage, config_file: config.file.clone().map(Reloadable::new) };
+        stations.set_admission(&config.admission);
+        Ok((stations, handed_over))
     }
 
     /// Why this process should get no requests, if so.
@@ -78,7 +82,7 @@ impl Stations {
 
     /// The telemetry of all that runs here.
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        let mut readings = [self.identity.readings(), process::readings()].concat();
+        let mut readings = [self.identity.readings(), process::readings(), process::thread_readings()].concat();
         if let Some(gateway) = &self.gateway {
             readings.extend([gateway.running.readings(), gateway.log.readings()].concat());
         }
@@ -110,13 +114,36 @@ impl Stations {
         Ok(())
     }
 
-    /// Reads keys, lists and certificates again: all of them, or those whose files have changed.
+    /// Puts rules and limits in force.
+    fn set_admission(&self, settings: &AdmissionSettings) {
+        if let Some(gateway) = &self.gateway {
+            gateway.running.set_gate(settings.gate.clone());
+        }
+        if let Some(storage) = &self.storage {
+            storage.sink.admission().set(settings.sink.clone());
+        }
+    }
+
+    /// The rules and limits of series, where a sink runs.
+    pub(crate) fn admission(&self) -> Option<Arc<weir_sink::Admission>> {
+        self.storage.as_ref().map(|storage| storage.sink.admission())
+    }
+
+    /// The queue, where a gateway runs.
+    pub(crate) fn queue(&self) -> Option<Arc<Log>> {
+        self.gateway.as_ref().map(|gateway| Arc::clone(&gateway.log))
+    }
+
+    /// Reads keys, lists, certificates and the section `[admission]` again: all of them, or those whose files have changed.
+    /// The rest of the configuration file takes a restart.
     pub(crate) fn reload(&self, all: bool) {
         let sets = if all { self.identity.reload() } else { self.identity.reload_changed() };
         let tls = self.tls.iter().filter(|tls| all || tls.has_changed());
         let tls = tls.map(|tls| ("certificates", tls.reload().map_err(|error| error.to_string())));
         let sets = sets.into_iter().map(|(set, outcome)| (set, outcome.map_err(|error| error.to_string())));
-        for (set, outcome) in sets.chain(tls.collect::<Vec<_>>()) {
+        let settings = self.config_file.as_ref().and_then(|file| file.settings(all));
+        let admission = settings.map(|settings| ("admission", settings.map(|settings| self.set_admission(&settings))));
+        for (set, outcome) in sets.chain(tls.collect::<Vec<_>>()).chain(admission) {
             match outcome {
                 Ok(()) => tracing::info!(set, "reloaded"),
                 Err(error) => tracing::error!(set, %error, "not reloaded, the old one stays in force"),

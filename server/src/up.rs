@@ -8,10 +8,11 @@ use anyhow::{Context, Result};
 use axum::Router;
 use weir_gateway::identity::Scope;
 
-use crate::api::{auth, query, session};
+use crate::api::{auth, cardinality, query, session};
 use crate::config::{Config, UpArgs};
 use crate::http;
 use crate::listener::{self, HandedOver};
+use crate::process;
 use crate::shutdown::Shutdown;
 use crate::stations::{Role, Stations};
 
@@ -24,6 +25,7 @@ pub(crate) fn main(args: &UpArgs, role: Role) -> Result<()> {
 
 /// Runs the server until `beside`, which is called when everything serves, returns; then drains it.
 pub(crate) fn run(config: Config, role: Role, beside: impl FnOnce(&Shutdown) -> Result<()>) -> Result<()> {
+    process::raise_open_files();
     let listener = bind(config.listen.http)?;
     let (stations, handed_over) = Stations::start(&config, role)?;
     let stations = Arc::new(stations);
@@ -51,9 +53,13 @@ fn serve(config: &Config, stations: &Arc<Stations>, listener: TcpListener, hande
         let queries = auth::guard(query::routes(storage.store.clone()), identity.tokens.clone(), Scope::Read);
         router = router.merge(queries);
     }
-    let sessions = session::routes(identity.clone(), session::Channel::Private);
+    if let Some(admission) = stations.admission() {
+        let tokens = identity.tokens.clone();
+        router = router.merge(auth::guard(cardinality::routes(admission), tokens, Scope::Read));
+    }
+    let sessions = session::routes(identity.clone(), stations.queue(), session::Channel::Private);
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    listener::serve(listener, tls, router.merge(session::routes(identity.clone(), channel)))?;
+    listener::serve(listener, tls, router.merge(session::routes(identity.clone(), stations.queue(), channel)))?;
     // Agents find sessions at the address that they send batches to; nothing else is served there.
     let at_batches: Router = sessions;
     tokio::spawn(async move { axum::serve(handed_over, at_batches).await });

@@ -1,9 +1,11 @@
 //! What end-to-end tests share: real programs in temporary folders on free loopback ports, stopped by pid.
 
+mod chance;
 mod programs;
 mod relay;
 
-pub use programs::{Agent, Program, Server, ServerPorts, free_port};
+pub use chance::Chance;
+pub use programs::{Agent, Program, Server, ServerPorts, free_port, program};
 pub use relay::{Faults, Relay};
 
 use std::time::{Duration, Instant};

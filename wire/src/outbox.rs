@@ -16,15 +16,19 @@ pub struct OutboxConfig {
     pub max_in_flight: usize,
     /// Wait for the first ack before a round trip has been measured.
     pub first_timeout: Duration,
+    /// Wait for the first ack on TLS, which sends again by itself: this is for gateways that hang.
+    pub tls_timeout: Duration,
     /// The longest wait between two sends of one batch.
     pub max_timeout: Duration,
     /// Rounds of timeouts without any ack after which to take a new source port, and again after as many more. A round
     /// lasts `first_timeout` at least, however many batches time out in it.
     pub silence_before_new_source: u32,
-    /// Rounds of timeouts without any ack after which to use TLS instead of UDP.
-    pub silence_before_tls: u32,
-    /// On TLS: how often to try one batch by UDP.
-    pub udp_probe: Duration,
+    /// The way to begin with.
+    pub route: Route,
+    /// Rounds of timeouts without any ack after which to use TLS instead of UDP. `None`: never.
+    pub silence_before_tls: Option<u32>,
+    /// On TLS: how often to try one batch by UDP. `None`: never.
+    pub udp_probe: Option<Duration>,
 }
 
 impl Default for OutboxConfig {
@@ -33,10 +37,12 @@ impl Default for OutboxConfig {
             max_bytes: 4 << 20,
             max_in_flight: 64,
             first_timeout: Duration::from_millis(500),
+            tls_timeout: Duration::from_secs(10),
             max_timeout: Duration::from_secs(30),
             silence_before_new_source: 4,
-            silence_before_tls: 12,
-            udp_probe: Duration::from_secs(60),
+            route: Route::Udp,
+            silence_before_tls: Some(12),
+            udp_probe: Some(Duration::from_secs(60)),
         }
     }
 }
@@ -111,7 +117,7 @@ impl Outbox {
             config,
             waiting: VecDeque::new(),
             bytes: 0,
-            route: Route::Udp,
+            route: config.route,
             silent: 0,
             silent_round: None,
             new_source: false,
@@ -131,13 +137,18 @@ impl Outbox {
         self.waiting.insert(at, Pending { entry, first_sent: None, sends: 0, due: None, probe: false });
         let mut dropped = Vec::new();
         while self.bytes > self.config.max_bytes && self.waiting.len() > 1 {
-            let Some(oldest) = self.waiting.pop_front() else { break };
-            self.bytes -= oldest.entry.payload.len();
-            self.totals.dropped_batches += 1;
-            self.totals.dropped_samples += u64::from(oldest.entry.samples);
-            dropped.push(oldest.entry);
+            dropped.extend(self.drop_oldest());
         }
         dropped
+    }
+
+    /// Gives the oldest batch up, for want of room; it counts as dropped.
+    pub fn drop_oldest(&mut self) -> Option<Entry> {
+        let oldest = self.waiting.pop_front()?;
+        self.bytes -= oldest.entry.payload.len();
+        self.totals.dropped_batches += 1;
+        self.totals.dropped_samples += u64::from(oldest.entry.samples);
+        Some(oldest.entry)
     }
 
     /// The next batch to send at `now`, oldest first; call until `None`.
@@ -148,15 +159,16 @@ impl Outbox {
         }
         let probe = self.route == Route::Tls && self.probe_due.is_some_and(|due| due <= now);
         if probe {
-            self.probe_due = Some(now + self.config.udp_probe);
+            self.probe_due = self.config.udp_probe.map(|probe| now + probe);
         }
-        let timeout = self.timeout(self.waiting[at].sends);
+        let route = if probe { Route::Udp } else { self.route };
+        let timeout = self.timeout(self.waiting[at].sends, route);
         let pending = &mut self.waiting[at];
         pending.first_sent.get_or_insert(now);
         pending.sends += 1;
         pending.due = Some(now + timeout);
         pending.probe = probe;
-        Some(Transmit { entry: &pending.entry, route: if probe { Route::Udp } else { self.route } })
+        Some(Transmit { entry: &pending.entry, route })
     }
 
     /// When [`Outbox::poll`] will have something next, if nothing else happens.
@@ -210,6 +222,11 @@ impl Outbox {
         delivered
     }
 
+    /// The stream is gone, and with it what was in flight on it: that is due again at once.
+    pub fn on_broken_stream(&mut self, now: Instant) {
+        self.waiting.iter_mut().filter(|pending| pending.sends > 0 && !pending.probe).for_each(|p| p.due = Some(now));
+    }
+
     /// Whether to take a new source port (or another gateway) before the next send; asks once.
     pub fn take_new_source(&mut self) -> bool {
         std::mem::take(&mut self.new_source)
@@ -261,9 +278,9 @@ impl Outbox {
         if self.silent.is_multiple_of(self.config.silence_before_new_source) {
             self.new_source = true;
         }
-        if self.route == Route::Udp && self.silent >= self.config.silence_before_tls {
+        if self.route == Route::Udp && self.config.silence_before_tls.is_some_and(|rounds| self.silent >= rounds) {
             self.route = Route::Tls;
-            self.probe_due = Some(now + self.config.udp_probe);
+            self.probe_due = self.config.udp_probe.map(|probe| now + probe);
         }
     }
 
@@ -273,9 +290,12 @@ impl Outbox {
     }
 
     /// Doubles with every send, with up to a quarter of jitter so that a fleet does not resend in step.
-    fn timeout(&mut self, sends: u32) -> Duration {
+    fn timeout(&mut self, sends: u32, route: Route) -> Duration {
         let measured = self.smoothed_rtt.map(|rtt| (rtt * 3).max(self.config.first_timeout / 5));
-        let first = measured.unwrap_or(self.config.first_timeout);
+        let first = match route {
+            Route::Udp => measured.unwrap_or(self.config.first_timeout),
+            Route::Tls => self.config.tls_timeout,
+        };
         let doubled = first.saturating_mul(1 << sends.max(self.backoff).min(16)).min(self.config.max_timeout);
         self.chance ^= self.chance << 13;
         self.chance ^= self.chance >> 7;

@@ -1,9 +1,11 @@
 //! What an agent is told: flags over a file over defaults.
 
+mod access_log;
 mod aggregation;
 mod choice;
 mod file;
 mod host_metrics;
+mod scrape;
 mod value;
 
 use std::collections::BTreeMap;
@@ -11,15 +13,20 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+use weir_link::ClientFiles;
 
+use crate::gateways::{Server, Servers};
 use crate::intake::Access;
 use crate::origin::Origin;
+pub(crate) use access_log::AccessLog;
 use aggregation::Aggregation;
 pub(crate) use choice::Choice;
 pub(crate) use host_metrics::HostMetrics;
-use value::{Interval, Listen, Loopback, Mode};
+pub(crate) use scrape::{Endpoint, Scrape};
+pub(crate) use value::Transport;
+use value::{Interval, Listen, Loopback, Mode, Size};
 
 /// Flags of `run` and `check`.
 #[derive(clap::Args)]
@@ -35,12 +42,30 @@ pub(crate) struct RunArgs {
 #[derive(Clone, Default, clap::Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
-    /// Gateway address for sealed batches [default: 127.0.0.1:8640]
+    /// Host and port of gateways, or of the load balancer before them; several with commas [default: 127.0.0.1:8640]
     #[arg(long)]
-    server: Option<SocketAddr>,
-    /// File with the fleet key, as a local server makes it
+    server: Option<Servers>,
+    /// File with the fleet key, as a local server makes it; or else a token
     #[arg(long)]
     keys: Option<PathBuf>,
+    /// File with the token that gets this agent its key from a server; needs --ca
+    #[arg(long)]
+    token: Option<PathBuf>,
+    /// Certificates of the authorities that vouch for servers; without them there is no TLS
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// Certificate chain to show to servers that ask for one; needs --certificate-key
+    #[arg(long)]
+    certificate: Option<PathBuf>,
+    /// Private key of the certificate
+    #[arg(long)]
+    certificate_key: Option<PathBuf>,
+    /// By which way batches go [default: auto]
+    #[arg(long, value_enum)]
+    transport: Option<Transport>,
+    /// Room on disk for batches without an ack, such as 64MiB; 0 keeps them in memory only [default: 64MiB]
+    #[arg(long)]
+    spool: Option<Size>,
     /// Address to listen on for StatsD, or "off" [default: 127.0.0.1:8125]
     #[arg(long)]
     statsd: Option<Listen>,
@@ -72,6 +97,10 @@ pub(crate) struct Settings {
     host_metrics: HostMetrics,
     #[arg(skip)]
     aggregation: Aggregation,
+    #[arg(skip)]
+    scrape: Vec<Scrape>,
+    #[arg(skip)]
+    access_log: Vec<AccessLog>,
 }
 
 impl Settings {
@@ -80,6 +109,12 @@ impl Settings {
         Self {
             server: self.server.or(file.server),
             keys: self.keys.or(file.keys),
+            token: self.token.or(file.token),
+            ca: self.ca.or(file.ca),
+            certificate: self.certificate.or(file.certificate),
+            certificate_key: self.certificate_key.or(file.certificate_key),
+            transport: self.transport.or(file.transport),
+            spool: self.spool.or(file.spool),
             statsd: self.statsd.or(file.statsd),
             statsd_datagram: self.statsd_datagram.or(file.statsd_datagram),
             statsd_stream: self.statsd_stream.or(file.statsd_stream),
@@ -92,15 +127,30 @@ impl Settings {
             labels: file.labels,
             host_metrics: file.host_metrics,
             aggregation: file.aggregation,
+            scrape: file.scrape,
+            access_log: file.access_log,
         }
     }
+}
+
+/// Where the running agent answers questions.
+pub(crate) fn telemetry_address(args: &RunArgs) -> Result<SocketAddr> {
+    let settings = args.settings.clone().over(file::read(args.config.as_deref())?);
+    let Loopback(address) = settings.telemetry.context(
+        "telemetry: not set, so the agent answers nowhere; set it in the file (and restart) or give --telemetry",
+    )?;
+    Ok(address)
 }
 
 /// What an agent runs with.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub server: SocketAddr,
-    pub keys: PathBuf,
+    pub server: Servers,
+    pub keys: Option<PathBuf>,
+    pub token: Option<PathBuf>,
+    pub tls: Option<ClientFiles>,
+    pub transport: Transport,
+    pub spool_bytes: u64,
     pub statsd: Option<SocketAddr>,
     pub statsd_datagram: Option<PathBuf>,
     pub statsd_stream: Option<PathBuf>,
@@ -112,6 +162,8 @@ pub(crate) struct Config {
     labels: BTreeMap<String, String>,
     pub host_metrics: HostMetrics,
     aggregation: Aggregation,
+    pub scrape: Vec<Scrape>,
+    pub access_log: Vec<AccessLog>,
 }
 
 impl Config {
@@ -128,9 +180,30 @@ impl Config {
                 .trim()
                 .to_owned(),
         };
+        let tls = client_files(settings.ca, settings.certificate, settings.certificate_key)?;
+        let transport = settings.transport.unwrap_or(Transport::Auto);
+        ensure!(
+            settings.keys.is_some() || settings.token.is_some(),
+            "keys: not set, and without a fleet key or a token nothing can be sealed; see --keys and --token"
+        );
+        ensure!(
+            tls.is_some() || settings.token.is_none(),
+            "token: a token is shown over TLS only, and no authorities are named; see --ca"
+        );
+        ensure!(
+            tls.is_some() || transport != Transport::Tls,
+            "transport: \"tls\" without authorities that vouch for servers; see --ca"
+        );
         Ok(Self {
-            server: settings.server.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8640))),
-            keys: settings.keys.context("keys: not set, and without a fleet key nothing can be sealed; see --keys")?,
+            server: match settings.server {
+                Some(server) => server,
+                None => Servers(vec![Server { host: "127.0.0.1".into(), port: 8640 }]),
+            },
+            keys: settings.keys,
+            token: settings.token,
+            tls,
+            transport,
+            spool_bytes: settings.spool.map_or(64 << 20, |size| size.0),
             statsd: match settings.statsd.unwrap_or(Listen::At(SocketAddr::from(([127, 0, 0, 1], 8125)))) {
                 Listen::Off => None,
                 Listen::At(address) => Some(address),
@@ -148,6 +221,8 @@ impl Config {
             labels: settings.labels,
             host_metrics: settings.host_metrics,
             aggregation: settings.aggregation,
+            scrape: settings.scrape,
+            access_log: settings.access_log,
         })
     }
 
@@ -166,6 +241,8 @@ impl Config {
         self.labels = new.labels;
         self.host_metrics = new.host_metrics;
         self.aggregation = new.aggregation;
+        self.scrape = new.scrape;
+        self.access_log = new.access_log;
     }
 
     /// The settings that differ in `new` and take a restart.
@@ -173,6 +250,10 @@ impl Config {
         let differs = [
             ("server", self.server != new.server),
             ("keys", self.keys != new.keys),
+            ("token", self.token != new.token),
+            ("ca", self.tls != new.tls),
+            ("transport", self.transport != new.transport),
+            ("spool", self.spool_bytes != new.spool_bytes),
             ("statsd", self.statsd != new.statsd),
             ("statsd_datagram", self.statsd_datagram != new.statsd_datagram),
             ("statsd_stream", self.statsd_stream != new.statsd_stream),
@@ -184,6 +265,25 @@ impl Config {
             ("telemetry", self.telemetry != new.telemetry),
         ];
         differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+}
+
+fn client_files(
+    ca: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<ClientFiles>> {
+    let identity = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        _ => bail!("certificate: a certificate and its key go together; see --certificate-key"),
+    };
+    match ca {
+        Some(authorities) => Ok(Some(ClientFiles { authorities, identity })),
+        None if identity.is_some() => {
+            bail!("certificate: it is shown over TLS, and no authorities are named; see --ca")
+        }
+        None => Ok(None),
     }
 }
 

@@ -52,6 +52,8 @@ fn the_example_shows_every_key() {
     check("[aggregation]");
     check("[host_metrics]");
     check("[[host_metrics.relabel]]");
+    check("[[scrape]]");
+    check("[[access_log]]");
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn flags_win_over_the_file() {
     let file = parse("keys = \"/file\"\nhost = \"file\"\n[aggregation]\nidle_sets = \"25s\"").unwrap();
     let args = flags(&["--host", "flag", "--statsd", "off"]);
     let config = Config::new(args.settings.over(file)).unwrap();
-    assert_eq!((config.host.as_str(), config.keys.as_path(), config.statsd), ("flag", Path::new("/file"), None));
+    assert_eq!((config.host.as_str(), config.keys.as_deref(), config.statsd), ("flag", Some(Path::new("/file")), None));
     assert_eq!((config.aggregator().idle.sets, config.aggregator().idle.gauges), (3, 30));
     assert_eq!(config.aggregator().host.as_deref(), Some("flag"));
 }

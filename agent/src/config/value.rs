@@ -47,6 +47,40 @@ impl FromStr for Loopback {
     }
 }
 
+/// By which way batches go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Transport {
+    /// Sealed datagrams; TLS while they do not get through, if there is TLS.
+    Auto,
+    /// Sealed datagrams only.
+    Udp,
+    /// The TLS stream only.
+    Tls,
+}
+
+/// Bytes, as `64MiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = match &text[digits.len()..] {
+            "" if digits == "0" => Some(1),
+            "KiB" => Some(1 << 10),
+            "MiB" => Some(1 << 20),
+            "GiB" => Some(1 << 30),
+            _ => None,
+        };
+        let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+        bytes.map(Self).ok_or_else(|| format!("{text:?} is not a size: a whole number and KiB, MiB or GiB, or 0"))
+    }
+}
+
 /// The length of a window, which divides a day or an hour evenly or not, but is whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -113,7 +147,7 @@ macro_rules! from_string {
         }
     )*};
 }
-from_string!(Listen Loopback Interval Idleness Mode);
+from_string!(Listen Loopback Interval Idleness Mode Size);
 
 /// Seconds out of `90s`, `5m`, `1h` or `30d`.
 fn seconds(text: &str) -> Result<u64, String> {
@@ -150,6 +184,19 @@ mod tests {
         check("9999999999999999d", None);
         assert_eq!("25s".parse::<Idleness>().unwrap().windows(Duration::from_secs(10)), 3);
         assert_eq!("0s".parse::<Idleness>().unwrap().windows(Duration::from_secs(10)), 0);
+    }
+
+    #[test]
+    fn sizes_have_a_unit() {
+        let check = |text: &str, expected: Option<u64>| {
+            assert_eq!(text.parse::<Size>().ok().map(|size| size.0), expected, "{text}");
+        };
+        check("64MiB", Some(64 << 20));
+        check("1KiB", Some(1_024));
+        check("0", Some(0));
+        check("64", None);
+        check("64MB", None);
+        check("99999999999999999GiB", None);
     }
 
     #[test]

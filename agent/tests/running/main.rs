@@ -3,5 +3,6 @@
 
 mod agent;
 mod reload;
+mod scrape;
 mod sockets;
 mod telemetry;

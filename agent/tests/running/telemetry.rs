@@ -1,6 +1,7 @@
 //! Bad StatsD over a real socket is counted by reason, and its neighbours are taken.
 
 use std::net::UdpSocket;
+use std::process::Command;
 
 use crate::agent::Agent;
 
@@ -28,4 +29,20 @@ fn malformed_lines_are_counted_by_reason_and_shown_while_their_neighbours_live()
 fn the_telemetry_address_is_loopback_only() {
     let mut agent = Agent::start(&["--statsd", "off", "--telemetry", "0.0.0.0:0"]);
     agent.log_line("only on a loopback address");
+}
+
+#[test]
+fn status_shows_the_running_agent() {
+    let mut agent = Agent::start(&["--statsd", "off", "--telemetry", "127.0.0.1:0"]);
+    agent.point(|series, _| series.name() == "system_uptime_seconds");
+    let address = agent.address("serving /metrics");
+    let status = |address: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_weir-agent")).args(["status", "--telemetry", address]).output();
+        let output = output.unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let page = status(&address);
+    assert!(page.contains("host test agent ") && page.contains("system_cpu_time_seconds_total"), "{page}");
+    assert!(agent.stop().success());
+    assert!(status(&address).contains("does it run"));
 }

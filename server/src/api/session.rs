@@ -8,8 +8,11 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use weir_gateway::identity::{Identity, SessionAnswer, SessionError, SessionRequest, TokenError};
-use weir_wire::AgentId;
+use weir_gateway::identity::{Claims, Identity, SessionAnswer, SessionError, SessionRequest, TokenError};
+use weir_queue::{Lane, Log, Record};
+use weir_sample::Timestamp;
+use weir_sink::Grant;
+use weir_wire::{AgentId, Epoch};
 
 use super::auth::{Refused, bearer, refusal};
 use crate::identity::now;
@@ -26,16 +29,17 @@ pub(crate) enum Channel {
 #[derive(Clone)]
 struct SessionRoute {
     identity: Arc<Identity>,
+    queue: Option<Arc<Log>>,
     channel: Channel,
 }
 
-/// The route, for a listener whose connections are `channel`.
-pub(crate) fn routes<S>(identity: Arc<Identity>, channel: Channel) -> Router<S>
+/// The route, for a listener whose connections are `channel`. What tokens grant goes into `queue`.
+pub(crate) fn routes<S>(identity: Arc<Identity>, queue: Option<Arc<Log>>, channel: Channel) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     let route = post(session).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    Router::new().route("/v1/session", route).with_state(SessionRoute { identity, channel })
+    Router::new().route("/v1/session", route).with_state(SessionRoute { identity, queue, channel })
 }
 
 async fn session(State(route): State<SessionRoute>, headers: HeaderMap, body: Bytes) -> Response {
@@ -57,12 +61,33 @@ async fn session(State(route): State<SessionRoute>, headers: HeaderMap, body: By
     };
     match route.identity.sessions.grant(&claims, agent, now) {
         Ok(session) => {
+            if let Err(problem) = tell(route.queue.clone(), &claims, agent, now).await {
+                return refusal(StatusCode::SERVICE_UNAVAILABLE, "grant", &problem);
+            }
             let answer = SessionAnswer::new(&session, &claims, now);
             ([(header::CACHE_CONTROL, "no-store")], axum::Json(answer)).into_response()
         }
         Err(SessionError::Token(error)) => Refused::Token(error).into_response(),
         Err(error) => refusal(status(&error), error.reason(), &error.to_string()),
     }
+}
+
+/// Makes known to the sink what the token allows, before the first batch can come by its key.
+async fn tell(queue: Option<Arc<Log>>, claims: &Claims, agent: AgentId, now: Timestamp) -> Result<(), String> {
+    let max_series = claims.max_series.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+    let labels = claims.labels.iter().map(|(label, value)| (label.clone(), value.clone())).collect();
+    let (grant, tenant) = (Grant { max_series, labels }, claims.tenant);
+    let Some(queue) = queue else {
+        return if grant == Grant::default() { Ok(()) } else { Err(NO_QUEUE.into()) };
+    };
+    let append = move || {
+        let payload = grant.encode();
+        let (lane, epoch, seq, received) = (Lane::Critical, Epoch(0), 0, now);
+        let record = Record { lane, tenant, agent, epoch, seq, received, payload: &payload };
+        queue.append(&[record]).and_then(|position| queue.wait_durable(position))
+    };
+    let outcome = tokio::task::spawn_blocking(append).await.map_err(|error| error.to_string())?;
+    outcome.map_err(|error| format!("what the token grants cannot be kept: {error}"))
 }
 
 fn agent(body: &[u8]) -> Result<AgentId, String> {
@@ -84,6 +109,7 @@ const MAX_BODY_BYTES: usize = 4 * 1024;
 const SHAPE: &str = "the body must be {\"agent\": UUID}";
 const NO_TOKEN_KEYS: &str =
     "this server has no token keys, so it gives no sessions: name keys in its configuration, or give the agent --keys";
+const NO_QUEUE: &str = "this process runs no gateway, so it cannot keep what the token grants: ask a gateway";
 const NOT_PRIVATE: &str = "session keys are given over TLS only";
 
 #[cfg(test)]
@@ -93,6 +119,7 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
     use tempfile::TempDir;
     use weir_gateway::identity::{Claims, IdentityConfig, Scope, SigningKey, TokenKeys, create_secret_file, issue};
+    use weir_queue::{Checkpoint, LogConfig, Reader};
 
     use super::*;
 
@@ -181,7 +208,9 @@ pub(crate) mod tests {
     fn a_token_buys_the_key_that_gateways_derive() {
         let desk = Desk::new();
         let identity = desk.identity(true);
-        let server = serve(routes(Arc::clone(&identity), Channel::Private));
+        let root = desk.folder.path().join("queue");
+        let log = Arc::new(Log::open(&root, "gateway", LogConfig::default()).unwrap());
+        let server = serve(routes(Arc::clone(&identity), Some(log), Channel::Private));
         let token = desk.token("web", Scope::Ingest, 3_600);
         let body = json!({ "agent": AGENT }).to_string();
         let (status, text) = ask(&server, "POST", "/v1/session", Some(&token), &body);
@@ -193,12 +222,22 @@ pub(crate) mod tests {
         let fleet_key = identity.fleet.key(answer.key_id).unwrap();
         let derived = fleet_key.session(9, AGENT.parse().unwrap(), answer.expires);
         assert_eq!(weir_wire::key_from_hex(&answer.key), Some(derived.key));
+        let mut told = 0;
+        let mut reader = Reader::open(&root, "test", &Checkpoint::default()).unwrap();
+        let polled = reader.poll(usize::MAX, |record, _| {
+            let grant = Grant { max_series: Some(70), labels: Vec::new() };
+            assert_eq!((record.tenant, record.agent.to_string()), (9, AGENT.to_owned()));
+            assert_eq!(record.payload, grant.encode());
+            told += 1;
+        });
+        polled.unwrap();
+        assert_eq!(told, 1, "the sink hears what the token allows");
     }
 
     #[test]
     fn refusals_say_why() {
         let desk = Desk::new();
-        let server = serve(routes(desk.identity(true), Channel::Private));
+        let server = serve(routes(desk.identity(true), None, Channel::Private));
         let good = desk.token("web", Scope::Ingest, 3_600);
         let check = |token: Option<&str>, body: &str, status: u16, reason: &str| {
             let (seen, text) = ask(&server, "POST", "/v1/session", token, body);
@@ -212,6 +251,7 @@ pub(crate) mod tests {
         check(Some(&desk.token("web", Scope::Read, 60)), &body, 403, "scope");
         check(Some(&desk.token(DENIED, Scope::Ingest, 60)), &body, 403, "other_agent");
         check(Some(&good), &json!({ "agent": DENIED }).to_string(), 403, "denied");
+        check(Some(&good), &body, 503, "grant");
         check(Some(&good), "", 400, "request");
         check(Some(&good), &json!({ "agent": "web-1" }).to_string(), 400, "request");
         check(Some(&good), &json!({ "agent": AGENT, "tenant": 1 }).to_string(), 400, "request");
@@ -225,7 +265,7 @@ pub(crate) mod tests {
         let token = desk.token("web", Scope::Ingest, 60);
         let body = json!({ "agent": AGENT }).to_string();
         let check = |with_tokens, channel, status, reason: &str| {
-            let server = serve(routes(desk.identity(with_tokens), channel));
+            let server = serve(routes(desk.identity(with_tokens), None, channel));
             let (seen, text) = ask(&server, "POST", "/v1/session", Some(&token), &body);
             assert!(seen == status && text.contains(reason), "{seen} {text}");
         };

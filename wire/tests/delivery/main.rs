@@ -90,7 +90,7 @@ fn a_backlog_passes_at_full_speed_while_the_oldest_batch_has_bad_luck() {
 #[test]
 fn a_path_that_swallows_everything_is_left_by_a_new_source() {
     let mut world =
-        World::new(3, Faults::default(), OutboxConfig { silence_before_tls: u32::MAX, ..OutboxConfig::default() });
+        World::new(3, Faults::default(), OutboxConfig { silence_before_tls: None, ..OutboxConfig::default() });
     world.dead = |source, gateway, _| gateway == 0 || source < 4;
     world.push_all(EPOCH, 0..100, Duration::from_secs(1));
     world.run(Duration::from_secs(180));

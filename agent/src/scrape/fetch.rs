@@ -1,0 +1,81 @@
+//! One GET, by HTTP/1.0 so that the answer is plain bytes until the connection closes.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::Failure;
+use crate::config::Endpoint;
+
+const MAX_BODY_BYTES: usize = 16 << 20;
+
+/// The endpoint's text.
+pub(super) async fn fetch(endpoint: &Endpoint, timeout: Duration) -> Result<String, Failure> {
+    match tokio::time::timeout(timeout, ask(endpoint)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Failure::Timeout),
+    }
+}
+
+async fn ask(endpoint: &Endpoint) -> Result<String, Failure> {
+    let Endpoint { address, path } = endpoint;
+    let mut stream = TcpStream::connect(address).await.map_err(Failure::Connection)?;
+    let request = format!(
+        "GET {path} HTTP/1.0\r\nhost: {address}\r\nuser-agent: weir-agent/{}\r\naccept: \
+         application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.8,*/*;q=0.1\r\n\r\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    stream.write_all(request.as_bytes()).await.map_err(Failure::Connection)?;
+    let mut answer = Vec::new();
+    let limit = MAX_BODY_BYTES as u64 + 1;
+    stream.take(limit).read_to_end(&mut answer).await.map_err(Failure::Connection)?;
+    if answer.len() > MAX_BODY_BYTES {
+        return Err(Failure::TooLarge);
+    }
+    body(answer)
+}
+
+fn body(mut answer: Vec<u8>) -> Result<String, Failure> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or(Failure::NotHttp)?;
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let status = head.strip_prefix("http/1.").and_then(|rest| rest.get(2..5)?.parse::<u16>().ok());
+    let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    match status {
+        Some(200) => {}
+        Some(status) => return Err(Failure::Status(status)),
+        None => return Err(Failure::NotHttp),
+    }
+    // Neither is an answer to HTTP/1.0 without the request's leave.
+    if header("transfer-encoding").is_some() || header("content-encoding").is_some_and(|coding| coding != "identity") {
+        return Err(Failure::NotHttp);
+    }
+    answer.drain(..end + 4);
+    if header("content-length")
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: usize| answer.len() < length)
+    {
+        return Err(Failure::CutShort);
+    }
+    String::from_utf8(answer).map_err(|_| Failure::NotHttp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_a_body_or_a_reason() {
+        let check = |answer: &str, expected: Result<&str, &str>| {
+            let found = body(answer.as_bytes().to_vec());
+            assert_eq!(found.as_deref().map_err(|failure| failure.reason()), expected, "{answer:?}");
+        };
+        check("HTTP/1.1 200 OK\r\nA: b\r\n\r\na 1\n", Ok("a 1\n"));
+        check("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\na 1", Ok("a 1"));
+        check("HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\na 1", Err("cut_short"));
+        check("HTTP/1.0 503 Busy\r\n\r\n", Err("status"));
+        check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na 1", Err("not_http"));
+        check("SSH-2.0-OpenSSH\r\n", Err("not_http"));
+        check("", Err("not_http"));
+    }
+}

@@ -1,0 +1,229 @@
+//! Local endpoints in Prometheus' text format, each read once per window: gauges as they are, counters as deltas,
+//! histograms as their buckets.
+
+mod discovery;
+mod fetch;
+mod target;
+mod text;
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use weir_sample::{Reading, Series, Value};
+
+use crate::config::{Endpoint, Scrape};
+use crate::origin::Origin;
+use crate::sampler::Sampler;
+use discovery::Discovery;
+use target::{Looked, Target};
+
+/// Why a look brought nothing.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot be reached: {0}")]
+    Connection(std::io::Error),
+    #[error("does not answer in time")]
+    Timeout,
+    #[error("answers {0}")]
+    Status(u16),
+    #[error("does not speak plain HTTP")]
+    NotHttp,
+    #[error("the answer was cut short")]
+    CutShort,
+    #[error("the answer is larger than 16 MiB")]
+    TooLarge,
+    #[error("more samples than max_samples")]
+    TooManySamples,
+}
+
+impl Failure {
+    const REASONS: [&'static str; 7] =
+        ["connection", "timeout", "status", "not_http", "cut_short", "too_large", "too_many_samples"];
+
+    fn reason(&self) -> &'static str {
+        let at = match self {
+            Self::Connection(_) => 0,
+            Self::Timeout => 1,
+            Self::Status(_) => 2,
+            Self::NotHttp => 3,
+            Self::CutShort => 4,
+            Self::TooLarge => 5,
+            Self::TooManySamples => 6,
+        };
+        Self::REASONS[at]
+    }
+}
+
+/// All jobs, and what they brought in the open window.
+pub(crate) struct Scraper {
+    jobs: Vec<Arc<Scrape>>,
+    origin: Arc<Origin>,
+    discovery: Discovery,
+    idle: HashMap<Key, Target>,
+    wanted: Vec<Key>,
+    running: JoinSet<(Key, Looked)>,
+    /// The targets being looked at.
+    busy: Vec<Key>,
+    gathered: HashMap<Series, Value>,
+    shown: Sampler,
+    counts: Counts,
+}
+
+/// A target's job, endpoint and further labels.
+type Key = (usize, Endpoint, BTreeMap<String, String>);
+
+#[derive(Default)]
+struct Counts {
+    looks: u64,
+    failed: [u64; Failure::REASONS.len()],
+    malformed: u64,
+    late: u64,
+}
+
+/// Looks are spread over this share of a window, so that endpoints are not all asked at once.
+const SPREAD: f64 = 0.5;
+const SHOW_EVERY: Duration = Duration::from_secs(60);
+
+impl Scraper {
+    pub(crate) fn new(jobs: &[Scrape], origin: Origin) -> Self {
+        Self {
+            jobs: jobs.iter().cloned().map(Arc::new).collect(),
+            origin: Arc::new(origin),
+            discovery: Discovery::default(),
+            idle: HashMap::new(),
+            wanted: Vec::new(),
+            running: JoinSet::new(),
+            busy: Vec::new(),
+            gathered: HashMap::new(),
+            shown: Sampler::new(SHOW_EVERY),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Other jobs from now on; counters start anew if something has changed, and what was gathered is kept.
+    pub(crate) fn reconfigure(&mut self, jobs: &[Scrape], origin: Origin) {
+        if self.jobs.iter().map(Arc::as_ref).ne(jobs) || *self.origin != origin {
+            let (gathered, counts) = (std::mem::take(&mut self.gathered), std::mem::take(&mut self.counts));
+            *self = Self { gathered, counts, ..Self::new(jobs, origin) };
+        }
+    }
+
+    /// Begins a window: looks at every target in its course.
+    pub(crate) fn begin(&mut self, interval: Duration) {
+        self.wanted = self.discover();
+        self.idle.retain(|key, _| self.wanted.contains(key));
+        self.counts.late += self.busy.len() as u64;
+        for key in &self.wanted {
+            if self.busy.contains(key) {
+                continue;
+            }
+            let target = self.idle.remove(key).unwrap_or_else(|| self.target(key));
+            let (wait, patience) = (interval.mul_f64(SPREAD * share(key)), interval.mul_f64(1.0 - SPREAD));
+            self.busy.push(key.clone());
+            let key = key.clone();
+            self.running.spawn(async move { (key, target.look(wait, patience).await) });
+        }
+    }
+
+    fn discover(&mut self) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for (at, job) in self.jobs.iter().enumerate() {
+            keys.extend(job.targets.iter().map(|endpoint| (at, endpoint.clone(), BTreeMap::new())));
+            for path in &job.files {
+                for group in self.discovery.groups(path) {
+                    keys.extend(group.targets.iter().map(|endpoint| (at, endpoint.clone(), group.labels.clone())));
+                }
+            }
+        }
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    fn target(&self, (at, endpoint, more): &Key) -> Target {
+        let job = &self.jobs[*at];
+        let mut labels: BTreeMap<String, String> = job.labels.clone();
+        labels.insert("job".into(), job.job.clone());
+        labels.insert("instance".into(), endpoint.address.to_string());
+        labels.extend(more.clone());
+        Target::new(endpoint.clone(), labels.into_iter().collect(), Arc::clone(job), Arc::clone(&self.origin))
+    }
+
+    /// Waits for a look to end and takes what it brought; may be dropped and called again at any time.
+    pub(crate) async fn receive(&mut self) {
+        match self.running.join_next().await {
+            Some(Ok((key, looked))) => self.take(key, looked),
+            // A look that panicked has lost its target, which then starts anew.
+            Some(Err(_)) => self.busy.clear(),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn take(&mut self, key: Key, Looked { target, points, malformed, failure }: Looked) {
+        self.busy.retain(|busy| *busy != key);
+        self.counts.looks += 1;
+        self.counts.malformed += malformed;
+        if let Some(failure) = failure {
+            let at = Failure::REASONS.iter().position(|reason| *reason == failure.reason()).unwrap_or(0);
+            self.counts.failed[at] += 1;
+            if let Some(left_out) = self.shown.admit(Instant::now()) {
+                let Endpoint { address, path } = &target.endpoint;
+                tracing::warn!(job = target.job.job, %address, path, %failure, left_out, "a scrape brought nothing");
+            }
+        }
+        for (series, value) in points {
+            match self.gathered.entry(series) {
+                Entry::Occupied(mut held) => held.get_mut().merge(value),
+                Entry::Vacant(free) => _ = free.insert(value),
+            }
+        }
+        if self.wanted.contains(&key) {
+            self.idle.insert(key, target);
+        }
+    }
+
+    /// Ends the window: what was gathered in it.
+    pub(crate) fn close(&mut self) -> Vec<(Series, Value)> {
+        self.gathered.drain().collect()
+    }
+
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        if self.jobs.is_empty() {
+            return Vec::new();
+        }
+        let counter = |name, count, help| Reading::counter(name, &[], count, help);
+        let mut readings = vec![
+            counter("weir_agent_scrapes_total", self.counts.looks, "Scrapes that ended, well or not."),
+            counter("weir_agent_scrape_malformed_lines_total", self.counts.malformed, MALFORMED_HELP),
+            Reading::gauge("weir_agent_scrape_targets", &[], self.wanted.len() as f64, "Endpoints that are scraped."),
+            Reading::gauge(
+                "weir_agent_scrape_wrong_files",
+                &[],
+                self.discovery.wrong_files() as f64,
+                "Target files that cannot be read or are not right (their targets may be out of date): the log says why.",
+            ),
+        ];
+        let failed = Failure::REASONS.iter().zip(self.counts.failed).chain([(&"late", self.counts.late)]);
+        readings.extend(failed.map(|(reason, count)| {
+            Reading::counter("weir_agent_failed_scrapes_total", &[("reason", reason)], count, FAILED_HELP)
+        }));
+        readings
+    }
+}
+
+/// Where in the spread a target is looked at: always at the same place, so that its deltas span whole windows.
+fn share(key: &Key) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    (hasher.finish() % 1_000) as f64 / 1_000.0
+}
+
+const MALFORMED_HELP: &str = "Lines of scraped endpoints that are not in the text format (loss): ask the endpoint by \
+    hand and look for lines without a number.";
+const FAILED_HELP: &str = "Scrapes that brought nothing (loss of one window each; counters catch up at the next): \
+    connection, timeout, status, not_http and cut_short are for the endpoint to mend; too_large and too_many_samples \
+    for a relabel rule at the endpoint or a higher max_samples; late means that the agent itself was held up.";

@@ -1,0 +1,187 @@
+//! One endpoint: what it says, and what its counters have added since the last look.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use weir_sample::{Series, Value};
+
+use super::fetch::fetch;
+use super::{Failure, text};
+use crate::config::{Endpoint, Scrape};
+use crate::origin::Origin;
+use crate::relabel::relabel;
+
+/// A target's state between two looks.
+pub(super) struct Target {
+    pub(super) endpoint: Endpoint,
+    pub(super) job: Arc<Scrape>,
+    labels: Vec<(String, String)>,
+    origin: Arc<Origin>,
+    counters: HashMap<Series, Counter>,
+    looks: u64,
+}
+
+struct Counter {
+    total: f64,
+    seen: u64,
+}
+
+/// What one look brought.
+pub(super) struct Looked {
+    pub(super) target: Target,
+    pub(super) points: Vec<(Series, Value)>,
+    pub(super) malformed: u64,
+    pub(super) failure: Option<Failure>,
+}
+
+/// Counters that were absent for this many looks are forgotten; should they come back, they start anew.
+const FORGET_AFTER: u64 = 30;
+
+impl Target {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        labels: Vec<(String, String)>,
+        job: Arc<Scrape>,
+        origin: Arc<Origin>,
+    ) -> Self {
+        Self { endpoint, job, labels, origin, counters: HashMap::new(), looks: 0 }
+    }
+
+    /// Reads the endpoint after a wait, with no more patience than the window has room for.
+    pub(super) async fn look(mut self, wait: Duration, patience: Duration) -> Looked {
+        tokio::time::sleep(wait).await;
+        let began = Instant::now();
+        let outcome = fetch(&self.endpoint, self.job.timeout().min(patience)).await;
+        let (mut points, malformed, failure) = match outcome.and_then(|text| self.take(&text)) {
+            Ok((points, malformed)) => (points, malformed, None),
+            Err(failure) => (Vec::new(), 0, Some(failure)),
+        };
+        let samples = points.len() as f64;
+        let up = f64::from(u8::from(failure.is_none()));
+        for (name, value) in [
+            ("up", up),
+            ("scrape_duration_seconds", began.elapsed().as_secs_f64()),
+            ("scrape_samples_scraped", samples),
+        ] {
+            points.push((self.series(name, &[]), Value::Gauge(value)));
+        }
+        Looked { target: self, points, malformed, failure }
+    }
+
+    fn take(&mut self, text: &str) -> Result<(Vec<(Series, Value)>, u64), Failure> {
+        let mut points = Vec::new();
+        let mut samples = 0;
+        let first = self.looks == 0;
+        self.looks += 1;
+        let limit = self.job.max_samples;
+        let malformed = text::parse(text, |sample| {
+            samples += 1;
+            if limit > 0 && samples > limit {
+                return;
+            }
+            let Some(series) = relabel(&self.job.relabel, &self.series(sample.name, &sample.labels)) else { return };
+            let value = match sample.cumulative {
+                true => self.delta(&series, sample.value, first).map(Value::Counter),
+                false => Some(Value::Gauge(sample.value)),
+            };
+            points.extend(value.map(|value| (series, value)));
+        });
+        if limit > 0 && samples > limit {
+            return Err(Failure::TooManySamples);
+        }
+        let looks = self.looks;
+        self.counters.retain(|_, counter| counter.seen + FORGET_AFTER >= looks);
+        Ok((points, malformed))
+    }
+
+    /// What a counter has added. Nothing is known of the time before the first look; a counter that is new later has
+    /// begun at zero, and so has one that went back.
+    fn delta(&mut self, series: &Series, total: f64, first: bool) -> Option<f64> {
+        let seen = self.looks;
+        match self.counters.get_mut(series) {
+            Some(counter) => {
+                let delta = if total >= counter.total { total - counter.total } else { total };
+                *counter = Counter { total, seen };
+                Some(delta)
+            }
+            None => {
+                self.counters.insert(series.clone(), Counter { total, seen });
+                (!first).then_some(total)
+            }
+        }
+    }
+
+    /// A sample's series: the target's labels win, unless its own are to be honoured.
+    fn series(&self, name: &str, labels: &[(&str, Cow<'_, str>)]) -> Series {
+        let is_targets = |label: &str| label == "host" || self.labels.iter().any(|(name, _)| name == label);
+        let mut all: Vec<(Cow<'_, str>, &str)> =
+            self.labels.iter().map(|(name, value)| (name.as_str().into(), value.as_str())).collect();
+        for (label, value) in labels {
+            match is_targets(label) && (!self.job.honor_labels || *label == "host") {
+                true => all.push((format!("exported_{label}").into(), value)),
+                false => all.push(((*label).into(), value)),
+            }
+        }
+        self.origin.series(name, all.iter().map(|(name, value)| (name.as_ref(), *value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn target(job: &str) -> Target {
+        let job: Scrape = toml::from_str(&format!("job = 'j'\n{job}")).unwrap();
+        let labels = vec![("job".to_owned(), "j".to_owned())];
+        let origin = Arc::new(Origin::new("h", &BTreeMap::new()));
+        Target::new("127.0.0.1:1".parse().unwrap(), labels, Arc::new(job), origin)
+    }
+
+    fn deltas(target: &mut Target, text: &str) -> Vec<(String, f64)> {
+        let (points, _) = target.take(text).unwrap();
+        let plain = |(series, value): &(Series, Value)| {
+            let (Value::Counter(value) | Value::Gauge(value)) = value else { panic!("{value:?}") };
+            (series.with_label("host", "").with_label("job", "").to_string(), *value)
+        };
+        points.iter().map(plain).collect()
+    }
+
+    #[test]
+    fn counters_become_deltas_over_resets_and_new_series() {
+        let mut target = target("");
+        let mut check = |text: &str, expected: &[(&str, f64)]| {
+            let expected: Vec<_> = expected.iter().map(|(series, value)| ((*series).to_owned(), *value)).collect();
+            assert_eq!(deltas(&mut target, &format!("# TYPE a counter\n{text}")), expected, "{text}");
+        };
+        check("a 10", &[]);
+        check("a 15", &[("a", 5.0)]);
+        check("a 3", &[("a", 3.0)]);
+        check("a 3\na{x=\"new\"} 2", &[("a", 0.0), ("a{x=\"new\"}", 2.0)]);
+    }
+
+    #[test]
+    fn the_targets_labels_win_unless_its_own_are_honoured() {
+        let text = "g{job=\"own\",host=\"b\",x=\"1\"} 1";
+        let check = |job: &str, expected: &str| {
+            let (points, _) = target(job).take(text).unwrap();
+            assert_eq!(points[0].0.to_string(), expected);
+        };
+        check("", r#"g{exported_host="b",exported_job="own",host="h",job="j",x="1"}"#);
+        check("honor_labels = true", r#"g{exported_host="b",host="h",job="own",x="1"}"#);
+    }
+
+    #[test]
+    fn too_many_samples_refuse_the_whole() {
+        assert_eq!(target("max_samples = 2").take("a 1\nb 1\nc 1").err().map(|f| f.reason()), Some("too_many_samples"));
+        assert_eq!(target("max_samples = 0").take("a 1\nb 1\nc 1").unwrap().0.len(), 3);
+    }
+
+    #[test]
+    fn rules_apply_before_counting() {
+        let mut target = target("[[relabel]]\naction = 'drop'\nsource_labels = ['__name__']\nregex = 'go_.*'");
+        assert_eq!(deltas(&mut target, "go_threads 1\nb 2"), [("b".to_owned(), 2.0)]);
+    }
+}

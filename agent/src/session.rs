@@ -1,0 +1,213 @@
+//! Where this agent's key comes from: a fleet key file on this host, or a server that takes its token.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use serde::Deserialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use weir_link::ClientTls;
+use weir_wire::{AgentId, KeyState, Session, key_from_hex, parse_fleet_keys};
+
+use crate::gateways::{Gateway, Gateways, Servers};
+
+/// How to get sessions.
+pub(crate) enum Source {
+    /// From the fleet keys, which only hosts that run a server have.
+    FleetKeys(PathBuf),
+    /// From a server, for a token.
+    Token { path: PathBuf, servers: Servers, tls: ClientTls },
+}
+
+/// What the agent learns of its sessions.
+pub(crate) enum News {
+    /// A session, and how long it lives if that is not for ever.
+    Granted(Session, Option<Duration>),
+    Failed(String),
+}
+
+/// How long one attempt may take, and the pauses between failed ones.
+const ATTEMPT: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How often a key file is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+const MAX_ANSWER_BYTES: u64 = 64 << 10;
+
+/// Starts to get sessions and to renew them; they arrive as news.
+pub(crate) fn watch(source: Source, agent: AgentId, seed: u64) -> mpsc::Receiver<News> {
+    let (news, receiver) = mpsc::channel(4);
+    tokio::spawn(async move {
+        match source {
+            Source::FleetKeys(path) => watch_file(&path, agent, &news).await,
+            Source::Token { path, servers, tls } => renew(&path, servers, &tls, agent, seed, &news).await,
+        }
+    });
+    receiver
+}
+
+/// A session from the newest active fleet key, whenever the file has changed.
+async fn watch_file(path: &Path, agent: AgentId, news: &mpsc::Sender<News>) {
+    let (mut seen, mut current) = (None::<SystemTime>, None::<Session>);
+    loop {
+        let written = std::fs::metadata(path).and_then(|file| file.modified()).ok();
+        if written != seen || current.is_none() {
+            seen = written;
+            let told = match local_session(path, agent) {
+                Ok(session) if current.as_ref() == Some(&session) => None,
+                Ok(session) => {
+                    current = Some(session.clone());
+                    Some(News::Granted(session, None))
+                }
+                Err(error) => Some(News::Failed(format!("{error:#}"))),
+            };
+            if let Some(told) = told
+                && news.send(told).await.is_err()
+            {
+                return;
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// A session for as long as the file's key lives.
+fn local_session(path: &Path, agent: AgentId) -> Result<Session> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading the fleet keys {}", path.display()))?;
+    let keys = parse_fleet_keys(&text).with_context(|| path.display().to_string())?;
+    let active = keys.into_iter().filter(|line| line.state == KeyState::Active).max_by_key(|line| line.created);
+    let line = active.with_context(|| format!("{} holds no active key", path.display()))?;
+    Ok(line.key.session(0, agent, u32::MAX))
+}
+
+/// Fetches a session, and the next one when three quarters of its time are over.
+async fn renew(path: &Path, servers: Servers, tls: &ClientTls, agent: AgentId, seed: u64, news: &mpsc::Sender<News>) {
+    let (mut gateways, mut pause) = (Gateways::new(servers, agent), FIRST_PAUSE);
+    loop {
+        let attempt = tokio::time::timeout(ATTEMPT, fetch(path, &mut gateways, tls, agent)).await;
+        let (told, wait) = match attempt.unwrap_or_else(|_| Err(anyhow!("no answer within {ATTEMPT:?}"))) {
+            Ok((session, lives)) => {
+                pause = FIRST_PAUSE;
+                // Up to a tenth earlier, so that a fleet that started at once does not renew at once.
+                (News::Granted(session, Some(lives)), lives.mul_f64(0.75 - 0.1 * (seed % 256) as f64 / 256.0))
+            }
+            Err(error) => {
+                gateways.move_on();
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                (News::Failed(format!("{error:#}")), pause / 2 + pause.mul_f64((seed % 256) as f64 / 512.0))
+            }
+        };
+        if news.send(told).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// `POST /v1/session`; the second result is how long the session lives from now.
+async fn fetch(path: &Path, gateways: &mut Gateways, tls: &ClientTls, agent: AgentId) -> Result<(Session, Duration)> {
+    let token = read_token(path)?;
+    let Gateway { address, name } =
+        gateways.current(std::time::Instant::now()).await.context("no gateway's name resolves")?;
+    let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
+    let mut stream = tls.connect(stream, &name).await.with_context(|| format!("TLS with {name} at {address}"))?;
+    let body = format!("{{\"agent\":\"{agent}\"}}");
+    let request = format!(
+        "POST /v1/session HTTP/1.1\r\nHost: {name}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.context("asking for a session")?;
+    stream.flush().await.context("asking for a session")?;
+    let mut answer = Vec::new();
+    match stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer).await {
+        // A server may close the connection without TLS' own goodbye.
+        Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => Err(error).context("reading the session")?,
+        _ => {}
+    }
+    parse(&answer, agent)
+}
+
+/// The token stands alone in its file.
+pub(crate) fn read_token(path: &Path) -> Result<String> {
+    let token = std::fs::read_to_string(path).with_context(|| format!("reading the token {}", path.display()))?;
+    let token = token.trim();
+    let legal = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    ensure!(legal, "{} holds no token: one line of text, as `weir token issue` prints it", path.display());
+    Ok(token.to_owned())
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    key_id: u16,
+    key: String,
+    expires: u32,
+    tenant: u32,
+    server_time_ms: i64,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+fn parse(answer: &[u8], agent: AgentId) -> Result<(Session, Duration)> {
+    let text = String::from_utf8_lossy(answer);
+    let (head, body) = text.split_once("\r\n\r\n").context("the server's answer is no HTTP")?;
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    if status != "200" {
+        let reason = serde_json::from_str::<Refusal>(body).map_or_else(|_| body.trim().to_owned(), |body| body.error);
+        bail!("the server refused the session ({status}): {reason}");
+    }
+    let answer: Answer = serde_json::from_str(body).context("the server's answer is no session")?;
+    let key = key_from_hex(&answer.key).context("the server's answer holds no key")?;
+    let Answer { key_id, expires, tenant, server_time_ms, .. } = answer;
+    let lives_ms = i64::from(expires) * 1_000 - server_time_ms;
+    let lives = Duration::from_millis(u64::try_from(lives_ms).unwrap_or_default());
+    Ok((Session { key_id, tenant, agent, expires, key }, lives.max(FIRST_PAUSE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: &str, body: &str) -> Result<(Session, Duration)> {
+        parse(format!("HTTP/1.1 {status}\r\ncontent-length: 9\r\n\r\n{body}").as_bytes(), AgentId([1; 16]))
+    }
+
+    #[test]
+    fn answers_become_sessions_or_reasons() {
+        let key = "ab".repeat(32);
+        let body = format!(
+            "{{\"key_id\":2,\"key\":\"{key}\",\"expires\":1060,\"tenant\":7,\"server_time_ms\":1000000,\"new\":1}}"
+        );
+        let (session, lives) = answer("200 OK", &body).unwrap();
+        assert_eq!((session.key_id, session.tenant, session.expires, session.key), (2, 7, 1_060, [0xab; 32]));
+        assert_eq!(lives, Duration::from_secs(60));
+        let refused = answer("401 Unauthorized", "{\"status\":\"error\",\"error\":\"the token expired\"}").unwrap_err();
+        assert!(refused.to_string().contains("(401): the token expired"), "{refused}");
+        assert!(answer("200 OK", &body.replace(&key, "ab")).is_err());
+        assert!(parse(b"nonsense", AgentId([1; 16])).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rotated_fleet_key_is_taken_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fleet.keys");
+        let line = |id: u16, created: u64| weir_wire::FleetKeyLine {
+            key: weir_wire::FleetKey { id, secret: [id as u8; 32] },
+            created,
+            state: KeyState::Active,
+        };
+        let mut news = watch(Source::FleetKeys(path.clone()), AgentId([1; 16]), 0);
+        assert!(matches!(news.recv().await, Some(News::Failed(reason)) if reason.contains("fleet.keys")));
+        std::fs::write(&path, weir_wire::format_fleet_keys(&[line(1, 10)])).unwrap();
+        assert!(matches!(news.recv().await, Some(News::Granted(session, None)) if session.key_id == 1));
+        std::fs::write(&path, weir_wire::format_fleet_keys(&[line(1, 10), line(2, 20)])).unwrap();
+        let written = SystemTime::now() + Duration::from_secs(5);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(written).unwrap();
+        assert!(matches!(news.recv().await, Some(News::Granted(session, None)) if session.key_id == 2));
+    }
+}

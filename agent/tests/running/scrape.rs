@@ -1,0 +1,61 @@
+//! An endpoint that the test serves becomes series; one that is away is counted by reason.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use weir_sample::Value;
+
+use crate::agent::Agent;
+
+/// Serves one text after another, the last one for ever.
+fn serve(texts: Vec<String>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for (turn, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 1_024];
+            let size = stream.read(&mut request).unwrap();
+            let found = request[..size].starts_with(b"GET /metrics HTTP/1.0\r\n");
+            let status = if found { "200 OK" } else { "404 Not Found" };
+            let text = &texts[turn.min(texts.len() - 1)];
+            let _ = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+        }
+    });
+    address
+}
+
+#[test]
+fn scraped_counters_travel_as_deltas_and_failures_are_counted() {
+    let text = |total: u32| {
+        format!(
+            "# TYPE jobs counter\njobs_total{{queue=\"a\"}} {total}\n# TYPE t histogram\nt_bucket{{le=\"1\"}} {total}\n\
+             depth 7\nrubbish\n"
+        )
+    };
+    let address = serve(vec![text(100), text(130), text(20), text(20)]);
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let targets = folder.path().join("targets.json");
+    std::fs::write(&targets, format!(r#"[{{"targets": ["{closed}"], "labels": {{"shard": "b"}}}}]"#)).unwrap();
+    let settings = format!("[[scrape]]\njob = \"app\"\ntargets = [\"{address}\"]\nfiles = [{targets:?}]\n");
+    let mut agent = Agent::start_with(&settings, &["--statsd", "off", "--telemetry", "127.0.0.1:0"]);
+    let mut counted = |name: &str, expected: f64| {
+        let (series, _) = agent.point(|series, value| series.name() == name && *value == Value::Counter(expected));
+        assert_eq!((series.label("job"), series.label("instance")), (Some("app"), Some(address.as_str())));
+    };
+    counted("jobs_total", 30.0);
+    counted("t_bucket", 30.0);
+    counted("jobs_total", 20.0);
+    agent.point(|series, value| series.name() == "depth" && *value == Value::Gauge(7.0));
+    agent.point(|series, value| series.name() == "up" && *value == Value::Gauge(1.0));
+    let (down, _) = agent.point(|series, value| series.name() == "up" && *value == Value::Gauge(0.0));
+    assert_eq!(down.label("shard"), Some("b"));
+    agent.log_line("a scrape brought nothing");
+    agent.point(|series, value| {
+        series.name() == "weir_agent_failed_scrapes_total"
+            && series.label("reason") == Some("connection")
+            && *value != Value::Counter(0.0)
+    });
+    agent.point(|series, _| series.name() == "weir_agent_scrape_malformed_lines_total");
+}

@@ -1,0 +1,41 @@
+//! Ten seconds for each target, or `WEIR_FUZZ_SECONDS`; the same inputs in the same order every time.
+
+use std::time::Duration;
+
+use weir_fuzz::{batch, datagram, driver::drive, frame, segment, statsd};
+
+fn budget() -> Duration {
+    let seconds = std::env::var("WEIR_FUZZ_SECONDS").ok().map(|text| text.parse().expect("WEIR_FUZZ_SECONDS: seconds"));
+    Duration::from_secs(seconds.unwrap_or(10))
+}
+
+fn smoke(name: &str, seeds: Vec<Vec<u8>>, run: fn(&[u8])) {
+    let tried = drive(name, seeds, run, budget());
+    println!("{name}: {tried} inputs");
+    assert!(tried > 100, "{tried} inputs only: too slow to find anything");
+}
+
+#[test]
+fn datagrams() {
+    smoke("datagram", datagram::seeds(), datagram::run);
+}
+
+#[test]
+fn batches() {
+    smoke("batch", batch::seeds(), batch::run);
+}
+
+#[test]
+fn stream_frames() {
+    smoke("frame", frame::seeds(), frame::run);
+}
+
+#[test]
+fn statsd_lines() {
+    smoke("statsd", statsd::seeds(), statsd::run);
+}
+
+#[test]
+fn queue_segments() {
+    smoke("segment", segment::seeds(), segment::run);
+}
