@@ -81,7 +81,7 @@ fn what_is_older_than_raw_samples_is_answered_by_points() {
     let (_, samples) = select(&store, "c", (DAY, 6 * DAY - 600), Hint::Increase);
     assert_eq!(samples.last().unwrap(), &(6 * DAY - 600, 6.0 * 1_440.0 - 9.0));
     assert!(samples.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[1].1 - pair[0].1 <= 60.0));
-    assert_eq!(select(&store, "g", (4 * DAY, 4 * DAY + 120), Hint::Raw).0, Tier::Minute);
+    assert_eq!(select(&store, "g", (3 * DAY + 3_600, 3 * DAY + 3_720), Hint::Raw).0, Tier::Minute);
     assert_eq!(select(&store, "g", (6 * DAY - 7_200, 6 * DAY), Hint::Raw).0, Tier::Raw);
 }
 
