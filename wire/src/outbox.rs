@@ -16,6 +16,8 @@ pub struct OutboxConfig {
     pub max_in_flight: usize,
     /// Wait for the first ack before a round trip has been measured.
     pub first_timeout: Duration,
+    /// Wait for the first ack on TLS, which sends again by itself: this is for gateways that hang.
+    pub tls_timeout: Duration,
     /// The longest wait between two sends of one batch.
     pub max_timeout: Duration,
     /// Rounds of timeouts without any ack after which to take a new source port, and again after as many more. A round
@@ -35,6 +37,7 @@ impl Default for OutboxConfig {
             max_bytes: 4 << 20,
             max_in_flight: 64,
             first_timeout: Duration::from_millis(500),
+            tls_timeout: Duration::from_secs(10),
             max_timeout: Duration::from_secs(30),
             silence_before_new_source: 4,
             route: Route::Udp,
@@ -158,13 +161,14 @@ impl Outbox {
         if probe {
             self.probe_due = self.config.udp_probe.map(|probe| now + probe);
         }
-        let timeout = self.timeout(self.waiting[at].sends);
+        let route = if probe { Route::Udp } else { self.route };
+        let timeout = self.timeout(self.waiting[at].sends, route);
         let pending = &mut self.waiting[at];
         pending.first_sent.get_or_insert(now);
         pending.sends += 1;
         pending.due = Some(now + timeout);
         pending.probe = probe;
-        Some(Transmit { entry: &pending.entry, route: if probe { Route::Udp } else { self.route } })
+        Some(Transmit { entry: &pending.entry, route })
     }
 
     /// When [`Outbox::poll`] will have something next, if nothing else happens.
@@ -216,6 +220,11 @@ impl Outbox {
             self.slow_until = Some(now + self.config.first_timeout * 2);
         }
         delivered
+    }
+
+    /// The stream is gone, and with it what was in flight on it: that is due again at once.
+    pub fn on_broken_stream(&mut self, now: Instant) {
+        self.waiting.iter_mut().filter(|pending| pending.sends > 0 && !pending.probe).for_each(|p| p.due = Some(now));
     }
 
     /// Whether to take a new source port (or another gateway) before the next send; asks once.
@@ -281,9 +290,12 @@ impl Outbox {
     }
 
     /// Doubles with every send, with up to a quarter of jitter so that a fleet does not resend in step.
-    fn timeout(&mut self, sends: u32) -> Duration {
+    fn timeout(&mut self, sends: u32, route: Route) -> Duration {
         let measured = self.smoothed_rtt.map(|rtt| (rtt * 3).max(self.config.first_timeout / 5));
-        let first = measured.unwrap_or(self.config.first_timeout);
+        let first = match route {
+            Route::Udp => measured.unwrap_or(self.config.first_timeout),
+            Route::Tls => self.config.tls_timeout,
+        };
         let doubled = first.saturating_mul(1 << sends.max(self.backoff).min(16)).min(self.config.max_timeout);
         self.chance ^= self.chance << 13;
         self.chance ^= self.chance >> 7;

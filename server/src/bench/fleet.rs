@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use weir_sample::Window;
 use weir_wire::{
-    DEFAULT_DATAGRAM_BYTES, Encoder, Epoch, FleetKey, HEADER_BYTES, KeyState, TAG_BYTES, parse_fleet_keys,
+    DEFAULT_DATAGRAM_BYTES, Encoder, Epoch, FleetKey, HEADER_BYTES, KeyState, Route, TAG_BYTES, parse_fleet_keys,
 };
 
 use crate::identity::{duration, now};
@@ -113,6 +113,7 @@ fn plan(args: &FleetArgs) -> Result<Plan> {
         tenant: args.tenant,
         expires: u32::MAX,
         epoch: Epoch::next(None, at, run_number as u16),
+        route: if args.transport == Transport::Tls { Route::Tls } else { Route::Udp },
         room: DEFAULT_DATAGRAM_BYTES - HEADER_BYTES - TAG_BYTES,
     })
 }

@@ -98,19 +98,24 @@ impl Connection {
                 self.shared.tally.note_closed(closed);
             }
             if self.send_due(now).await.is_err() {
-                self.frames = None;
+                self.drop_stream();
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
             let next = [self.host.next_close(&plan, start), self.host.outbox.next_wake(Instant::now())];
             let next = next.into_iter().flatten().fold(deadline, Instant::min);
             if self.wait_until(next).await.is_err() {
-                self.frames = None;
+                self.drop_stream();
             }
         }
         let tally = &self.shared.tally;
         tally.batches_unacked.fetch_add(self.host.outbox.len() as u64, Relaxed);
         tally.batches_resent.fetch_add(self.host.outbox.totals().resent_batches, Relaxed);
+    }
+
+    fn drop_stream(&mut self) {
+        self.frames = None;
+        self.host.outbox.on_broken_stream(Instant::now());
     }
 
     async fn send_due(&mut self, now: Instant) -> Result<()> {
