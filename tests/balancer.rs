@@ -142,6 +142,5 @@ fn gateways_come_and_go_behind_a_balancer_and_nothing_is_lost() {
     count(4);
     eventually("the added gateway to be used", PATIENCE, || Some(acked(&gateways[3])).filter(|acked| *acked > 20.0));
 
-    applications.iter_mut().for_each(Applications::finish);
-    assert_counted_to_the_unit(&applications, &mut gateways[3..], &mut sink);
+    assert_counted_to_the_unit(&mut applications, &mut gateways[3..], &mut sink);
 }

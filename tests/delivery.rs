@@ -28,7 +28,7 @@ fn what_was_settled_is_counted_once_to_the_unit() {
 
     let until = Instant::now() + Duration::from_secs(duration);
     let over = AtomicBool::new(false);
-    let (applications, kills) = std::thread::scope(|scope| {
+    let (mut applications, kills) = std::thread::scope(|scope| {
         let killer = scope.spawn(|| kill_at_random(&mut servers, Chance::new(seed), &over));
         let counting = (0..AGENTS).map(|number| {
             let (addresses, folder) = (&addresses, folder.path());
@@ -42,7 +42,7 @@ fn what_was_settled_is_counted_once_to_the_unit() {
     servers.iter().for_each(Server::wait_until_ready);
 
     let (sink, gateways) = servers.split_first_mut().unwrap();
-    assert_counted_to_the_unit(&applications, gateways, sink);
+    assert_counted_to_the_unit(&mut applications, gateways, sink);
     let lines: u64 = applications.iter().map(Applications::settled_lines).sum();
     let agent_kills: u64 = applications.iter().map(|host| host.kills).sum();
     let lost: u64 = relays.iter().map(Relay::lost).sum();
@@ -66,7 +66,6 @@ fn count(number: u64, servers: &str, folder: &Path, mut chance: Chance, until: I
             false => applications.count(times),
         }
     }
-    applications.finish();
     applications
 }
 

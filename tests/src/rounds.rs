@@ -75,14 +75,6 @@ impl Applications {
         self.lines_since_start += times * PARTS;
     }
 
-    /// Waits until hardly anything is unacked (a live agent always has its last window on the way), then stops the agent.
-    pub fn finish(&mut self) {
-        let spooled = || self.agent.reading("weir_agent_spooled_batches").filter(|left| *left < 5.0);
-        eventually("the spool to be empty", PATIENCE, spooled);
-        assert_eq!(self.agent.reading("weir_agent_dropped_batches_total{reason=\"spool_full\"}"), Some(0.0));
-        assert!(self.agent.program.stop().success());
-    }
-
     /// Lines that were settled.
     pub fn settled_lines(&self) -> u64 {
         self.rounds.iter().filter(|round| round.settled).map(|round| round.times * PARTS).sum()
@@ -118,13 +110,18 @@ pub fn stored(sink: &Server) -> Option<Stored> {
     series.collect()
 }
 
-/// Waits until all that is settled is stored; then lets gateways and sink go through a stop, the sink through a kill as
-/// well, and finds the same. What was on its way, sent again or read again must have changed nothing.
-pub fn assert_counted_to_the_unit(applications: &[Applications], gateways: &mut [Server], sink: &mut Server) {
+/// Waits until all that is settled is stored; then stops everything, kills the sink as well, and finds the same. What was
+/// on its way, sent again or read again must have changed nothing.
+pub fn assert_counted_to_the_unit(applications: &mut [Applications], gateways: &mut [Server], sink: &mut Server) {
     eventually("every settled line to be stored", PATIENCE, || {
         let stored = stored(sink)?;
         applications.iter().all(|host| host.missing(&stored).is_none()).then_some(())
     });
+    for host in applications.iter_mut() {
+        let lost = "weir_agent_dropped_batches_total{reason=\"spool_full\"}";
+        assert_eq!(host.agent.reading(lost), Some(0.0));
+        assert!(host.agent.program.stop().success());
+    }
     gateways.iter_mut().for_each(|gateway| assert!(gateway.program.stop().success()));
     sink.program.kill();
     sink.start_again();
