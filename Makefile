@@ -2,13 +2,23 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: demo test check build console setup clean
+.PHONY: demo test check build agent deb console setup clean
 
 demo: build
 	$(BIN)/weir demo
 
 build: console
 	$(CARGO) build --release --locked --bin weir --bin weir-agent
+
+# The agent as it is shipped: one static file, which runs on every Linux of this architecture.
+STATIC_TARGET := $(shell uname -m)-unknown-linux-gnu
+STATIC_AGENT = $(or $(CARGO_TARGET_DIR),target)/$(STATIC_TARGET)/agent/weir-agent
+agent:
+	RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" \
+		$(CARGO) build --locked --profile agent --target $(STATIC_TARGET) --package weir-agent
+
+deb: agent
+	deploy/deb/build $(STATIC_AGENT)
 
 # The console is embedded in the server, so every build of it needs console/dist.
 console: console/dist/index.html

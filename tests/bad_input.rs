@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_tests::{Agent, Server, ServerPorts, eventually, free_port, program};
+use weir_tests::{Agent, Server, ServerPorts, eventually, program};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -27,7 +27,6 @@ struct Site {
     folder: tempfile::TempDir,
     server: Server,
     agent: Agent,
-    telemetry: std::net::SocketAddr,
     /// The agent pushes to here.
     tap: UdpSocket,
     /// The test sends from here.
@@ -49,12 +48,8 @@ impl Site {
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         sender.connect(server.ports.batch).unwrap();
         sender.set_read_timeout(Some(PATIENCE)).unwrap();
-        let (statsd, telemetry) = (free_port(), free_port());
-        let more = ["--telemetry", &telemetry.to_string()];
-        let agent = Agent::start(folder.path(), tap.local_addr().unwrap(), &server.keys(), statsd, &more);
-        let site = Self { folder, server, agent, telemetry, tap, sender };
-        eventually("the agent to listen", PATIENCE, || site.agent_reading("weir_agent_statsd_lines_total"));
-        site
+        let agent = Agent::start(folder.path(), &tap.local_addr().unwrap().to_string(), &server.keys(), &[]);
+        Self { folder, server, agent, tap, sender }
     }
 
     /// The next datagram that the agent sends.
@@ -75,12 +70,6 @@ impl Site {
             self.sender.send(datagram).unwrap();
             (self.refused(reason) > before).then_some(())
         });
-    }
-
-    fn agent_reading(&self, series: &str) -> Option<f64> {
-        let mut response = ureq::get(format!("http://{}/metrics", self.telemetry)).call().ok()?;
-        let text = response.body_mut().read_to_string().ok()?;
-        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 }
 
@@ -162,14 +151,14 @@ fn a_batch_that_comes_back_is_no_ack() {
         let (datagram, from) = site.captured();
         site.tap.send_to(&datagram, from).unwrap();
     }
-    assert_eq!(site.agent_reading("weir_agent_acked_batches_total"), Some(0.0));
+    assert_eq!(site.agent.reading("weir_agent_acked_batches_total"), Some(0.0));
     eventually("the ack of the gateway itself", PATIENCE, || {
         let (datagram, from) = site.captured();
         site.sender.send(&datagram).unwrap();
         let mut reply = [0; 2_048];
         let size = site.sender.recv(&mut reply).unwrap();
         site.tap.send_to(&reply[..size], from).unwrap();
-        site.agent_reading("weir_agent_acked_batches_total").filter(|acked| *acked > 0.0)
+        site.agent.reading("weir_agent_acked_batches_total").filter(|acked| *acked > 0.0)
     });
 }
 
@@ -177,8 +166,8 @@ fn a_batch_that_comes_back_is_no_ack() {
 fn malformed_statsd_lines_fall_alone() {
     let site = Site::start();
     let check = |line: &[u8], reason: &str| {
-        let refused = || site.agent_reading(&format!("weir_agent_statsd_refused_lines_total{{reason=\"{reason}\"}}"));
-        let taken = || site.agent_reading("weir_agent_statsd_lines_total");
+        let refused = || site.agent.reading(&format!("weir_agent_statsd_refused_lines_total{{reason=\"{reason}\"}}"));
+        let taken = || site.agent.reading("weir_agent_statsd_lines_total");
         let before = (refused().unwrap(), taken().unwrap());
         let datagram = [b"before:1|c\n", line, b"\nafter:1|c"].concat();
         UdpSocket::bind("127.0.0.1:0").unwrap().send_to(&datagram, site.agent.statsd).unwrap();

@@ -3,13 +3,13 @@
 use std::process::Command;
 use std::time::Duration;
 
-use weir_tests::{Agent, Server, eventually, free_port};
+use weir_tests::{Agent, Server, eventually};
 
 #[test]
 fn charts_draw_and_values_change() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
-    let agent = Agent::start(folder.path(), server.ports.batch, &server.keys(), free_port(), &[]);
+    let agent = Agent::start(folder.path(), &server.ports.batch.to_string(), &server.keys(), &[]);
     eventually("host metrics", Duration::from_secs(30), || server.number("count(system_cpu_utilization_ratio) > 0"));
     agent.emit("browser.test.clicks:1|c", 5);
     eventually("the StatsD counter", Duration::from_secs(30), || server.number("browser_test_clicks > 0"));

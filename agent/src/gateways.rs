@@ -9,6 +9,8 @@ use serde::Deserialize;
 use weir_wire::AgentId;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::resolver;
+
 /// A gateway, a load balancer, or a name that stands for several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
@@ -115,8 +117,10 @@ impl Gateways {
     async fn resolve(&mut self) {
         let mut found = Vec::new();
         for Server { host, port } in &self.servers.0 {
-            match tokio::net::lookup_host((host.as_str(), *port)).await {
-                Ok(addresses) => found.extend(addresses.map(|address| Gateway { address, name: host.clone() })),
+            match resolver::lookup(host, *port).await {
+                Ok(addresses) => {
+                    found.extend(addresses.into_iter().map(|address| Gateway { address, name: host.clone() }))
+                }
                 Err(error) => tracing::warn!(host, %error, "the gateway's name does not resolve"),
             }
         }

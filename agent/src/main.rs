@@ -11,6 +11,7 @@ mod origin;
 mod proc;
 mod push;
 mod relabel;
+mod resolver;
 mod run;
 mod sampler;
 mod scrape;

@@ -66,6 +66,8 @@ struct Ledger {
 
 /// Payload in memory; further batches wait on disk.
 const MAX_OUTBOX_BYTES: usize = 256 << 10;
+/// From the end of a stream to the next one: a gateway that is away is not asked without pause.
+const STREAM_PAUSE: Duration = Duration::from_millis(500);
 /// Sessions remembered, for acks that are still on their way.
 const MAX_SESSIONS: usize = 3;
 
@@ -263,6 +265,7 @@ impl Push {
         let sent = self.stream.as_ref().is_some_and(|stream| stream.send(&self.datagram));
         if !sent {
             self.stream = None;
+            self.outbox.on_broken_stream(Instant::now() + STREAM_PAUSE);
         }
         sent
     }
@@ -284,7 +287,10 @@ impl Push {
             },
             ack = receive_frame(self.stream.as_mut()) => match ack {
                 Some(mut ack) => self.take_ack(ack.as_mut_slice(), Route::Tls),
-                None => self.stream = None,
+                None => {
+                    self.stream = None;
+                    self.outbox.on_broken_stream(Instant::now() + STREAM_PAUSE);
+                }
             },
             Some(news) = self.news.recv() => self.hear(news),
         }

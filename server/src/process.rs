@@ -1,5 +1,6 @@
 //! What this process costs its host, under the names that Prometheus' client libraries use.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use weir_sample::{Kind, Reading};
@@ -20,6 +21,34 @@ pub(crate) fn readings() -> Vec<Reading> {
     let cpu = fields.map(|fields| Reading::gauge("process_cpu_seconds_total", &[], fields.cpu_s, "CPU time."));
     readings.extend(cpu.map(|cpu| Reading { kind: Kind::Counter, ..cpu }));
     readings
+}
+
+/// CPU time of this process' threads, those of one task together.
+pub(crate) fn thread_readings() -> Vec<Reading> {
+    let mut tasks = BTreeMap::<String, f64>::new();
+    for thread in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let name = stat.split_once('(').and_then(|(_, rest)| Some(rest.rsplit_once(')')?.0));
+        if let (Some(name), Some(fields)) = (name, Fields::parse(&stat)) {
+            let task = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
+            *tasks.entry(task.to_owned()).or_default() += fields.cpu_s;
+        }
+    }
+    let help = "CPU time of the threads of one task; those that have ended are not in it.";
+    let name = "weir_thread_cpu_seconds_total";
+    let reading = |(task, cpu_s): (String, f64)| Reading {
+        kind: Kind::Counter,
+        ..Reading::gauge(name, &[("thread", task.as_str())], cpu_s, help)
+    };
+    tasks.into_iter().map(reading).collect()
+}
+
+/// Takes as many files and sockets as the system lets this process have: a stream is one.
+pub(crate) fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Without it the old limit stays, and connections over it are refused one by one.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 /// To be called at the start, so that the start time is known.

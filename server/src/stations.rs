@@ -82,7 +82,7 @@ impl Stations {
 
     /// The telemetry of all that runs here.
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        let mut readings = [self.identity.readings(), process::readings()].concat();
+        let mut readings = [self.identity.readings(), process::readings(), process::thread_readings()].concat();
         if let Some(gateway) = &self.gateway {
             readings.extend([gateway.running.readings(), gateway.log.readings()].concat());
         }

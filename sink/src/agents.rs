@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_sample::{Timestamp, Window};
-use weir_wire::{Epoch, Seen, SeenWindow, Totals};
+use weir_store::Rows;
+use weir_wire::{Epoch, Layout, Seen, SeenWindow, Totals};
 
 use crate::admission::{Grant, Room};
+use crate::ledger::Received;
 use crate::plan::Plan;
 
 /// Epochs remembered per agent. One that restarts more often than this with unsent batches in its spool is refused the
@@ -31,6 +33,14 @@ pub(crate) struct Agent {
     pub epochs: Vec<EpochSeen>,
     /// What its token says, if it came by one.
     pub grant: Option<Arc<Grant>>,
+    /// The labels that its account is written under; empty until a layout has told them.
+    pub host: Arc<str>,
+    pub pool: Arc<str>,
+    /// The sink's own view of it.
+    pub seen: Received,
+    /// Whether an entry in the ledger is to come, and where it goes.
+    pub is_due: bool,
+    pub ledger_rows: Option<Rows>,
     /// The series it was let in with, while there is a limit.
     pub room: Room,
     layouts: Vec<(u64, Arc<Plan>)>,
@@ -56,12 +66,32 @@ impl Agent {
             last_seen: Timestamp::default(),
             epochs: Vec::new(),
             grant: None,
+            host: "".into(),
+            pool: "".into(),
+            seen: Received::default(),
+            is_due: false,
+            ledger_rows: None,
             room: Room::default(),
             layouts: Vec::new(),
             renewal: Timestamp::default(),
             clock_ahead: Duration::ZERO,
             ahead_at: Timestamp::default(),
         }
+    }
+
+    /// The agent's own account, over the epochs that are remembered.
+    pub(crate) fn totals(&self) -> Totals {
+        self.epochs.iter().fold(Totals::default(), |sum, EpochSeen { totals, .. }| Totals {
+            sealed_batches: sum.sealed_batches + totals.sealed_batches,
+            sealed_samples: sum.sealed_samples + totals.sealed_samples,
+            acked_batches: sum.acked_batches + totals.acked_batches,
+            acked_samples: sum.acked_samples + totals.acked_samples,
+            resent_batches: sum.resent_batches + totals.resent_batches,
+            dropped_batches: sum.dropped_batches + totals.dropped_batches,
+            dropped_samples: sum.dropped_samples + totals.dropped_samples,
+            // What waits is told whole by the newest.
+            spooled_batches: totals.spooled_batches,
+        })
     }
 
     /// The window as it should have been, where the agent's clock is ahead: moved back by whole intervals, and by as many
@@ -79,6 +109,15 @@ impl Agent {
             self.clock_ahead = Duration::ZERO;
         }
         moved(window, self.clock_ahead)
+    }
+
+    /// Takes the labels of its account from what its series carry.
+    pub(crate) fn learn(&mut self, layout: &Layout) {
+        let find = |label| layout.series.iter().find_map(|series| series.label(label)).unwrap_or_default();
+        let (host, pool) = (find("host"), find("pool"));
+        if (&*self.host, &*self.pool) != (host, pool) {
+            (self.host, self.pool, self.ledger_rows) = (host.into(), pool.into(), None);
+        }
     }
 
     /// Whether this batch is to be counted. `None` means it was, or might have been, counted before.

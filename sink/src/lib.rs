@@ -7,6 +7,7 @@
 mod admission;
 mod agents;
 mod fleet;
+mod ledger;
 mod plan;
 mod service;
 mod shared;

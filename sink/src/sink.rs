@@ -14,6 +14,7 @@ use weir_wire::{AgentId, BatchHead, Decoder, Totals, Values};
 use crate::admission::{Admission, Grant};
 use crate::agents::Agent;
 use crate::fleet::Counters;
+use crate::ledger::{self, Ledger};
 use crate::plan::Plan;
 use crate::shared::Shared;
 use crate::{Error, state};
@@ -40,6 +41,7 @@ struct Desk {
     lateness: Duration,
     agents: HashMap<AgentId, Agent>,
     shared: Shared,
+    ledger: Ledger,
     decoder: Decoder,
     values: Values,
     row: Vec<f64>,
@@ -67,6 +69,7 @@ impl Sink {
         let desk = Desk {
             store,
             lateness: config.lateness,
+            ledger: Ledger::resume(saved.agents.keys(), saved.newest),
             agents: saved.agents,
             shared: saved.shared,
             decoder: Decoder::new(),
@@ -95,6 +98,7 @@ impl Sink {
         // While records of the past are read again, windows close by their time, as they did before the crash.
         let clock = if read == 0 { now } else { self.desk.newest };
         self.desk.shared.close(clock, self.desk.lateness, &self.desk.store)?;
+        self.desk.keep_ledger(clock)?;
         self.publish(now, read);
         Ok(read)
     }
@@ -186,12 +190,17 @@ impl Desk {
         }
         let Some(seen) = agent.admit(record.epoch, record.seq) else {
             self.counters.duplicates.fetch_add(1, Relaxed);
+            agent.seen.duplicates += 1;
+            self.ledger.touch(record.agent, agent, record.received);
             return Ok(());
         };
         self.counters.note_totals(&seen.totals, &head.totals);
         if head.totals.sealed_batches >= seen.totals.sealed_batches {
             seen.totals = head.totals;
         }
+        agent.seen.batches += 1;
+        agent.seen.late += u64::from(record.received.since(window.end()) > self.lateness);
+        self.ledger.touch(record.agent, agent, record.received);
         let plan = match agent.plan(head.layout_id) {
             Some(plan) => plan,
             None => match self.resolve(record, &head) {
@@ -201,6 +210,9 @@ impl Desk {
         };
         if self.decoder.values(&head, &plan.kinds, &mut self.values).is_err() {
             return self.refuse(record);
+        }
+        if let Some(agent) = self.agents.get_mut(&record.agent) {
+            agent.seen.samples += self.values.floats.len() as u64;
         }
         if window != head.window {
             self.counters.clock_corrected.fetch_add(1, Relaxed);
@@ -251,10 +263,22 @@ impl Desk {
         Ok(())
     }
 
+    /// Writes the accounts that are due.
+    fn keep_ledger(&mut self, clock: Timestamp) -> Result<(), Error> {
+        while let Some((at, id)) = self.ledger.take_due(clock) {
+            if let Some(agent) = self.agents.get_mut(&id) {
+                ledger::write(&self.store, id, agent, at)?;
+            }
+        }
+        let ratios = self.ledger.completeness(clock, self.agents.values());
+        Ok(ledger::write_completeness(&self.store, clock, ratios)?)
+    }
+
     /// Makes the plan of a layout that is new, or whose idle series the store has forgotten since.
     fn resolve(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Arc<Plan>> {
         let layout = self.decoder.layout(head).ok()?;
         let agent = self.agents.get_mut(&record.agent)?;
+        agent.learn(&layout);
         self.counters.layouts_resolved.fetch_add(1, Relaxed);
         let grant = agent.grant.clone();
         let judge = self.admission.judge(record.tenant, grant.as_deref(), &mut agent.room, record.received);

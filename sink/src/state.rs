@@ -12,9 +12,10 @@ use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, Totals, decode as de
 use crate::Error;
 use crate::admission::Grant;
 use crate::agents::{Agent, EpochSeen};
+use crate::ledger::Received;
 use crate::shared::Shared;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// What a checkpoint brings back.
 pub(crate) struct Saved {
@@ -78,16 +79,25 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
 
 /// An open window is kept in the form of a batch.
 fn encode_window(window: Window, parts: &HashMap<weir_sample::Series, weir_sample::Value>) -> Vec<Vec<u8>> {
-    let points = parts.iter().map(|(series, value)| (series.clone(), value.clone())).collect();
-    let batch = Batch { window, totals: Totals::default(), points };
-    Encoder::new().encode(&batch, usize::MAX).0
+    let points: Vec<_> = parts.iter().map(|(series, value)| (series.clone(), value.clone())).collect();
+    let mut encoder = Encoder::new();
+    let parts =
+        points.chunks(PART_SERIES).map(|points| Batch { window, totals: Totals::default(), points: points.to_vec() });
+    parts.flat_map(|part| encoder.encode(&part, usize::MAX).0).collect()
 }
+
+/// Series that one part of an open window holds: a batch has bounds of its own.
+const PART_SERIES: usize = 1_000;
 
 fn encode_agent(out: &mut Vec<u8>, id: &AgentId, agent: &Agent) {
     out.extend(id.0);
     out.extend(agent.tenant.to_le_bytes());
     out.extend(agent.last_seen.0.to_le_bytes());
     block(out, &agent.grant.as_ref().map(|grant| grant.encode()).unwrap_or_default());
+    block(out, agent.host.as_bytes());
+    block(out, agent.pool.as_bytes());
+    let Received { samples, batches, duplicates, late } = agent.seen;
+    [samples, batches, duplicates, late].iter().for_each(|figure| out.extend(figure.to_le_bytes()));
     out.push(agent.epochs.len() as u8);
     for seen in &agent.epochs {
         out.extend(seen.epoch.0.to_le_bytes());
@@ -101,6 +111,11 @@ fn decode_agent(input: &mut Input<'_>) -> Result<(AgentId, Agent), Error> {
     let mut agent = Agent::new(input.u32()?);
     agent.last_seen = Timestamp(i64::from_le_bytes(input.array()?));
     agent.grant = Grant::decode(input.block()?).map(Arc::new);
+    agent.host = input.text()?.into();
+    agent.pool = input.text()?.into();
+    let mut figure = || input.array().map(u64::from_le_bytes);
+    agent.seen = Received { samples: figure()?, batches: figure()?, duplicates: figure()?, late: figure()? };
+    agent.is_due = true;
     let [epochs] = input.array()?;
     for _ in 0..epochs {
         let epoch = Epoch(u64::from_le_bytes(input.array()?));
@@ -127,6 +142,10 @@ impl<'a> Input<'a> {
 
     fn u32(&mut self) -> Result<u32, Error> {
         self.array().map(u32::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Result<&'a str, Error> {
+        std::str::from_utf8(self.block()?).map_err(|_| Error::State("text"))
     }
 
     fn block(&mut self) -> Result<&'a [u8], Error> {

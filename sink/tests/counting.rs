@@ -187,3 +187,27 @@ fn a_batch_that_cannot_be_decoded_is_counted_and_the_next_one_lives() {
     bench.drain();
     assert_eq!((bench.reading("weir_sink_dropped_total"), bench.last("requests_total")), (1.0, Some(1.0)));
 }
+
+#[test]
+fn the_ledger_holds_the_agents_account_beside_what_arrived() {
+    let mut bench = Bench::new();
+    let points = |delta| vec![(Series::new("x", [("host", "a"), ("pool", "web")]), Value::Counter(delta))];
+    bench.append(AGENT, 0, points(1.0));
+    bench.append(AGENT, 0, points(1.0));
+    bench.append(AGENT, 1, points(1.0));
+    bench.append(AGENT, 4, points(1.0));
+    bench.drain();
+    let mut bench = bench.crash();
+    bench.drain();
+    assert_eq!(bench.last("weir_ledger_sealed_batches_total"), Some(5.0));
+    assert_eq!(bench.last("weir_ledger_received_batches_total"), Some(3.0));
+    assert_eq!(bench.last("weir_ledger_received_samples_total"), Some(3.0));
+    assert_eq!(bench.last("weir_ledger_duplicate_batches_total"), Some(1.0));
+    assert_eq!(bench.last("weir_ledger_missing_batches"), Some(2.0));
+    let labels = bench.store.label_values("pool", &[], Timestamp(0), Timestamp::from_secs(START * 2)).unwrap();
+    assert!(labels.iter().any(|pool| &**pool == "web"), "{labels:?}");
+    bench.append(AGENT, 2, points(1.0));
+    bench.append(AGENT, 3, points(1.0));
+    bench.drain();
+    assert_eq!(bench.last("weir_ledger_missing_batches"), Some(0.0));
+}

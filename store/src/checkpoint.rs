@@ -5,8 +5,6 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use weir_sample::Kind;
-
 use crate::Error;
 use crate::bytes::{Input, put_block, put_signed, put_varint};
 use crate::disk::files;
@@ -14,8 +12,8 @@ use crate::disk::slab::SlabPlace;
 use crate::error::Damaged;
 use crate::head::shard::{SHARDS, Shard};
 use crate::head::snapshot;
-use crate::index::pairs::Half;
-use crate::index::{Index, PairId, Pairs, Sets};
+use crate::index::Index;
+use crate::index::coding::decode_index;
 
 /// Format of every file of the store; raised when an older program could not read them.
 pub(crate) const VERSION: u32 = 1;
@@ -23,7 +21,7 @@ pub(crate) const VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"weirsto\0";
 
 /// What the store is, apart from what was in memory.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Checkpoint {
     pub sink_state: Vec<u8>,
     /// Number of the file with what was in memory; zero for none.
@@ -33,8 +31,17 @@ pub(crate) struct Checkpoint {
     /// Window, number and length of each slab file.
     pub windows: Vec<(i64, u64, u64)>,
     pub slabs: Vec<SlabPlace>,
+    /// Samples up to this instant are in blocks.
+    pub frontier: i64,
     /// Names of the blocks that exist.
     pub blocks: Vec<String>,
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        let (sink_state, windows, slabs, blocks) = Default::default();
+        Self { sink_state, head: 0, watermark: i64::MIN, windows, slabs, frontier: i64::MIN, blocks }
+    }
 }
 
 impl Checkpoint {
@@ -69,8 +76,9 @@ impl Checkpoint {
             Ok(SlabPlace { window, file, sequence, shard, index_at, index_size })
         };
         let slabs = (0..input.count(6)?).map(|_| slab(input)).collect::<Result<_, _>>()?;
+        let frontier = input.signed()?;
         let blocks = (0..input.count(1)?).map(|_| input.text().map(str::to_owned)).collect::<Result<_, _>>()?;
-        Ok(Self { sink_state, head, watermark, windows, slabs, blocks })
+        Ok(Self { sink_state, head, watermark, windows, slabs, frontier, blocks })
     }
 
     /// Makes this the store's checkpoint.
@@ -93,6 +101,7 @@ impl Checkpoint {
                 put_varint(&mut out, number);
             }
         }
+        put_signed(&mut out, self.frontier);
         put_varint(&mut out, self.blocks.len() as u64);
         self.blocks.iter().for_each(|name| put_block(&mut out, name.as_bytes()));
         let checksum = crc32c::crc32c(&out);
@@ -150,59 +159,4 @@ fn record(file: &mut impl Read, path: &Path) -> Result<Vec<u8>, Error> {
         return Err(Error::Damaged { path: path.to_owned(), what: "checksum" });
     }
     Ok(bytes)
-}
-
-/// Appends all labels in memory.
-pub(crate) fn encode_index(out: &mut Vec<u8>, index: &Index) {
-    let texts = index.pairs.texts();
-    put_varint(out, texts.len() as u64);
-    texts.for_each(|text| put_block(out, text.unwrap_or_default().as_bytes()));
-    for sets in [&index.tails, &index.commons] {
-        let contents = sets.contents();
-        put_varint(out, contents.len() as u64);
-        for content in contents {
-            match content {
-                None => out.push(u8::MAX),
-                Some((pairs, kind)) => {
-                    out.push(kind as u8);
-                    put_varint(out, pairs.len() as u64);
-                    pairs.iter().for_each(|&pair| put_varint(out, u64::from(pair)));
-                }
-            }
-        }
-    }
-}
-
-fn decode_index(input: &mut Input<'_>) -> Result<Index, Damaged> {
-    let count = input.count(1)?;
-    let mut texts = Vec::with_capacity(count);
-    for _ in 0..count {
-        texts.push(Some(input.text()?).filter(|text| !text.is_empty()));
-    }
-    let mut pairs = Pairs::restore(texts.iter().copied());
-    let tails = decode_sets(input, &texts)?;
-    let commons = decode_sets(input, &texts)?;
-    let tails = Sets::restore(&mut pairs, Half::Tail, tails);
-    let commons = Sets::restore(&mut pairs, Half::Common, commons);
-    Ok(Index::of(pairs, tails, commons))
-}
-
-type SetContents = Vec<Option<(Vec<PairId>, Kind)>>;
-
-fn decode_sets(input: &mut Input<'_>, texts: &[Option<&str>]) -> Result<SetContents, Damaged> {
-    let set = |input: &mut Input<'_>| {
-        let number = input.u8()?;
-        if number == u8::MAX {
-            return Ok(None);
-        }
-        let kind = Kind::from_u8(number).ok_or(Damaged("unknown kind"))?;
-        let mut pairs = Vec::new();
-        for _ in 0..input.count(1)? {
-            let pair = input.varint()? as PairId;
-            texts.get(pair as usize).copied().flatten().ok_or(Damaged("unknown pair"))?;
-            pairs.push(pair);
-        }
-        Ok(Some((pairs, kind)))
-    };
-    (0..input.count(1)?).map(|_| set(input)).collect()
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Tier;
+
 /// How long which resolution is kept, and how often things move to disk.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -13,6 +15,9 @@ pub struct StoreConfig {
     pub hour_retention: Duration,
     /// A series without a sample for this long leaves memory once its samples are in a block. Default 3 hours.
     pub idle_after: Duration,
+    /// Time between the end of a two-hour window and its move to a block. Default 30 minutes, long enough for every
+    /// active series to have been sealed by itself. Samples that come later make further blocks, which is dearer.
+    pub block_delay: Duration,
     /// Rows of a group after which its open chunk is sealed. Default 120: twenty minutes at 10 s.
     pub chunk_rows: u32,
 }
@@ -24,7 +29,18 @@ impl Default for StoreConfig {
             minute_retention: days(30),
             hour_retention: days(365),
             idle_after: Duration::from_secs(3 * 3600),
+            block_delay: Duration::from_secs(30 * 60),
             chunk_rows: 120,
+        }
+    }
+}
+
+impl StoreConfig {
+    pub(crate) const fn retention(&self, tier: Tier) -> Duration {
+        match tier {
+            Tier::Raw => self.raw_retention,
+            Tier::Minute => self.minute_retention,
+            Tier::Hour => self.hour_retention,
         }
     }
 }

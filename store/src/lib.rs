@@ -6,24 +6,31 @@
 //! A sample's way: a row of its group (`head/group.rs`), the group's open chunk (`head/segment.rs`), after some 120
 //! rows a slab (`head/seal.rs`, `disk/slab.rs`).
 
+mod blocks;
 mod bytes;
 mod checkpoint;
 mod codec;
+mod compact;
 mod config;
 mod counters;
 mod disk;
 mod error;
+mod flush;
 mod head;
 mod index;
+mod listing;
 mod lock;
 mod maintain;
 mod matcher;
 mod rows;
+mod run;
 mod select;
 mod selection;
+mod stats;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tier;
 
 pub use config::StoreConfig;
 pub use error::Error;
@@ -31,4 +38,5 @@ pub use head::group::Appended;
 pub use matcher::{BadMatcher, MatchOp, Matcher, NAME};
 pub use rows::Rows;
 pub use selection::{Answered, Column, Hint, Selection, SeriesData, Tier};
+pub use stats::{Stats, TierStats};
 pub use store::Store;

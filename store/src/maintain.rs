@@ -1,4 +1,5 @@
-//! What is done from time to time beside reading and writing: what is past its retention goes, idle series leave memory.
+//! What is done from time to time beside reading and writing: windows that are past become blocks, blocks are merged,
+//! what is past its retention goes, idle series leave memory.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
@@ -6,50 +7,105 @@ use std::time::Duration;
 
 use weir_sample::Timestamp;
 
-use crate::head::seal::WINDOW_MS;
+use crate::disk::files;
+use crate::head::seal::{WINDOW_MS, window_of};
 use crate::head::shard::SHARDS;
 use crate::store::Inner;
-use crate::{Error, Store};
+use crate::{Error, Store, Tier};
 
 impl Store {
-    /// Deletes what is past its retention and forgets series that nobody writes. To be called every few seconds to
-    /// minutes, from a thread of its own; writers are held up for one shard at most.
+    /// Does what is due. To be called every few seconds to minutes, from a thread of its own; writers are held up for
+    /// one shard at most.
     ///
     /// # Errors
-    /// What the file system says.
+    /// What the file system says. The store is as it was, and the next call tries again.
     pub fn maintain(&self, now: Timestamp) -> Result<(), Error> {
         let mut looked = self.inner.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = self.inner.retire(now).and_then(|()| self.inner.look_for_idle(now, &mut looked));
+        let outcome = self.inner.check().and_then(|()| self.inner.keep(now, &mut looked));
         if outcome.is_err() {
             self.inner.counters.maintenance_failures.fetch_add(1, Relaxed);
+            self.inner.sweep();
         }
         outcome
     }
 }
 
 impl Inner {
-    /// Takes windows out that no longer are to be kept.
-    fn retire(&self, now: Timestamp) -> Result<(), Error> {
+    fn keep(&self, now: Timestamp, looked: &mut Option<Timestamp>) -> Result<(), Error> {
+        self.retire_slabs(now);
+        self.retire_blocks(now);
+        let newest = self.watermark.load(Relaxed).min(now.millis());
+        if newest == i64::MIN {
+            return Ok(());
+        }
+        let frontier = window_of(newest.saturating_sub(millis(self.config.block_delay)));
+        if frontier > self.block_set().frontier {
+            self.flush(frontier)?;
+        }
+        while self.compact()? {}
+        if self.blocks.lock().unwrap_or_else(PoisonError::into_inner).is_settled() {
+            self.drop_flushed();
+            self.look_for_idle(Timestamp(newest), looked)?;
+        }
+        Ok(())
+    }
+
+    /// Removes block files that were begun and do not count. What cannot be removed is removed at the next start.
+    fn sweep(&self) {
+        let set = self.block_set();
+        let obsolete = self.obsolete.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.blocks_folder();
+        for path in files::names(&folder).unwrap_or_default().into_iter().map(|name| folder.join(name)) {
+            if !obsolete.contains(&path) && !set.blocks.iter().any(|block| block.pages.path == path) {
+                let _ = files::remove(&path);
+            }
+        }
+    }
+
+    /// Takes slabs out whose windows are past retention.
+    fn retire_slabs(&self, now: Timestamp) {
         let oldest = now.millis().saturating_sub(millis(self.config.raw_retention));
         let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let windows = self.slab_files().windows();
         let past: Vec<i64> = windows.into_iter().filter(|window| window + WINDOW_MS <= oldest).collect();
         if past.is_empty() {
-            return Ok(());
+            return;
+        }
+        let mut paths = Vec::new();
+        for &window in &past {
+            let mut slabs = self.slab_files();
+            let numbers = slabs.close(window);
+            paths.extend(numbers.into_iter().filter_map(|number| slabs.take(window, number)));
         }
         for number in 0..SHARDS {
             self.shard(number).slabs.retain(|slab| !past.contains(&slab.window));
         }
-        let files: Vec<_> = past.iter().filter_map(|&window| self.slab_files().take(window)).collect();
-        self.counters.blocks_deleted.fetch_add(files.len() as u64, Relaxed);
-        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).extend(files);
-        Ok(())
+        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
     }
 
-    /// Forgets what had no sample since the last look, if that was long enough ago.
+    fn retire_blocks(&self, now: Timestamp) {
+        let is_past = |tier: Tier, end: i64| end <= now.millis().saturating_sub(millis(self.config.retention(tier)));
+        let set = self.block_set();
+        let past = set.blocks.iter().filter(|block| is_past(block.name.tier, block.name.end));
+        let past: Vec<u64> = past.map(|block| block.name.number).collect();
+        if !past.is_empty() {
+            self.publish(&past, Vec::new(), i64::MIN, |_| ());
+            self.counters.blocks_deleted.fetch_add(past.len() as u64, Relaxed);
+        }
+    }
+
+    /// Drops slabs that are in blocks, once nobody reads an older set of blocks.
+    fn drop_flushed(&self) {
+        for number in 0..SHARDS {
+            self.shard(number).slabs.retain(|slab| slab.is_open_to(u64::MAX));
+        }
+    }
+
+    /// Forgets what had no sample since the last look, if that was long enough ago. Everything up to that look must be
+    /// in blocks, which have their own labels.
     fn look_for_idle(&self, now: Timestamp, looked: &mut Option<Timestamp>) -> Result<(), Error> {
         let since = *looked.get_or_insert(now);
-        if now.since(since) < self.config.raw_retention {
+        if now.since(since) < self.config.idle_after || since.millis() > self.block_set().frontier {
             return Ok(());
         }
         for number in 0..SHARDS {

@@ -1,44 +1,55 @@
 //! Reading: series one after another in order of identity, each with its samples of a range.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use weir_sample::{Kind, Series, Sketch, Timestamp};
+use weir_sample::{Kind, Series};
 
-use crate::bytes::Input;
-use crate::codec::{frame, sketch};
-use crate::disk::page::{Entry, Page};
+use crate::blocks::BlockSet;
 use crate::disk::pages::PageCursor;
 use crate::disk::slab::Slab;
 use crate::error::Damaged;
-use crate::head::late::overlay;
 use crate::head::shard::place_of;
 use crate::index::matching::Match;
-use crate::index::pairs::Half;
+use crate::index::{Index, SeriesId};
+use crate::run::{Run, decode};
 use crate::store::{Inner, Store};
+use crate::tier::coding;
+use crate::tier::points::Points;
 use crate::{Answered, Column, Error, Matcher, Selection, SeriesData, Tier};
 
 /// Sealed slabs and the open samples that follow them.
 type Opened = (Vec<Arc<Slab>>, Run);
 
-/// Samples of one series, of one kind.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub times: Vec<i64>,
-    pub values: Column,
+/// A block that a query reads: its labels, and the page that it is at.
+struct Source {
+    labels: Option<Arc<Index>>,
+    cursor: PageCursor,
+}
+
+/// A series that satisfies a question, and who says so: 0 is memory, the others are blocks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    id: SeriesId,
+    source: u32,
+    found: Match,
 }
 
 /// What a query keeps open while it goes from series to series.
 struct Reader<'a> {
     inner: &'a Inner,
+    set: Arc<BlockSet>,
+    tier: Tier,
     start: i64,
     end: i64,
+    sources: Vec<Source>,
     slabs: HashMap<u64, PageCursor>,
 }
 
 impl Store {
     /// Gives every series with samples in the range to `each`, until it breaks off. Writers wait for one series at most.
+    /// Where a coarser tier answers, the range begins one of its points earlier.
     ///
     /// # Errors
     /// What the file system says. What cannot be read because it is damaged is counted and left out.
@@ -47,12 +58,11 @@ impl Store {
         selection: &Selection<'_>,
         each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>,
     ) -> Result<Answered, Error> {
-        let answered = Answered { tier: Tier::Raw };
-        let matches = self.inner.index().matching(selection.matchers);
-        let (start, end) = (selection.start.millis(), selection.end.millis());
-        let mut reader = Reader { inner: &self.inner, start, end, slabs: HashMap::new() };
-        for same in matches.chunk_by(|a, b| a.id == b.id) {
-            let Some(data) = reader.series(same)? else { continue };
+        let mut reader = Reader::new(&self.inner, selection.start.millis(), selection.end.millis())?;
+        let answered = Answered { tier: reader.tier };
+        let all = reader.find(selection.matchers);
+        for same in all.chunk_by(|a, b| a.id == b.id) {
+            let Some(data) = reader.series(same, selection)? else { continue };
             if each(data).is_break() {
                 break;
             }
@@ -60,188 +70,164 @@ impl Store {
         Ok(answered)
     }
 
-    /// Series with samples in the range.
-    ///
-    /// # Errors
-    /// As [`Store::select`].
-    pub fn series(
-        &self,
-        matchers: &[Matcher],
-        _start: Timestamp,
-        _end: Timestamp,
-    ) -> Result<Vec<(Series, Kind)>, Error> {
-        let index = self.inner.index();
-        let mut matches = index.matching(matchers);
-        matches.dedup_by_key(|found| found.id);
-        let series = |found: &Match| Some((index.series_of(found)?, index.kind_of(found)?));
-        Ok(matches.iter().filter_map(series).collect())
-    }
-
-    /// Names of labels in use, sorted.
-    ///
-    /// # Errors
-    /// As [`Store::select`].
-    pub fn label_names(&self, matchers: &[Matcher], _start: Timestamp, _end: Timestamp) -> Result<Vec<String>, Error> {
-        let index = self.inner.index();
-        if matchers.is_empty() {
-            let names: BTreeSet<String> = index.pairs.labels().map(|(name, _)| name.to_owned()).collect();
-            return Ok(names.into_iter().collect());
-        }
-        let halves = index.matching_halves(matchers);
-        let pairs = halves.iter().flat_map(|&(half, set)| index.half(half, set));
-        let names: BTreeSet<&str> = pairs.map(|&pair| index.pairs.pair(pair).label()).collect();
-        Ok(names.into_iter().map(str::to_owned).collect())
-    }
-
-    /// Values of a label in use, sorted.
-    ///
-    /// # Errors
-    /// As [`Store::select`].
-    pub fn label_values(
-        &self,
-        label: &str,
-        matchers: &[Matcher],
-        _start: Timestamp,
-        _end: Timestamp,
-    ) -> Result<Vec<String>, Error> {
-        let index = self.inner.index();
-        let values: BTreeSet<&str> = if matchers.is_empty() {
-            let pairs = index.pairs.label(label).into_iter().flat_map(|label| &label.pairs);
-            pairs.map(|&pair| index.pairs.pair(pair).value()).collect()
-        } else {
-            let halves = index.matching_halves(matchers);
-            let pairs =
-                halves.iter().flat_map(|&(half, set)| index.half(half, set)).map(|&pair| index.pairs.pair(pair));
-            pairs.filter(|pair| pair.label() == label).map(|pair| pair.value()).collect()
-        };
-        Ok(values.into_iter().map(str::to_owned).collect())
+    /// The tier that a selection of this range is answered from.
+    pub fn tier(&self, start: weir_sample::Timestamp) -> Tier {
+        self.inner.block_set().tier_for(start.millis())
     }
 }
 
-impl Reader<'_> {
-    /// One series: the same identity may be in more than one group, when an agent got a new id.
-    fn series(&mut self, same: &[Match]) -> Result<Option<SeriesData>, Error> {
+impl<'a> Reader<'a> {
+    fn new(inner: &'a Inner, start: i64, end: i64) -> Result<Self, Error> {
+        let set = inner.block_set();
+        let tier = set.tier_for(start);
+        let start = start.saturating_sub(tier.millis());
+        let mut sources = Vec::new();
+        for block in set.of(tier).filter(|block| block.overlaps(start, end)).cloned() {
+            let labels = inner.labels.labels(&block)?;
+            sources.push(Source { cursor: PageCursor::new(block.pages.clone()), labels });
+        }
+        Ok(Self { inner, set, tier, start, end, sources, slabs: HashMap::new() })
+    }
+
+    /// Every series that some source knows, in order of identity.
+    fn find(&self, matchers: &[Matcher]) -> Vec<Found> {
+        let of = |source: usize, found: Match| Found { id: found.id, source: source as u32, found };
+        let mut all: Vec<Found> = self.inner.index().matching(matchers).into_iter().map(|found| of(0, found)).collect();
+        for (at, labels) in self.sources.iter().enumerate() {
+            let matches = labels.labels.iter().flat_map(|labels| labels.matching(matchers));
+            all.extend(matches.map(|found| of(at + 1, found)));
+        }
+        if !self.sources.is_empty() {
+            // Made of sorted stretches, which this sort takes as they are.
+            all.sort();
+        }
+        all
+    }
+
+    /// One series: the same identity may be in many places, and in more than one group, when an agent got a new id.
+    fn series(&mut self, same: &[Found], selection: &Selection<'_>) -> Result<Option<SeriesData>, Error> {
+        let mut kinds = Vec::with_capacity(1);
+        // Memory last: the last writer of a name decides what it is.
+        for found in same.iter().rev() {
+            let Some(kind) = self.kind(found) else { continue };
+            kinds.retain(|&other| other != kind);
+            kinds.push(kind);
+        }
         let mut merged: Option<(Kind, Run)> = None;
-        for found in same {
-            let Some(kind) = self.inner.index().kind_of(found) else { continue };
-            for run in self.runs(found, kind)? {
-                match &mut merged {
-                    // The last writer of a name decides what it is.
-                    Some((before, all)) if (*before == Kind::Distribution) == (kind == Kind::Distribution) => {
-                        *before = kind;
-                        all.lay(run);
-                    }
-                    merged => *merged = Some((kind, run)),
+        for kind in kinds {
+            let run = match self.tier {
+                Tier::Raw => self.samples(same, kind)?,
+                Tier::Minute | Tier::Hour => self.points(same, kind, selection)?,
+            };
+            match &mut merged {
+                Some((before, all)) if (*before == Kind::Distribution) == (kind == Kind::Distribution) => {
+                    *before = kind;
+                    all.lay(run);
                 }
+                Some(_) if run.times.is_empty() => {}
+                merged => *merged = Some((kind, run)),
             }
         }
         let Some((kind, run)) = merged.filter(|(_, run)| !run.times.is_empty()) else { return Ok(None) };
-        let index = self.inner.index();
-        let Some(series) = same.iter().find_map(|found| index.series_of(found)) else { return Ok(None) };
+        let Some(series) = same.iter().find_map(|found| self.labels(found)) else { return Ok(None) };
         Ok(Some(SeriesData { series, kind, timestamps: run.times, values: run.values }))
     }
 
-    /// What slabs and the open chunk have of a series, oldest first.
-    fn runs(&mut self, found: &Match, kind: Kind) -> Result<Vec<Run>, Error> {
-        let (slabs, open) = match self.open(found, kind)? {
-            Some(parts) => parts,
-            None => return Ok(Vec::new()),
-        };
-        let mut runs = Vec::with_capacity(slabs.len() + 1);
-        for slab in slabs {
-            let cursor = self.slabs.entry(slab.sequence).or_insert_with(|| PageCursor::new(slab.pages.clone()));
-            cursor.each(found.id, self.start, self.end, |page, entry| {
+    fn kind(&self, found: &Found) -> Option<Kind> {
+        match (found.source as usize).checked_sub(1) {
+            None => self.inner.index().kind_of(&found.found),
+            Some(at) => self.sources[at].labels.as_ref()?.kind_of(&found.found),
+        }
+    }
+
+    fn labels(&self, found: &Found) -> Option<Series> {
+        match (found.source as usize).checked_sub(1) {
+            None => self.inner.index().series_of(&found.found),
+            Some(at) => self.sources[at].labels.as_ref()?.series_of(&found.found),
+        }
+    }
+
+    /// The samples of a series as they came.
+    fn samples(&mut self, same: &[Found], kind: Kind) -> Result<Run, Error> {
+        let (start, end) = (self.start, self.end);
+        let mut all = Run::empty(kind);
+        for source in &mut self.sources {
+            source.cursor.each(same[0].id, start, end, |page, entry| {
                 if entry.kind == kind {
-                    runs.push(decode(page, entry)?.within(self.start, self.end));
+                    all.lay(decode(page, entry)?.within(start, end));
                 }
                 Ok(())
             })?;
         }
-        runs.push(open);
-        Ok(runs)
+        self.recent(same, kind, (start, end), &mut all)?;
+        Ok(all)
+    }
+
+    /// The points of a series: those in blocks, then those of samples that are not in blocks yet.
+    fn points(&mut self, same: &[Found], kind: Kind, selection: &Selection<'_>) -> Result<Run, Error> {
+        let (start, end, resolution) = (self.start, self.end, self.tier.millis());
+        let mut points = Points::of(kind, &Run::empty(kind), resolution);
+        for source in &mut self.sources {
+            source.cursor.each(same[0].id, start, end, |page, entry| {
+                if entry.kind == kind {
+                    points.lay(coding::decode(page, entry)?);
+                }
+                Ok(())
+            })?;
+        }
+        let since = start.saturating_sub(resolution).max(self.set.frontier).saturating_add(1);
+        let mut newest = None;
+        if since <= end {
+            let mut run = Run::empty(kind);
+            self.recent(same, kind, (since, end), &mut run)?;
+            newest = run.times.last().copied();
+            points.lay(Points::of(kind, &run, resolution));
+        }
+        let mut run = points.read(selection.hint);
+        // A stretch that is not over yet stands where its last sample does.
+        if let (Some(last), Some(newest)) = (run.times.last_mut(), newest) {
+            *last = if *last > end { newest } else { *last };
+        }
+        Ok(run.within(start, end))
+    }
+
+    /// Lays what slabs and open chunks have of a series over older samples.
+    fn recent(&mut self, same: &[Found], kind: Kind, range: (i64, i64), all: &mut Run) -> Result<(), Error> {
+        for found in same.iter().filter(|found| found.source == 0) {
+            if self.kind(found) != Some(kind) {
+                continue;
+            }
+            let Some((slabs, open)) = self.open(&found.found, kind, range)? else { continue };
+            for slab in slabs {
+                let cursor = self.slabs.entry(slab.sequence).or_insert_with(|| PageCursor::new(slab.pages.clone()));
+                cursor.each(found.id, range.0, range.1, |page, entry| {
+                    if entry.kind == kind {
+                        all.lay(decode(page, entry)?.within(range.0, range.1));
+                    }
+                    Ok(())
+                })?;
+            }
+            all.lay(open);
+        }
+        Ok(())
     }
 
     /// The open samples of a series, and the slabs that have the sealed ones: both of the same instant.
-    fn open(&self, found: &Match, kind: Kind) -> Result<Option<Opened>, Error> {
+    fn open(&self, found: &Match, kind: Kind, (start, end): (i64, i64)) -> Result<Option<Opened>, Error> {
         let (number, slot) = place_of(found.group);
         let shard = self.inner.shard(number);
         let Some(group) = shard.group(slot) else { return Ok(None) };
         let Some(column) = group.tails.iter().position(|&tail| tail == found.tail) else { return Ok(None) };
         let damaged = |Damaged(what)| Error::Damaged { path: "head".into(), what };
         let run = if kind == Kind::Distribution {
-            let (times, sketches) =
-                group.read_sketches(column, self.start, self.end).map_err(damaged)?.into_iter().unzip();
+            let (times, sketches) = group.read_sketches(column, start, end).map_err(damaged)?.into_iter().unzip();
             Run { times, values: Column::Sketches(sketches) }
         } else {
-            let samples = group.read(column, self.start, self.end).map_err(damaged)?;
+            let samples = group.read(column, start, end).map_err(damaged)?;
             Run { times: samples.times, values: Column::Floats(samples.values) }
         };
-        let slabs = shard.slabs.iter().filter(|slab| slab.overlaps(self.start, self.end)).cloned().collect();
-        Ok(Some((slabs, run)))
-    }
-}
-
-/// Reads one series of a page.
-pub(crate) fn decode(page: &Page, entry: &Entry) -> Result<Run, Damaged> {
-    let times = page.times(entry)?;
-    let mut input = Input(page.content(entry));
-    let values = if entry.kind == Kind::Distribution {
-        let sketch = |_| sketch::decode(&mut Input(input.block()?));
-        Column::Sketches((0..times.len()).map(sketch).collect::<Result<Vec<Sketch>, _>>()?)
-    } else {
-        let mut values = Vec::with_capacity(times.len());
-        frame::decode_all(&mut input, times.len(), &mut values)?;
-        Column::Floats(values)
-    };
-    Ok(Run { times, values })
-}
-
-impl Run {
-    /// Only the samples from `start` to `end`, both included.
-    pub(crate) fn within(mut self, start: i64, end: i64) -> Self {
-        let (from, to) =
-            (self.times.partition_point(|&time| time < start), self.times.partition_point(|&time| time <= end));
-        if from > 0 || to < self.times.len() {
-            self.times = self.times[from..to].to_vec();
-            self.values = match self.values {
-                Column::Floats(values) => Column::Floats(values[from..to].to_vec()),
-                Column::Sketches(values) => Column::Sketches(values[from..to].to_vec()),
-            };
-        }
-        self
-    }
-
-    /// Lays later arrivals over: floats of the same time replace, sketches of the same time merge.
-    pub(crate) fn lay(&mut self, over: Run) {
-        match (&mut self.values, over.values) {
-            (Column::Floats(values), Column::Floats(new)) => {
-                lay(&mut self.times, values, over.times, new, |old, new| *old = new);
-            }
-            (Column::Sketches(values), Column::Sketches(new)) => {
-                lay(&mut self.times, values, over.times, new, |old, new| old.merge(&new));
-            }
-            (values, new) => (self.times, *values) = (over.times, new),
-        }
-    }
-}
-
-fn lay<V>(times: &mut Vec<i64>, values: &mut Vec<V>, new_times: Vec<i64>, new: Vec<V>, join: impl FnMut(&mut V, V)) {
-    let follows = times.last().zip(new_times.first()).is_none_or(|(last, first)| last < first);
-    if times.is_empty() {
-        (*times, *values) = (new_times, new);
-    } else if follows {
-        times.extend(new_times);
-        values.extend(new);
-    } else {
-        overlay(times, values, new_times.into_iter().zip(new).collect(), join);
-    }
-}
-
-impl crate::index::Index {
-    fn half(&self, half: Half, set: u32) -> &[u32] {
-        match half {
-            Half::Tail => self.tails.pairs(set),
-            Half::Common => self.commons.pairs(set),
-        }
+        let epoch = self.set.epoch;
+        let slabs = shard.slabs.iter().filter(|slab| slab.is_open_to(epoch) && slab.overlaps(start, end));
+        Ok(Some((slabs.cloned().collect(), run)))
     }
 }

@@ -105,6 +105,11 @@ impl Tier {
         }
     }
 
+    /// The same in milliseconds.
+    pub(crate) const fn millis(self) -> i64 {
+        self.resolution().as_millis() as i64
+    }
+
     /// The name used in files and labels.
     pub const fn name(self) -> &'static str {
         match self {

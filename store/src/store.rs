@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use weir_sample::{Kind, Reading, Series, Sketch, Timestamp};
 
+use crate::blocks::{BlockSet, Blocks, LabelCache};
 use crate::checkpoint::{self, Checkpoint};
 use crate::counters::Counters;
+use crate::disk::block::{Block, BlockName};
 use crate::disk::files;
 use crate::disk::pages::Quarantine;
 use crate::disk::slab::SlabFiles;
@@ -18,6 +20,7 @@ use crate::head::seal::Extent;
 use crate::head::shard::{SHARDS, Shard, place_of, shard_of};
 use crate::head::snapshot;
 use crate::index::Index;
+use crate::index::coding::encode_index;
 use crate::lock::DirectoryLock;
 use crate::{Error, Rows, StoreConfig};
 
@@ -39,6 +42,12 @@ pub(crate) struct Inner {
     pub shards: Box<[Mutex<Shard>]>,
     pub index: RwLock<Index>,
     pub slabs: Mutex<SlabFiles>,
+    pub blocks: Mutex<Blocks>,
+    pub labels: LabelCache,
+    /// Number of the next block.
+    next_block: AtomicU64,
+    /// Numbers of blocks that are not merged with others because they are damaged.
+    damaged_blocks: Mutex<Vec<u64>>,
     pub counters: Counters,
     pub quarantine: Arc<Quarantine>,
     /// Newest timestamp seen.
@@ -84,12 +93,17 @@ impl Store {
                 shard.slabs.push(Arc::new(slab));
             }
         }
+        let (set, next_block) = open_blocks(folder, &checkpoint, &quarantine)?;
         let inner = Inner {
             folder: folder.to_owned(),
             config,
             shards: shards.into_iter().map(Mutex::new).collect(),
             index: RwLock::new(index),
             slabs: Mutex::new(slab_files),
+            blocks: Mutex::new(Blocks::new(set)),
+            labels: LabelCache::default(),
+            next_block: AtomicU64::new(next_block),
+            damaged_blocks: Mutex::default(),
             counters: Counters::default(),
             quarantine,
             watermark: AtomicI64::new(checkpoint.watermark),
@@ -220,6 +234,11 @@ impl Store {
             gauge("weir_store_series", inner.index().len() as f64, "Series in memory."),
             gauge("weir_store_slab_bytes", inner.slab_files().bytes() as f64, "Bytes sealed and not yet in blocks."),
             gauge(
+                "weir_store_block_bytes",
+                inner.block_set().blocks.iter().map(|block| block.size).sum::<u64>() as f64,
+                "Bytes of all blocks of all tiers.",
+            ),
+            gauge(
                 "weir_store_refusing",
                 f64::from(u8::from(inner.refusing.load(Relaxed))),
                 "1: a write to disk failed, so the store takes no more. Free or repair the disk, then restart.",
@@ -255,7 +274,43 @@ fn read_head(folder: &Path, checkpoint: &Checkpoint, chunk_rows: u32) -> Result<
     Ok((Index::default(), (0..SHARDS as u32).map(shard).collect()))
 }
 
+/// Opens the blocks that a checkpoint names and removes every other.
+fn open_blocks(folder: &Path, checkpoint: &Checkpoint, quarantine: &Arc<Quarantine>) -> Result<(BlockSet, u64), Error> {
+    let folder = folder.join(BLOCKS);
+    files::create_folder(&folder)?;
+    for name in files::names(&folder)?.into_iter().filter(|name| !checkpoint.blocks.contains(name)) {
+        files::remove(&folder.join(name))?;
+    }
+    let (mut blocks, mut next) = (Vec::new(), 0);
+    for text in &checkpoint.blocks {
+        let damaged = || Error::Damaged { path: folder.join(text), what: "name of a block" };
+        let name = BlockName::parse(text).ok_or_else(damaged)?;
+        next = next.max(name.number + 1);
+        blocks.extend(Block::open(&folder, name, quarantine.clone())?.map(Arc::new));
+    }
+    Ok((BlockSet::default().changed(&[], blocks, checkpoint.frontier), next))
+}
+
+/// Folder of the blocks.
+pub(crate) const BLOCKS: &str = "blocks";
+
 impl Inner {
+    pub(crate) fn block_set(&self) -> Arc<BlockSet> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).current()
+    }
+
+    pub(crate) fn blocks_folder(&self) -> PathBuf {
+        self.folder.join(BLOCKS)
+    }
+
+    pub(crate) fn next_block(&self) -> u64 {
+        self.next_block.fetch_add(1, Relaxed)
+    }
+
+    pub(crate) fn damaged_blocks(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.damaged_blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn shard(&self, number: usize) -> MutexGuard<'_, Shard> {
         self.shards[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -274,7 +329,7 @@ impl Inner {
         Ok(self.gate.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if !self.refusing.load(Relaxed) {
             return Ok(());
         }
@@ -337,7 +392,7 @@ impl Inner {
         let mut slabs = Vec::new();
         checkpoint::write_head(
             &path,
-            |out| checkpoint::encode_index(out, &self.index()),
+            |out| encode_index(out, &self.index()),
             |number, out| {
                 let shard = self.shard(number);
                 snapshot::encode_shard(out, &shard);
@@ -346,13 +401,15 @@ impl Inner {
             },
         )?;
         let windows = self.slab_files().sync()?;
+        let set = self.block_set();
         let checkpoint = Checkpoint {
             sink_state: sink_state.to_vec(),
             head: number,
             watermark: self.watermark.load(Relaxed),
             windows,
             slabs,
-            blocks: Vec::new(),
+            frontier: set.frontier,
+            blocks: set.blocks.iter().map(|block| block.name.to_string()).collect(),
         };
         drop(gate);
         checkpoint.write(&self.folder)?;

@@ -21,25 +21,30 @@ pub struct Program {
 impl Program {
     /// Starts one of this workspace's programs; its output goes to `log`.
     pub fn start(name: &str, args: &[String], log: &Path) -> Self {
+        Self::start_at(&program(name), args, log)
+    }
+
+    /// Starts any program.
+    pub fn start_at(path: &Path, args: &[String], log: &Path) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        let child = Command::new(program(name))
+        let child = Command::new(path)
             .args(args)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|error| panic!("starting {name}: {error}"));
+            .unwrap_or_else(|error| panic!("starting {}: {error}", path.display()));
         Self { child }
     }
 
     /// SIGKILL.
-    pub fn kill(mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM; returns how it ended.
-    pub fn stop(mut self) -> ExitStatus {
+    pub fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         eventually("a program to stop", PATIENCE, || self.child.try_wait().unwrap())
     }
@@ -78,7 +83,7 @@ impl ServerPorts {
     }
 }
 
-/// `weir up`, with its data in a folder of the test.
+/// `weir` in one of its roles, with its data in a folder of the test.
 pub struct Server {
     /// The process.
     pub program: Program,
@@ -86,6 +91,7 @@ pub struct Server {
     pub ports: ServerPorts,
     /// Its data folder.
     pub data: PathBuf,
+    args: Vec<String>,
 }
 
 impl Server {
@@ -96,15 +102,29 @@ impl Server {
 
     /// Starts `weir up` on given ports, with more arguments, and waits until it is ready.
     pub fn start_on(folder: &Path, ports: ServerPorts, more: &[&str]) -> Self {
-        let data = folder.join("server");
-        let mut args: Vec<String> = ["up", "--statsd", "off", "--http"].map(String::from).into();
+        Self::start_as("up", folder.join("server"), ports, more)
+    }
+
+    /// Starts `weir` in a role, with its data in a folder, and waits until it is ready.
+    pub fn start_as(role: &str, data: PathBuf, ports: ServerPorts, more: &[&str]) -> Self {
+        let mut args: Vec<String> = [role, "--statsd", "off", "--http"].map(String::from).into();
         args.extend([ports.http.to_string(), "--batch".into(), ports.batch.to_string()]);
         args.extend(["--data".into(), data.display().to_string()]);
         args.extend(more.iter().map(|arg| (*arg).to_owned()));
-        let program = Program::start("weir", &args, &folder.join("server.log"));
-        let server = Self { program, ports, data };
-        eventually("the server to be ready", PATIENCE, || server.get("/readyz").filter(|(status, _)| *status == 200));
+        let program = Program::start("weir", &args, &data.with_extension("log"));
+        let server = Self { program, ports, data, args };
+        server.wait_until_ready();
         server
+    }
+
+    /// Waits until it serves.
+    pub fn wait_until_ready(&self) {
+        eventually("the server to be ready", PATIENCE, || self.get("/readyz").filter(|(status, _)| *status == 200));
+    }
+
+    /// Starts it again after its process has ended, and does not wait.
+    pub fn start_again(&mut self) {
+        self.program = Program::start("weir", &self.args, &self.data.with_extension("log"));
     }
 
     /// The file with the fleet keys.
@@ -145,7 +165,7 @@ impl Server {
     /// One figure of `/metrics`, named with its labels as they are printed.
     pub fn reading(&self, series: &str) -> Option<f64> {
         let (_, text) = self.get("/metrics")?;
-        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+        reading(&text, series)
     }
 }
 
@@ -155,18 +175,35 @@ pub struct Agent {
     pub program: Program,
     /// Where it listens for StatsD.
     pub statsd: SocketAddr,
+    /// Where it serves its own telemetry.
+    pub telemetry: SocketAddr,
+    args: Vec<String>,
+    log: PathBuf,
 }
 
 impl Agent {
-    /// Starts an agent with a one-second window that pushes to `batch` and listens for StatsD at `statsd`.
-    pub fn start(folder: &Path, batch: SocketAddr, keys: &Path, statsd: SocketAddr, more: &[&str]) -> Self {
-        let mut args: Vec<String> = ["run", "--interval", "1s", "--server"].map(String::from).into();
-        args.extend([batch.to_string(), "--keys".into(), keys.display().to_string()]);
-        args.extend(["--statsd".into(), statsd.to_string()]);
+    /// Starts an agent with a one-second window that pushes to `servers`, one address or several with commas.
+    pub fn start(folder: &Path, servers: &str, keys: &Path, more: &[&str]) -> Self {
+        let (statsd, telemetry, log) = (free_port(), free_port(), folder.join("agent.log"));
+        let mut args: Vec<String> = ["run", "--interval", "1s", "--server", servers].map(String::from).into();
+        args.extend(["--keys".into(), keys.display().to_string()]);
+        args.extend(["--statsd".into(), statsd.to_string(), "--telemetry".into(), telemetry.to_string()]);
         args.extend(["--state".into(), folder.join("agent").display().to_string()]);
         args.extend(more.iter().map(|arg| (*arg).to_owned()));
-        let program = Program::start("weir-agent", &args, &folder.join("agent.log"));
-        Self { program, statsd }
+        let program = Program::start("weir-agent", &args, &log);
+        let agent = Self { program, statsd, telemetry, args, log };
+        agent.wait_until_it_listens();
+        agent
+    }
+
+    /// Starts it again after its process has ended, and waits until it listens.
+    pub fn start_again(&mut self) {
+        self.program = Program::start("weir-agent", &self.args, &self.log);
+        self.wait_until_it_listens();
+    }
+
+    fn wait_until_it_listens(&self) {
+        eventually("the agent to listen", PATIENCE, || self.reading("weir_agent_statsd_lines_total"));
     }
 
     /// Sends StatsD lines to this agent, one per datagram.
@@ -176,6 +213,16 @@ impl Agent {
             socket.send_to(line.as_bytes(), self.statsd).unwrap();
         }
     }
+
+    /// One figure of its `/metrics`, named with its labels as they are printed.
+    pub fn reading(&self, series: &str) -> Option<f64> {
+        let mut response = ureq::get(format!("http://{}/metrics", self.telemetry)).call().ok()?;
+        reading(&response.body_mut().read_to_string().ok()?, series)
+    }
+}
+
+fn reading(text: &str, series: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
 /// A loopback port that is free for UDP and TCP just now.

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::Chance;
+
 /// What happens to a datagram, each as a share from 0 to 1, in both directions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
@@ -39,7 +41,7 @@ impl Relay {
             inward,
             target,
             faults,
-            chance: Chance(seed | 1),
+            chance: Chance::new(seed),
             paths: HashMap::new(),
             waiting: BinaryHeap::new(),
         };
@@ -122,7 +124,7 @@ impl Course {
         }
         for _ in 0..copies {
             let delay = self.faults.delay.mul_f64(self.chance.share());
-            let order = self.chance.0;
+            let order = self.chance.below(u64::MAX);
             self.waiting.push(Reverse((Instant::now() + delay, order, from, forward, bytes.clone())));
         }
     }
@@ -144,28 +146,4 @@ fn path_to(target: SocketAddr) -> UdpSocket {
     socket.connect(target).unwrap();
     socket.set_nonblocking(true).unwrap();
     socket
-}
-
-/// xorshift64: enough for a relay, and the same course for the same seed.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn share(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn happens(&mut self, share: f64) -> bool {
-        self.share() < share
-    }
 }

@@ -12,10 +12,13 @@ use crate::{Ack, Epoch, Totals, WINDOW};
 pub struct OutboxConfig {
     /// Bytes of payload kept. Beyond that the oldest batch is handed back by [`Outbox::push`].
     pub max_bytes: usize,
-    /// Batches sent and not yet acked, at most. Never more than [`WINDOW`].
+    /// Batches sent and not yet acked, at most. Never more than [`WINDOW`]. While no ack comes fewer are sent, in the end
+    /// one: a fleet with full spools must not flood the gateway that comes back.
     pub max_in_flight: usize,
     /// Wait for the first ack before a round trip has been measured.
     pub first_timeout: Duration,
+    /// Wait for the first ack on TLS, which sends again by itself: this is for gateways that hang.
+    pub tls_timeout: Duration,
     /// The longest wait between two sends of one batch.
     pub max_timeout: Duration,
     /// Rounds of timeouts without any ack after which to take a new source port, and again after as many more. A round
@@ -35,7 +38,8 @@ impl Default for OutboxConfig {
             max_bytes: 4 << 20,
             max_in_flight: 64,
             first_timeout: Duration::from_millis(500),
-            max_timeout: Duration::from_secs(30),
+            tls_timeout: Duration::from_secs(10),
+            max_timeout: Duration::from_secs(5),
             silence_before_new_source: 4,
             route: Route::Udp,
             silence_before_tls: Some(12),
@@ -85,6 +89,8 @@ pub struct Outbox {
     waiting: VecDeque<Pending>,
     bytes: usize,
     route: Route,
+    /// How many may be in flight now: halved by every silent round, widened by every ack.
+    allowed: usize,
     /// Rounds of timeouts since the last ack, and when the latest began.
     silent: u32,
     silent_round: Option<Instant>,
@@ -115,6 +121,7 @@ impl Outbox {
             waiting: VecDeque::new(),
             bytes: 0,
             route: config.route,
+            allowed: config.max_in_flight.clamp(1, WINDOW as usize),
             silent: 0,
             silent_round: None,
             new_source: false,
@@ -158,13 +165,14 @@ impl Outbox {
         if probe {
             self.probe_due = self.config.udp_probe.map(|probe| now + probe);
         }
-        let timeout = self.timeout(self.waiting[at].sends);
+        let route = if probe { Route::Udp } else { self.route };
+        let timeout = self.timeout(self.waiting[at].sends, route);
         let pending = &mut self.waiting[at];
         pending.first_sent.get_or_insert(now);
         pending.sends += 1;
         pending.due = Some(now + timeout);
         pending.probe = probe;
-        Some(Transmit { entry: &pending.entry, route: if probe { Route::Udp } else { self.route } })
+        Some(Transmit { entry: &pending.entry, route })
     }
 
     /// When [`Outbox::poll`] will have something next, if nothing else happens.
@@ -174,9 +182,8 @@ impl Outbox {
 
     /// What may be in flight: the oldest batches, as far as the receiver's window over their epoch reaches.
     fn sendable(&self) -> impl Iterator<Item = (usize, &Pending)> {
-        let limit = self.config.max_in_flight.min(WINDOW as usize);
         let mut oldest = (Epoch::default(), 0);
-        self.waiting.iter().enumerate().take(limit).filter(move |(at, Pending { entry, .. })| {
+        self.waiting.iter().enumerate().take(self.allowed).filter(move |(at, Pending { entry, .. })| {
             if *at == 0 || oldest.0 != entry.epoch {
                 oldest = (entry.epoch, entry.seq);
             }
@@ -210,12 +217,19 @@ impl Outbox {
         }
         if !delivered.is_empty() {
             (self.silent, self.silent_round) = (0, None);
+            self.allowed =
+                (self.allowed + 2 * delivered.len()).min(self.config.max_in_flight).clamp(1, WINDOW as usize);
         }
         self.new_source |= ack.hints.drain;
         if ack.hints.slow {
             self.slow_until = Some(now + self.config.first_timeout * 2);
         }
         delivered
+    }
+
+    /// The stream is gone, and with it what was in flight on it: that is due again at once.
+    pub fn on_broken_stream(&mut self, now: Instant) {
+        self.waiting.iter_mut().filter(|pending| pending.sends > 0 && !pending.probe).for_each(|p| p.due = Some(now));
     }
 
     /// Whether to take a new source port (or another gateway) before the next send; asks once.
@@ -265,6 +279,7 @@ impl Outbox {
         }
         self.silent_round = Some(now);
         self.silent += 1;
+        self.allowed = (self.allowed / 2).max(1);
         self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
         if self.silent.is_multiple_of(self.config.silence_before_new_source) {
             self.new_source = true;
@@ -281,9 +296,12 @@ impl Outbox {
     }
 
     /// Doubles with every send, with up to a quarter of jitter so that a fleet does not resend in step.
-    fn timeout(&mut self, sends: u32) -> Duration {
+    fn timeout(&mut self, sends: u32, route: Route) -> Duration {
         let measured = self.smoothed_rtt.map(|rtt| (rtt * 3).max(self.config.first_timeout / 5));
-        let first = measured.unwrap_or(self.config.first_timeout);
+        let first = match route {
+            Route::Udp => measured.unwrap_or(self.config.first_timeout),
+            Route::Tls => self.config.tls_timeout,
+        };
         let doubled = first.saturating_mul(1 << sends.max(self.backoff).min(16)).min(self.config.max_timeout);
         self.chance ^= self.chance << 13;
         self.chance ^= self.chance >> 7;

@@ -43,6 +43,7 @@ impl Default for HostMetrics {
             filesystem: true,
             filesystem_types: Choice::new(&PSEUDO_AND_REMOTE),
             filesystem_paths: Choice::new(&[
+                "!/dev",
                 "!/run/*",
                 "!/var/lib/docker/*",
                 "!/var/lib/containers/*",

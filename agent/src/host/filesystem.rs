@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{StatVfs, StatVfsMountFlags, statvfs};
+use rustix::fs::{StatVfs, statvfs};
 
 use super::{Collector, Points};
 use crate::config::Choice;
@@ -18,7 +18,7 @@ pub(super) struct Filesystem {
 impl Filesystem {
     pub(super) fn new(root: &Path, kinds: &Choice, paths: &Choice) -> Self {
         // In a container that sees the host's files, the host's mounts are those of its first process.
-        let mounts = if root == Path::new("/") { "/proc/self/mounts" } else { "/proc/1/mounts" };
+        let mounts = if root == Path::new("/") { "/proc/self/mountinfo" } else { "/proc/1/mountinfo" };
         Self { root: root.to_owned(), mounts: ProcFile::new(root, mounts), kinds: kinds.clone(), paths: paths.clone() }
     }
 }
@@ -26,34 +26,49 @@ impl Filesystem {
 impl Collector for Filesystem {
     fn collect(&mut self, points: &mut Points<'_>) {
         let mut seen = Vec::new();
-        for line in self.mounts.read().lines() {
-            let mut parts = line.split(' ');
-            let (Some(device), Some(path), Some(kind)) = (parts.next(), parts.next(), parts.next()) else { continue };
-            let path = unescape(path);
-            if !self.kinds.takes(kind) || !self.paths.takes(&path) {
+        for mount in self.mounts.read().lines().filter_map(Mount::read) {
+            // What is mounted twice is one filesystem.
+            if !self.kinds.takes(mount.kind) || !self.paths.takes(&mount.path) || seen.contains(&mount.number) {
                 continue;
             }
-            // A device mounted twice is one filesystem; those without a device are told apart by their path.
-            let identity = if device.starts_with('/') { device.to_owned() } else { path.clone() };
-            if seen.contains(&identity) {
-                continue;
-            }
-            let Ok(stat) = statvfs(self.root.join(path.trim_start_matches('/'))) else { continue };
+            let Ok(stat) = statvfs(self.root.join(mount.path.trim_start_matches('/'))) else { continue };
             if stat.f_blocks > 0 {
-                seen.push(identity);
-                one(device, &path, kind, &stat, points);
+                seen.push(mount.number);
+                one(&mount, &stat, points);
             }
         }
     }
 }
 
-fn one(device: &str, path: &str, kind: &str, stat: &StatVfs, points: &mut Points<'_>) {
-    let device = device.trim_start_matches("/dev/");
+/// A line of mountinfo (man 5 proc_pid_mountinfo).
+struct Mount<'a> {
+    number: &'a str,
+    path: String,
+    kind: &'a str,
+    device: &'a str,
+    read_only: bool,
+}
+
+impl<'a> Mount<'a> {
+    fn read(line: &'a str) -> Option<Self> {
+        let (mount, filesystem) = line.split_once(" - ")?;
+        let (mut mount, mut filesystem) = (mount.split(' ').skip(2), filesystem.split(' '));
+        let (number, path) = (mount.next()?, unescape(mount.nth(1)?));
+        let (kind, device) = (filesystem.next()?, filesystem.next()?);
+        // The filesystem's own state: a service sees all mounts read-only if its manager protects them, and so says
+        // nothing about the disk that the kernel no longer writes to.
+        let read_only = filesystem.next().unwrap_or_default().split(',').any(|option| option == "ro");
+        Some(Self { number, path, kind, device, read_only })
+    }
+}
+
+fn one(mount: &Mount<'_>, stat: &StatVfs, points: &mut Points<'_>) {
+    let device = mount.device.trim_start_matches("/dev/");
     let labels = |state| {
         [
             ("system_device", device),
-            ("system_filesystem_mountpoint", path),
-            ("system_filesystem_type", kind),
+            ("system_filesystem_mountpoint", mount.path.as_str()),
+            ("system_filesystem_type", mount.kind),
             ("system_filesystem_state", state),
         ]
     };
@@ -70,8 +85,7 @@ fn one(device: &str, path: &str, kind: &str, stat: &StatVfs, points: &mut Points
             points.gauge("system_filesystem_inodes_count", &labels(state), count);
         }
     }
-    let read_only = stat.f_flag.contains(StatVfsMountFlags::RDONLY);
-    points.gauge("system_filesystem_read_only", plain, f64::from(u8::from(read_only)));
+    points.gauge("system_filesystem_read_only", plain, f64::from(u8::from(mount.read_only)));
 }
 
 /// The kernel writes blanks, tabs, line feeds and backslashes in paths as three octal digits.

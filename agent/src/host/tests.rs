@@ -29,7 +29,11 @@ const FILES: [(&str, &str); 24] = [
     ("proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total={n}\n"),
     ("proc/pressure/memory", "some avg10=0.00 total={n}\nfull avg10=0.00 total={n}\n"),
     ("proc/pressure/io", "some avg10=0.00 total={n}\nfull avg10=0.00 total={n}\n"),
-    ("proc/1/mounts", "/dev/sdb / ext4 rw 0 0\n/dev/sdb /again ext4 rw 0 0\nproc /proc proc rw 0 0\n"),
+    (
+        "proc/1/mountinfo",
+        "22 1 8:2 / / ro,relatime shared:1 - ext4 /dev/sdb rw,errors=remount-ro\n\
+         23 22 8:2 /x /again rw - ext4 /dev/sdb rw\n24 22 0:5 / /proc rw - proc proc rw\n25 22 8:3 / /sys ro - xfs /dev/sdc ro\n",
+    ),
     ("proc/diskstats", "8 0 sda {n} 2 4 8 20 3 6 9 1 {n} 40\n8 1 sda1 {n} 1 1 1 1 1 1 1 0 1 1\n7 0 loop0 1 1\n"),
     (
         "proc/1/net/dev",
@@ -111,6 +115,14 @@ fn every_figure_of_a_known_host_is_right() {
     counter(r#"system_disk_io_time_seconds_total{system_device="sda"}"#, 0.15 - 0.1);
     counter(r#"system_network_io_bytes_total{network_interface_name="eth0",network_io_direction="receive"}"#, 50.0);
     gauge("system_network_tracked_connections_limit", 65_536.0);
+    let read_only = |device: &str, path: &str, kind: &str| {
+        format!(
+            "system_filesystem_read_only{{system_device={device:?},system_filesystem_mountpoint={path:?},\
+             system_filesystem_type={kind:?}}}"
+        )
+    };
+    gauge(&read_only("sdb", "/", "ext4"), 0.0);
+    gauge(&read_only("sdc", "/sys", "xfs"), 1.0);
     let waiting = r#"system_network_connections_count{network_connection_state="time_wait",network_transport="tcp"}"#;
     gauge(waiting, 1.0);
     gauge("system_network_connections_established", 7.0);

@@ -2,23 +2,28 @@
 
 mod host;
 mod tally;
+mod tls;
 mod udp;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use weir_sample::Window;
-use weir_wire::{DEFAULT_DATAGRAM_BYTES, Epoch, FleetKey, HEADER_BYTES, KeyState, TAG_BYTES, parse_fleet_keys};
+use weir_wire::{
+    DEFAULT_DATAGRAM_BYTES, Encoder, Epoch, FleetKey, HEADER_BYTES, KeyState, Route, TAG_BYTES, parse_fleet_keys,
+};
 
 use crate::identity::{duration, now};
 use crate::query;
 
-use host::Plan;
+use host::{Host, Plan};
 use tally::Tally;
+use tls::TlsIdentity;
 
 #[derive(clap::Args)]
 pub(crate) struct FleetArgs {
@@ -46,6 +51,15 @@ pub(crate) struct FleetArgs {
     /// Share of datagrams to lose on purpose, each way
     #[arg(long, default_value_t = 0.0)]
     loss: f64,
+    /// By which way
+    #[arg(long, value_enum, default_value = "udp")]
+    transport: Transport,
+    /// Certificates of the authorities that vouch for the servers; for TLS
+    #[arg(long, required_if_eq("transport", "tls"))]
+    ca: Option<PathBuf>,
+    /// File with a token for the first frame of each stream; for TLS, where the servers check tokens
+    #[arg(long)]
+    token: Option<PathBuf>,
     /// Threads, each with a socket of its own
     #[arg(long, default_value_t = 4)]
     workers: u64,
@@ -57,14 +71,24 @@ pub(crate) struct FleetArgs {
     http: Option<String>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Transport {
+    /// Sealed datagrams
+    Udp,
+    /// A TLS stream for each agent
+    Tls,
+}
+
 /// IPv4 and UDP headers of a datagram.
 const IP_UDP_BYTES: u64 = 28;
 
 pub(crate) fn main(args: &FleetArgs) -> Result<()> {
     ensure!(args.agents > 0 && args.metrics > 0 && args.workers > 0, "agents, metrics and workers must be at least 1");
+    ensure!(args.loss == 0.0 || args.transport == Transport::Udp, "--loss is for datagrams: TLS sends again by itself");
     ensure!((0.0..1.0).contains(&args.loss), "--loss is a share from 0 to below 1");
-    let plan = plan(args)?;
-    let tally = Tally::default();
+    crate::process::raise_open_files();
+    let plan = Arc::new(plan(args)?);
+    let tally = Arc::new(Tally::default());
     let before = args.http.as_deref().map(ServerCost::read).transpose()?;
     let elapsed = push(args, &plan, &tally)?;
     let mut report = report(&plan, &tally, elapsed);
@@ -89,6 +113,7 @@ fn plan(args: &FleetArgs) -> Result<Plan> {
         tenant: args.tenant,
         expires: u32::MAX,
         epoch: Epoch::next(None, at, run_number as u16),
+        route: if args.transport == Transport::Tls { Route::Tls } else { Route::Udp },
         room: DEFAULT_DATAGRAM_BYTES - HEADER_BYTES - TAG_BYTES,
     })
 }
@@ -104,10 +129,13 @@ fn fleet_key(path: &Path) -> Result<FleetKey> {
 }
 
 /// Runs all workers to their end. Returns how long pushing took, the making of hosts not included.
-fn push(args: &FleetArgs, plan: &Plan, tally: &Tally) -> Result<Duration> {
+fn push(args: &FleetArgs, plan: &Arc<Plan>, tally: &Arc<Tally>) -> Result<Duration> {
     let count = args.workers.min(args.agents);
+    let identity = args.ca.as_ref().map(|ca| TlsIdentity::load(ca, args.token.as_deref())).transpose()?;
+    let identity = identity.filter(|_| args.transport == Transport::Tls);
     std::thread::scope(|scope| {
-        let make = |first| move || udp::Worker::new(plan, tally, &args.server, args.loss, (first, count, args.agents));
+        let identity = identity.as_ref();
+        let make = |first| move || Worker::new(args, plan, tally, identity, (first, count));
         let making: Vec<_> = (0..count).map(|first| scope.spawn(make(first))).collect();
         let workers: Vec<_> =
             making.into_iter().map(|worker| worker.join().expect("making hosts does not panic")).collect();
@@ -122,6 +150,45 @@ fn push(args: &FleetArgs, plan: &Plan, tally: &Tally) -> Result<Duration> {
         }
         Ok(start.elapsed())
     })
+}
+
+/// A share of the fleet by one of the ways.
+enum Worker<'a> {
+    Udp(Box<udp::Worker<'a>>),
+    Tls(tls::Worker),
+}
+
+impl<'a> Worker<'a> {
+    fn new(
+        args: &'a FleetArgs,
+        plan: &'a Arc<Plan>,
+        tally: &'a Arc<Tally>,
+        identity: Option<&TlsIdentity>,
+        (first, stride): (u64, u64),
+    ) -> Result<Self> {
+        let mut encoder = Encoder::new();
+        let numbers = (first..args.agents).step_by(stride as usize);
+        let hosts = numbers.map(|number| Host::new(plan, number, &mut encoder)).collect();
+        Ok(match identity {
+            None => {
+                Self::Udp(Box::new(udp::Worker::new(plan, tally, &args.server, args.loss, hosts, (first, stride))?))
+            }
+            Some(identity) => Self::Tls(tls::Worker {
+                plan: plan.clone(),
+                tally: tally.clone(),
+                servers: args.server.clone(),
+                identity: identity.clone(),
+                hosts,
+            }),
+        })
+    }
+
+    fn run(self, start: Instant, deadline: Instant) -> Result<()> {
+        match self {
+            Self::Udp(worker) => worker.run(start, deadline),
+            Self::Tls(worker) => worker.run(start, deadline),
+        }
+    }
 }
 
 fn report(plan: &Plan, tally: &Tally, elapsed: Duration) -> Map<String, Value> {
@@ -152,6 +219,8 @@ fn report(plan: &Plan, tally: &Tally, elapsed: Duration) -> Map<String, Value> {
 /// What a server has spent so far, from its `/metrics`.
 pub(super) struct ServerCost {
     pub(super) cpu_s: f64,
+    /// Of the threads that receive, open and acknowledge.
+    gateway_cpu_s: f64,
     pub(super) rss_bytes: f64,
     datagrams: f64,
 }
@@ -165,10 +234,13 @@ impl ServerCost {
             let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
             lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
         };
+        let threads = text.lines().filter(|line| line.starts_with("weir_thread_cpu_seconds_total{thread=\"gateway"));
+        let gateway_cpu_s = threads.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
         Ok(Self {
+            gateway_cpu_s,
             cpu_s: sum("process_cpu_seconds_total"),
             rss_bytes: sum("process_resident_memory_bytes"),
-            datagrams: sum("weir_gateway_datagrams_total"),
+            datagrams: sum("weir_gateway_datagrams_total") + sum("weir_gateway_frames_total"),
         })
     }
 }
@@ -192,7 +264,9 @@ fn compare(
     report.insert("server_cpu_s".into(), json!(rounded(cpu_s)));
     report.insert("server_cpu_ns_per_sample".into(), json!(rounded(cpu_s * 1e9 / samples)));
     let datagrams = (after.datagrams - before.datagrams).max(1.0);
-    report.insert("server_cpu_ns_per_datagram".into(), json!(rounded(cpu_s * 1e9 / datagrams)));
+    let gateway_cpu_s = after.gateway_cpu_s - before.gateway_cpu_s;
+    report.insert("gateway_cpu_ns_per_datagram".into(), json!(rounded(gateway_cpu_s * 1e9 / datagrams)));
+    report.insert("gateway_cpu_ns_per_sample".into(), json!(rounded(gateway_cpu_s * 1e9 / samples)));
     report.insert("server_rss_bytes".into(), json!(after.rss_bytes));
     Ok(())
 }

@@ -143,6 +143,11 @@ impl Page {
         Ok(Self { bytes, times, entries })
     }
 
+    /// All entries, by identity.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// The entries of one series; mostly one.
     pub(crate) fn entries_of(&self, id: SeriesId) -> &[Entry] {
         let from = self.entries.partition_point(|entry| entry.id < id);
@@ -207,7 +212,7 @@ mod tests {
             let checksum = crc32c::crc32c(&bytes);
             bytes.extend(checksum.to_le_bytes());
             if let Ok(page) = Page::parse(bytes) {
-                for entry in &page.entries {
+                for entry in page.entries() {
                     let _ = page.times(entry);
                     page.content(entry);
                 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use super::page::{Entry, Page, PageBuilder, PageMeta};
+pub(crate) use super::page::PageMeta;
+use super::page::{Entry, Page, PageBuilder};
 use crate::Error;
 use crate::bytes::{Input, put_varint};
 use crate::error::Damaged;
@@ -38,6 +39,11 @@ impl Pages {
             .iter()
             .fold((i64::MAX, i64::MIN), |(min, max), page| (min.min(page.min_time), max.max(page.max_time)));
         Self { file, path, index: index.into(), span, quarantined: Mutex::default(), quarantine }
+    }
+
+    /// Whether a page was found damaged.
+    pub(crate) fn is_damaged(&self) -> bool {
+        !self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Reads a page. `None`: its content is not what was written; that was counted, and the rest still serves.

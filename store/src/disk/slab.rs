@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
@@ -23,6 +24,10 @@ pub(crate) struct Slab {
     /// Rises with each slab; where two have a sample of the same time, the later slab's stands.
     pub sequence: u64,
     pub shard: u32,
+    /// Number of its file.
+    pub file: u64,
+    /// Epoch of the set of blocks that has its samples too; zero for none yet.
+    pub flushed: AtomicU64,
     pub pages: Arc<Pages>,
     /// Where the index of its pages stands.
     pub index_at: u64,
@@ -43,19 +48,20 @@ pub(crate) struct SlabPlace {
 /// The file of one window.
 #[derive(Debug)]
 struct WindowFile {
-    number: u64,
     file: Arc<File>,
     path: PathBuf,
     length: u64,
     /// Bytes from here on may not be durable.
     synced: u64,
+    /// It is being flushed: what is sealed now goes to another file.
+    closed: bool,
 }
 
 /// The files of all windows that are not flushed.
 #[derive(Debug)]
 pub(crate) struct SlabFiles {
     folder: PathBuf,
-    windows: BTreeMap<i64, WindowFile>,
+    windows: BTreeMap<(i64, u64), WindowFile>,
     next_sequence: u64,
     next_file: u64,
     quarantine: Arc<Quarantine>,
@@ -81,7 +87,8 @@ impl SlabFiles {
             let mut options = OpenOptions::new();
             let file = options.read(true).write(true).open(&path).map_err(Error::io("open", &path))?;
             file.set_len(length).map_err(Error::io("cut", &path))?;
-            slabs.windows.insert(window, WindowFile { number, file: Arc::new(file), path, length, synced: length });
+            let file = Arc::new(file);
+            slabs.windows.insert((window, number), WindowFile { file, path, length, synced: length, closed: false });
         }
         for name in files::names(folder)? {
             let path = folder.join(name);
@@ -96,19 +103,20 @@ impl SlabFiles {
     /// `None`: the index of the slab's pages is damaged; all of them are lost and counted as one.
     fn open(&mut self, place: &SlabPlace) -> Result<Option<Slab>, Error> {
         self.next_sequence = self.next_sequence.max(place.sequence + 1);
-        let Some(window) = self.windows.get(&place.window) else { return Ok(None) };
+        let Some(window) = self.windows.get(&(place.window, place.file)) else { return Ok(None) };
         let mut bytes = vec![0; place.index_size as usize];
         let read = window.file.read_exact_at(&mut bytes, place.index_at);
         let body =
             bytes.split_last_chunk::<4>().filter(|(body, sum)| crc32c::crc32c(body) == u32::from_le_bytes(**sum));
         let index = body.filter(|_| read.is_ok()).and_then(|(body, _)| pages::index(&mut Input(body)).ok());
         let Some(index) = index else {
-            self.quarantine.pages.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.quarantine.pages.fetch_add(1, Relaxed);
             return Ok(None);
         };
         let pages = Pages::new(window.file.clone(), window.path.clone(), index, self.quarantine.clone());
-        let SlabPlace { window, sequence, shard, index_at, index_size, .. } = *place;
-        Ok(Some(Slab { window, sequence, shard, pages: Arc::new(pages), index_at, index_size }))
+        let SlabPlace { window, file, sequence, shard, index_at, index_size } = *place;
+        let flushed = AtomicU64::new(0);
+        Ok(Some(Slab { window, sequence, shard, file, flushed, pages: Arc::new(pages), index_at, index_size }))
     }
 
     fn path(&self, window: i64, number: u64) -> PathBuf {
@@ -122,11 +130,12 @@ impl SlabFiles {
         shard: u32,
         fill: impl FnOnce(&mut PageWriter),
     ) -> Result<Arc<Slab>, Error> {
-        if !self.windows.contains_key(&window) {
-            self.create(window)?;
-        }
+        let number = match self.open_file(window) {
+            Some(number) => number,
+            None => self.create(window)?,
+        };
         let sequence = self.next_sequence;
-        let entry = self.windows.get_mut(&window).expect("it was made above");
+        let entry = self.windows.get_mut(&(window, number)).expect("it was found or made above");
         let mut writer = PageWriter::new(entry.length, PAGE_BYTES);
         fill(&mut writer);
         writer.close();
@@ -135,47 +144,59 @@ impl SlabFiles {
         pages::put_index(&mut out, &index);
         let checksum = crc32c::crc32c(&out[pages_size..]);
         out.extend_from_slice(&checksum.to_le_bytes());
-        entry.file.write_all_at(&out, entry.length).map_err(Error::io("write", &entry.path))?;
+        files::write_at(&entry.file, &entry.path, &out, entry.length)?;
         let (index_at, index_size) = (entry.length + pages_size as u64, (out.len() - pages_size) as u32);
         entry.length += out.len() as u64;
         self.next_sequence += 1;
         let pages = Pages::new(entry.file.clone(), entry.path.clone(), index, self.quarantine.clone());
-        Ok(Arc::new(Slab { window, sequence, shard, pages: Arc::new(pages), index_at, index_size }))
+        let (pages, flushed) = (Arc::new(pages), AtomicU64::new(0));
+        Ok(Arc::new(Slab { window, sequence, shard, file: number, flushed, pages, index_at, index_size }))
     }
 
-    fn create(&mut self, window: i64) -> Result<(), Error> {
+    fn open_file(&self, window: i64) -> Option<u64> {
+        let (&(_, number), file) = self.windows.range((window, 0)..=(window, u64::MAX)).next_back()?;
+        (!file.closed).then_some(number)
+    }
+
+    fn create(&mut self, window: i64) -> Result<u64, Error> {
         let number = self.next_file;
         let path = self.path(window, number);
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(true).open(&path);
-        let file = Arc::new(file.map_err(Error::io("create", &path))?);
+        let file = Arc::new(files::create(&path)?);
         self.next_file += 1;
-        self.windows.insert(window, WindowFile { number, file, path, length: 0, synced: 0 });
-        Ok(())
+        self.windows.insert((window, number), WindowFile { file, path, length: 0, synced: 0, closed: false });
+        Ok(number)
     }
 
     /// Makes all slabs durable; returns each window's file number and length.
     pub(crate) fn sync(&mut self) -> Result<Vec<(i64, u64, u64)>, Error> {
         let mut made = false;
         for window in self.windows.values_mut().filter(|window| window.synced < window.length) {
-            window.file.sync_data().map_err(Error::io("sync", &window.path))?;
+            files::sync(&window.file, &window.path)?;
             made |= window.synced == 0;
             window.synced = window.length;
         }
         if made {
             files::sync_folder(&self.folder)?;
         }
-        Ok(self.windows.iter().map(|(&window, file)| (window, file.number, file.length)).collect())
+        Ok(self.windows.iter().map(|(&(window, number), file)| (window, number, file.length)).collect())
     }
 
-    /// Takes a window out: it was flushed. Returns its file, to be removed when no checkpoint names it any more.
-    pub(crate) fn take(&mut self, window: i64) -> Option<PathBuf> {
-        self.windows.remove(&window).map(|file| file.path)
+    /// Ends the files of a window: what is sealed from now on goes to another. Returns their numbers.
+    pub(crate) fn close(&mut self, window: i64) -> Vec<u64> {
+        let files = self.windows.range_mut((window, 0)..=(window, u64::MAX));
+        files.map(|(&(_, number), file)| (file.closed = true, number).1).collect()
+    }
+
+    /// Takes a file out: it was flushed. Returns its path, to be removed when no checkpoint names it any more.
+    pub(crate) fn take(&mut self, window: i64, number: u64) -> Option<PathBuf> {
+        self.windows.remove(&(window, number)).map(|file| file.path)
     }
 
     /// Windows that have slabs, oldest first.
     pub(crate) fn windows(&self) -> Vec<i64> {
-        self.windows.keys().copied().collect()
+        let mut windows: Vec<i64> = self.windows.keys().map(|&(window, _)| window).collect();
+        windows.dedup();
+        windows
     }
 
     /// Bytes in all files.
@@ -184,13 +205,19 @@ impl SlabFiles {
     }
 
     pub(crate) fn place(&self, slab: &Slab) -> Option<SlabPlace> {
-        let file = self.windows.get(&slab.window)?.number;
-        let Slab { window, sequence, shard, index_at, index_size, .. } = *slab;
+        let Slab { window, sequence, shard, file, index_at, index_size, .. } = *slab;
+        self.windows.contains_key(&(window, file)).then_some(())?;
         Some(SlabPlace { window, file, sequence, shard, index_at, index_size })
     }
 }
 
 impl Slab {
+    /// Whether a reader of the set of blocks of this epoch must read it.
+    pub(crate) fn is_open_to(&self, epoch: u64) -> bool {
+        let flushed = self.flushed.load(Relaxed);
+        flushed == 0 || flushed > epoch
+    }
+
     pub(crate) fn overlaps(&self, start: i64, end: i64) -> bool {
         let (min, max) = self.pages.span;
         min <= end && max >= start

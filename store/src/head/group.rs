@@ -307,6 +307,14 @@ impl Group {
         self.chunk_rows as usize + self.rows.len()
     }
 
+    /// Time of the oldest sample that is open.
+    pub(crate) fn oldest_open(&self) -> i64 {
+        let row = if self.open_rows() > 0 { self.opened } else { i64::MAX };
+        let late = self.late.iter().map(|late| late.time).min().unwrap_or(i64::MAX);
+        let sketch = self.sketches.values().filter_map(OpenSketches::oldest).min().unwrap_or(i64::MAX);
+        row.min(late).min(sketch)
+    }
+
     /// Empties the chunk and forgets late samples, which must all have been read.
     pub(crate) fn clear_chunk(&mut self) {
         self.chunk = Vec::new();

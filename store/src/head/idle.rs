@@ -49,7 +49,8 @@ impl Group {
     /// Columns without a value since the last look.
     fn idle(&self) -> u128 {
         let all = if self.width() == 128 { u128::MAX } else { (1 << self.width()) - 1 };
-        all & !self.active
+        let open = self.sketches.keys().fold(0u128, |open, column| open | 1 << column);
+        all & !self.active & !open
     }
 
     fn tails_in(&self, mask: u128) -> impl Iterator<Item = u32> + '_ {

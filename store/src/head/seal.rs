@@ -6,6 +6,7 @@ use weir_sample::Kind;
 use super::group::Group;
 use super::segment;
 use super::shard::Shard;
+use super::sketches::OpenSketches;
 use crate::Error;
 use crate::bytes::put_block;
 use crate::codec::{frame, times};
@@ -84,11 +85,18 @@ impl Shard {
         for (slot, extent) in picked {
             let Some(group) = self.groups[slot].as_mut() else { continue };
             group.clear_chunk();
-            group.sketches.values_mut().for_each(|sketches| sketches.clear(extent == Extent::All));
-            group.sketches.retain(|_, sketches| !sketches.is_empty());
+            let mut open = std::mem::take(&mut group.sketches);
+            open.values_mut().for_each(|sketches| sketches.clear(seals_newest(sketches, group, extent)));
+            open.retain(|_, sketches| !sketches.is_empty());
+            group.sketches = open;
         }
         Ok(coded.sealed.len() as u64)
     }
+}
+
+/// Whether the newest sketch goes too: not while more of its window may come.
+fn seals_newest(sketches: &OpenSketches, group: &Group, extent: Extent) -> bool {
+    extent == Extent::All || sketches.newest().is_some_and(|&(time, _)| time < group.newest)
 }
 
 impl Coded {
@@ -109,7 +117,7 @@ impl Coded {
         }
         for (&column, sketches) in &group.sketches {
             let id = index.id(group.common, group.tails[usize::from(column)]);
-            self.add_sketches(id, &sketches.coded(extent == Extent::All));
+            self.add_sketches(id, &sketches.coded(seals_newest(sketches, group, extent)));
         }
         Ok(())
     }

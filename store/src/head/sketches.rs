@@ -69,6 +69,10 @@ impl OpenSketches {
         Self { coded, newest }
     }
 
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        self.coded.first().map(|&(time, _)| time).or_else(|| self.newest.as_ref().map(|&(time, _)| time))
+    }
+
     pub(crate) fn newest(&self) -> Option<&(i64, Sketch)> {
         self.newest.as_ref()
     }

@@ -58,6 +58,16 @@ impl Index {
         found
     }
 
+    /// Every series with one of these tails, in order of identity.
+    pub(crate) fn series_of_tails(&self, tails: &[SetId]) -> Vec<Match> {
+        let mut found = Vec::new();
+        for &tail in tails {
+            self.collect(tail, self.tails.members(tail), &mut found);
+        }
+        found.sort_unstable();
+        found
+    }
+
     fn verdict(&self, matcher: &Matcher, all_tails: &RoaringBitmap, all_commons: &RoaringBitmap) -> Verdict {
         let absent = Label::default();
         let label = self.pairs.label(matcher.label()).unwrap_or(&absent);

@@ -4,6 +4,7 @@
 //! its own *tail* (name, `cpu`, `mode`, …). Both halves are interned, so that a series costs one number, and a
 //! question is answered on the few distinct halves before any series is looked at.
 
+pub(crate) mod coding;
 pub(crate) mod matching;
 pub(crate) mod pairs;
 pub(crate) mod sets;

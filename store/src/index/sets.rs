@@ -82,6 +82,11 @@ impl Sets {
         self.set(id).sum
     }
 
+    /// The bits that the metric's name gives to identities of series with this tail.
+    pub(crate) fn name(&self, id: SetId) -> u32 {
+        self.set(id).name.unwrap_or_default()
+    }
+
     pub(crate) fn members(&self, id: SetId) -> &RoaringBitmap {
         &self.set(id).members
     }

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use weir_sample::{Kind, Series, Timestamp, Window};
-use weir_wire::{AgentId, Encoder, Entry, Epoch, FleetKey, Outbox, OutboxConfig, PackedLayout, SessionKeys, Totals};
+use weir_wire::{
+    AgentId, Encoder, Entry, Epoch, FleetKey, Outbox, OutboxConfig, PackedLayout, Route, SessionKeys, Totals,
+};
 
 /// What all hosts of a run have in common.
 pub(crate) struct Plan {
@@ -19,6 +21,7 @@ pub(crate) struct Plan {
     pub epoch: Epoch,
     /// Bytes of payload that fit a datagram.
     pub room: usize,
+    pub route: Route,
     /// How each column's values look; the same for all hosts.
     pub shapes: Vec<Shape>,
 }
@@ -106,7 +109,7 @@ impl Host {
             next_seq: 0,
             windows_closed: 0,
             sealed: Totals::default(),
-            outbox: Outbox::new(OutboxConfig::default(), mix(number)),
+            outbox: Outbox::new(OutboxConfig { route: plan.route, ..OutboxConfig::default() }, mix(number)),
             first_sent: Vec::new(),
         }
     }
@@ -293,6 +296,7 @@ mod tests {
             expires: u32::MAX,
             epoch: Epoch(1),
             room: 1_142,
+            route: Route::Udp,
         }
     }
 

@@ -42,17 +42,15 @@ const LEAST_STAY: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 impl<'a> Worker<'a> {
-    /// Makes every `stride`-th host from `first` on; this packs their layouts and takes a while.
+    /// A worker for these hosts, which are every `stride`-th from `first` on.
     pub(crate) fn new(
         plan: &'a Plan,
         tally: &'a Tally,
         servers: &'a [SocketAddr],
         loss: f64,
-        (first, stride, agents): (u64, u64, u64),
+        hosts: Vec<Host>,
+        (first, stride): (u64, u64),
     ) -> Result<Self> {
-        let mut encoder = Encoder::new();
-        let hosts = (first..agents).step_by(stride as usize).map(|number| Host::new(plan, number, &mut encoder));
-        let hosts: Vec<Host> = hosts.collect();
         let server = first as usize % servers.len();
         Ok(Self {
             plan,
@@ -62,7 +60,7 @@ impl<'a> Worker<'a> {
             hosts,
             first,
             stride,
-            encoder,
+            encoder: Encoder::new(),
             socket: open(servers[server])?,
             server,
             moved: Instant::now(),

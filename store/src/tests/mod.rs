@@ -1,5 +1,8 @@
 //! The store as a whole: what was written is read back, before and after a checkpoint, a crash and a replay.
 
+mod blocks;
+mod crash;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -109,7 +112,9 @@ fn sketches_of_one_time_merge_and_survive() {
 #[test]
 fn idle_series_and_old_windows_go() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, _) = Store::open(folder.path(), StoreConfig { chunk_rows: 12, ..StoreConfig::default() }).unwrap();
+    let (minute_retention, hour_retention) = (Duration::ZERO, Duration::ZERO);
+    let config = StoreConfig { chunk_rows: 12, minute_retention, hour_retention, ..StoreConfig::default() };
+    let (store, _) = Store::open(folder.path(), config).unwrap();
     let columns = |names: &[&str]| -> Vec<_> { names.iter().map(|n| (Series::named(n), Kind::Counter)).collect() };
     let (both, gone) = (store.rows(1, &columns(&["a", "b"])), store.rows(2, &columns(&["c"])));
     let (day, at) = (86_400, |secs: i64| Timestamp::from_secs(1_700_000_000 + secs));
@@ -122,14 +127,18 @@ fn idle_series_and_old_windows_go() {
     for step in 1..=100 {
         store.append(&both, at(7 * day + step * 10), TEN, &[2.0, f64::NAN]).unwrap();
     }
-    store.maintain(at(14 * day)).unwrap();
+    store.maintain(at(8 * day)).unwrap();
+    for step in 1..=100 {
+        store.append(&both, at(14 * day + step * 10), TEN, &[2.0, f64::NAN]).unwrap();
+    }
+    store.maintain(at(15 * day)).unwrap();
     assert_eq!((store.is_current(&both), store.is_current(&gone)), (false, false));
-    assert!(matches!(store.append(&both, at(14 * day), TEN, &[1.0, 1.0]), Err(Error::StaleRows)));
-    assert_eq!(floats(&store, "a").last(), Some(&(1_700_000_000 + 7 * day + 1_000, 300.0)));
+    assert!(matches!(store.append(&both, at(16 * day), TEN, &[1.0, 1.0]), Err(Error::StaleRows)));
+    assert_eq!(floats(&store, "a").last(), Some(&(1_700_000_000 + 14 * day + 1_000, 500.0)));
     assert_eq!((floats(&store, "b"), floats(&store, "c")), (vec![], vec![]));
-    assert_eq!(store.label_values(NAME, &[], at(0), at(14 * day)).unwrap(), ["a"]);
-    store.append(&store.rows(2, &columns(&["b", "a"])), at(14 * day), TEN, &[5.0, 1.0]).unwrap();
-    assert_eq!(floats(&store, "b"), [(1_700_000_000 + 14 * day - 10, 0.0), (1_700_000_000 + 14 * day, 5.0)]);
+    assert_eq!(store.label_values(NAME, &[], at(0), at(16 * day)).unwrap(), ["a"]);
+    store.append(&store.rows(2, &columns(&["b", "a"])), at(16 * day), TEN, &[5.0, 1.0]).unwrap();
+    assert_eq!(floats(&store, "b"), [(1_700_000_000 + 16 * day - 10, 0.0), (1_700_000_000 + 16 * day, 5.0)]);
     store.checkpoint(b"").unwrap();
     assert!(std::fs::read_dir(folder.path().join("slabs")).unwrap().count() <= 2);
 }
@@ -206,7 +215,7 @@ proptest! {
                 (durable..=at).for_each(|at| write(&store, at));
             }
         }
-        check_model(&store, &steps)?;
+        check_model(&store, &steps, |at, time| at as i64 * 10_000 + time * 1_000)?;
     }
 }
 
@@ -216,7 +225,7 @@ fn kind_of(metric: usize) -> Kind {
     if metric < 3 { Kind::Counter } else { Kind::Gauge }
 }
 
-fn check_model(store: &Store, steps: &[Step]) -> Result<(), TestCaseError> {
+fn check_model(store: &Store, steps: &[Step], ts: impl Fn(usize, i64) -> i64) -> Result<(), TestCaseError> {
     let mut gauges = std::collections::BTreeMap::<(usize, u128), std::collections::BTreeMap<i64, f64>>::new();
     let mut sums = std::collections::BTreeMap::<(usize, u128), f64>::new();
     for (at, (agent, layout, time, values)) in steps.iter().enumerate() {
@@ -224,7 +233,7 @@ fn check_model(store: &Store, steps: &[Step]) -> Result<(), TestCaseError> {
             let metric = (layout + i) % 7;
             match kind_of(metric) {
                 Kind::Counter => *sums.entry((metric, *agent)).or_default() += value,
-                _ => drop(gauges.entry((metric, *agent)).or_default().insert(at as i64 * 10_000 + time * 1_000, value)),
+                _ => drop(gauges.entry((metric, *agent)).or_default().insert(ts(at, *time), value)),
             }
         }
     }

@@ -1,0 +1,187 @@
+//! Hosts that push by TLS: a connection each, on one thread for a share of the fleet.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+use weir_link::{Alpn, ClientFiles, ClientStream, ClientTls, FrameStream};
+use weir_sample::Sketch;
+use weir_wire::{Ack, DICTIONARY_ID, DatagramKind, Encoder, Header, Route, SessionKeys, seal};
+
+use super::host::{Host, Plan};
+use super::tally::Tally;
+
+/// Whom hosts trust and what they show.
+#[derive(Clone)]
+pub(crate) struct TlsIdentity {
+    tls: ClientTls,
+    token: Option<Arc<str>>,
+}
+
+impl TlsIdentity {
+    pub(crate) fn load(ca: &Path, token: Option<&Path>) -> Result<Self> {
+        let files = ClientFiles { authorities: ca.to_owned(), identity: None };
+        let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
+        let token = token.map(read).transpose()?.map(|token| Arc::from(token.trim()));
+        Ok(Self { tls: ClientTls::load(&files, Alpn::Batches)?, token })
+    }
+}
+
+/// A share of the fleet.
+pub(crate) struct Worker {
+    pub plan: Arc<Plan>,
+    pub tally: Arc<Tally>,
+    pub servers: Vec<SocketAddr>,
+    pub identity: TlsIdentity,
+    pub hosts: Vec<Host>,
+}
+
+const HANDSHAKE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(500);
+const MAX_ACK_BYTES: usize = 64 << 10;
+
+impl Worker {
+    /// Pushes every window of every host from `start` on; returns when all is acked, or at `deadline`.
+    pub(crate) fn run(self, start: Instant, deadline: Instant) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let shared = Rc::new(Shared {
+            plan: self.plan,
+            tally: self.tally.clone(),
+            servers: self.servers,
+            identity: self.identity,
+            encoder: RefCell::new(Encoder::new()),
+            ack_ms: RefCell::new(Sketch::new()),
+        });
+        let tasks = LocalSet::new();
+        for host in self.hosts {
+            let keys = shared.plan.keys(host.id);
+            let connection = Connection { shared: shared.clone(), host, keys, frames: None };
+            tasks.spawn_local(connection.run(start, deadline));
+        }
+        runtime.block_on(tasks);
+        self.tally.merge_acks(&shared.ack_ms.borrow());
+        Ok(())
+    }
+}
+
+struct Shared {
+    plan: Arc<Plan>,
+    tally: Arc<Tally>,
+    servers: Vec<SocketAddr>,
+    identity: TlsIdentity,
+    encoder: RefCell<Encoder>,
+    ack_ms: RefCell<Sketch>,
+}
+
+/// One host and its stream.
+struct Connection {
+    shared: Rc<Shared>,
+    host: Host,
+    keys: SessionKeys,
+    frames: Option<FrameStream<ClientStream>>,
+}
+
+impl Connection {
+    async fn run(mut self, start: Instant, deadline: Instant) {
+        let plan = self.shared.plan.clone();
+        while !self.host.is_through(&plan) && Instant::now() < deadline {
+            let now = Instant::now();
+            if self.host.next_close(&plan, start).is_some_and(|close| close <= now) {
+                let closed = self.host.close_window(&plan, &mut self.shared.encoder.borrow_mut());
+                self.shared.tally.note_closed(closed);
+            }
+            if self.send_due(now).await.is_err() {
+                self.drop_stream();
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            let next = [self.host.next_close(&plan, start), self.host.outbox.next_wake(Instant::now())];
+            let next = next.into_iter().flatten().fold(deadline, Instant::min);
+            if self.wait_until(next).await.is_err() {
+                self.drop_stream();
+            }
+        }
+        let tally = &self.shared.tally;
+        tally.batches_unacked.fetch_add(self.host.outbox.len() as u64, Relaxed);
+        tally.batches_resent.fetch_add(self.host.outbox.totals().resent_batches, Relaxed);
+    }
+
+    fn drop_stream(&mut self) {
+        self.frames = None;
+        self.host.outbox.on_broken_stream(Instant::now());
+    }
+
+    async fn send_due(&mut self, now: Instant) -> Result<()> {
+        let (mut sealed, mut taken) = (Vec::new(), Vec::new());
+        while let Some(transmit) = self.host.outbox.poll(now) {
+            let plan = &self.shared.plan;
+            let header = Header {
+                kind: DatagramKind::Batch,
+                ack_wanted: true,
+                dictionary: DICTIONARY_ID,
+                key_id: plan.key.id,
+                tenant: plan.tenant,
+                expires: plan.expires,
+                agent: self.host.id,
+                epoch: transmit.entry.epoch,
+                seq: transmit.entry.seq,
+            };
+            seal(&header, &transmit.entry.payload, &self.keys, &mut sealed);
+            taken.push((transmit.entry.seq, sealed.clone()));
+        }
+        if taken.is_empty() {
+            return Ok(());
+        }
+        taken.iter().for_each(|(seq, _)| self.host.note_sent(*seq, now));
+        if self.frames.is_none() {
+            self.frames = Some(self.connect().await?);
+        }
+        let Some(frames) = &mut self.frames else { return Ok(()) };
+        taken.iter().for_each(|(_, frame)| frames.put(frame));
+        Ok(frames.flush().await?)
+    }
+
+    async fn connect(&self) -> Result<FrameStream<ClientStream>> {
+        let (servers, identity) = (&self.shared.servers, &self.shared.identity);
+        let server = servers[self.host.outbox.totals().resent_batches as usize % servers.len()];
+        let connect = async {
+            let stream = TcpStream::connect(server).await?;
+            // Acks are measured; an option that cannot be set costs only time.
+            let _ = stream.set_nodelay(true);
+            anyhow::Ok(identity.tls.connect(stream, &server.ip().to_string()).await?)
+        };
+        let stream = tokio::time::timeout(HANDSHAKE, connect).await??;
+        let mut frames = FrameStream::new(stream, MAX_ACK_BYTES);
+        if let Some(token) = &identity.token {
+            frames.put(token.as_bytes());
+        }
+        Ok(frames)
+    }
+
+    async fn wait_until(&mut self, next: Instant) -> Result<()> {
+        let Some(frames) = &mut self.frames else {
+            tokio::time::sleep_until(next.into()).await;
+            return Ok(());
+        };
+        tokio::select! {
+            filled = frames.fill() => anyhow::ensure!(filled?, "the gateway has closed the stream"),
+            () = tokio::time::sleep_until(next.into()) => return Ok(()),
+        }
+        let now = Instant::now();
+        while let Some(frame) = frames.take()? {
+            let Ok((_, ack)) = Ack::open(frame, &self.keys) else { continue };
+            for entry in self.host.outbox.on_ack(now, &ack, Route::Tls) {
+                let took = self.host.note_acked(entry.seq, now);
+                self.shared.tally.note_acked(entry.samples, took, &mut self.shared.ack_ms.borrow_mut());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! Blocks of two hours become blocks of a day, and points of coarser tiers blocks of longer still; late blocks are
+//! merged into the ones they lie over.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use weir_sample::Kind;
+
+use crate::blocks::BlockSet;
+use crate::codec::times;
+use crate::disk::block::{Block, BlockName, BlockWriter};
+use crate::disk::merge::Merge;
+use crate::error::Damaged;
+use crate::index::Index;
+use crate::run::{Run, decode};
+use crate::store::Inner;
+use crate::tier::coding;
+use crate::tier::points::Points;
+use crate::{Error, Tier};
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Blocks that lie over a merged one before all are merged again: it is written anew in full.
+const MOST_OVERLAYS: usize = 4;
+
+impl Tier {
+    /// Lengths to which blocks are merged.
+    const fn spans(self) -> &'static [i64] {
+        match self {
+            Self::Raw => &[DAY_MS],
+            Self::Minute => &[DAY_MS, 8 * DAY_MS],
+            Self::Hour => &[DAY_MS, 32 * DAY_MS],
+        }
+    }
+}
+
+/// Blocks to be merged into one.
+struct Job {
+    name: BlockName,
+    blocks: Vec<Arc<Block>>,
+}
+
+/// One series of one kind, in samples or in points.
+enum Part {
+    Samples(Run),
+    Points(Points),
+}
+
+impl Inner {
+    /// Merges what is due. Returns whether there was something.
+    pub(crate) fn compact(&self) -> Result<bool, Error> {
+        let set = self.block_set();
+        let Some(job) = self.find_job(&set) else { return Ok(false) };
+        let gone: Vec<u64> = job.blocks.iter().map(|block| block.name.number).collect();
+        match self.merge_blocks(&job)? {
+            Some(block) => {
+                self.publish(&gone, vec![block], i64::MIN, |_| ());
+                self.counters.compactions.fetch_add(1, Relaxed);
+            }
+            // What is damaged stays as it is, so that a sound copy can take its place.
+            None => self.damaged_blocks().extend(gone),
+        }
+        Ok(true)
+    }
+
+    fn find_job(&self, set: &BlockSet) -> Option<Job> {
+        let damaged = self.damaged_blocks().clone();
+        for tier in Tier::ALL {
+            for &span in tier.spans() {
+                let stretch = |block: &Arc<Block>| block.name.start.div_euclid(span);
+                let fits = |block: &&Arc<Block>| {
+                    let end = (stretch(block) + 1) * span;
+                    block.name.end <= end && end <= set.frontier && !damaged.contains(&block.name.number)
+                };
+                let blocks: Vec<_> = set.of(tier).filter(fits).cloned().collect();
+                for same in blocks.chunk_by(|a, b| stretch(a) == stretch(b)) {
+                    let whole = same.iter().any(|block| block.name.span() == span);
+                    if same.len() >= if whole { 1 + MOST_OVERLAYS } else { 2 } {
+                        let start = stretch(&same[0]) * span;
+                        let name = BlockName { tier, start, end: start + span, number: self.next_block() };
+                        return Some(Job { name, blocks: same.to_vec() });
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// `None`: one of them is damaged.
+    fn merge_blocks(&self, job: &Job) -> Result<Option<Arc<Block>>, Error> {
+        let mut index = Index::default();
+        for block in &job.blocks {
+            let Some(labels) = block.read_labels()? else { return Ok(None) };
+            index.adopt_all(&labels);
+        }
+        let mut writer = BlockWriter::create(&self.blocks_folder(), job.name)?;
+        let mut merge = Merge::new(job.blocks.iter().map(|block| block.pages.clone()))?;
+        let (mut parts, mut coded_times, mut content) = (Vec::<(Kind, Part)>::new(), Vec::new(), Vec::new());
+        loop {
+            parts.clear();
+            let next = merge.next(|_, page, entry| {
+                let part = match job.name.tier {
+                    Tier::Raw => Part::Samples(decode(page, entry)?),
+                    Tier::Minute | Tier::Hour => Part::Points(coding::decode(page, entry)?),
+                };
+                match parts.iter_mut().find(|(kind, _)| *kind == entry.kind) {
+                    Some((_, before)) => before.lay(part)?,
+                    None => parts.push((entry.kind, part)),
+                }
+                Ok(())
+            })?;
+            let Some(id) = next else { break };
+            for (kind, part) in &parts {
+                coded_times.clear();
+                content.clear();
+                let times = part.encode(&mut content);
+                times::encode_all(&mut coded_times, times);
+                writer.push(id, *kind, times, &coded_times, &content)?;
+            }
+        }
+        if job.blocks.iter().any(|block| block.pages.is_damaged()) {
+            writer.abandon()?;
+            return Ok(None);
+        }
+        writer.finish(&index, self.quarantine.clone())
+    }
+}
+
+impl Part {
+    fn lay(&mut self, over: Self) -> Result<(), Damaged> {
+        match (self, over) {
+            (Self::Samples(run), Self::Samples(over)) => run.lay(over),
+            (Self::Points(points), Self::Points(over)) => points.lay(over),
+            _ => return Err(Damaged("samples among points")),
+        }
+        Ok(())
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> &[i64] {
+        match self {
+            Self::Samples(run) => {
+                run.encode(out);
+                &run.times
+            }
+            Self::Points(points) => {
+                coding::encode(out, points);
+                &points.times
+            }
+        }
+    }
+}

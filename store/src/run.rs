@@ -1,0 +1,96 @@
+//! Samples of one series, of one kind: read from pages, laid over one another, written to pages.
+
+use weir_sample::{Kind, Sketch};
+
+use crate::Column;
+use crate::bytes::{Input, put_block};
+use crate::codec::{frame, sketch};
+use crate::disk::page::{Entry, Page};
+use crate::error::Damaged;
+use crate::head::late::overlay;
+
+/// Samples of one series, of one kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub times: Vec<i64>,
+    pub values: Column,
+}
+
+/// Reads one series of a page.
+pub(crate) fn decode(page: &Page, entry: &Entry) -> Result<Run, Damaged> {
+    let times = page.times(entry)?;
+    let mut input = Input(page.content(entry));
+    let values = if entry.kind == Kind::Distribution {
+        let sketch = |_| sketch::decode(&mut Input(input.block()?));
+        Column::Sketches((0..times.len()).map(sketch).collect::<Result<Vec<Sketch>, _>>()?)
+    } else {
+        let mut values = Vec::with_capacity(times.len());
+        frame::decode_all(&mut input, times.len(), &mut values)?;
+        Column::Floats(values)
+    };
+    Ok(Run { times, values })
+}
+
+impl Run {
+    pub(crate) const fn empty(kind: Kind) -> Self {
+        let values = match kind {
+            Kind::Distribution => Column::Sketches(Vec::new()),
+            Kind::Counter | Kind::Gauge | Kind::Set => Column::Floats(Vec::new()),
+        };
+        Self { times: Vec::new(), values }
+    }
+
+    /// Appends the values.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        match &self.values {
+            Column::Floats(values) => frame::encode_all(out, values),
+            Column::Sketches(sketches) => {
+                let mut coded = Vec::new();
+                for one in sketches {
+                    coded.clear();
+                    sketch::encode(&mut coded, one);
+                    put_block(out, &coded);
+                }
+            }
+        }
+    }
+
+    /// Only the samples from `start` to `end`, both included.
+    pub(crate) fn within(mut self, start: i64, end: i64) -> Self {
+        let (from, to) =
+            (self.times.partition_point(|&time| time < start), self.times.partition_point(|&time| time <= end));
+        if from > 0 || to < self.times.len() {
+            self.times = self.times[from..to].to_vec();
+            self.values = match self.values {
+                Column::Floats(values) => Column::Floats(values[from..to].to_vec()),
+                Column::Sketches(values) => Column::Sketches(values[from..to].to_vec()),
+            };
+        }
+        self
+    }
+
+    /// Lays later arrivals over: floats of the same time replace, sketches of the same time merge.
+    pub(crate) fn lay(&mut self, over: Run) {
+        match (&mut self.values, over.values) {
+            (Column::Floats(values), Column::Floats(new)) => {
+                lay(&mut self.times, values, over.times, new, |old, new| *old = new);
+            }
+            (Column::Sketches(values), Column::Sketches(new)) => {
+                lay(&mut self.times, values, over.times, new, |old, new| old.merge(&new));
+            }
+            (values, new) => (self.times, *values) = (over.times, new),
+        }
+    }
+}
+
+fn lay<V>(times: &mut Vec<i64>, values: &mut Vec<V>, new_times: Vec<i64>, new: Vec<V>, join: impl FnMut(&mut V, V)) {
+    let follows = times.last().zip(new_times.first()).is_none_or(|(last, first)| last < first);
+    if times.is_empty() {
+        (*times, *values) = (new_times, new);
+    } else if follows {
+        times.extend(new_times);
+        values.extend(new);
+    } else {
+        overlay(times, values, new_times.into_iter().zip(new).collect(), join);
+    }
+}

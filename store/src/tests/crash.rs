@@ -1,0 +1,102 @@
+//! The store is stopped at any operation on a file, opened again and given again what came after the last checkpoint;
+//! what it then holds is compared with a model.
+
+use super::*;
+use crate::disk::files::fault;
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Checkpoint,
+    Maintain,
+    /// From here on the disk takes so many operations.
+    Fail(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![Just(Event::Checkpoint), Just(Event::Maintain), Just(Event::Maintain), (0..80u64).prop_map(Event::Fail)]
+}
+
+fn config() -> StoreConfig {
+    let (block_delay, idle_after) = (Duration::from_secs(60), Duration::MAX);
+    StoreConfig { chunk_rows: 12, block_delay, idle_after, ..StoreConfig::default() }
+}
+
+/// Time between two steps: a hundred of them make some windows and a day.
+const STEP_MS: i64 = 11 * 60_000;
+
+fn write(store: &Store, at: usize, (agent, layout, time, values): &Step) -> Result<(), Error> {
+    let series =
+        |i: usize| Series::new(&format!("m{}", (layout + i) % 7), [("host", format!("h{agent}").as_str()), ("i", "x")]);
+    let columns: Vec<_> = (0..4).map(|i| (series(i), kind_of((layout + i) % 7))).collect();
+    let floats: Vec<f64> = values.iter().map(|v| v.map_or(f64::NAN, |v| f64::from(v) / 4.0)).collect();
+    let ts = Timestamp(at as i64 * STEP_MS + time * 1_000);
+    store.append(&store.rows(*agent, &columns), ts, TEN, &floats).map(drop)
+}
+
+fn number(state: &[u8]) -> usize {
+    state.first_chunk().map_or(0, |bytes| usize::from_le_bytes(*bytes))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 300, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn a_crash_between_any_two_file_operations_loses_nothing(
+        steps in prop::collection::vec((0..3u128, 0..5usize, 0..900i64, prop::collection::vec(prop::option::of(0..500u32), 4)), 20..220),
+        events in prop::collection::btree_map(0..220usize, event(), 0..60),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(folder.path(), config()).unwrap();
+        let (mut at, mut durable) = (0, 0);
+        let mut seen = std::collections::BTreeSet::new();
+        while at < steps.len() {
+            let mut outcome = write(&store, at, &steps[at]);
+            at += 1;
+            if let Some(&event) = events.get(&at).filter(|_| outcome.is_ok() && seen.insert(at)) {
+                outcome = match event {
+                    Event::Checkpoint => store.checkpoint(&at.to_le_bytes()),
+                    Event::Maintain => store.maintain(Timestamp(at as i64 * STEP_MS)),
+                    Event::Fail(operations) => { fault::fail_after(Some(operations)); Ok(()) }
+                };
+                if outcome.is_ok() && matches!(event, Event::Checkpoint) {
+                    durable = at;
+                }
+            }
+            if outcome.is_err() {
+                fault::fail_after(None);
+                drop(store);
+                let (again, state) = Store::open(folder.path(), config()).unwrap();
+                store = again;
+                prop_assert!(number(&state) == durable || number(&state) == at, "{} of {durable} or {at}", number(&state));
+                at = number(&state);
+                durable = at;
+            }
+        }
+        fault::fail_after(None);
+        let ts = |at: usize, time: i64| at as i64 * STEP_MS + time * 1_000;
+        check_model(&store, &steps, ts)?;
+        if store.checkpoint(b"").is_ok() {
+            drop(store);
+            let (store, _) = Store::open(folder.path(), config()).unwrap();
+            check_model(&store, &steps, ts)?;
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_refused_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), config()).unwrap();
+    let rows = store.rows(1, &[(Series::named("g"), Kind::Gauge)]);
+    store.append(&rows, Timestamp(10_000), TEN, &[1.0]).unwrap();
+    store.checkpoint(b"kept").unwrap();
+    fault::fail_after(Some(0));
+    assert!(matches!(store.checkpoint(b"lost"), Err(Error::Io { .. })));
+    assert!(matches!(store.append(&rows, Timestamp(20_000), TEN, &[1.0]), Err(Error::Refusing(_))));
+    fault::fail_after(None);
+    assert!(matches!(store.checkpoint(b"later"), Err(Error::Refusing(_))));
+    let refusing = store.readings().into_iter().find(|reading| reading.series.name() == "weir_store_refusing");
+    assert_eq!(refusing.map(|reading| reading.value), Some(1.0));
+    drop(store);
+    assert_eq!(Store::open(folder.path(), config()).unwrap().1, b"kept");
+}
