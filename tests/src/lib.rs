@@ -1,12 +1,16 @@
 //! What end-to-end tests share: real programs in temporary folders on free loopback ports, stopped by pid.
 
 mod chance;
+mod fleet;
 mod programs;
 mod relay;
+mod rounds;
 
 pub use chance::Chance;
+pub use fleet::start_role;
 pub use programs::{Agent, Program, Server, ServerPorts, free_port, program};
 pub use relay::{Faults, Relay};
+pub use rounds::{Applications, PARTS, Stored, assert_counted_to_the_unit, stored};
 
 use std::time::{Duration, Instant};
 

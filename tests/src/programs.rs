@@ -21,14 +21,19 @@ pub struct Program {
 impl Program {
     /// Starts one of this workspace's programs; its output goes to `log`.
     pub fn start(name: &str, args: &[String], log: &Path) -> Self {
+        Self::start_at(&program(name), args, log)
+    }
+
+    /// Starts any program.
+    pub fn start_at(path: &Path, args: &[String], log: &Path) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        let child = Command::new(program(name))
+        let child = Command::new(path)
             .args(args)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|error| panic!("starting {name}: {error}"));
+            .unwrap_or_else(|error| panic!("starting {}: {error}", path.display()));
         Self { child }
     }
 

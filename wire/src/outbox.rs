@@ -12,7 +12,8 @@ use crate::{Ack, Epoch, Totals, WINDOW};
 pub struct OutboxConfig {
     /// Bytes of payload kept. Beyond that the oldest batch is handed back by [`Outbox::push`].
     pub max_bytes: usize,
-    /// Batches sent and not yet acked, at most. Never more than [`WINDOW`].
+    /// Batches sent and not yet acked, at most. Never more than [`WINDOW`]. While no ack comes fewer are sent, in the end
+    /// one: a fleet with full spools must not flood the gateway that comes back.
     pub max_in_flight: usize,
     /// Wait for the first ack before a round trip has been measured.
     pub first_timeout: Duration,
@@ -38,7 +39,7 @@ impl Default for OutboxConfig {
             max_in_flight: 64,
             first_timeout: Duration::from_millis(500),
             tls_timeout: Duration::from_secs(10),
-            max_timeout: Duration::from_secs(30),
+            max_timeout: Duration::from_secs(5),
             silence_before_new_source: 4,
             route: Route::Udp,
             silence_before_tls: Some(12),
@@ -88,6 +89,8 @@ pub struct Outbox {
     waiting: VecDeque<Pending>,
     bytes: usize,
     route: Route,
+    /// How many may be in flight now: halved by every silent round, widened by every ack.
+    allowed: usize,
     /// Rounds of timeouts since the last ack, and when the latest began.
     silent: u32,
     silent_round: Option<Instant>,
@@ -118,6 +121,7 @@ impl Outbox {
             waiting: VecDeque::new(),
             bytes: 0,
             route: config.route,
+            allowed: config.max_in_flight.clamp(1, WINDOW as usize),
             silent: 0,
             silent_round: None,
             new_source: false,
@@ -178,9 +182,8 @@ impl Outbox {
 
     /// What may be in flight: the oldest batches, as far as the receiver's window over their epoch reaches.
     fn sendable(&self) -> impl Iterator<Item = (usize, &Pending)> {
-        let limit = self.config.max_in_flight.min(WINDOW as usize);
         let mut oldest = (Epoch::default(), 0);
-        self.waiting.iter().enumerate().take(limit).filter(move |(at, Pending { entry, .. })| {
+        self.waiting.iter().enumerate().take(self.allowed).filter(move |(at, Pending { entry, .. })| {
             if *at == 0 || oldest.0 != entry.epoch {
                 oldest = (entry.epoch, entry.seq);
             }
@@ -214,6 +217,8 @@ impl Outbox {
         }
         if !delivered.is_empty() {
             (self.silent, self.silent_round) = (0, None);
+            self.allowed =
+                (self.allowed + 2 * delivered.len()).min(self.config.max_in_flight).clamp(1, WINDOW as usize);
         }
         self.new_source |= ack.hints.drain;
         if ack.hints.slow {
@@ -274,6 +279,7 @@ impl Outbox {
         }
         self.silent_round = Some(now);
         self.silent += 1;
+        self.allowed = (self.allowed / 2).max(1);
         self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
         if self.silent.is_multiple_of(self.config.silence_before_new_source) {
             self.new_source = true;
