@@ -97,8 +97,8 @@ impl Agent {
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
         tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
-        let mut scraper = Scraper::new(&config.scrape, config.origin());
-        scraper.begin(config.interval);
+        // Its first look is in the first whole window.
+        let scraper = Scraper::new(&config.scrape, config.origin());
         let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
         let about = format!("host {} agent {agent} server {}", config.host, config.server);
         Ok(Self {
