@@ -70,7 +70,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
         agent.push.send_due().await?;
     }
     manager.say("STOPPING=1");
-    agent.intake.drain();
+    agent.intake.drain().await;
     agent.close(window);
     finish(&mut agent.push).await
 }
@@ -164,6 +164,7 @@ impl Agent {
         let readings = self.readings();
         let page = match ask.page {
             Page::Metrics => exposition(readings),
+            Page::Events => self.intake.events(),
             Page::Status => status::page(&self.about, &readings, &self.top),
         };
         // Whoever asked may have gone.

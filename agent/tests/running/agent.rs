@@ -65,7 +65,10 @@ impl Agent {
         let config = folder.path().join("weir-agent.toml");
         std::fs::write(&config, settings).unwrap();
         let server = gateway.local_addr().unwrap().to_string();
-        command.args(["--host", "test", "--interval", "1s", "--server", &server]);
+        command.args(["--host", "test", "--server", &server]);
+        if !more.contains(&"--interval") {
+            command.args(["--interval", "1s"]);
+        }
         command.arg("--config").arg(&config).arg("--keys").arg(&keys);
         command.arg("--state").arg(folder.path().join("state")).args(more);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
