@@ -18,7 +18,9 @@ const MAX_LAYOUTS: usize = 32;
 /// Turns batches into payloads that fit; keeps contexts and key sections from one to the next.
 pub struct Encoder {
     max_layouts: usize,
-    key_packer: Packer,
+    key_level: i32,
+    /// Half a MiB at the higher level, so an encoder that is done with a batch gives it back; layouts seldom change.
+    key_packer: Option<Packer>,
     value_packer: Packer,
     known: Vec<KeySection>,
     plain: Vec<u8>,
@@ -58,7 +60,8 @@ impl Encoder {
     fn with(max_layouts: usize, key_level: i32) -> Self {
         Self {
             max_layouts,
-            key_packer: Packer::new(key_level),
+            key_level,
+            key_packer: None,
             value_packer: Packer::new(VALUE_LEVEL),
             known: Vec::new(),
             plain: Vec::new(),
@@ -73,6 +76,9 @@ impl Encoder {
         points.sort_by(|a, b| a.0.cmp(&b.0));
         let (mut payloads, mut left_out) = (Vec::new(), 0);
         self.encode_slice(batch, &points, max_bytes, &mut payloads, &mut left_out);
+        if self.key_level != QUICK_KEY_LEVEL {
+            self.key_packer = None;
+        }
         (payloads, left_out)
     }
 
@@ -86,7 +92,7 @@ impl Encoder {
         self.plain.clear();
         keys::put(&mut self.plain, columns.iter().map(|(series, kind)| (series, *kind)));
         let mut stored = Vec::new();
-        self.key_packer.put(&mut stored, &self.plain);
+        self.key_packer.get_or_insert_with(|| Packer::new(self.key_level)).put(&mut stored, &self.plain);
         Some(PackedLayout { stored: stored.into(), width: columns.len() })
     }
 
@@ -171,7 +177,7 @@ impl Encoder {
         self.plain.clear();
         keys::put(&mut self.plain, layout.iter().map(|(series, kind)| (series, *kind)));
         let mut stored = Vec::new();
-        self.key_packer.put(&mut stored, &self.plain);
+        self.key_packer.get_or_insert_with(|| Packer::new(self.key_level)).put(&mut stored, &self.plain);
         self.known.truncate(self.max_layouts - 1);
         self.known.insert(0, KeySection { layout, stored });
         0
