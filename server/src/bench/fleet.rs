@@ -217,16 +217,16 @@ fn report(plan: &Plan, tally: &Tally, elapsed: Duration) -> Map<String, Value> {
 }
 
 /// What a server has spent so far, from its `/metrics`.
-struct ServerCost {
-    cpu_s: f64,
+pub(super) struct ServerCost {
+    pub(super) cpu_s: f64,
     /// Of the threads that receive, open and acknowledge.
     gateway_cpu_s: f64,
-    rss_bytes: f64,
+    pub(super) rss_bytes: f64,
     datagrams: f64,
 }
 
 impl ServerCost {
-    fn read(server: &str) -> Result<Self> {
+    pub(super) fn read(server: &str) -> Result<Self> {
         let text = query::agent().get(format!("{server}/metrics")).call();
         let text = text.and_then(|mut answer| answer.body_mut().read_to_string());
         let text = text.with_context(|| format!("reading {server}/metrics"))?;

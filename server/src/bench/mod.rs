@@ -1,6 +1,7 @@
 //! `weir bench`: loads that end by themselves, and what became of them as one JSON object on the last line.
 
 mod fleet;
+mod statsd;
 
 use anyhow::Result;
 
@@ -8,10 +9,13 @@ use anyhow::Result;
 pub(crate) enum BenchCommand {
     /// Simulate agents that push batches of host metrics
     Fleet(fleet::FleetArgs),
+    /// Send StatsD lines at a given rate
+    Statsd(statsd::StatsdArgs),
 }
 
 pub(crate) fn main(command: BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Fleet(args) => fleet::main(&args),
+        BenchCommand::Statsd(args) => statsd::main(&args),
     }
 }
