@@ -25,7 +25,7 @@ mod telemetry;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
 
 /// Pushes this host's metrics and local StatsD to a Weir gateway.
 #[derive(Parser)]
@@ -48,9 +48,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    weir_link::keep_heap_small();
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    // A level: off, error, warn, info, debug or trace.
+    let level = std::env::var("WEIR_LOG").ok().and_then(|text| text.parse().ok()).unwrap_or(LevelFilter::INFO);
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
     let outcome = match cli.command {
         Command::Run(args) => run::main(&args),
         Command::Status(args) => config::telemetry_address(&args).and_then(status::show),

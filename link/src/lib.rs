@@ -1,12 +1,14 @@
 //! Sockets: batched UDP, TLS identity, and the framed stream.
 //!
 //! The rest of the project sees datagrams and frames. `unsafe` is confined to [`UdpSocket`]'s two system calls, which
-//! the standard library does not offer, and to taking over inherited descriptors.
+//! the standard library does not offer, to taking over inherited descriptors, and to
+//! the C allocator's settings.
 
 mod addr;
 mod error;
 mod frames;
 mod inherited;
+mod memory;
 mod outgoing;
 mod ring;
 mod tls;
@@ -15,6 +17,7 @@ mod udp;
 pub use error::Error;
 pub use frames::{FrameStream, FrameTooLong};
 pub use inherited::{Inherited, inherited};
+pub use memory::keep_heap_small;
 pub use outgoing::Outgoing;
 pub use ring::Ring;
 pub use tls::{Alpn, ClientFiles, ClientStream, ClientTls, ServerFiles, ServerStream, ServerTls, client_certificate};

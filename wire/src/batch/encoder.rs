@@ -2,7 +2,7 @@
 
 use weir_sample::{Kind, Series, Value, Window};
 
-use super::packing::Packer;
+use super::packing::{MAX_PLAIN_BYTES, Packer};
 use super::{Batch, Totals, floats, keys, rich};
 use crate::bytes::put_varint;
 
@@ -18,7 +18,9 @@ const MAX_LAYOUTS: usize = 32;
 /// Turns batches into payloads that fit; keeps contexts and key sections from one to the next.
 pub struct Encoder {
     max_layouts: usize,
-    key_packer: Packer,
+    key_level: i32,
+    /// Half a MiB at the higher level, so an encoder that is done with a batch gives it back; layouts seldom change.
+    key_packer: Option<Packer>,
     value_packer: Packer,
     known: Vec<KeySection>,
     plain: Vec<u8>,
@@ -58,7 +60,8 @@ impl Encoder {
     fn with(max_layouts: usize, key_level: i32) -> Self {
         Self {
             max_layouts,
-            key_packer: Packer::new(key_level),
+            key_level,
+            key_packer: None,
             value_packer: Packer::new(VALUE_LEVEL),
             known: Vec::new(),
             plain: Vec::new(),
@@ -73,6 +76,9 @@ impl Encoder {
         points.sort_by(|a, b| a.0.cmp(&b.0));
         let (mut payloads, mut left_out) = (Vec::new(), 0);
         self.encode_slice(batch, &points, max_bytes, &mut payloads, &mut left_out);
+        if self.key_level != QUICK_KEY_LEVEL {
+            self.key_packer = None;
+        }
         (payloads, left_out)
     }
 
@@ -84,9 +90,11 @@ impl Encoder {
             return None;
         }
         self.plain.clear();
-        keys::put(&mut self.plain, columns.iter().map(|(series, kind)| (series, *kind)));
+        if !keys::put(&mut self.plain, columns.iter().map(|(series, kind)| (series, *kind))) {
+            return None;
+        }
         let mut stored = Vec::new();
-        self.key_packer.put(&mut stored, &self.plain);
+        self.key_packer.get_or_insert_with(|| Packer::new(self.key_level)).put(&mut stored, &self.plain);
         Some(PackedLayout { stored: stored.into(), width: columns.len() })
     }
 
@@ -127,8 +135,7 @@ impl Encoder {
         payloads: &mut Vec<Vec<u8>>,
         left_out: &mut usize,
     ) {
-        let payload = self.payload(batch, points);
-        if payload.len() <= max_bytes {
+        if let Some(payload) = self.payload(batch, points).filter(|payload| payload.len() <= max_bytes) {
             return payloads.push(payload);
         }
         if points.len() > 1 {
@@ -148,33 +155,41 @@ impl Encoder {
         }
     }
 
-    fn payload(&mut self, batch: &Batch, points: &[&(Series, Value)]) -> Vec<u8> {
+    /// `None` if these are more than a receiver takes in one batch.
+    fn payload(&mut self, batch: &Batch, points: &[&(Series, Value)]) -> Option<Vec<u8>> {
+        if points.len() > keys::MAX_SERIES {
+            return None;
+        }
         let mut out = Vec::with_capacity(1_200);
-        let at = self.key_section(points);
+        let at = self.key_section(points)?;
         put_head(&mut out, batch.window, &batch.totals, &self.known[at].stored);
         self.plain_values(points);
         self.value_packer.put(&mut out, &self.plain);
-        out
+        (self.plain.len() <= MAX_PLAIN_BYTES).then_some(out)
     }
 
     /// Finds or packs the key section of these points, most recently used first.
-    fn key_section(&mut self, points: &[&(Series, Value)]) -> usize {
+    fn key_section(&mut self, points: &[&(Series, Value)]) -> Option<usize> {
         let same = |known: &KeySection| {
             known.layout.len() == points.len()
                 && known.layout.iter().zip(points).all(|((s, k), (series, value))| s == series && *k == value.kind())
         };
         if let Some(at) = self.known.iter().position(same) {
             self.known[..=at].rotate_right(1);
-            return 0;
+            return Some(0);
         }
         let layout: Vec<_> = points.iter().map(|(series, value)| (series.clone(), value.kind())).collect();
         self.plain.clear();
-        keys::put(&mut self.plain, layout.iter().map(|(series, kind)| (series, *kind)));
+        let complete = keys::put(&mut self.plain, layout.iter().map(|(series, kind)| (series, *kind)));
+        let unfolded: usize = layout.iter().map(|(series, _)| series.key().len()).sum();
+        if !complete || self.plain.len() > MAX_PLAIN_BYTES || unfolded > keys::MAX_KEY_BYTES {
+            return None;
+        }
         let mut stored = Vec::new();
-        self.key_packer.put(&mut stored, &self.plain);
+        self.key_packer.get_or_insert_with(|| Packer::new(self.key_level)).put(&mut stored, &self.plain);
         self.known.truncate(self.max_layouts - 1);
         self.known.insert(0, KeySection { layout, stored });
-        0
+        Some(0)
     }
 
     fn plain_values(&mut self, points: &[&(Series, Value)]) {

@@ -4,13 +4,9 @@ use std::borrow::Cow;
 
 use weir_sample::{Kind, Series, legal_label_name, legal_metric_name};
 
+use super::{MAX_KEY_BYTES, MAX_LABELS, MAX_SERIES};
 use crate::DecodeError;
 use crate::bytes::Input;
-
-/// No batch has more series: a datagram holds a few thousand at most.
-const MAX_SERIES: u64 = 1 << 16;
-/// A short column multiplies long names: keys may not unfold to more than this.
-const MAX_KEY_BYTES: usize = 8 << 20;
 
 /// Separate labels from each other, and names from values, in a series' key.
 const LABEL: char = '\u{1}';
@@ -22,7 +18,7 @@ pub(in crate::batch) fn take(plain: &[u8]) -> Result<(Vec<Series>, Vec<Kind>), D
     let common = take_common(&mut input)?;
     let mut labels = Vec::new();
     let mut shapes = Vec::new();
-    for _ in 0..input.count()? {
+    for _ in 0..bounded(input.count()?)? {
         shapes.push(Shape::take(&mut input, &common, &mut labels)?);
     }
     let runs = take_runs(&mut input, &mut shapes)?;
@@ -43,6 +39,8 @@ struct Shape {
     pieces: Vec<String>,
     /// Per own label: its table, and the place in it for each series.
     columns: Vec<(usize, Vec<u32>)>,
+    /// Bytes of all pieces.
+    fixed_bytes: usize,
     /// Series of this shape, and how many of them were put together.
     length: usize,
     done: usize,
@@ -56,7 +54,8 @@ impl Shape {
     ) -> Result<Self, DecodeError> {
         let kind = Kind::from_u8(input.byte()?).ok_or(DecodeError::Malformed("kind"))?;
         let name = legal(input.text()?, legal_metric_name)?;
-        let mut shape = Self { kind, pieces: vec![name.to_owned()], columns: Vec::new(), length: 0, done: 0 };
+        let mut shape =
+            Self { kind, pieces: vec![name.to_owned()], columns: Vec::new(), fixed_bytes: 0, length: 0, done: 0 };
         let (mut common, mut previous) = (common.iter().peekable(), "");
         for _ in 0..input.count()? {
             let own = legal(input.text()?, legal_label_name)?;
@@ -67,13 +66,17 @@ impl Shape {
                 return Err(DecodeError::Malformed("label order"));
             }
             previous = own;
-            let table = labels.iter().position(|label| *label == own).unwrap_or_else(|| {
+            let table = labels.iter().position(|label| *label == own).unwrap_or(labels.len());
+            if table == labels.len() {
                 labels.push(own);
-                labels.len() - 1
-            });
+            }
+            if table == MAX_LABELS {
+                return Err(DecodeError::TooLarge);
+            }
             shape.own(own, table);
         }
         common.for_each(|other| shape.fixed(other));
+        shape.fixed_bytes = shape.pieces.iter().map(String::len).sum();
         Ok(shape)
     }
 
@@ -102,6 +105,7 @@ impl Shape {
         for (table, places) in &mut self.columns {
             let values = tables[*table].len() as i64;
             let mut place = 0i64;
+            places.reserve_exact(self.length.min(input.0.len()));
             for _ in 0..self.length {
                 place = place.wrapping_add(input.zigzag()?);
                 if !(0..values).contains(&place) {
@@ -115,10 +119,13 @@ impl Shape {
 
     /// The key of the next series of this shape.
     fn next_key(&mut self, tables: &[Vec<&str>]) -> String {
-        let mut key = String::with_capacity(self.pieces.iter().map(String::len).sum::<usize>() + 16);
-        for (piece, (table, places)) in self.pieces.iter().zip(&self.columns) {
+        let value = |(table, places): &(usize, Vec<u32>)| tables[*table][places[self.done] as usize];
+        let own: usize = self.columns.iter().map(|column| value(column).len()).sum();
+        // Exactly what is needed: a key that is boxed must not move.
+        let mut key = String::with_capacity(self.fixed_bytes + own);
+        for (piece, column) in self.pieces.iter().zip(&self.columns) {
             key.push_str(piece);
-            key.push_str(tables[*table][places[self.done] as usize]);
+            key.push_str(value(column));
         }
         key.push_str(&self.pieces[self.columns.len()]);
         self.done += 1;
@@ -141,14 +148,15 @@ fn take_common<'a>(input: &mut Input<'a>) -> Result<Vec<(&'a str, &'a str)>, Dec
 /// Shape and length of each run; adds the lengths up in the shapes.
 fn take_runs(input: &mut Input<'_>, shapes: &mut [Shape]) -> Result<Vec<(usize, usize)>, DecodeError> {
     let (mut runs, mut at, mut total) = (Vec::new(), 0i64, 0u64);
-    for _ in 0..input.count()? {
+    for _ in 0..bounded(input.count()?)? {
         at = at.wrapping_add(input.zigzag()?);
         let shape = usize::try_from(at).ok().filter(|at| *at < shapes.len());
         runs.push((shape.ok_or(DecodeError::Malformed("shape"))?, 0));
     }
     for (shape, length) in &mut runs {
         let announced = input.varint()?;
-        total = total.checked_add(announced).filter(|total| *total <= MAX_SERIES).ok_or(DecodeError::TooLarge)?;
+        total =
+            total.checked_add(announced).filter(|total| *total <= MAX_SERIES as u64).ok_or(DecodeError::TooLarge)?;
         *length = announced as usize;
         shapes[*shape].length += *length;
     }
@@ -156,8 +164,9 @@ fn take_runs(input: &mut Input<'_>, shapes: &mut [Shape]) -> Result<Vec<(usize, 
 }
 
 fn take_values<'a>(input: &mut Input<'a>) -> Result<Vec<&'a str>, DecodeError> {
-    let mut values = Vec::new();
-    for _ in 0..input.count()? {
+    let count = input.count()?;
+    let mut values = Vec::with_capacity(count.min(MAX_SERIES));
+    for _ in 0..count {
         values.push(legal_value(input.text()?)?);
     }
     Ok(values)
@@ -182,11 +191,16 @@ fn unfold(
     Ok((series, kinds))
 }
 
+/// What stands for at least one series each cannot be more than there may be series.
+fn bounded(count: usize) -> Result<usize, DecodeError> {
+    if count > MAX_SERIES { Err(DecodeError::TooLarge) } else { Ok(count) }
+}
+
 fn legal(name: &str, mend: fn(&str) -> Cow<'_, str>) -> Result<&str, DecodeError> {
     if matches!(mend(name), Cow::Borrowed(_)) { Ok(name) } else { Err(DecodeError::Malformed("name")) }
 }
 
 fn legal_value(value: &str) -> Result<&str, DecodeError> {
-    let legal = !value.is_empty() && !value.contains([LABEL, VALUE]);
+    let legal = !value.is_empty() && !value.bytes().any(|byte| byte == LABEL as u8 || byte == VALUE as u8);
     if legal { Ok(value) } else { Err(DecodeError::Malformed("label value")) }
 }
