@@ -50,8 +50,11 @@ impl OverTime {
     fn hint(&self) -> Hint {
         match self {
             Self::Change(Change::Rate | Change::Increase) => Hint::Increase,
-            Self::Avg | Self::Sum | Self::Count => Hint::Average,
-            Self::Min | Self::Max => Hint::Extremes,
+            Self::Avg => Hint::Average,
+            Self::Sum => Hint::Sum,
+            Self::Count => Hint::Count,
+            Self::Min => Hint::Min,
+            Self::Max => Hint::Max,
             _ => Hint::Raw,
         }
     }
@@ -147,14 +150,15 @@ fn named(name: &str) -> Option<OverTime> {
 }
 
 fn floats(function: &OverTime, timestamps: &[i64], values: &[f64], ranges: Ranges, steps: Steps) -> Vec<f64> {
-    let Ranges { view, width } = ranges;
+    let Ranges { view, width, resolution, .. } = ranges;
+    let share = ranges.share();
     macro_rules! each {
         ($f:expr) => {
             over_windows(timestamps, values, view, width, $f)
         };
     }
     match function {
-        OverTime::Change(change) => extrapolated(*change, timestamps, values, view, width),
+        OverTime::Change(change) => extrapolated(*change, timestamps, values, ranges),
         OverTime::Irate => each!(|w| irate(&w)),
         OverTime::Idelta => each!(|w| idelta(&w)),
         OverTime::Deriv => each!(|w| deriv(&w)),
@@ -162,10 +166,12 @@ fn floats(function: &OverTime, timestamps: &[i64], values: &[f64], ranges: Range
         OverTime::Smooth(smoothing, trend) => each!(|w| smooth(&w, smoothing[w.step], trend[w.step])),
         OverTime::Changes => each!(|w| pairs(&w, |a, b| a != b && !(a.is_nan() && b.is_nan()))),
         OverTime::Resets => each!(|w| pairs(&w, |a, b| b < a)),
-        OverTime::Sum => each!(|w| Sum::of(w.values).total()),
+        OverTime::Sum => each!(|w| Sum::of(w.values).total() * share),
         OverTime::Avg => each!(|w| mean(w.values)),
         OverTime::Min => each!(|w| w.values[extreme_at(w.values, false)]),
         OverTime::Max => each!(|w| w.values[extreme_at(w.values, true)]),
+        // A point of a coarser tier says how many samples it stands for.
+        OverTime::Count if resolution > 0 => each!(|w| (Sum::of(w.values).total() * share).round()),
         OverTime::Count => each!(|w| w.values.len() as f64),
         OverTime::Stddev => each!(|w| Spread::of(w.values).variance().sqrt()),
         OverTime::Stdvar => each!(|w| Spread::of(w.values).variance()),

@@ -2,7 +2,8 @@
 //!
 //! Source of the rules: `extrapolatedRate` in Prometheus 3 (promql/functions.go).
 
-use crate::row::{ABSENT, Steps};
+use crate::row::ABSENT;
+use crate::subquery::Ranges;
 use crate::window::{Window, over_windows};
 
 /// What is asked of the first and last sample of a window.
@@ -17,9 +18,10 @@ pub(crate) enum Change {
 }
 
 /// A value per step.
-pub(crate) fn extrapolated(change: Change, timestamps: &[i64], values: &[f64], view: Steps, width: i64) -> Vec<f64> {
+pub(crate) fn extrapolated(change: Change, timestamps: &[i64], values: &[f64], ranges: Ranges) -> Vec<f64> {
+    let Ranges { view, width, .. } = ranges;
     let counter = change != Change::Delta;
-    let per = if change == Change::Rate { width as f64 / 1e3 } else { 1.0 };
+    let per = if change == Change::Rate { width as f64 / 1e3 } else { 1.0 / ranges.share() };
     let resets = if counter { resets(values) } else { Vec::new() };
     let mut next_reset = 0;
     let mut shape = Shape::default();

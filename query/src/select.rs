@@ -22,6 +22,8 @@ pub(crate) struct Samples {
     pub(crate) labels: LabelSet,
     pub(crate) timestamps: Vec<i64>,
     pub(crate) values: Column,
+    /// Distance of a coarser tier's points in milliseconds; zero for samples as they came.
+    pub(crate) resolution: i64,
 }
 
 impl Samples {
@@ -67,7 +69,9 @@ impl Evaluator<'_> {
         let view = self.view(steps, selector.at.as_ref(), selector.offset.as_ref());
         let lookback = self.budget.limits.lookback.as_millis() as i64;
         self.read(selector, view, lookback, Hint::Raw, &mut |samples| {
-            let Samples { labels, timestamps, values } = samples;
+            let Samples { labels, timestamps, values, resolution } = samples;
+            // An instant sees a point as long as the next one takes.
+            let lookback = lookback.max(resolution);
             match values {
                 Column::Floats(values) => {
                     sink(Row::of_floats(labels, newest_floats(&timestamps, &values, view, lookback, &pick)))
@@ -110,10 +114,11 @@ impl Evaluator<'_> {
         let start = Timestamp(view.start.saturating_sub(width).saturating_add(1));
         let step = (view.step > 0).then(|| Duration::from_millis(view.step as u64));
         let selection = Selection { matchers: &matchers, start, end: Timestamp(view.end()), step, hint };
+        let resolution = self.source.tier(start).resolution().as_millis() as i64;
         let mut outcome = Ok(());
         let answered = self.source.select(&selection, &mut |data| {
             let labels = LabelSet::from(&data.series);
-            let samples = Samples { labels, timestamps: data.timestamps, values: data.values };
+            let samples = Samples { labels, timestamps: data.timestamps, values: data.values, resolution };
             outcome = self.budget.read(samples.timestamps.len()).and_then(|()| each(samples));
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;

@@ -18,7 +18,7 @@ pub(crate) fn over_time(
     values: &[Sketch],
     ranges: Ranges,
 ) -> Option<Row> {
-    let Ranges { view, width } = ranges;
+    let Ranges { view, width, .. } = ranges;
     let floats = |f: fn(usize) -> f64| {
         let value = |span: Span| if span.low == span.high { ABSENT } else { f(span.high - span.low) };
         spans(timestamps, view, width).map(value).collect()
@@ -32,7 +32,7 @@ pub(crate) fn over_time(
             Row::of_sketches(labels, merged(timestamps, values, view, width, |_| 1e3 / width as f64))
         }
         OverTime::Change(Change::Increase) | OverTime::Sum => {
-            Row::of_sketches(labels, merged(timestamps, values, view, width, |_| 1.0))
+            Row::of_sketches(labels, merged(timestamps, values, view, width, |_| ranges.share()))
         }
         OverTime::Avg => Row::of_sketches(labels, merged(timestamps, values, view, width, |count| 1.0 / count as f64)),
         OverTime::Irate => Row::of_sketches(labels, sketches(&|span| last_rate(timestamps, values, span))),

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use weir_sample::{Kind, Series, Timestamp};
-use weir_store::{Answered, Matcher, Selection, SeriesData, Store};
+use weir_store::{Answered, Matcher, Selection, SeriesData, Store, Tier};
 
 use crate::error::QueryError;
 
@@ -18,6 +18,11 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// [`QueryError::Source`] if storage cannot be read.
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError>;
+
+    /// The tier that a selection from `start` on is answered from.
+    fn tier(&self, _start: Timestamp) -> Tier {
+        Tier::Raw
+    }
 
     /// The series that match and have samples in `[start, end]`.
     ///
@@ -50,6 +55,10 @@ impl<S: Source + ?Sized> Source for Arc<S> {
         (**self).select(selection, each)
     }
 
+    fn tier(&self, start: Timestamp) -> Tier {
+        (**self).tier(start)
+    }
+
     fn series(
         &self,
         matchers: &[Matcher],
@@ -77,6 +86,10 @@ impl<S: Source + ?Sized> Source for Arc<S> {
 impl Source for Store {
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
         self.select(selection, each).map_err(unread)
+    }
+
+    fn tier(&self, start: Timestamp) -> Tier {
+        self.tier(start)
     }
 
     fn series(

@@ -16,6 +16,26 @@ pub(crate) struct Ranges {
     pub(crate) view: Steps,
     /// Length of the windows in milliseconds.
     pub(crate) width: i64,
+    /// Length that was asked for: less than `width` where a coarser tier has too few points for it.
+    pub(crate) asked: i64,
+    /// Distance of a coarser tier's points; zero for samples as they came.
+    pub(crate) resolution: i64,
+}
+
+impl Ranges {
+    fn new(view: Steps, width: i64) -> Self {
+        Self { view, width, asked: width, resolution: 0 }
+    }
+
+    /// Windows that hold at least two points.
+    fn over(self, resolution: i64) -> Self {
+        Self { width: self.asked.max(2 * resolution), resolution, ..self }
+    }
+
+    /// The part of a window that was asked for.
+    pub(crate) fn share(self) -> f64 {
+        self.asked as f64 / self.width as f64
+    }
 }
 
 /// Takes one series' samples and where the windows lie.
@@ -31,11 +51,12 @@ impl Evaluator<'_> {
             Expr::Paren(e) => self.ranges(&e.expr, steps, hint, each),
             Expr::MatrixSelector(e) => {
                 let view = self.view(steps, e.vs.at.as_ref(), e.vs.offset.as_ref());
-                let ranges = Ranges { view, width: millis(e.range) };
+                let ranges = Ranges::new(view, millis(e.range));
                 self.read(&e.vs, view, ranges.width, hint, &mut |mut samples| {
                     if let Column::Floats(values) = &mut samples.values {
                         drop_stale(&mut samples.timestamps, values);
                     }
+                    let ranges = ranges.over(samples.resolution);
                     each(samples, ranges)
                 })
             }
@@ -47,7 +68,7 @@ impl Evaluator<'_> {
     /// Evaluates the inner expression once, over all windows of all steps.
     fn subquery(&self, e: &SubqueryExpr, steps: Steps, each: EachRange<'_>) -> Result<(), QueryError> {
         let view = self.view(steps, e.at.as_ref(), e.offset.as_ref());
-        let ranges = Ranges { view, width: millis(e.range) };
+        let ranges = Ranges::new(view, millis(e.range));
         let resolution = e.step.map_or(DEFAULT_RESOLUTION_MS, millis).max(1);
         let after = view.start.saturating_sub(ranges.width);
         // Aligned to the epoch, so that neighbouring steps see the same inner instants; the window is open on the left.
@@ -85,5 +106,5 @@ fn samples_of(row: Row, steps: Steps) -> Option<Samples> {
         timestamps.extend(times);
         Column::Sketches(values)
     };
-    (!timestamps.is_empty()).then_some(Samples { labels: row.labels, timestamps, values })
+    (!timestamps.is_empty()).then_some(Samples { labels: row.labels, timestamps, values, resolution: 0 })
 }

@@ -49,7 +49,7 @@ struct Reader<'a> {
 
 impl Store {
     /// Gives every series with samples in the range to `each`, until it breaks off. Writers wait for one series at most.
-    /// Where a coarser tier answers, the range begins one of its points earlier.
+    /// Where a coarser tier answers, the range begins two of its points earlier.
     ///
     /// # Errors
     /// What the file system says. What cannot be read because it is damaged is counted and left out.
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
     fn new(inner: &'a Inner, start: i64, end: i64) -> Result<Self, Error> {
         let set = inner.block_set();
         let tier = set.tier_for(start);
-        let start = start.saturating_sub(tier.millis());
+        let start = start.saturating_sub(2 * tier.millis());
         let mut sources = Vec::new();
         for block in set.of(tier).filter(|block| block.overlaps(start, end)).cloned() {
             let labels = inner.labels.labels(&block)?;

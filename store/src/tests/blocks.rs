@@ -67,7 +67,7 @@ fn what_is_older_than_raw_samples_is_answered_by_points() {
     };
     let (store, _) = Store::open(folder.path(), config).unwrap();
     fill(&store, 0..6 * 1_440);
-    let hour = |hint| select(&store, "g", (7_200, 3 * 3_600), hint);
+    let hour = |hint| select(&store, "g", (10_800, 3 * 3_600), hint);
     let points = |at: [f64; 3]| (Tier::Hour, vec![(3_600, at[0]), (7_200, at[1]), (10_800, at[2])]);
     assert_eq!(hour(Hint::Max), points([59.0; 3]));
     assert_eq!(hour(Hint::Min), points([0.0; 3]));
@@ -75,8 +75,8 @@ fn what_is_older_than_raw_samples_is_answered_by_points() {
     assert_eq!(hour(Hint::Average).1[1..], [(7_200, 29.5), (10_800, 29.5)]);
     let (tier, samples) = select(&store, "c", (DAY, 6 * DAY), Hint::Increase);
     assert_eq!(tier, Tier::Hour);
-    // The range begins one point earlier. A stretch that is not over yet stands at its last sample.
-    assert_eq!(samples.first().unwrap().0, DAY - 3_600);
+    // The range begins two points earlier. A stretch that is not over yet stands at its last sample.
+    assert_eq!(samples.first().unwrap().0, DAY - 2 * 3_600);
     assert_eq!(samples.last().unwrap(), &(6 * DAY, 6.0 * 1_440.0));
     let (_, samples) = select(&store, "c", (DAY, 6 * DAY - 600), Hint::Increase);
     assert_eq!(samples.last().unwrap(), &(6 * DAY - 600, 6.0 * 1_440.0 - 9.0));
@@ -105,7 +105,7 @@ fn late_samples_change_the_points_that_they_touch() {
     let raw: Vec<u64> = store.inner.block_set().of(Tier::Raw).map(|block| block.name.number).collect();
     store.inner.publish(&raw, Vec::new(), i64::MIN, |_| ());
     let (tier, samples) = select(&store, "g", (600, 700), Hint::Max);
-    assert_eq!((tier, samples), (Tier::Minute, vec![(540, 9.0), (600, 10.0), (660, 1_000.0)]));
+    assert_eq!((tier, samples), (Tier::Minute, vec![(480, 8.0), (540, 9.0), (600, 10.0), (660, 1_000.0)]));
 }
 
 #[test]

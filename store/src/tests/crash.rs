@@ -38,7 +38,7 @@ fn number(state: &[u8]) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 300, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 300, ..ProptestConfig::with_cases(32) })]
 
     #[test]
     fn a_crash_between_any_two_file_operations_loses_nothing(
