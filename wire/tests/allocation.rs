@@ -83,6 +83,11 @@ fn the_worst_sections_allocate_within_their_bound() {
     check("shapes", &many(65_536, &[0, 1, b'x', 0]));
     check("shapes over the limit", &many(262_000, &[0, 1, b'x', 0]));
     check("shapes with labels", &many(60_000, &[0, 1, b'x', 2, 1, b'a', 1, b'b']));
+    let mut heavy = vec![1, 1, b'h'];
+    varint(&mut heavy, 500_000);
+    heavy.extend(vec![b'v'; 500_000]);
+    heavy.extend_from_slice(&many(65_536, &[0, 1, b'x', 0])[1..]);
+    check("a heavy common label in every shape", &heavy);
     let mut one_shape = vec![0, 1, 0, 1, b'x', 1, 1, b'a', 1, 0];
     varint(&mut one_shape, 65_536);
     varint(&mut one_shape, 1);
