@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 
 use crate::admission::AdmissionSettings;
+use crate::gateway::GatewaySettings;
 use crate::statsd::StatsdSettings;
 
 /// Everything `weir up` can be told. Each field may be left out of the file.
@@ -21,6 +22,7 @@ pub(crate) struct Config {
     pub tls: Option<TlsFiles>,
     pub identity: IdentityFiles,
     pub sink: SinkConfig,
+    pub gateway: GatewaySettings,
     pub statsd: StatsdSettings,
     pub admission: AdmissionSettings,
     /// Where all this was read.
@@ -139,6 +141,7 @@ impl Default for Config {
             tls: None,
             identity: IdentityFiles::default(),
             sink: SinkConfig::default(),
+            gateway: GatewaySettings::default(),
             statsd: StatsdSettings::default(),
             admission: AdmissionSettings::default(),
             file: None,
