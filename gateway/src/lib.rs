@@ -17,6 +17,7 @@ mod load;
 mod receiver;
 mod session_cache;
 mod shared;
+mod sockets;
 mod statsd;
 mod streams;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use weir_gateway::identity::{Identity, IdentityConfig};
 use weir_gateway::{Admission, Gateway, GatewayConfig, Running, StreamConfig};
-use weir_link::{ServerFiles, ServerTls};
+use weir_link::{ServerFiles, ServerTls, UdpConfig};
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
 use weir_sink::{FleetStatus, Service, ServiceConfig, Sink, SinkConfig};
@@ -161,7 +161,9 @@ impl GatewayStation {
             streams,
             ..GatewayConfig::default()
         };
-        let bound = Gateway::bind(gateway, Admission::from(identity), log.clone());
+        let inherited = weir_link::inherited(&UdpConfig { reuse_port: true, ..UdpConfig::default() });
+        let inherited = inherited.context("taking over the sockets of the service manager")?;
+        let bound = Gateway::bind_or_adopt(gateway, Admission::from(identity), log.clone(), inherited);
         let running = bound.context("binding the gateway's addresses")?.start()?;
         Ok(Self { log, running })
     }
