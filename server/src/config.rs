@@ -271,6 +271,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_example_is_valid_and_what_it_shows_are_the_defaults() {
+        const EXAMPLE: &str = include_str!("../weir.toml");
+        Config::parse(EXAMPLE).unwrap();
+        let uncomment =
+            |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
+        let full: Vec<_> = EXAMPLE.lines().map(uncomment).collect();
+        let (full, usual) = (Config::parse(&full.join("\n")).unwrap(), Config::default());
+        let listen = |config: &Config| (config.listen.http, config.listen.batch, config.listen.statsd);
+        assert_eq!(listen(&full), listen(&usual));
+        let sink = |config: &Config| (config.sink.checkpoint_interval_s, config.sink.lateness_s);
+        assert_eq!(sink(&full), sink(&usual));
+        assert_eq!(full.queue.writer, usual.queue.writer);
+        assert_eq!(full.identity.session_lifetime_s, usual.identity.session_lifetime_s);
+        let statsd = |config: &Config| {
+            let StatsdSettings { networks, threads, receive_buffer_bytes, max_series, .. } = config.statsd.clone();
+            (format!("{networks:?}"), threads, receive_buffer_bytes, max_series, config.statsd.max_series_per_metric)
+        };
+        assert_eq!(statsd(&full), statsd(&usual));
+        assert_eq!(full.admission.sink.rules.len(), 2);
+    }
+
+    #[test]
     fn an_empty_file_is_the_default() {
         let config = Config::parse("").unwrap();
         assert_eq!(config.listen.batch, "127.0.0.1:8640".parse().unwrap());
