@@ -289,6 +289,7 @@ mod tests {
             (format!("{networks:?}"), threads, receive_buffer_bytes, max_series, config.statsd.max_series_per_metric)
         };
         assert_eq!(statsd(&full), statsd(&usual));
+        assert_eq!(format!("{:?}", full.gateway), format!("{:?}", usual.gateway));
         assert_eq!(full.admission.sink.rules.len(), 2);
     }
 
