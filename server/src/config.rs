@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 
 use crate::admission::AdmissionSettings;
+use crate::gateway::GatewaySettings;
 use crate::statsd::StatsdSettings;
 
 /// Everything `weir up` can be told. Each field may be left out of the file.
@@ -21,6 +22,7 @@ pub(crate) struct Config {
     pub tls: Option<TlsFiles>,
     pub identity: IdentityFiles,
     pub sink: SinkConfig,
+    pub gateway: GatewaySettings,
     pub statsd: StatsdSettings,
     pub admission: AdmissionSettings,
     /// Where all this was read.
@@ -139,6 +141,7 @@ impl Default for Config {
             tls: None,
             identity: IdentityFiles::default(),
             sink: SinkConfig::default(),
+            gateway: GatewaySettings::default(),
             statsd: StatsdSettings::default(),
             admission: AdmissionSettings::default(),
             file: None,
@@ -286,6 +289,7 @@ mod tests {
             (format!("{networks:?}"), threads, receive_buffer_bytes, max_series, config.statsd.max_series_per_metric)
         };
         assert_eq!(statsd(&full), statsd(&usual));
+        assert_eq!(format!("{:?}", full.gateway), format!("{:?}", usual.gateway));
         assert_eq!(full.admission.sink.rules.len(), 2);
     }
 
