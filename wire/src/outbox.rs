@@ -303,7 +303,8 @@ impl Outbox {
             Route::Udp => measured.unwrap_or(self.config.first_timeout),
             Route::Tls => self.config.tls_timeout,
         };
-        let doubled = first.saturating_mul(1 << sends.max(self.backoff).min(16)).min(self.config.max_timeout.max(first));
+        let doubled =
+            first.saturating_mul(1 << sends.max(self.backoff).min(16)).min(self.config.max_timeout.max(first));
         self.chance ^= self.chance << 13;
         self.chance ^= self.chance >> 7;
         self.chance ^= self.chance << 17;

@@ -115,7 +115,9 @@ impl Intake {
                 tracing::info!(path = ?socket.local_addr()?.as_pathname(), "listening for statsd streams");
                 self.streams = Some(Streams::new(socket)?);
             }
-            Inherited::Tcp(_) | Inherited::Other => tracing::warn!("the service manager gave a socket that is of no use here"),
+            Inherited::Tcp(_) | Inherited::Other => {
+                tracing::warn!("the service manager gave a socket that is of no use here")
+            }
         }
         Ok(())
     }
