@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_tests::{Agent, Server, ServerPorts, eventually, program};
+use weir_tests::{Agent, Server, ServerPorts, eventually, program, start_role};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -141,6 +141,30 @@ fn a_replay_is_acked_again_and_counted_once() {
         let (batches, duplicates) = (reading("weir_sink_batches_total"), reading("weir_sink_duplicates_total"));
         let acked = reading("weir_gateway_acked_batches_total");
         (batches + duplicates == acked && duplicates >= 2.0 * batches).then_some(())
+    });
+}
+
+#[test]
+fn a_replay_to_another_gateway_is_acked_there_and_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |role: &str, name: &str| start_role(folder.path(), role, name, &[]);
+    let (sink, gateways) = (start("sink", "sink"), [start("gateway", "one"), start("gateway", "two")]);
+    let tap = UdpSocket::bind("127.0.0.1:0").unwrap();
+    tap.set_read_timeout(Some(PATIENCE)).unwrap();
+    let keys = folder.path().join("fleet.keys");
+    let _agent = Agent::start(folder.path(), &tap.local_addr().unwrap().to_string(), &keys, &[]);
+    let mut datagram = [0; 2_048];
+    let size = tap.recv(&mut datagram).unwrap();
+    for gateway in gateways.iter().chain(&gateways) {
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.set_read_timeout(Some(PATIENCE)).unwrap();
+        sender.send_to(&datagram[..size], gateway.ports.batch).unwrap();
+        let (ack, from) = sender.recv_from(&mut [0; 2_048]).unwrap();
+        assert!(ack <= size && from == gateway.ports.batch);
+    }
+    eventually("one batch and three duplicates", PATIENCE, || {
+        let counted = (sink.reading("weir_sink_batches_total")?, sink.reading("weir_sink_duplicates_total")?);
+        (counted == (1.0, 3.0)).then_some(())
     });
 }
 

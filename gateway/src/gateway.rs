@@ -18,6 +18,7 @@ use crate::{
     acks::{AckWriter, Acker, Group},
     admission::Opener,
     load::Load,
+    memory::Memory,
     receiver::{EmptyAcks, Receiver},
     shared::{Shared, WAITING_GROUPS, wall_clock},
     sockets::Sockets,
@@ -96,7 +97,7 @@ impl Gateway {
         inherited: Vec<Inherited>,
     ) -> Result<Self, Error> {
         let sockets = Sockets::bind(&config, inherited)?;
-        let shared = Arc::new(Shared::new(admission, log));
+        let shared = Arc::new(Shared::new(admission, log, Memory::new(config.memory_bytes)));
         Ok(Self { config, shared, sockets })
     }
 
@@ -111,7 +112,7 @@ impl Gateway {
     /// [`Error::Thread`] if the system gives no more threads.
     pub fn start(self) -> Result<Running, Error> {
         let Self { config, shared, sockets: Sockets { batches, streams: listener, statsd, batch } } = self;
-        let cached = config.cached_sessions / batches.len().max(1);
+        let cached = shared.memory.sessions(config.cached_sessions) / batches.len().max(1);
         let (stop_streams, stop) = watch::channel(false);
         let (intakes, threads) = (Vec::new(), Mutex::default());
         let mut running = Running { config, shared, intakes, statsd: Vec::new(), threads, stop_streams, batch };
@@ -185,7 +186,9 @@ impl Running {
         let (groups, waiting) = flume::bounded(WAITING_GROUPS);
         let (no_spare, _) = flume::bounded(0);
         let acker = Acker::new(Arc::clone(&self.shared), None, waiting, no_spare);
-        let opener = self.opener(self.config.cached_sessions);
+        let max_connections = self.shared.memory.connections(config.max_connections);
+        let config = StreamConfig { max_connections, ..config };
+        let opener = self.opener(self.shared.memory.sessions(self.config.cached_sessions));
         let desk = Mutex::new(Desk { opener, clock: AckWriter::default() });
         let streams = Streams { shared: Arc::clone(&self.shared), config, desk, groups, stop };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -222,9 +225,10 @@ impl Running {
         self.statsd.iter().filter_map(|intake| intake.socket.local_addr().ok()).collect()
     }
 
-    /// Whether a load balancer should send agents here: the queue takes records, and no drain has begun.
+    /// Whether a load balancer should send agents here: the queue takes records, memory is not at its
+    /// bound, and no drain has begun.
     pub fn ready(&self) -> bool {
-        !self.shared.draining.load(Relaxed) && self.shared.log.check().is_ok()
+        !self.shared.draining.load(Relaxed) && self.shared.memory.pressure() < 1.0 && self.shared.log.check().is_ok()
     }
 
     /// How loaded this gateway is, from 0 to 1: the fullest of its threads' time, the channels between them, and the
@@ -334,10 +338,9 @@ impl Drop for Running {
 }
 
 const SATURATION_HELP: &str = "The fullest of this gateway's parts, 0 to 1. Scale out above 0.7.";
-const PRESSURE_HELP: &str = "How far the queue backs up, 0 to 1. Agents slow down from 0.5, bulk is shed from 0.6 and \
+const PRESSURE_HELP: &str = "How far the queue backs up, or memory fills, 0 to 1. Agents slow down from 0.5, bulk is shed from 0.6 and \
     normal from 0.85. See to the queue's disk and to the sink.";
-const READY_HELP: &str =
-    "1 while agents should be sent here. At 0: draining, or the queue refuses; see weir_queue_healthy.";
+const READY_HELP: &str = "1 while agents should be sent here. At 0: draining, at the memory bound, or the queue refuses; see weir_queue_healthy.";
 const WAITING_HELP: &str =
     "Groups of batches received that wait for fdatasync. Room for 4,096; beyond it acks are lost.";
 const WANTED_HELP: &str = "Receive buffer asked for.";

@@ -14,6 +14,7 @@ mod gate;
 mod gateway;
 pub mod identity;
 mod load;
+mod memory;
 mod receiver;
 mod session_cache;
 mod shared;

@@ -154,12 +154,16 @@ impl Stations {
 
 impl GatewayStation {
     fn start(config: &Config, identity: &Identity, streams: Option<StreamConfig>) -> Result<Self> {
-        let log = Arc::new(Log::open(&config.queue_folder(), &config.queue.writer, LogConfig::default())?);
+        let log = Arc::new(Log::open(
+            &config.queue_folder(),
+            &config.queue.writer,
+            LogConfig { disk_bytes: config.gateway.disk_bytes, ..LogConfig::default() },
+        )?);
         let gateway = GatewayConfig {
             batch: config.listen.batch,
             statsd: config.listen.statsd.0.map(|address| config.statsd.at(address)),
             streams,
-            ..GatewayConfig::default()
+            ..config.gateway.config()
         };
         let inherited = weir_link::inherited(&UdpConfig { reuse_port: true, ..UdpConfig::default() });
         let inherited = inherited.context("taking over the sockets of the service manager")?;
