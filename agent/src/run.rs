@@ -149,6 +149,7 @@ impl Agent {
         points.extend(self.telemetry.points(&readings));
         self.top = Top::of(&points);
         self.push.close_window(window, points);
+        self.telemetry.close_time = began.elapsed();
     }
 
     fn readings(&mut self) -> Vec<Reading> {
