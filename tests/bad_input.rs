@@ -176,6 +176,10 @@ fn a_batch_that_comes_back_is_no_ack() {
         site.tap.send_to(&datagram, from).unwrap();
     }
     assert_eq!(site.agent.reading("weir_agent_acked_batches_total"), Some(0.0));
+    eventually("the refusals to be counted", PATIENCE, || {
+        let refused = site.agent.reading("weir_agent_refused_acks_total{reason=\"direction\"}")?;
+        (refused == 6.0).then_some(())
+    });
     eventually("the ack of the gateway itself", PATIENCE, || {
         let (datagram, from) = site.captured();
         site.sender.send(&datagram).unwrap();
