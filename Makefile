@@ -36,7 +36,7 @@ setup:
 test: setup console
 	$(CARGO) build --locked --bin weir --bin weir-agent
 	$(CARGO) test --locked --workspace
-	$(CARGO) test --locked --manifest-path fuzz/Cargo.toml --target-dir target --no-default-features
+	$(CARGO) test --manifest-path fuzz/Cargo.toml --target-dir target --no-default-features
 	cd console && npm test --silent
 
 check: console

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_tests::{Agent, Server, ServerPorts, eventually, program};
+use weir_tests::{Agent, Server, ServerPorts, eventually, program, start_role};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -145,6 +145,30 @@ fn a_replay_is_acked_again_and_counted_once() {
 }
 
 #[test]
+fn a_replay_to_another_gateway_is_acked_there_and_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |role: &str, name: &str| start_role(folder.path(), role, name, &[]);
+    let (sink, gateways) = (start("sink", "sink"), [start("gateway", "one"), start("gateway", "two")]);
+    let tap = UdpSocket::bind("127.0.0.1:0").unwrap();
+    tap.set_read_timeout(Some(PATIENCE)).unwrap();
+    let keys = folder.path().join("fleet.keys");
+    let _agent = Agent::start(folder.path(), &tap.local_addr().unwrap().to_string(), &keys, &[]);
+    let mut datagram = [0; 2_048];
+    let size = tap.recv(&mut datagram).unwrap();
+    for gateway in gateways.iter().chain(&gateways) {
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.set_read_timeout(Some(PATIENCE)).unwrap();
+        sender.send_to(&datagram[..size], gateway.ports.batch).unwrap();
+        let (ack, from) = sender.recv_from(&mut [0; 2_048]).unwrap();
+        assert!(ack <= size && from == gateway.ports.batch);
+    }
+    eventually("one batch and three duplicates", PATIENCE, || {
+        let counted = (sink.reading("weir_sink_batches_total")?, sink.reading("weir_sink_duplicates_total")?);
+        (counted == (1.0, 3.0)).then_some(())
+    });
+}
+
+#[test]
 fn a_batch_that_comes_back_is_no_ack() {
     let site = Site::start();
     for _ in 0..6 {
@@ -152,6 +176,10 @@ fn a_batch_that_comes_back_is_no_ack() {
         site.tap.send_to(&datagram, from).unwrap();
     }
     assert_eq!(site.agent.reading("weir_agent_acked_batches_total"), Some(0.0));
+    eventually("the refusals to be counted", PATIENCE, || {
+        let refused = site.agent.reading("weir_agent_refused_acks_total{reason=\"direction\"}")?;
+        (refused == 6.0).then_some(())
+    });
     eventually("the ack of the gateway itself", PATIENCE, || {
         let (datagram, from) = site.captured();
         site.sender.send(&datagram).unwrap();
@@ -202,6 +230,8 @@ fn a_bad_query_gets_prometheus_json_and_the_server_lives() {
     check("/api/v1/query_range?query=up&start=0&end=1&step=0", 400, "bad_data");
     check("/api/v1/query_range?query=up&start=0&end=99999999&step=1", 400, "bad_data");
     check("/api/v1/series", 400, "bad_data");
+    // Those that reached the engine: the others were not queries yet.
+    assert_eq!(site.server.reading("weir_queries_refused_total{reason=\"bad_data\"}"), Some(3.0));
     assert_eq!(site.server.ask("/api/v1/query?query=1", Some(&token)).unwrap().0, 200);
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum Page {
     Metrics,
     /// The same and more for a person.
     Status,
+    /// The latest StatsD events and service checks, as JSON.
+    Events,
 }
 
 /// Questions that wait while the loop is busy; a client beyond them waits in the kernel.
@@ -92,7 +94,8 @@ fn route(head: &[u8]) -> Result<Page, (&'static str, &'static str)> {
     match target.split(|byte| *byte == b'?').next().unwrap_or_default() {
         b"/metrics" => Ok(Page::Metrics),
         b"/status" => Ok(Page::Status),
-        _ => Err(("404 Not Found", "there are /metrics and /status\n")),
+        b"/events" => Ok(Page::Events),
+        _ => Err(("404 Not Found", "there are /metrics, /status and /events\n")),
     }
 }
 
@@ -100,6 +103,7 @@ fn content_type(page: Page) -> &'static str {
     match page {
         Page::Metrics => "text/plain; version=0.0.4; charset=utf-8",
         Page::Status => TEXT,
+        Page::Events => "application/json",
     }
 }
 

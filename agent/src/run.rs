@@ -70,7 +70,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
         agent.push.send_due().await?;
     }
     manager.say("STOPPING=1");
-    agent.intake.drain();
+    agent.intake.drain().await;
     agent.close(window);
     finish(&mut agent.push).await
 }
@@ -97,8 +97,8 @@ impl Agent {
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
         tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
-        let mut scraper = Scraper::new(&config.scrape, config.origin());
-        scraper.begin(config.interval);
+        // Its first look is in the first whole window.
+        let scraper = Scraper::new(&config.scrape, config.origin());
         let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
         let about = format!("host {} agent {agent} server {}", config.host, config.server);
         Ok(Self {
@@ -149,6 +149,7 @@ impl Agent {
         points.extend(self.telemetry.points(&readings));
         self.top = Top::of(&points);
         self.push.close_window(window, points);
+        self.telemetry.close_time = began.elapsed();
     }
 
     fn readings(&mut self) -> Vec<Reading> {
@@ -164,6 +165,7 @@ impl Agent {
         let readings = self.readings();
         let page = match ask.page {
             Page::Metrics => exposition(readings),
+            Page::Events => self.intake.events(),
             Page::Status => status::page(&self.about, &readings, &self.top),
         };
         // Whoever asked may have gone.

@@ -23,6 +23,10 @@ pub struct GatewayConfig {
     pub streams: Option<StreamConfig>,
     /// StatsD by UDP, unsealed. `None`: not listened for.
     pub statsd: Option<StatsdConfig>,
+    /// Bound on this process's resident memory. Near it agents are asked to slow down and batches are turned away, bulk
+    /// first; at it the gateway is not ready. Caches of sessions and connections get a quarter of it each at most. Zero,
+    /// the default, means no bound; give one where the gateway is a process of its own, at least 128 MiB.
+    pub memory_bytes: u64,
     /// How far past this machine's clock a window may end. Beyond it the batch is refused and its agent told the time.
     /// Zero means no limit.
     pub clock_ahead: Duration,
@@ -41,6 +45,7 @@ impl Default for GatewayConfig {
             cached_sessions: 200_000,
             streams: None,
             statsd: None,
+            memory_bytes: 0,
             clock_ahead: Duration::from_secs(60),
             quiet: Duration::from_secs(2),
             drain_deadline: Duration::from_secs(25),

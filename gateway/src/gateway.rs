@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::sync::watch;
-use weir_link::{Ring, UdpConfig, UdpSocket};
+use weir_link::{Inherited, Ring, UdpSocket};
 use weir_queue::Log;
 use weir_sample::Reading;
 
@@ -18,8 +18,10 @@ use crate::{
     acks::{AckWriter, Acker, Group},
     admission::Opener,
     load::Load,
+    memory::Memory,
     receiver::{EmptyAcks, Receiver},
     shared::{Shared, WAITING_GROUPS, wall_clock},
+    sockets::Sockets,
     statsd::{Gatherer, Publisher, Reader},
     streams::{Desk, Streams},
 };
@@ -29,10 +31,7 @@ use crate::{
 pub struct Gateway {
     config: GatewayConfig,
     shared: Arc<Shared>,
-    sockets: Vec<Arc<UdpSocket>>,
-    listener: Option<TcpListener>,
-    statsd: Vec<Arc<UdpSocket>>,
-    batch: SocketAddr,
+    sockets: Sockets,
 }
 
 /// A gateway at work. Dropping it stops it without a drain.
@@ -73,8 +72,6 @@ pub enum Drained {
     Deadline,
 }
 
-/// How soon a receiver without traffic sees that it is to stop.
-const WAKE: Duration = Duration::from_millis(100);
 /// Ended windows that may wait for the queue, per StatsD thread.
 const STATSD_WINDOWS: usize = 3;
 const DRAIN_STEP: Duration = Duration::from_millis(20);
@@ -85,23 +82,28 @@ impl Gateway {
     /// # Errors
     /// An address that cannot be bound.
     pub fn bind(config: GatewayConfig, admission: Admission, log: Arc<Log>) -> Result<Self, Error> {
-        let udp = UdpConfig { receive_buffer_bytes: config.receive_buffer_bytes, reuse_port: true, coalesce: true };
-        let (first, listener, batch) = bind_both(&config, &udp)?;
-        let mut sockets = vec![Arc::new(first)];
-        for _ in 1..config.receivers {
-            sockets.push(Arc::new(UdpSocket::bind(batch, &udp)?));
-        }
-        let statsd = config.statsd.as_ref().map_or(Ok(Vec::new()), bind_statsd)?;
-        for socket in sockets.iter().chain(&statsd) {
-            socket.set_receive_timeout(Some(WAKE)).map_err(Error::Socket)?;
-        }
-        let shared = Arc::new(Shared::new(admission, log));
-        Ok(Self { config, shared, sockets, listener, statsd, batch })
+        Self::bind_or_adopt(config, admission, log, Vec::new())
+    }
+
+    /// As [`Gateway::bind`], but with the sockets that the service manager holds for the configured ports: what arrives
+    /// while this process restarts waits in them.
+    ///
+    /// # Errors
+    /// As [`Gateway::bind`].
+    pub fn bind_or_adopt(
+        config: GatewayConfig,
+        admission: Admission,
+        log: Arc<Log>,
+        inherited: Vec<Inherited>,
+    ) -> Result<Self, Error> {
+        let sockets = Sockets::bind(&config, inherited)?;
+        let shared = Arc::new(Shared::new(admission, log, Memory::new(config.memory_bytes)));
+        Ok(Self { config, shared, sockets })
     }
 
     /// The address that batches arrive at.
     pub fn batch_address(&self) -> SocketAddr {
-        self.batch
+        self.sockets.batch
     }
 
     /// Starts to receive and to acknowledge.
@@ -109,12 +111,12 @@ impl Gateway {
     /// # Errors
     /// [`Error::Thread`] if the system gives no more threads.
     pub fn start(self) -> Result<Running, Error> {
-        let Self { config, shared, sockets, listener, statsd, batch } = self;
-        let cached = config.cached_sessions / sockets.len().max(1);
+        let Self { config, shared, sockets: Sockets { batches, streams: listener, statsd, batch } } = self;
+        let cached = shared.memory.sessions(config.cached_sessions) / batches.len().max(1);
         let (stop_streams, stop) = watch::channel(false);
         let (intakes, threads) = (Vec::new(), Mutex::default());
         let mut running = Running { config, shared, intakes, statsd: Vec::new(), threads, stop_streams, batch };
-        for socket in sockets {
+        for socket in batches {
             // On an error the drop of `running` stops the threads that run already.
             let opener = running.opener(cached);
             let number = running.intakes.len();
@@ -128,41 +130,6 @@ impl Gateway {
         }
         Ok(running)
     }
-}
-
-/// One port number for datagrams and streams. Where the system chooses it, it may be taken for TCP: then try another.
-fn bind_both(config: &GatewayConfig, udp: &UdpConfig) -> Result<(UdpSocket, Option<TcpListener>, SocketAddr), Error> {
-    let mut tries = if config.batch.port() == 0 { 20 } else { 1 };
-    loop {
-        let socket = UdpSocket::bind(config.batch, udp)?;
-        let address = socket.local_addr().map_err(Error::Socket)?;
-        if config.streams.is_none() {
-            return Ok((socket, None, address));
-        }
-        tries -= 1;
-        let listener =
-            TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
-        match listener {
-            Ok(listener) => return Ok((socket, Some(listener), address)),
-            Err(source) if tries == 0 => return Err(weir_link::Error::Bind { protocol: "tcp", address, source }.into()),
-            Err(_) => {}
-        }
-    }
-}
-
-/// The sockets of all StatsD threads. Threads of one address share its port.
-fn bind_statsd(config: &StatsdConfig) -> Result<Vec<Arc<UdpSocket>>, Error> {
-    let udp = UdpConfig { receive_buffer_bytes: config.receive_buffer_bytes, reuse_port: true, coalesce: true };
-    let mut sockets = Vec::new();
-    for address in &config.addresses {
-        let first = UdpSocket::bind(*address, &udp)?;
-        let address = first.local_addr().map_err(Error::Socket)?;
-        sockets.push(Arc::new(first));
-        for _ in 1..config.threads {
-            sockets.push(Arc::new(UdpSocket::bind(address, &udp)?));
-        }
-    }
-    Ok(sockets)
 }
 
 impl Intake {
@@ -219,7 +186,9 @@ impl Running {
         let (groups, waiting) = flume::bounded(WAITING_GROUPS);
         let (no_spare, _) = flume::bounded(0);
         let acker = Acker::new(Arc::clone(&self.shared), None, waiting, no_spare);
-        let opener = self.opener(self.config.cached_sessions);
+        let max_connections = self.shared.memory.connections(config.max_connections);
+        let config = StreamConfig { max_connections, ..config };
+        let opener = self.opener(self.shared.memory.sessions(self.config.cached_sessions));
         let desk = Mutex::new(Desk { opener, clock: AckWriter::default() });
         let streams = Streams { shared: Arc::clone(&self.shared), config, desk, groups, stop };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -256,9 +225,10 @@ impl Running {
         self.statsd.iter().filter_map(|intake| intake.socket.local_addr().ok()).collect()
     }
 
-    /// Whether a load balancer should send agents here: the queue takes records, and no drain has begun.
+    /// Whether a load balancer should send agents here: the queue takes records, memory is not at its
+    /// bound, and no drain has begun.
     pub fn ready(&self) -> bool {
-        !self.shared.draining.load(Relaxed) && self.shared.log.check().is_ok()
+        !self.shared.draining.load(Relaxed) && self.shared.memory.pressure() < 1.0 && self.shared.log.check().is_ok()
     }
 
     /// How loaded this gateway is, from 0 to 1: the fullest of its threads' time, the channels between them, and the
@@ -368,10 +338,9 @@ impl Drop for Running {
 }
 
 const SATURATION_HELP: &str = "The fullest of this gateway's parts, 0 to 1. Scale out above 0.7.";
-const PRESSURE_HELP: &str = "How far the queue backs up, 0 to 1. Agents slow down from 0.5, bulk is shed from 0.6 and \
+const PRESSURE_HELP: &str = "How far the queue backs up, or memory fills, 0 to 1. Agents slow down from 0.5, bulk is shed from 0.6 and \
     normal from 0.85. See to the queue's disk and to the sink.";
-const READY_HELP: &str =
-    "1 while agents should be sent here. At 0: draining, or the queue refuses; see weir_queue_healthy.";
+const READY_HELP: &str = "1 while agents should be sent here. At 0: draining, at the memory bound, or the queue refuses; see weir_queue_healthy.";
 const WAITING_HELP: &str =
     "Groups of batches received that wait for fdatasync. Room for 4,096; beyond it acks are lost.";
 const WANTED_HELP: &str = "Receive buffer asked for.";

@@ -14,9 +14,11 @@ mod gate;
 mod gateway;
 pub mod identity;
 mod load;
+mod memory;
 mod receiver;
 mod session_cache;
 mod shared;
+mod sockets;
 mod statsd;
 mod streams;
 

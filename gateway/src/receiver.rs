@@ -46,6 +46,7 @@ impl Receiver {
             let received = self.socket.receive(&mut self.ring);
             let now = Instant::now();
             meter.waited(from, now, &self.load);
+            self.shared.memory.look(now);
             match received {
                 Ok(0) => {}
                 Ok(_) => self.admit(now, wall_clock()),

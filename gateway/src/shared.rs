@@ -15,6 +15,7 @@ use crate::{
     Admission,
     counters::Counters,
     gate::{Gate, SLOW_AT},
+    memory::Memory,
     statsd,
 };
 
@@ -29,19 +30,21 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) statsd: Arc<statsd::Counters>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) memory: Memory,
     pub(crate) draining: AtomicBool,
     pub(crate) stopping: AtomicBool,
     log_failed: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(admission: Admission, log: Arc<Log>) -> Self {
+    pub(crate) fn new(admission: Admission, log: Arc<Log>, memory: Memory) -> Self {
         Self {
             log,
             admission,
             counters: Counters::default(),
             statsd: Arc::default(),
             gate: Arc::default(),
+            memory,
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             log_failed: AtomicBool::new(false),
@@ -57,9 +60,10 @@ impl Shared {
         weir_wire::Hints { drain: self.draining.load(Relaxed), slow: self.pressure() >= SLOW_AT }
     }
 
-    /// How far the queue backs up, from 0 to 1: the buffer in front of its disk, and its share of the disk.
+    /// How far the queue backs up, from 0 to 1: the buffer in front of its disk, its share of the disk, and this
+    /// process's memory.
     pub(crate) fn pressure(&self) -> f64 {
-        self.log.saturation().max(self.log.disk_ratio())
+        self.log.saturation().max(self.log.disk_ratio()).max(self.memory.pressure())
     }
 
     /// Logs the first failure of the log, and its recovery.

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -16,6 +17,8 @@ use crate::{UdpConfig, UdpSocket};
 pub enum Inherited {
     /// Bound to a UDP port.
     Udp(UdpSocket),
+    /// Listening on a TCP port.
+    Tcp(TcpListener),
     /// Bound to a path.
     UnixDatagram(UnixDatagram),
     /// Listening at a path.
@@ -52,6 +55,7 @@ fn take(fd: c_int, config: &UdpConfig) -> io::Result<Inherited> {
         (Type::DGRAM, Domain::UNIX) => Inherited::UnixDatagram(OwnedFd::from(socket).into()),
         (Type::STREAM, Domain::UNIX) => Inherited::UnixStream(OwnedFd::from(socket).into()),
         (Type::DGRAM, Domain::IPV4 | Domain::IPV6) => Inherited::Udp(UdpSocket::adopt(socket, config)?),
+        (Type::STREAM, Domain::IPV4 | Domain::IPV6) => Inherited::Tcp(OwnedFd::from(socket).into()),
         _ => Inherited::Other,
     })
 }

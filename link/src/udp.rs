@@ -57,6 +57,8 @@ impl UdpSocket {
 
     fn open(address: SocketAddr, config: &UdpConfig) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        // Asked for a port to share, the kernel may choose one that a stranger shares.
+        let address = if config.reuse_port && address.port() == 0 { free(address)? } else { address };
         socket.set_reuse_port(config.reuse_port)?;
         // Before the first datagram can come.
         set_up(&socket, config)?;
@@ -267,6 +269,11 @@ impl Control {
         }
         found
     }
+}
+
+/// The address with a port that nobody has just now.
+fn free(address: SocketAddr) -> io::Result<SocketAddr> {
+    StdSocket::bind(address)?.local_addr()
 }
 
 fn empty_header() -> mmsghdr {

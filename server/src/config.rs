@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 
 use crate::admission::AdmissionSettings;
+use crate::gateway::GatewaySettings;
 use crate::statsd::StatsdSettings;
 
 /// Everything `weir up` can be told. Each field may be left out of the file.
@@ -21,6 +22,7 @@ pub(crate) struct Config {
     pub tls: Option<TlsFiles>,
     pub identity: IdentityFiles,
     pub sink: SinkConfig,
+    pub gateway: GatewaySettings,
     pub statsd: StatsdSettings,
     pub admission: AdmissionSettings,
     /// Where all this was read.
@@ -139,6 +141,7 @@ impl Default for Config {
             tls: None,
             identity: IdentityFiles::default(),
             sink: SinkConfig::default(),
+            gateway: GatewaySettings::default(),
             statsd: StatsdSettings::default(),
             admission: AdmissionSettings::default(),
             file: None,
@@ -266,6 +269,29 @@ pub(crate) fn check(args: CheckArgs) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_example_is_valid_and_what_it_shows_are_the_defaults() {
+        const EXAMPLE: &str = include_str!("../weir.toml");
+        Config::parse(EXAMPLE).unwrap();
+        let uncomment =
+            |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
+        let full: Vec<_> = EXAMPLE.lines().map(uncomment).collect();
+        let (full, usual) = (Config::parse(&full.join("\n")).unwrap(), Config::default());
+        let listen = |config: &Config| (config.listen.http, config.listen.batch, config.listen.statsd);
+        assert_eq!(listen(&full), listen(&usual));
+        let sink = |config: &Config| (config.sink.checkpoint_interval_s, config.sink.lateness_s);
+        assert_eq!(sink(&full), sink(&usual));
+        assert_eq!(full.queue.writer, usual.queue.writer);
+        assert_eq!(full.identity.session_lifetime_s, usual.identity.session_lifetime_s);
+        let statsd = |config: &Config| {
+            let StatsdSettings { networks, threads, receive_buffer_bytes, max_series, .. } = config.statsd.clone();
+            (format!("{networks:?}"), threads, receive_buffer_bytes, max_series, config.statsd.max_series_per_metric)
+        };
+        assert_eq!(statsd(&full), statsd(&usual));
+        assert_eq!(format!("{:?}", full.gateway), format!("{:?}", usual.gateway));
+        assert_eq!(full.admission.sink.rules.len(), 2);
+    }
 
     #[test]
     fn an_empty_file_is_the_default() {

@@ -6,6 +6,7 @@ mod bench;
 mod config;
 mod demo;
 mod emit;
+mod gateway;
 mod http;
 mod identity;
 mod listener;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use weir_gateway::identity::{Identity, IdentityConfig};
 use weir_gateway::{Admission, Gateway, GatewayConfig, Running, StreamConfig};
-use weir_link::{ServerFiles, ServerTls};
+use weir_link::{ServerFiles, ServerTls, UdpConfig};
+use weir_query::Engine;
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
 use weir_sink::{FleetStatus, Service, ServiceConfig, Sink, SinkConfig};
@@ -46,6 +47,8 @@ pub(crate) struct GatewayStation {
 
 pub(crate) struct StorageStation {
     pub store: Arc<Store>,
+    /// Evaluates queries; its readings are this process' too.
+    pub engine: Engine,
     sink: Service,
 }
 
@@ -87,7 +90,7 @@ impl Stations {
             readings.extend([gateway.running.readings(), gateway.log.readings()].concat());
         }
         if let Some(storage) = &self.storage {
-            readings.extend([storage.sink.readings(), storage.store.readings()].concat());
+            readings.extend([storage.sink.readings(), storage.store.readings(), storage.engine.readings()].concat());
         }
         readings
     }
@@ -154,14 +157,20 @@ impl Stations {
 
 impl GatewayStation {
     fn start(config: &Config, identity: &Identity, streams: Option<StreamConfig>) -> Result<Self> {
-        let log = Arc::new(Log::open(&config.queue_folder(), &config.queue.writer, LogConfig::default())?);
+        let log = Arc::new(Log::open(
+            &config.queue_folder(),
+            &config.queue.writer,
+            LogConfig { disk_bytes: config.gateway.disk_bytes, ..LogConfig::default() },
+        )?);
         let gateway = GatewayConfig {
             batch: config.listen.batch,
             statsd: config.listen.statsd.0.map(|address| config.statsd.at(address)),
             streams,
-            ..GatewayConfig::default()
+            ..config.gateway.config()
         };
-        let bound = Gateway::bind(gateway, Admission::from(identity), log.clone());
+        let inherited = weir_link::inherited(&UdpConfig { reuse_port: true, ..UdpConfig::default() });
+        let inherited = inherited.context("taking over the sockets of the service manager")?;
+        let bound = Gateway::bind_or_adopt(gateway, Admission::from(identity), log.clone(), inherited);
         let running = bound.context("binding the gateway's addresses")?.start()?;
         Ok(Self { log, running })
     }
@@ -175,7 +184,7 @@ impl StorageStation {
         let sink = Sink::open(&sink, store.clone(), &saved)?;
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
         let sink = Service::start(sink, ServiceConfig { checkpoint_interval }).context("starting the sink")?;
-        Ok(Self { store, sink })
+        Ok(Self { store, engine: Engine::default(), sink })
     }
 }
 

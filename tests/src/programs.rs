@@ -107,7 +107,11 @@ impl Server {
 
     /// Starts `weir` in a role, with its data in a folder, and waits until it is ready.
     pub fn start_as(role: &str, data: PathBuf, ports: ServerPorts, more: &[&str]) -> Self {
-        let mut args: Vec<String> = [role, "--statsd", "off", "--http"].map(String::from).into();
+        let mut args: Vec<String> = vec![role.into()];
+        if !more.contains(&"--statsd") {
+            args.extend(["--statsd".into(), "off".into()]);
+        }
+        args.push("--http".into());
         args.extend([ports.http.to_string(), "--batch".into(), ports.batch.to_string()]);
         args.extend(["--data".into(), data.display().to_string()]);
         args.extend(more.iter().map(|arg| (*arg).to_owned()));

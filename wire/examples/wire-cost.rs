@@ -15,7 +15,9 @@ use weir_wire::{
 
 /// IPv4 and UDP headers.
 const NETWORK_BYTES: usize = 28;
-const ROUNDS: u32 = 20_000;
+const ROUNDS: u32 = 500;
+/// The quickest of so many: what other processes do to the machine only ever adds.
+const TRIES: u32 = 60;
 
 fn main() {
     // Another seed than the dictionary was trained with: hosts it has not seen.
@@ -55,9 +57,12 @@ fn main() {
     let head = decoder.head(&payload).expect("just encoded");
     let layout = decoder.layout(&head).expect("just encoded");
     let report = |name: &str, mut work: Box<dyn FnMut() + '_>| {
-        let started = Instant::now();
-        (0..ROUNDS).for_each(|_| work());
-        let nanos = started.elapsed().as_nanos() as f64 / f64::from(ROUNDS);
+        let tries = (0..TRIES).map(|_| {
+            let started = Instant::now();
+            (0..ROUNDS).for_each(|_| work());
+            started.elapsed().as_nanos() as f64 / f64::from(ROUNDS)
+        });
+        let nanos = tries.fold(f64::INFINITY, f64::min);
         println!("{name:28} {nanos:8.0} ns a datagram {:8.1} ns a sample", nanos / samples);
     };
     report("encode", Box::new(|| drop(black_box(encoder.encode(&batch, 1_142)))));

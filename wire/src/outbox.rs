@@ -19,7 +19,8 @@ pub struct OutboxConfig {
     pub first_timeout: Duration,
     /// Wait for the first ack on TLS, which sends again by itself: this is for gateways that hang.
     pub tls_timeout: Duration,
-    /// The longest wait between two sends of one batch.
+    /// The longest wait between two sends of one batch. In silence one batch at a time is sent, so this is also how often
+    /// each agent knocks at a gateway that is away.
     pub max_timeout: Duration,
     /// Rounds of timeouts without any ack after which to take a new source port, and again after as many more. A round
     /// lasts `first_timeout` at least, however many batches time out in it.
@@ -39,7 +40,7 @@ impl Default for OutboxConfig {
             max_in_flight: 64,
             first_timeout: Duration::from_millis(500),
             tls_timeout: Duration::from_secs(10),
-            max_timeout: Duration::from_secs(5),
+            max_timeout: Duration::from_secs(2),
             silence_before_new_source: 4,
             route: Route::Udp,
             silence_before_tls: Some(12),
@@ -302,7 +303,8 @@ impl Outbox {
             Route::Udp => measured.unwrap_or(self.config.first_timeout),
             Route::Tls => self.config.tls_timeout,
         };
-        let doubled = first.saturating_mul(1 << sends.max(self.backoff).min(16)).min(self.config.max_timeout);
+        let doubled =
+            first.saturating_mul(1 << sends.max(self.backoff).min(16)).min(self.config.max_timeout.max(first));
         self.chance ^= self.chance << 13;
         self.chance ^= self.chance >> 7;
         self.chance ^= self.chance << 17;

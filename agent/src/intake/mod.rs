@@ -1,5 +1,6 @@
 //! The StatsD side: datagrams in, a window's points out. A line that is not taken is counted, and now and then shown.
 
+mod events;
 mod path;
 mod stream;
 mod udp;
@@ -15,6 +16,7 @@ use weir_statsd::{Aggregator, AggregatorConfig, Refused};
 
 use crate::config::Config;
 use crate::sampler::Sampler;
+use events::Events;
 pub(crate) use path::Access;
 use path::SocketFile;
 use stream::Streams;
@@ -24,6 +26,7 @@ use udp::Udp;
 pub(crate) struct Intake {
     aggregator: Aggregator,
     next_rules: Option<AggregatorConfig>,
+    events: Events,
     udp: Option<Udp>,
     datagrams: Option<UnixDatagram>,
     streams: Option<Streams>,
@@ -42,6 +45,12 @@ struct Counts {
     failed_receives: u64,
 }
 
+impl Counts {
+    fn received(&self) -> u64 {
+        self.udp + self.unix_datagram + self.unix_stream
+    }
+}
+
 const SHOW_EVERY: Duration = Duration::from_secs(10);
 /// Unix datagrams taken before other work gets its turn.
 const MAX_PER_TURN: usize = 64;
@@ -54,6 +63,7 @@ impl Intake {
         let mut intake = Self {
             aggregator: Aggregator::new(config.aggregator()),
             next_rules: None,
+            events: Events::default(),
             udp: None,
             datagrams: None,
             streams: None,
@@ -105,7 +115,9 @@ impl Intake {
                 tracing::info!(path = ?socket.local_addr()?.as_pathname(), "listening for statsd streams");
                 self.streams = Some(Streams::new(socket)?);
             }
-            Inherited::Other => tracing::warn!("the service manager gave a socket that is of no use here"),
+            Inherited::Tcp(_) | Inherited::Other => {
+                tracing::warn!("the service manager gave a socket that is of no use here")
+            }
         }
         Ok(())
     }
@@ -124,17 +136,18 @@ impl Intake {
     }
 
     /// Takes in what has arrived already.
-    pub(crate) fn drain(&mut self) {
-        let before = |counts: &Counts| (counts.udp, counts.unix_datagram);
+    pub(crate) async fn drain(&mut self) {
         for _ in 0..MAX_DRAIN_TURNS {
-            let seen = before(&self.counts);
+            let seen = self.counts.received();
+            // Lets the event loop hear of what has arrived since it last looked.
+            tokio::task::yield_now().await;
             self.receive_now();
-            if before(&self.counts) == seen {
-                break;
+            while let Some(chunk) = self.streams.as_mut().and_then(Streams::next_now) {
+                self.take_chunk(&chunk);
             }
-        }
-        while let Some(chunk) = self.streams.as_mut().and_then(Streams::next_now) {
-            self.take_chunk(&chunk);
+            if self.counts.received() == seen {
+                return;
+            }
         }
     }
 
@@ -168,10 +181,16 @@ impl Intake {
     /// Ends the window: its points. The next one may have new rules.
     pub(crate) fn close(&mut self, window: Window) -> Vec<(Series, Value)> {
         let points = self.aggregator.close(window);
+        self.events.gather(&mut self.aggregator);
         if let Some(rules) = self.next_rules.take() {
             self.aggregator = Aggregator::with_telemetry(rules, self.aggregator.telemetry());
         }
         points
+    }
+
+    /// The latest events and service checks of the windows that are closed, as JSON.
+    pub(crate) fn events(&self) -> String {
+        self.events.page()
     }
 
     /// Aggregates by new rules from the next window on. Gauges forget what they were.

@@ -65,7 +65,10 @@ impl Agent {
         let config = folder.path().join("weir-agent.toml");
         std::fs::write(&config, settings).unwrap();
         let server = gateway.local_addr().unwrap().to_string();
-        command.args(["--host", "test", "--interval", "1s", "--server", &server]);
+        command.args(["--host", "test", "--server", &server]);
+        if !more.contains(&"--interval") {
+            command.args(["--interval", "1s"]);
+        }
         command.arg("--config").arg(&config).arg("--keys").arg(&keys);
         command.arg("--state").arg(folder.path().join("state")).args(more);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -159,14 +162,14 @@ impl Agent {
         response.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
-    /// Asks for /metrics until `series` has `value`.
-    pub(crate) fn metric_becomes(&mut self, series: &str, value: f64) {
+    /// Asks for /metrics until `series` has `value`; the page that says so.
+    pub(crate) fn metric_becomes(&mut self, series: &str, value: f64) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let text = self.page("/metrics");
             let found = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse::<f64>().ok());
             if found == Some(value) {
-                return;
+                return text;
             }
             assert!(Instant::now() < deadline, "{series} is {found:?}, not {value}, in\n{text}");
             std::thread::yield_now();

@@ -107,3 +107,14 @@ fn the_service_manager_hears_of_readiness_life_and_the_end() {
     }
     assert_eq!(last, "STOPPING=1");
 }
+
+#[test]
+fn a_stop_takes_in_what_has_arrived() {
+    let mut agent = Agent::start(&["--statsd", "127.0.0.1:0", "--interval", "1h"]);
+    let statsd = agent.address("listening for statsd");
+    agent.log_line("session");
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    (0..100).for_each(|_| _ = client.send_to(b"jobs:1|c", &statsd).unwrap());
+    assert!(agent.stop().success());
+    counts(&mut agent, "jobs", 100.0);
+}

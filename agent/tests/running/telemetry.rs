@@ -1,5 +1,6 @@
 //! Bad StatsD over a real socket is counted by reason, and its neighbours are taken.
 
+use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::process::Command;
 
@@ -45,4 +46,29 @@ fn status_shows_the_running_agent() {
     assert!(page.contains("host test agent ") && page.contains("system_cpu_time_seconds_total"), "{page}");
     assert!(agent.stop().success());
     assert!(status(&address).contains("does it run"));
+}
+
+/// Its row in the table, by series name: whether it is marked as loss.
+fn documented() -> BTreeMap<String, bool> {
+    let row = |line: &str| {
+        let name = line.strip_prefix("| `")?.split_once('`')?.0;
+        Some((name.to_owned(), line.contains("**loss**")))
+    };
+    include_str!("../../../docs/agent-telemetry.md").lines().filter_map(row).collect()
+}
+
+#[test]
+fn every_reading_is_documented_and_loss_is_marked() {
+    let settings = "telemetry = \"127.0.0.1:0\"\n[aggregation]\nmax_series = 0\n[[scrape]]\njob = \"a\"\n\
+        [[access_log]]\npath = \"/nowhere\"\nservice = \"a\"\n";
+    let mut agent = Agent::start_with(settings, &["--statsd", "127.0.0.1:0"]);
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // Folds at once, which names a culprit.
+    client.send_to(b"jobs:1|c", agent.address("listening for statsd")).unwrap();
+    let text = agent.metric_becomes("weir_agent_statsd_culprit_lines{metric=\"jobs\"}", 1.0);
+    let help = |line: &str| {
+        let (name, help) = line.strip_prefix("# HELP ")?.split_once(' ')?;
+        Some((name.to_owned(), help.contains("(loss")))
+    };
+    assert_eq!(documented(), text.lines().filter_map(help).collect());
 }

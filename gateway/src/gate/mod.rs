@@ -71,7 +71,7 @@ pub(crate) enum Shed {
 pub(crate) const SLOW_AT: f64 = 0.5;
 /// … bulk is shed …
 const SHED_BULK_AT: f64 = 0.6;
-/// … and normal too. Critical goes on until the queue takes no more.
+/// … and normal too. Critical goes on until there is no room at all.
 const SHED_NORMAL_AT: f64 = 0.85;
 
 impl Gate {
@@ -109,7 +109,7 @@ pub(crate) struct Doorkeeper {
     config: Arc<GateConfig>,
     generation: u64,
     layouts: Layouts,
-    /// Of the queue, from 0 to 1.
+    /// Of queue and memory, from 0 to 1.
     pub(crate) pressure: f64,
 }
 
@@ -139,7 +139,7 @@ impl Doorkeeper {
 
     fn under_pressure(&self, lane: Lane) -> Result<Lane, Shed> {
         let full = match lane {
-            Lane::Critical => false,
+            Lane::Critical => self.pressure >= 1.0,
             Lane::Normal => self.pressure >= SHED_NORMAL_AT,
             Lane::Bulk => self.pressure >= SHED_BULK_AT,
         };
@@ -168,7 +168,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 const SHED_HELP: &str = "Batches turned away because the queue backs up, by priority class; their agents keep them and \
-    send them again. See to the queue's disk and to the sink, or add gateways.";
+    send them again. See to the queue's disk, to the sink and to memory_bytes, or add gateways.";
 
 #[cfg(test)]
 mod tests {
@@ -186,6 +186,7 @@ mod tests {
         check(SLOW_AT, [true; 3]);
         check(0.6, [false, true, true]);
         check(0.85, [false, false, true]);
-        check(1.0, [false, false, true]);
+        check(0.99, [false, false, true]);
+        check(1.0, [false; 3]);
     }
 }

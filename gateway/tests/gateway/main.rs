@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod datagrams;
+mod forgery;
 mod overload;
 mod site;
 mod statsd;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_gateway::{Class, GateConfig};
+use weir_gateway::{Class, GateConfig, GatewayConfig};
 use weir_queue::{Lane, LogConfig};
 use weir_sample::{Pattern, Selector, Series, Value, Window};
 use weir_wire::{Ack, Batch, Encoder, Totals};
@@ -85,4 +85,14 @@ fn an_agent_over_its_rate_is_turned_away_until_it_has_slowed_down() {
     site.running.set_gate(GateConfig::default());
     send(&agent, 3, "load");
     assert_eq!(heard(&agent), (vec![3], false));
+}
+
+#[test]
+fn at_its_memory_bound_a_gateway_takes_nothing_says_so_and_lives() {
+    let site = Site::with(GatewayConfig { memory_bytes: 1 << 20, ..config() }, LogConfig::default());
+    let agent = site.agent();
+    eventually(|| !site.running.ready(), "the bound is seen");
+    send(&agent, 1, "load");
+    assert_eq!(heard(&agent), (vec![], true));
+    assert_eq!(value(&site.running.readings(), "weir_gateway_shed_batches_total", "normal"), 1.0);
 }

@@ -2,7 +2,7 @@
 
 use weir_sample::{Kind, Series, Value, Window};
 
-use super::packing::Packer;
+use super::packing::{MAX_PLAIN_BYTES, Packer};
 use super::{Batch, Totals, floats, keys, rich};
 use crate::bytes::put_varint;
 
@@ -12,6 +12,11 @@ const VALUE_LEVEL: i32 = 3;
 /// Level of key sections that travel no further than the queue.
 const QUICK_KEY_LEVEL: i32 = 3;
 
+/// No batch is packed better than this against its series' plain keys: trying would cost more than it can bring.
+const BEST_RATIO: usize = 32;
+/// As many points as fill the slices that [`MAX_LAYOUTS`] stand for.
+const CROWDED_POINTS: usize = 64 * MAX_LAYOUTS;
+
 /// Layouts whose key section is kept. Slices of one batch have one each.
 const MAX_LAYOUTS: usize = 32;
 
@@ -19,8 +24,10 @@ const MAX_LAYOUTS: usize = 32;
 pub struct Encoder {
     max_layouts: usize,
     key_level: i32,
+    /// Whether the batch has more slices than layouts are kept, so that most are packed anew every time.
+    crowded: bool,
     /// Half a MiB at the higher level, so an encoder that is done with a batch gives it back; layouts seldom change.
-    key_packer: Option<Packer>,
+    key_packer: Option<(i32, Packer)>,
     value_packer: Packer,
     known: Vec<KeySection>,
     plain: Vec<u8>,
@@ -61,6 +68,7 @@ impl Encoder {
         Self {
             max_layouts,
             key_level,
+            crowded: false,
             key_packer: None,
             value_packer: Packer::new(VALUE_LEVEL),
             known: Vec::new(),
@@ -75,6 +83,7 @@ impl Encoder {
         let mut points: Vec<&(Series, Value)> = batch.points.iter().collect();
         points.sort_by(|a, b| a.0.cmp(&b.0));
         let (mut payloads, mut left_out) = (Vec::new(), 0);
+        self.crowded = points.len() > CROWDED_POINTS;
         self.encode_slice(batch, &points, max_bytes, &mut payloads, &mut left_out);
         if self.key_level != QUICK_KEY_LEVEL {
             self.key_packer = None;
@@ -90,9 +99,11 @@ impl Encoder {
             return None;
         }
         self.plain.clear();
-        keys::put(&mut self.plain, columns.iter().map(|(series, kind)| (series, *kind)));
+        if !keys::put(&mut self.plain, columns.iter().map(|(series, kind)| (series, *kind))) {
+            return None;
+        }
         let mut stored = Vec::new();
-        self.key_packer.get_or_insert_with(|| Packer::new(self.key_level)).put(&mut stored, &self.plain);
+        self.pack_keys(&mut stored);
         Some(PackedLayout { stored: stored.into(), width: columns.len() })
     }
 
@@ -133,8 +144,9 @@ impl Encoder {
         payloads: &mut Vec<Vec<u8>>,
         left_out: &mut usize,
     ) {
-        let payload = self.payload(batch, points);
-        if payload.len() <= max_bytes {
+        let names: usize = points.iter().map(|(series, _)| series.key().len()).sum();
+        let hopeless = points.len() > 1 && names / BEST_RATIO > max_bytes;
+        if !hopeless && let Some(payload) = self.payload(batch, points).filter(|payload| payload.len() <= max_bytes) {
             return payloads.push(payload);
         }
         if points.len() > 1 {
@@ -154,33 +166,52 @@ impl Encoder {
         }
     }
 
-    fn payload(&mut self, batch: &Batch, points: &[&(Series, Value)]) -> Vec<u8> {
+    /// `None` if these are more than a receiver takes in one batch.
+    fn payload(&mut self, batch: &Batch, points: &[&(Series, Value)]) -> Option<Vec<u8>> {
+        if points.len() > keys::MAX_SERIES {
+            return None;
+        }
         let mut out = Vec::with_capacity(1_200);
-        let at = self.key_section(points);
+        let at = self.key_section(points)?;
         put_head(&mut out, batch.window, &batch.totals, &self.known[at].stored);
         self.plain_values(points);
         self.value_packer.put(&mut out, &self.plain);
-        out
+        (self.plain.len() <= MAX_PLAIN_BYTES).then_some(out)
     }
 
     /// Finds or packs the key section of these points, most recently used first.
-    fn key_section(&mut self, points: &[&(Series, Value)]) -> usize {
+    fn key_section(&mut self, points: &[&(Series, Value)]) -> Option<usize> {
         let same = |known: &KeySection| {
             known.layout.len() == points.len()
                 && known.layout.iter().zip(points).all(|((s, k), (series, value))| s == series && *k == value.kind())
         };
         if let Some(at) = self.known.iter().position(same) {
             self.known[..=at].rotate_right(1);
-            return 0;
+            return Some(0);
         }
         let layout: Vec<_> = points.iter().map(|(series, value)| (series.clone(), value.kind())).collect();
         self.plain.clear();
-        keys::put(&mut self.plain, layout.iter().map(|(series, kind)| (series, *kind)));
+        let complete = keys::put(&mut self.plain, layout.iter().map(|(series, kind)| (series, *kind)));
+        let unfolded: usize = layout.iter().map(|(series, _)| series.key().len()).sum();
+        if !complete || self.plain.len() > MAX_PLAIN_BYTES || unfolded > keys::MAX_KEY_BYTES {
+            return None;
+        }
         let mut stored = Vec::new();
-        self.key_packer.get_or_insert_with(|| Packer::new(self.key_level)).put(&mut stored, &self.plain);
+        self.pack_keys(&mut stored);
         self.known.truncate(self.max_layouts - 1);
         self.known.insert(0, KeySection { layout, stored });
-        0
+        Some(0)
+    }
+
+    /// Packs the plain keys.
+    fn pack_keys(&mut self, stored: &mut Vec<u8>) {
+        let level = if self.crowded { QUICK_KEY_LEVEL } else { self.key_level };
+        let packer = match self.key_packer.take() {
+            Some((held, packer)) if held == level => packer,
+            _ => Packer::new(level),
+        };
+        let (_, packer) = self.key_packer.insert((level, packer));
+        packer.put(stored, &self.plain);
     }
 
     fn plain_values(&mut self, points: &[&(Series, Value)]) {

@@ -13,5 +13,12 @@
 mod read;
 mod write;
 
+/// Series in one batch: a datagram holds a few thousand at most.
+pub(super) const MAX_SERIES: usize = 1 << 16;
+/// A short column multiplies long names: keys may not unfold to more than this.
+pub(super) const MAX_KEY_BYTES: usize = 8 << 20;
+/// Label names in one batch, beside the common ones; they are few, so looking for one goes through all of them.
+pub(super) const MAX_LABELS: usize = 256;
+
 pub(super) use read::take;
 pub(super) use write::put;

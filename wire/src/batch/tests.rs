@@ -156,3 +156,18 @@ fn a_point_that_fits_no_datagram_is_counted() {
         Encoder::new().encode(&batch(vec![(long, Value::Gauge(1.0)), (series, Value::Gauge(2.0))]), 1_142);
     assert_eq!((payloads.len(), left_out), (1, 1));
 }
+
+#[test]
+fn a_crowded_batch_loses_nothing() {
+    let point = |at: u32| {
+        let series = Series::new(&format!("jobs_{}", at % 50), [("worker", format!("w{at}").as_str()), ("host", "a")]);
+        (series, Value::Counter(f64::from(at)))
+    };
+    let whole = batch((0..4_000).map(point).collect());
+    let (payloads, left_out) = Encoder::new().encode(&whole, 1_142);
+    assert!(left_out == 0 && payloads.iter().all(|payload| payload.len() <= 1_142));
+    // Full enough that splitting unseen does not double the datagrams.
+    assert!(payloads.len() < 40, "{}", payloads.len());
+    let points = payloads.iter().flat_map(|payload| decode(payload).unwrap().points).collect();
+    assert!(same(&Batch { points, ..batch(vec![]) }, &whole));
+}

@@ -27,6 +27,8 @@ pub(crate) struct Worker<'a> {
     stride: u64,
     encoder: Encoder,
     socket: UdpSocket,
+    /// The source before: answers to it may still come.
+    previous: Option<UdpSocket>,
     server: usize,
     moved: Instant,
     outgoing: Outgoing,
@@ -62,6 +64,7 @@ impl<'a> Worker<'a> {
             stride,
             encoder: Encoder::new(),
             socket: open(servers[server])?,
+            previous: None,
             server,
             moved: Instant::now(),
             outgoing: Outgoing::new(),
@@ -86,6 +89,10 @@ impl<'a> Worker<'a> {
             let wait = next.saturating_duration_since(now).clamp(Duration::from_micros(200), LONGEST_WAIT);
             self.socket.set_receive_timeout(Some(wait))?;
             let received = self.socket.receive(&mut ring)?;
+            for at in 0..received {
+                through += usize::from(self.take_ack(ring.datagram(at).1));
+            }
+            let received = self.previous.as_ref().map_or(Ok(0), |previous| previous.receive(&mut ring))?;
             for at in 0..received {
                 through += usize::from(self.take_ack(ring.datagram(at).1));
             }
@@ -116,7 +123,9 @@ impl<'a> Worker<'a> {
         self.flush();
         if move_on && self.moved.elapsed() > LEAST_STAY {
             self.server = (self.server + 1) % self.servers.len();
-            self.socket = open(self.servers[self.server])?;
+            let previous = std::mem::replace(&mut self.socket, open(self.servers[self.server])?);
+            previous.set_nonblocking(true)?;
+            self.previous = Some(previous);
             self.moved = Instant::now();
         }
         Ok(())

@@ -1,16 +1,16 @@
 //! Columns to series. Names and values are checked once each, and keys put together from them without another look.
+//!
+//! This runs for every layout that an agent brings anew, so what is read lies side by side in a few vectors, and a
+//! series costs the one allocation that holds its key.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use weir_sample::{Kind, Series, legal_label_name, legal_metric_name};
 
+use super::{MAX_KEY_BYTES, MAX_LABELS, MAX_SERIES};
 use crate::DecodeError;
 use crate::bytes::Input;
-
-/// No batch has more series: a datagram holds a few thousand at most.
-const MAX_SERIES: u64 = 1 << 16;
-/// A short column multiplies long names: keys may not unfold to more than this.
-const MAX_KEY_BYTES: usize = 8 << 20;
 
 /// Separate labels from each other, and names from values, in a series' key.
 const LABEL: char = '\u{1}';
@@ -20,109 +20,178 @@ const VALUE: char = '\u{2}';
 pub(in crate::batch) fn take(plain: &[u8]) -> Result<(Vec<Series>, Vec<Kind>), DecodeError> {
     let mut input = Input(plain);
     let common = take_common(&mut input)?;
-    let mut labels = Vec::new();
-    let mut shapes = Vec::new();
-    for _ in 0..input.count()? {
-        shapes.push(Shape::take(&mut input, &common, &mut labels)?);
-    }
-    let runs = take_runs(&mut input, &mut shapes)?;
-    let tables = labels.iter().map(|_| take_values(&mut input)).collect::<Result<Vec<_>, _>>()?;
-    for shape in &mut shapes {
-        shape.take_columns(&mut input, &tables)?;
-    }
+    let mut keys = Keys::default();
+    keys.take_shapes(&mut input, &common)?;
+    let runs = keys.take_runs(&mut input)?;
+    let (values, tables) = take_tables(&mut input, keys.labels.len())?;
+    keys.take_places(&mut input, &tables)?;
     if !input.0.is_empty() {
         return Err(DecodeError::Malformed("key section"));
     }
-    unfold(&runs, &mut shapes, &tables)
+    keys.unfold(&runs, &values)
 }
 
-/// A kind, a name and label names, and how keys of it are put together.
+/// Everything but the label values.
+#[derive(Default)]
+struct Keys<'a> {
+    shapes: Vec<Shape>,
+    /// The columns of all shapes, one shape after the other.
+    columns: Vec<Column>,
+    /// What stands between the values of a key, for all shapes.
+    text: String,
+    /// Which value, for all columns.
+    places: Vec<u32>,
+    /// Label names that have a table, in order of appearance.
+    labels: Vec<&'a str>,
+}
+
+/// A kind, a name and label names.
 struct Shape {
     kind: Kind,
-    /// The name, the labels before the first own one, and so on: `pieces[i]` stands before column `i`, the last after all.
-    pieces: Vec<String>,
-    /// Per own label: its table, and the place in it for each series.
-    columns: Vec<(usize, Vec<u32>)>,
+    text: Range<usize>,
+    columns: Range<usize>,
     /// Series of this shape, and how many of them were put together.
     length: usize,
     done: usize,
 }
 
-impl Shape {
-    fn take<'a>(
-        input: &mut Input<'a>,
-        common: &[(&'a str, &'a str)],
-        labels: &mut Vec<&'a str>,
-    ) -> Result<Self, DecodeError> {
-        let kind = Kind::from_u8(input.byte()?).ok_or(DecodeError::Malformed("kind"))?;
-        let name = legal(input.text()?, legal_metric_name)?;
-        let mut shape = Self { kind, pieces: vec![name.to_owned()], columns: Vec::new(), length: 0, done: 0 };
+/// One own label of a shape.
+struct Column {
+    table: usize,
+    /// Where the text before its value ends.
+    text_end: usize,
+    /// Where its places begin.
+    places_from: usize,
+}
+
+impl<'a> Keys<'a> {
+    fn take_shapes(&mut self, input: &mut Input<'a>, common: &[(&'a str, &'a str)]) -> Result<(), DecodeError> {
+        let count = bounded(input.count()?)?;
+        self.shapes.reserve_exact(count);
+        for _ in 0..count {
+            let kind = Kind::from_u8(input.byte()?).ok_or(DecodeError::Malformed("kind"))?;
+            let (text, columns) = (self.text.len(), self.columns.len());
+            self.text.push_str(legal(input.text()?, legal_metric_name)?);
+            self.take_labels(input, common)?;
+            let (text, columns) = (text..self.text.len(), columns..self.columns.len());
+            self.shapes.push(Shape { kind, text, columns, length: 0, done: 0 });
+        }
+        Ok(())
+    }
+
+    /// Puts a shape's own labels between the common ones, in order of their names.
+    fn take_labels(&mut self, input: &mut Input<'a>, common: &[(&'a str, &'a str)]) -> Result<(), DecodeError> {
         let (mut common, mut previous) = (common.iter().peekable(), "");
         for _ in 0..input.count()? {
             let own = legal(input.text()?, legal_label_name)?;
-            while let Some(other) = common.next_if(|(other, _)| *other < own) {
-                shape.fixed(other);
+            while let Some((label, value)) = common.next_if(|(other, _)| *other < own) {
+                self.put_label(label);
+                self.text.push_str(value);
             }
             if own <= previous || common.peek().is_some_and(|(other, _)| *other == own) {
                 return Err(DecodeError::Malformed("label order"));
             }
             previous = own;
-            let table = labels.iter().position(|label| *label == own).unwrap_or_else(|| {
-                labels.push(own);
-                labels.len() - 1
-            });
-            shape.own(own, table);
+            self.put_label(own);
+            let table = self.table(own)?;
+            self.columns.push(Column { table, text_end: self.text.len(), places_from: 0 });
         }
-        common.for_each(|other| shape.fixed(other));
-        Ok(shape)
+        for (label, value) in common {
+            self.put_label(label);
+            self.text.push_str(value);
+        }
+        // Common labels stand in every shape, so a few bytes could make many.
+        if self.text.len() > MAX_KEY_BYTES { Err(DecodeError::TooLarge) } else { Ok(()) }
     }
 
-    fn fixed(&mut self, (label, value): &(&str, &str)) {
-        let piece = self.last_piece();
-        piece.push(LABEL);
-        piece.push_str(label);
-        piece.push(VALUE);
-        piece.push_str(value);
+    fn put_label(&mut self, label: &str) {
+        self.text.push(LABEL);
+        self.text.push_str(label);
+        self.text.push(VALUE);
     }
 
-    fn own(&mut self, label: &str, table: usize) {
-        let piece = self.last_piece();
-        piece.push(LABEL);
-        piece.push_str(label);
-        piece.push(VALUE);
-        self.pieces.push(String::new());
-        self.columns.push((table, Vec::new()));
+    fn table(&mut self, label: &'a str) -> Result<usize, DecodeError> {
+        let at = self.labels.iter().position(|other| *other == label).unwrap_or(self.labels.len());
+        if at == MAX_LABELS {
+            return Err(DecodeError::TooLarge);
+        }
+        if at == self.labels.len() {
+            self.labels.push(label);
+        }
+        Ok(at)
     }
 
-    fn last_piece(&mut self) -> &mut String {
-        self.pieces.last_mut().expect("pieces start with the name and only grow")
+    /// Shape and length of each run; adds the lengths up in the shapes.
+    fn take_runs(&mut self, input: &mut Input<'_>) -> Result<Vec<(usize, usize)>, DecodeError> {
+        let count = bounded(input.count()?)?;
+        let (mut runs, mut at, mut total) = (Vec::with_capacity(count), 0i64, 0u64);
+        for _ in 0..count {
+            at = at.wrapping_add(input.zigzag()?);
+            let shape = usize::try_from(at).ok().filter(|at| *at < self.shapes.len());
+            runs.push((shape.ok_or(DecodeError::Malformed("shape"))?, 0));
+        }
+        for (shape, length) in &mut runs {
+            let announced = input.varint()?;
+            let within = |total: &u64| *total <= MAX_SERIES as u64;
+            total = total.checked_add(announced).filter(within).ok_or(DecodeError::TooLarge)?;
+            *length = announced as usize;
+            self.shapes[*shape].length += *length;
+        }
+        Ok(runs)
     }
 
-    fn take_columns(&mut self, input: &mut Input<'_>, tables: &[Vec<&str>]) -> Result<(), DecodeError> {
-        for (table, places) in &mut self.columns {
-            let values = tables[*table].len() as i64;
-            let mut place = 0i64;
-            for _ in 0..self.length {
-                place = place.wrapping_add(input.zigzag()?);
-                if !(0..values).contains(&place) {
-                    return Err(DecodeError::Malformed("place of a value"));
+    fn take_places(&mut self, input: &mut Input<'_>, tables: &[Range<usize>]) -> Result<(), DecodeError> {
+        // A place takes a byte at least.
+        self.places.reserve_exact(input.0.len());
+        for shape in &self.shapes {
+            for column in &mut self.columns[shape.columns.clone()] {
+                let (table, mut place) = (&tables[column.table], 0i64);
+                column.places_from = self.places.len();
+                for _ in 0..shape.length {
+                    place = place.wrapping_add(input.zigzag()?);
+                    if !(0..table.len() as i64).contains(&place) {
+                        return Err(DecodeError::Malformed("place of a value"));
+                    }
+                    self.places.push((table.start + place as usize) as u32);
                 }
-                places.push(place as u32);
             }
         }
         Ok(())
     }
 
-    /// The key of the next series of this shape.
-    fn next_key(&mut self, tables: &[Vec<&str>]) -> String {
-        let mut key = String::with_capacity(self.pieces.iter().map(String::len).sum::<usize>() + 16);
-        for (piece, (table, places)) in self.pieces.iter().zip(&self.columns) {
-            key.push_str(piece);
-            key.push_str(tables[*table][places[self.done] as usize]);
+    fn unfold(&mut self, runs: &[(usize, usize)], values: &[&str]) -> Result<(Vec<Series>, Vec<Kind>), DecodeError> {
+        let count = runs.iter().map(|(_, length)| length).sum();
+        let (mut series, mut kinds, mut budget) = (Vec::with_capacity(count), Vec::with_capacity(count), MAX_KEY_BYTES);
+        for &(at, length) in runs {
+            for _ in 0..length {
+                let shape = &self.shapes[at];
+                let key = self.key(shape, values, budget)?;
+                budget -= key.len();
+                series.push(Series::from_checked_key(key));
+                kinds.push(shape.kind);
+                self.shapes[at].done += 1;
+            }
         }
-        key.push_str(&self.pieces[self.columns.len()]);
-        self.done += 1;
-        key
+        Ok((series, kinds))
+    }
+
+    /// The key of the next series of this shape.
+    fn key(&self, shape: &Shape, values: &[&str], budget: usize) -> Result<String, DecodeError> {
+        let columns = &self.columns[shape.columns.clone()];
+        let value = |column: &Column| values[self.places[column.places_from + shape.done] as usize];
+        let length = shape.text.len() + columns.iter().map(|column| value(column).len()).sum::<usize>();
+        if length > budget {
+            return Err(DecodeError::TooLarge);
+        }
+        // Exactly what is needed: a key that is boxed must not move.
+        let (mut key, mut from) = (String::with_capacity(length), shape.text.start);
+        for column in columns {
+            key.push_str(&self.text[from..column.text_end]);
+            key.push_str(value(column));
+            from = column.text_end;
+        }
+        key.push_str(&self.text[from..shape.text.end]);
+        Ok(key)
     }
 }
 
@@ -138,48 +207,23 @@ fn take_common<'a>(input: &mut Input<'a>) -> Result<Vec<(&'a str, &'a str)>, Dec
     Ok(common)
 }
 
-/// Shape and length of each run; adds the lengths up in the shapes.
-fn take_runs(input: &mut Input<'_>, shapes: &mut [Shape]) -> Result<Vec<(usize, usize)>, DecodeError> {
-    let (mut runs, mut at, mut total) = (Vec::new(), 0i64, 0u64);
-    for _ in 0..input.count()? {
-        at = at.wrapping_add(input.zigzag()?);
-        let shape = usize::try_from(at).ok().filter(|at| *at < shapes.len());
-        runs.push((shape.ok_or(DecodeError::Malformed("shape"))?, 0));
-    }
-    for (shape, length) in &mut runs {
-        let announced = input.varint()?;
-        total = total.checked_add(announced).filter(|total| *total <= MAX_SERIES).ok_or(DecodeError::TooLarge)?;
-        *length = announced as usize;
-        shapes[*shape].length += *length;
-    }
-    Ok(runs)
-}
-
-fn take_values<'a>(input: &mut Input<'a>) -> Result<Vec<&'a str>, DecodeError> {
-    let mut values = Vec::new();
-    for _ in 0..input.count()? {
-        values.push(legal_value(input.text()?)?);
-    }
-    Ok(values)
-}
-
-fn unfold(
-    runs: &[(usize, usize)],
-    shapes: &mut [Shape],
-    tables: &[Vec<&str>],
-) -> Result<(Vec<Series>, Vec<Kind>), DecodeError> {
-    let count = runs.iter().map(|(_, length)| length).sum();
-    let (mut series, mut kinds, mut budget) = (Vec::with_capacity(count), Vec::with_capacity(count), MAX_KEY_BYTES);
-    for &(shape, length) in runs {
-        let shape = &mut shapes[shape];
-        for _ in 0..length {
-            let key = shape.next_key(tables);
-            budget = budget.checked_sub(key.len()).ok_or(DecodeError::TooLarge)?;
-            series.push(Series::from_checked_key(key));
-            kinds.push(shape.kind);
+/// The values of all labels, and which of them are whose.
+fn take_tables<'a>(input: &mut Input<'a>, labels: usize) -> Result<(Vec<&'a str>, Vec<Range<usize>>), DecodeError> {
+    let (mut values, mut tables) = (Vec::new(), Vec::with_capacity(labels));
+    for _ in 0..labels {
+        let count = input.count()?;
+        let from = values.len();
+        for _ in 0..count {
+            values.push(legal_value(input.text()?)?);
         }
+        tables.push(from..values.len());
     }
-    Ok((series, kinds))
+    Ok((values, tables))
+}
+
+/// What stands for at least one series each cannot be more than there may be series.
+fn bounded(count: usize) -> Result<usize, DecodeError> {
+    if count > MAX_SERIES { Err(DecodeError::TooLarge) } else { Ok(count) }
 }
 
 fn legal(name: &str, mend: fn(&str) -> Cow<'_, str>) -> Result<&str, DecodeError> {
@@ -187,6 +231,6 @@ fn legal(name: &str, mend: fn(&str) -> Cow<'_, str>) -> Result<&str, DecodeError
 }
 
 fn legal_value(value: &str) -> Result<&str, DecodeError> {
-    let legal = !value.is_empty() && !value.contains([LABEL, VALUE]);
+    let legal = !value.is_empty() && !value.bytes().any(|byte| byte == LABEL as u8 || byte == VALUE as u8);
     if legal { Ok(value) } else { Err(DecodeError::Malformed("label value")) }
 }

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use weir_sample::{Kind, Series};
 
+use super::MAX_LABELS;
 use crate::bytes::{put_text, put_varint, put_zigzag};
 
-/// Appends the plain key section of points that are sorted by their series.
-pub(in crate::batch) fn put<'a>(out: &mut Vec<u8>, points: impl Iterator<Item = (&'a Series, Kind)> + Clone) {
+/// Appends the plain key section of points that are sorted by their series. False, with nothing of use appended, if
+/// they have more label names than one batch may have.
+pub(in crate::batch) fn put<'a>(out: &mut Vec<u8>, points: impl Iterator<Item = (&'a Series, Kind)> + Clone) -> bool {
     let common = common_labels(points.clone().map(|(series, _)| series));
     put_varint(out, common.len() as u64);
     for (name, value) in &common {
@@ -17,6 +19,7 @@ pub(in crate::batch) fn put<'a>(out: &mut Vec<u8>, points: impl Iterator<Item = 
     let mut columns = Columns::default();
     points.for_each(|(series, kind)| columns.add(series, kind, &common));
     columns.put(out);
+    columns.tables.len() <= MAX_LABELS
 }
 
 /// Labels with the same value in every series.

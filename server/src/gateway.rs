@@ -1,0 +1,55 @@
+//! The section `[gateway]` of `weir.toml`: threads, bounds and patience of a gateway.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use weir_gateway::GatewayConfig;
+
+/// How a gateway works. Where it listens is in `[listen]`, what it lets in is in `[admission]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct GatewaySettings {
+    /// Threads that receive batches, each with a socket. Default: 2, which take about 700,000 datagrams a second. 0 means 1.
+    pub receivers: usize,
+    /// Receive buffer to ask for, per socket; the kernel grants up to net.core.rmem_max. 0 keeps the system's default.
+    pub receive_buffer_bytes: usize,
+    /// Bound on the process's resident memory: near it agents slow down and batches are turned away, bulk first. Default:
+    /// 0, no bound. For a gateway that is a process of its own; at least 128 MiB.
+    pub memory_bytes: u64,
+    /// The most that its log in the queue may take on disk. Batches are turned away from 60 % on, bulk first. Default: 0,
+    /// no bound but the disk.
+    pub disk_bytes: u64,
+    /// Seconds that a window may end past this machine's clock; beyond it the batch is refused and its agent told the
+    /// time. Default: 60. 0 means no limit.
+    pub clock_ahead_s: u64,
+    /// Seconds that a drain takes at most. Default: 25.
+    pub drain_s: u64,
+}
+
+impl Default for GatewaySettings {
+    fn default() -> Self {
+        let usual = GatewayConfig::default();
+        Self {
+            receivers: usual.receivers,
+            receive_buffer_bytes: usual.receive_buffer_bytes,
+            memory_bytes: usual.memory_bytes,
+            disk_bytes: 0,
+            clock_ahead_s: usual.clock_ahead.as_secs(),
+            drain_s: usual.drain_deadline.as_secs(),
+        }
+    }
+}
+
+impl GatewaySettings {
+    /// These settings; all else as usual.
+    pub(crate) fn config(&self) -> GatewayConfig {
+        GatewayConfig {
+            receivers: self.receivers,
+            receive_buffer_bytes: self.receive_buffer_bytes,
+            memory_bytes: self.memory_bytes,
+            clock_ahead: Duration::from_secs(self.clock_ahead_s),
+            drain_deadline: Duration::from_secs(self.drain_s),
+            ..GatewayConfig::default()
+        }
+    }
+}
