@@ -132,7 +132,8 @@ fn every_figure_of_a_known_host_is_right() {
     gauge(r#"system_processes_count{process_status="sleeping"}"#, 1.0);
     gauge("system_processes_blocked", 2.0);
     gauge(r#"process_cpu_utilization_ratio{process_executable_name="my (odd) name"}"#, 1.0);
-    gauge(r#"process_memory_usage_bytes{process_executable_name="my (odd) name"}"#, 40_960.0);
+    let resident = 10.0 * rustix::param::page_size() as f64;
+    gauge(r#"process_memory_usage_bytes{process_executable_name="my (odd) name"}"#, resident);
     gauge(r#"hw_temperature_celsius{hw_id="hwmon0/temp1",hw_name="coretemp temp1"}"#, 45.5);
     gauge("container_cpu_limit_cores", 0.5);
     gauge("container_memory_limit_bytes", 1_048_576.0);
