@@ -176,6 +176,10 @@ fn a_batch_that_comes_back_is_no_ack() {
         site.tap.send_to(&datagram, from).unwrap();
     }
     assert_eq!(site.agent.reading("weir_agent_acked_batches_total"), Some(0.0));
+    eventually("the refusals to be counted", PATIENCE, || {
+        let refused = site.agent.reading("weir_agent_refused_acks_total{reason=\"direction\"}")?;
+        (refused == 6.0).then_some(())
+    });
     eventually("the ack of the gateway itself", PATIENCE, || {
         let (datagram, from) = site.captured();
         site.sender.send(&datagram).unwrap();
@@ -226,6 +230,8 @@ fn a_bad_query_gets_prometheus_json_and_the_server_lives() {
     check("/api/v1/query_range?query=up&start=0&end=1&step=0", 400, "bad_data");
     check("/api/v1/query_range?query=up&start=0&end=99999999&step=1", 400, "bad_data");
     check("/api/v1/series", 400, "bad_data");
+    // Those that reached the engine: the others were not queries yet.
+    assert_eq!(site.server.reading("weir_queries_refused_total{reason=\"bad_data\"}"), Some(3.0));
     assert_eq!(site.server.ask("/api/v1/query?query=1", Some(&token)).unwrap().0, 200);
 }
 

@@ -1,5 +1,6 @@
 //! The push side: batches wait in the outbox, go out sealed, and leave it when an ack says they are durable.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use weir_link::{Alpn, ClientFiles, ClientTls};
 use weir_sample::{Reading, Series, Value, Window};
 use weir_wire::{
     Ack, AgentId, Batch, DEFAULT_DATAGRAM_BYTES, DICTIONARY_ID, DatagramKind, Encoder, Entry, Epoch, HEADER_BYTES,
-    Header, Outbox, OutboxConfig, Route, Session, SessionKeys, TAG_BYTES, Totals, seal,
+    Header, Outbox, OutboxConfig, Refusal, Route, Session, SessionKeys, TAG_BYTES, Totals, seal,
 };
 
 use crate::config::{Config, Transport};
@@ -62,6 +63,8 @@ struct Ledger {
     failed_sessions: u64,
     spool_errors: u64,
     left_out: u64,
+    /// What came as an ack and was none, by reason.
+    refused_acks: BTreeMap<&'static str, u64>,
 }
 
 /// Payload in memory; further batches wait on disk.
@@ -312,10 +315,10 @@ impl Push {
     }
 
     fn take_ack(&mut self, datagram: &mut [u8], route: Route) {
-        let Ok(header) = Header::decode_any_length(datagram) else { return };
-        let sealed = |session: &Session| session.key_id == header.key_id && session.expires == header.expires;
-        let Some(granted) = self.sessions.iter().find(|granted| sealed(&granted.session)) else { return };
-        let Ok((_, ack)) = Ack::open(datagram, &granted.keys) else { return };
+        let ack = match self.open_ack(datagram) {
+            Ok(ack) => ack,
+            Err(refusal) => return *self.ledger.refused_acks.entry(refusal.reason()).or_default() += 1,
+        };
         for entry in self.outbox.on_ack(Instant::now(), &ack, route) {
             if entry.epoch == self.epoch {
                 self.ledger.acked_batches += 1;
@@ -325,6 +328,14 @@ impl Push {
                 spool.acked(&entry);
             }
         }
+    }
+
+    /// Opens an ack with the session that it answers.
+    fn open_ack(&self, datagram: &mut [u8]) -> Result<Ack, Refusal> {
+        let header = Header::decode_any_length(datagram)?;
+        let sealed = |session: &Session| session.key_id == header.key_id && session.expires == header.expires;
+        let granted = self.sessions.iter().find(|granted| sealed(&granted.session)).ok_or(Refusal::UnknownKey)?;
+        Ack::open(datagram, &granted.keys).map(|(_, ack)| ack)
     }
 
     /// Batches without an ack.
@@ -353,7 +364,7 @@ impl Push {
         let counter = |name, value, help| Reading::counter(name, &[], value, help);
         let gauge = |name, value: u64, help| Reading::gauge(name, &[], value as f64, help);
         let reason = |name, reason, value, help| Reading::counter(name, &[("reason", reason)], value, help);
-        vec![
+        let mut readings = vec![
             counter("weir_agent_sealed_batches_total", totals.sealed_batches, "Batches sealed."),
             counter("weir_agent_sealed_samples_total", totals.sealed_samples, "Samples in sealed batches."),
             counter("weir_agent_acked_batches_total", totals.acked_batches, "Batches that a gateway has made durable."),
@@ -367,7 +378,13 @@ impl Push {
             gauge("weir_agent_spool_bytes", self.spool.as_ref().map_or(0, Spool::bytes), "Bytes of them on disk."),
             counter("weir_agent_spool_damaged_total", self.spool.as_ref().map_or(0, Spool::damaged), DAMAGED_HELP),
             gauge("weir_agent_on_tls", u64::from(self.outbox.route() == Route::Tls), "1: batches go by TLS, not UDP."),
-        ]
+        ];
+        let refused = Refusal::ALL.map(Refusal::reason).into_iter();
+        readings.extend(refused.map(|why| {
+            let count = ledger.refused_acks.get(why).copied().unwrap_or_default();
+            reason("weir_agent_refused_acks_total", why, count, REFUSED_ACKS_HELP)
+        }));
+        readings
     }
 }
 
@@ -377,6 +394,8 @@ const DROPPED_HELP: &str = "Batches lost because the spool was full (loss): no g
     look at the gateways and at the path to them, or give the spool more room.";
 const FAILED_HELP: &str = "Sends that could not be made, to be repeated later: nobody listens at the server's address, \
     there is no route to it, or its name does not resolve.";
+const REFUSED_ACKS_HELP: &str = "What arrived as an ack and was refused. tag, direction: somebody else sends to this port, \
+    or the path damages datagrams; unknown_key: an ack came after its session was forgotten.";
 const SESSIONS_HELP: &str = "Attempts to get a session key that failed; the log has the server's reason. Batches wait in \
     the spool meanwhile.";
 const SPOOL_HELP: &str = "Batches that could not be written to the spool and are in memory only: look at the disk of the \

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use weir_gateway::identity::{Identity, IdentityConfig};
 use weir_gateway::{Admission, Gateway, GatewayConfig, Running, StreamConfig};
 use weir_link::{ServerFiles, ServerTls, UdpConfig};
+use weir_query::Engine;
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
 use weir_sink::{FleetStatus, Service, ServiceConfig, Sink, SinkConfig};
@@ -46,6 +47,8 @@ pub(crate) struct GatewayStation {
 
 pub(crate) struct StorageStation {
     pub store: Arc<Store>,
+    /// Evaluates queries; its readings are this process' too.
+    pub engine: Engine,
     sink: Service,
 }
 
@@ -87,7 +90,7 @@ impl Stations {
             readings.extend([gateway.running.readings(), gateway.log.readings()].concat());
         }
         if let Some(storage) = &self.storage {
-            readings.extend([storage.sink.readings(), storage.store.readings()].concat());
+            readings.extend([storage.sink.readings(), storage.store.readings(), storage.engine.readings()].concat());
         }
         readings
     }
@@ -181,7 +184,7 @@ impl StorageStation {
         let sink = Sink::open(&sink, store.clone(), &saved)?;
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
         let sink = Service::start(sink, ServiceConfig { checkpoint_interval }).context("starting the sink")?;
-        Ok(Self { store, sink })
+        Ok(Self { store, engine: Engine::default(), sink })
     }
 }
 

@@ -50,7 +50,8 @@ fn serve(config: &Config, stations: &Arc<Stations>, listener: TcpListener, hande
     let identity = &stations.identity;
     let mut router = http::routes(stations.clone());
     if let Some(storage) = &stations.storage {
-        let queries = auth::guard(query::routes(storage.store.clone()), identity.tokens.clone(), Scope::Read);
+        let queries = query::routes(storage.store.clone(), storage.engine.clone());
+        let queries = auth::guard(queries, identity.tokens.clone(), Scope::Read);
         router = router.merge(queries);
     }
     if let Some(admission) = stations.admission() {

@@ -1,6 +1,7 @@
 //! What the sink knows of the fleet as a whole, shared with whoever shows it.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 use weir_sample::Reading;
 
@@ -48,6 +49,8 @@ pub(crate) struct Counters {
     pub agents_dropped: AtomicU64,
     pub open_shared_windows: AtomicU64,
     pub lag_ms: AtomicU64,
+    /// What the queue's reader said of itself a moment ago.
+    pub reader: Mutex<Vec<Reading>>,
 }
 
 impl Counters {
@@ -71,7 +74,7 @@ impl Counters {
                         late_gauge: a shared gauge came after its window closed; raise sink.lateness_s.";
             Reading::counter("weir_sink_dropped_total", &[("reason", reason)], value.load(Relaxed), help)
         };
-        vec![
+        let mut readings = vec![
             counter("weir_sink_samples_total", &self.samples, "Samples written to the store."),
             counter("weir_sink_batches_total", &self.batches, "Batches read from the queue, each counted once."),
             counter(
@@ -119,6 +122,8 @@ impl Counters {
                 self.lag_ms.load(Relaxed) as f64 / 1e3,
                 "Age of the newest record read. Growing: the sink does not keep up with the gateways.",
             ),
-        ]
+        ];
+        readings.extend(self.reader.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        readings
     }
 }

@@ -1,8 +1,8 @@
 //! The sink itself: one step reads what the queue has and writes it to the store.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use std::collections::HashMap;
@@ -31,6 +31,8 @@ pub struct SinkConfig {
 /// Reads records, counts each batch once, writes rows.
 pub struct Sink {
     reader: Reader,
+    /// When its readings were last taken.
+    reader_seen: Option<Timestamp>,
     desk: Desk,
     rate: Rate,
 }
@@ -54,6 +56,9 @@ struct Desk {
 
 /// Bytes taken from the queue per step, so that a shutdown or a checkpoint never waits for long.
 const STEP_BYTES: usize = 4 << 20;
+
+/// The reader's readings look at files, so they are taken only so often.
+const READER_EVERY: Duration = Duration::from_secs(2);
 
 /// This consumer's name in the queue, which keeps what no consumer has passed.
 const CONSUMER: &str = "sink";
@@ -80,7 +85,7 @@ impl Sink {
             admission: Arc::default(),
             generation: 0,
         };
-        Ok(Self { reader, desk, rate: Rate::default() })
+        Ok(Self { reader, reader_seen: None, desk, rate: Rate::default() })
     }
 
     /// Writes what the queue has, up to a few MiB; returns how many records that were.
@@ -118,7 +123,7 @@ impl Sink {
 
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
-        [self.desk.counters.readings(), self.desk.admission.readings(), self.reader.readings()].concat()
+        [self.desk.counters.readings(), self.desk.admission.readings()].concat()
     }
 
     /// The rules by which series are stored, to be set and looked at while the sink runs.
@@ -142,6 +147,10 @@ impl Sink {
             counters.agents.store(alive as u64, Relaxed);
             let ahead = self.desk.agents.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
             counters.clocks_ahead.store(ahead as u64, Relaxed);
+        }
+        if self.reader_seen.is_none_or(|seen| now.since(seen) >= READER_EVERY) {
+            self.reader_seen = Some(now);
+            *counters.reader.lock().unwrap_or_else(PoisonError::into_inner) = self.reader.readings();
         }
         let lag = if read == 0 { Duration::ZERO } else { now.since(self.desk.newest) };
         counters.lag_ms.store(lag.as_millis() as u64, Relaxed);

@@ -39,13 +39,8 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// How far back metadata looks for a sample that tells what a metric is.
 const METADATA_REACH: Duration = Duration::from_secs(3_600);
 
-/// The routes, with an engine of their own.
-pub(crate) fn routes(source: Arc<dyn Source>) -> Router {
-    routes_with(source, Engine::default())
-}
-
 /// The routes around an engine whose readings and limits others share.
-pub(crate) fn routes_with(source: Arc<dyn Source>, engine: Engine) -> Router {
+pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine) -> Router {
     let turns = Arc::new(Semaphore::new(QUERIES_AT_ONCE));
     Router::new()
         .route("/api/v1/query", get(instant).post(instant))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use weir_gateway::identity::{Claims, Scope, SigningKey, issue};
+use weir_query::Engine;
 use weir_sample::{Kind, Series, Sketch, Timestamp};
 use weir_store::{Store, StoreConfig};
 
@@ -34,7 +35,7 @@ fn store() -> (tempfile::TempDir, std::sync::Arc<Store>) {
 /// Asks by GET and, where there is a form, by POST; both answers must hold `expected`.
 fn check(path: &str, parameters: &str, status: u16, expected: &str) {
     let (_folder, store) = store();
-    let server = serve(guard(routes(store), None, Scope::Read));
+    let server = serve(guard(routes(store, Engine::default()), None, Scope::Read));
     let by_get = ask(&server, "GET", &format!("{path}?{parameters}"), None, "");
     assert!(by_get.0 == status && by_get.1.contains(expected), "{path}?{parameters}: {by_get:?}, not {expected}");
     if ["query", "query_range", "series", "labels"].iter().any(|end| path.ends_with(&format!("/{end}"))) {
@@ -103,7 +104,7 @@ fn metadata_tells_types() {
     let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
     let rows = store.rows(1, &[(Series::named("x"), Kind::Counter), (Series::named("y"), Kind::Gauge)]);
     store.append(&rows, now(), Duration::from_secs(10), &[1.0, 1.0]).unwrap();
-    let server = serve(guard(routes(std::sync::Arc::new(store)), None, Scope::Read));
+    let server = serve(guard(routes(std::sync::Arc::new(store), Engine::default()), None, Scope::Read));
     let (status, body) = ask(&server, "GET", "/api/v1/metadata", None, "");
     let entry = |kind: &str| format!(r#"[{{"help":"","type":"{kind}","unit":""}}]"#);
     let expected = format!(r#"{{"data":{{"x":{},"y":{}}},"status":"success"}}"#, entry("counter"), entry("gauge"));
@@ -114,7 +115,7 @@ fn metadata_tells_types() {
 fn a_tenant_sees_its_own_series() {
     let desk = Desk::new();
     let (_folder, store) = store();
-    let server = serve(guard(routes(store), Some(desk.tokens()), Scope::Read));
+    let server = serve(guard(routes(store, Engine::default()), Some(desk.tokens()), Scope::Read));
     let check = |tenant: u32, path: &str, expected: &str| {
         let (status, body) = ask(&server, "GET", path, Some(&token(&desk.key, tenant)), "");
         assert!(status == 200 && body.ends_with(&format!("{expected}}}")), "{tenant} {path}: {status} {body}");
