@@ -48,21 +48,28 @@ impl Checkpoint {
     /// Reads the last checkpoint in a folder; none is a new store.
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("checkpoint");
-        let Some(bytes) = files::read_if_there(&path)? else { return Ok(Self::default()) };
-        let damaged = |what| Error::Damaged { path: path.clone(), what };
+        match files::read_if_there(&path)? {
+            Some(bytes) => Self::parse(&path, &bytes),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Reads the bytes of a checkpoint.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        let damaged = |what| Error::Damaged { path: path.to_owned(), what };
         let (body, checksum) = bytes.split_last_chunk::<4>().ok_or_else(|| damaged("cut short"))?;
         let mut input = Input(body);
         if input.take(MAGIC.len()).ok() != Some(MAGIC) {
             return Err(damaged("not a checkpoint"));
         }
-        let version = input.u32().map_err(Error::damaged(&path))?;
+        let version = input.u32().map_err(Error::damaged(path))?;
         if version != VERSION {
-            return Err(Error::Version { path, found: version });
+            return Err(Error::Version { path: path.to_owned(), found: version });
         }
         if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
             return Err(damaged("checksum"));
         }
-        Self::decode(&mut input).map_err(Error::damaged(&path))
+        Self::decode(&mut input).map_err(Error::damaged(path))
     }
 
     fn decode(input: &mut Input<'_>) -> Result<Self, Damaged> {

@@ -31,6 +31,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod tier;
+mod verify;
 
 pub use config::StoreConfig;
 pub use error::Error;
@@ -40,3 +41,4 @@ pub use rows::Rows;
 pub use selection::{Answered, Column, Hint, Selection, SeriesData, Tier};
 pub use stats::{Stats, TierStats};
 pub use store::Store;
+pub use verify::{Verified, snapshot, stats, verify};

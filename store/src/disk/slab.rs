@@ -104,23 +104,14 @@ impl SlabFiles {
     fn open(&mut self, place: &SlabPlace) -> Result<Option<Slab>, Error> {
         self.next_sequence = self.next_sequence.max(place.sequence + 1);
         let Some(window) = self.windows.get(&(place.window, place.file)) else { return Ok(None) };
-        let mut bytes = vec![0; place.index_size as usize];
-        let read = window.file.read_exact_at(&mut bytes, place.index_at);
-        let body =
-            bytes.split_last_chunk::<4>().filter(|(body, sum)| crc32c::crc32c(body) == u32::from_le_bytes(**sum));
-        let index = body.filter(|_| read.is_ok()).and_then(|(body, _)| pages::index(&mut Input(body)).ok());
-        let Some(index) = index else {
-            self.quarantine.pages.fetch_add(1, Relaxed);
-            return Ok(None);
-        };
-        let pages = Pages::new(window.file.clone(), window.path.clone(), index, self.quarantine.clone());
+        let Some(pages) = open_pages(&window.file, &window.path, place, &self.quarantine) else { return Ok(None) };
         let SlabPlace { window, file, sequence, shard, index_at, index_size } = *place;
         let flushed = AtomicU64::new(0);
         Ok(Some(Slab { window, sequence, shard, file, flushed, pages: Arc::new(pages), index_at, index_size }))
     }
 
     fn path(&self, window: i64, number: u64) -> PathBuf {
-        self.folder.join(format!("{window}-{number}.slab"))
+        self.folder.join(slab_name(window, number))
     }
 
     /// Appends a slab to its window's file.
@@ -209,6 +200,28 @@ impl SlabFiles {
         self.windows.contains_key(&(window, file)).then_some(())?;
         Some(SlabPlace { window, file, sequence, shard, index_at, index_size })
     }
+}
+
+/// Name of the file of a window.
+pub(crate) fn slab_name(window: i64, number: u64) -> String {
+    format!("{window}-{number}.slab")
+}
+
+/// The pages of a slab. `None`: their index is damaged; all of them are lost and counted as one.
+pub(crate) fn open_pages(
+    file: &Arc<File>,
+    path: &Path,
+    place: &SlabPlace,
+    quarantine: &Arc<Quarantine>,
+) -> Option<Pages> {
+    let mut bytes = vec![0; place.index_size as usize];
+    let read = file.read_exact_at(&mut bytes, place.index_at);
+    let body = bytes.split_last_chunk::<4>().filter(|(body, sum)| crc32c::crc32c(body) == u32::from_le_bytes(**sum));
+    let index = body.filter(|_| read.is_ok()).and_then(|(body, _)| pages::index(&mut Input(body)).ok());
+    if index.is_none() {
+        quarantine.pages.fetch_add(1, Relaxed);
+    }
+    Some(Pages::new(file.clone(), path.to_owned(), index?, quarantine.clone()))
 }
 
 impl Slab {
