@@ -122,24 +122,28 @@ pub(crate) fn head_path(folder: &Path, number: u64) -> PathBuf {
     folder.join("head").join(format!("{number}.head"))
 }
 
-/// Writes what is in memory: labels, then shard by shard, each lent out for the time it takes to code it.
+/// Writes what was in memory: labels, then shard by shard.
 pub(crate) fn write_head(
     path: &Path,
-    index: impl FnOnce(&mut Vec<u8>),
-    mut shard: impl FnMut(usize, &mut Vec<u8>),
+    labels: &[u8],
+    mut shard: impl FnMut(usize) -> Result<Vec<u8>, Error>,
 ) -> Result<(), Error> {
-    files::write_whole(path, |file| {
+    let mut failed = None;
+    let written = files::write_whole(path, |file| {
         let mut file = BufWriter::with_capacity(1 << 20, file);
-        let mut record = Vec::new();
-        index(&mut record);
-        files::put_checked(&mut file, &record)?;
+        files::put_checked(&mut file, labels)?;
         for number in 0..SHARDS {
-            record.clear();
-            shard(number, &mut record);
-            files::put_checked(&mut file, &record)?;
+            match shard(number) {
+                Ok(record) => files::put_checked(&mut file, &record)?,
+                Err(error) => {
+                    failed = Some(error);
+                    return Err(std::io::ErrorKind::Interrupted.into());
+                }
+            }
         }
         file.flush()
-    })
+    });
+    failed.map_or(written, Err)
 }
 
 /// Reads what [`write_head`] wrote.

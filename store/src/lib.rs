@@ -13,6 +13,7 @@ mod codec;
 mod compact;
 mod config;
 mod counters;
+mod cut;
 mod disk;
 mod error;
 mod flush;
@@ -34,6 +35,7 @@ mod tier;
 mod verify;
 
 pub use config::StoreConfig;
+pub use cut::Cut;
 pub use error::Error;
 pub use head::group::Appended;
 pub use matcher::{BadMatcher, MatchOp, Matcher, NAME};

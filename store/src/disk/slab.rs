@@ -12,6 +12,7 @@ use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
 use crate::Error;
 use crate::bytes::Input;
+use crate::cut::Unsynced;
 
 /// Small pages: a query over all hosts holds one of every slab.
 const PAGE_BYTES: usize = 16 << 10;
@@ -158,18 +159,31 @@ impl SlabFiles {
         Ok(number)
     }
 
-    /// Makes all slabs durable; returns each window's file number and length.
-    pub(crate) fn sync(&mut self) -> Result<Vec<(i64, u64, u64)>, Error> {
-        let mut made = false;
-        for window in self.windows.values_mut().filter(|window| window.synced < window.length) {
-            files::sync(&window.file, &window.path)?;
-            made |= window.synced == 0;
-            window.synced = window.length;
+    /// Window, number and length of each file.
+    pub(crate) fn lengths(&self) -> Vec<(i64, u64, u64)> {
+        self.windows.iter().map(|(&(window, number), file)| (window, number, file.length)).collect()
+    }
+
+    /// Files with bytes that may not be durable.
+    pub(crate) fn unsynced(&self) -> Vec<Unsynced> {
+        let files = self.windows.iter().filter(|(_, file)| file.synced < file.length);
+        let unsynced = |(&(window, number), file): (&(i64, u64), &WindowFile)| Unsynced {
+            window,
+            number,
+            length: file.length,
+            file: file.file.clone(),
+            path: file.path.clone(),
+        };
+        files.map(unsynced).collect()
+    }
+
+    /// Notes that these are durable now.
+    pub(crate) fn note_synced(&mut self, synced: &[Unsynced]) {
+        for slab in synced {
+            if let Some(file) = self.windows.get_mut(&(slab.window, slab.number)) {
+                file.synced = file.synced.max(slab.length);
+            }
         }
-        if made {
-            files::sync_folder(&self.folder)?;
-        }
-        Ok(self.windows.iter().map(|(&(window, number), file)| (window, number, file.length)).collect())
     }
 
     /// Ends the files of a window: what is sealed from now on goes to another. Returns their numbers.
