@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::param::page_size;
 use weir_sample::{Kind, Reading, Series, Value};
 
 use crate::origin::Origin;
@@ -21,7 +22,6 @@ pub(crate) struct Telemetry {
 
 /// Kernel ticks per second, as everywhere in `/proc`.
 const TICKS: f64 = 100.0;
-const PAGE_BYTES: f64 = 4_096.0;
 
 impl Telemetry {
     pub(crate) fn new(origin: Origin) -> Self {
@@ -46,9 +46,10 @@ impl Telemetry {
         let stat = self.stat.read();
         let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
         let cpu = field(fields, 11).unwrap_or(0.0) + field(fields, 12).unwrap_or(0.0);
-        let resident = field(self.memory.read(), 1).unwrap_or(0.0) * PAGE_BYTES;
+        let resident = field(self.memory.read(), 1).unwrap_or(0.0) * page_size() as f64;
         // Whole microseconds: more digits would cost a sample as much as ten others.
-        let collect = self.collect_time.as_micros() as f64 / 1e6;
+        let micros = |time: Duration| time.as_micros() as f64 / 1e6;
+        let collect = micros(self.collect_time);
         let cpu_series = Series::named("weir_agent_cpu_seconds_total");
         vec![
             Reading { series: cpu_series, help: CPU_HELP, kind: Kind::Counter, value: cpu / TICKS },

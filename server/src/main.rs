@@ -15,6 +15,7 @@ mod query;
 mod shutdown;
 mod stations;
 mod statsd;
+mod store;
 mod top;
 mod up;
 
@@ -53,6 +54,9 @@ enum Command {
     /// Loads that measure a server
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Check, count or copy the embedded store
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Fleet keys: what agents' batches are sealed with
     #[command(subcommand)]
     Keys(identity::keys::KeysCommand),
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
         Command::Query(args) => query::main(args),
         Command::Top(command) => top::main(command),
         Command::Bench(command) => bench::main(command),
+        Command::Store(command) => store::main(command),
         Command::Keys(command) => identity::keys::main(command),
         Command::Token(command) => identity::token::main(command),
         Command::Certs(command) => identity::certs::main(command),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use weir_queue::Checkpoint;
 use weir_sample::{Reading, Timestamp};
 use weir_store::Store;
 
@@ -95,21 +96,43 @@ impl Service {
 }
 
 fn work(mut sink: Sink, config: ServiceConfig, stop: &AtomicBool) -> Result<(), Error> {
-    let mut checkpointed = Instant::now();
+    let (mut checkpointed, mut writing) = (Instant::now(), None::<Writing>);
     loop {
         // Read the flag first: what was appended before it was set is then read below.
         let stopping = stop.load(Ordering::Acquire);
         let read = sink.step(wall_clock())?;
+        if let Some(done) = writing.take_if(|writing| stopping && read == 0 || writing.thread.is_finished()) {
+            done.finish(&mut sink)?;
+        }
         if stopping && read == 0 {
             return sink.checkpoint();
         }
-        if checkpointed.elapsed() >= config.checkpoint_interval {
-            sink.checkpoint()?;
+        if writing.is_none() && checkpointed.elapsed() >= config.checkpoint_interval {
+            writing = Some(Writing::start(&mut sink)?);
             checkpointed = Instant::now();
         }
         if read == 0 {
             std::thread::sleep(IDLE);
         }
+    }
+}
+
+/// A checkpoint that is being written while the sink goes on.
+struct Writing {
+    queue: Checkpoint,
+    thread: JoinHandle<Result<(), weir_store::Error>>,
+}
+
+impl Writing {
+    fn start(sink: &mut Sink) -> Result<Self, Error> {
+        let ((cut, queue), store) = (sink.cut()?, sink.store());
+        let thread = std::thread::spawn(move || store.write(cut));
+        Ok(Self { queue, thread })
+    }
+
+    fn finish(self, sink: &mut Sink) -> Result<(), Error> {
+        let written = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        sink.note_written(&self.queue, written)
     }
 }
 

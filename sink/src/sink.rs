@@ -6,9 +6,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use std::collections::HashMap;
-use weir_queue::{Reader, Record};
+use weir_queue::{Checkpoint, Reader, Record};
 use weir_sample::{Reading, Timestamp, Window};
-use weir_store::Store;
+use weir_store::{Cut, Store};
 use weir_wire::{AgentId, BatchHead, Decoder, Totals, Values};
 
 use crate::admission::{Admission, Grant};
@@ -110,14 +110,30 @@ impl Sink {
 
     /// Makes everything read so far durable, together with where in the queue that was, then lets the queue forget it.
     pub fn checkpoint(&mut self) -> Result<(), Error> {
+        let (cut, queue) = self.cut()?;
+        let written = self.desk.store.write(cut);
+        self.note_written(&queue, written)
+    }
+
+    /// Notes what the store is now and where in the queue that was. The cut may be written beside further steps.
+    pub(crate) fn cut(&mut self) -> Result<(Cut, Checkpoint), Error> {
         let queue = self.reader.checkpoint();
         let saved = state::encode(&queue, &self.desk.agents, &self.desk.shared, self.desk.newest);
-        if let Err(error) = self.desk.store.checkpoint(&saved) {
+        Ok((self.desk.store.cut(&saved)?, queue))
+    }
+
+    /// Lets the queue forget what a cut made durable.
+    pub(crate) fn note_written(
+        &mut self,
+        queue: &Checkpoint,
+        written: Result<(), weir_store::Error>,
+    ) -> Result<(), Error> {
+        if let Err(error) = written {
             self.desk.counters.checkpoint_failures.fetch_add(1, Relaxed);
             return Err(error.into());
         }
         self.desk.counters.checkpoints.fetch_add(1, Relaxed);
-        self.reader.forget(&queue)?;
+        self.reader.forget(queue)?;
         Ok(())
     }
 

@@ -48,21 +48,28 @@ impl Checkpoint {
     /// Reads the last checkpoint in a folder; none is a new store.
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("checkpoint");
-        let Some(bytes) = files::read_if_there(&path)? else { return Ok(Self::default()) };
-        let damaged = |what| Error::Damaged { path: path.clone(), what };
+        match files::read_if_there(&path)? {
+            Some(bytes) => Self::parse(&path, &bytes),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Reads the bytes of a checkpoint.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        let damaged = |what| Error::Damaged { path: path.to_owned(), what };
         let (body, checksum) = bytes.split_last_chunk::<4>().ok_or_else(|| damaged("cut short"))?;
         let mut input = Input(body);
         if input.take(MAGIC.len()).ok() != Some(MAGIC) {
             return Err(damaged("not a checkpoint"));
         }
-        let version = input.u32().map_err(Error::damaged(&path))?;
+        let version = input.u32().map_err(Error::damaged(path))?;
         if version != VERSION {
-            return Err(Error::Version { path, found: version });
+            return Err(Error::Version { path: path.to_owned(), found: version });
         }
         if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
             return Err(damaged("checksum"));
         }
-        Self::decode(&mut input).map_err(Error::damaged(&path))
+        Self::decode(&mut input).map_err(Error::damaged(path))
     }
 
     fn decode(input: &mut Input<'_>) -> Result<Self, Damaged> {
@@ -115,24 +122,28 @@ pub(crate) fn head_path(folder: &Path, number: u64) -> PathBuf {
     folder.join("head").join(format!("{number}.head"))
 }
 
-/// Writes what is in memory: labels, then shard by shard, each lent out for the time it takes to code it.
+/// Writes what was in memory: labels, then shard by shard.
 pub(crate) fn write_head(
     path: &Path,
-    index: impl FnOnce(&mut Vec<u8>),
-    mut shard: impl FnMut(usize, &mut Vec<u8>),
+    labels: &[u8],
+    mut shard: impl FnMut(usize) -> Result<Vec<u8>, Error>,
 ) -> Result<(), Error> {
-    files::write_whole(path, |file| {
+    let mut failed = None;
+    let written = files::write_whole(path, |file| {
         let mut file = BufWriter::with_capacity(1 << 20, file);
-        let mut record = Vec::new();
-        index(&mut record);
-        files::put_checked(&mut file, &record)?;
+        files::put_checked(&mut file, labels)?;
         for number in 0..SHARDS {
-            record.clear();
-            shard(number, &mut record);
-            files::put_checked(&mut file, &record)?;
+            match shard(number) {
+                Ok(record) => files::put_checked(&mut file, &record)?,
+                Err(error) => {
+                    failed = Some(error);
+                    return Err(std::io::ErrorKind::Interrupted.into());
+                }
+            }
         }
         file.flush()
-    })
+    });
+    failed.map_or(written, Err)
 }
 
 /// Reads what [`write_head`] wrote.

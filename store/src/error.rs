@@ -39,6 +39,9 @@ pub enum Error {
     /// An earlier write failed, so what is on disk is not known; the store takes no more until it is opened again.
     #[error("the store refuses writes since an earlier failure: {0}")]
     Refusing(String),
+    /// A later cut took the place of this one.
+    #[error("a later checkpoint was begun before this one was written")]
+    Superseded,
     /// The columns were resolved before series of them were forgotten: resolve them again.
     #[error("these rows are out of date; resolve their columns again")]
     StaleRows,

@@ -52,7 +52,7 @@ impl Inner {
     /// Seals what is open of the time up to `frontier`: of active groups nothing, they sealed it by themselves.
     fn seal_until(&self, frontier: i64) -> Result<(), Error> {
         for number in 0..SHARDS {
-            self.seal(&mut self.shard(number), |group| {
+            self.seal(&mut self.shard_to_write(number), |group| {
                 let extent = if group.newest <= frontier { Extent::All } else { Extent::ButNewest };
                 (group.oldest_open() <= frontier).then_some(extent)
             })?;

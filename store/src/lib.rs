@@ -13,6 +13,7 @@ mod codec;
 mod compact;
 mod config;
 mod counters;
+mod cut;
 mod disk;
 mod error;
 mod flush;
@@ -31,8 +32,10 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod tier;
+mod verify;
 
 pub use config::StoreConfig;
+pub use cut::Cut;
 pub use error::Error;
 pub use head::group::Appended;
 pub use matcher::{BadMatcher, MatchOp, Matcher, NAME};
@@ -40,3 +43,4 @@ pub use rows::Rows;
 pub use selection::{Answered, Column, Hint, Selection, SeriesData, Tier};
 pub use stats::{Stats, TierStats};
 pub use store::Store;
+pub use verify::{Verified, snapshot, stats, verify};

@@ -110,7 +110,7 @@ impl Inner {
         }
         for number in 0..SHARDS {
             let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-            let mut shard = self.shard(number);
+            let mut shard = self.shard_to_write(number);
             let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
             let forgotten = shard.forget_idle(&mut index, &mut self.slab_files())?;
             self.counters.series_forgotten.fetch_add(forgotten, Relaxed);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use weir_sample::{Kind, Reading, Series, Sketch, Timestamp};
 
@@ -18,9 +18,7 @@ use crate::error::Damaged;
 use crate::head::group::Appended;
 use crate::head::seal::Extent;
 use crate::head::shard::{SHARDS, Shard, place_of, shard_of};
-use crate::head::snapshot;
 use crate::index::Index;
-use crate::index::coding::encode_index;
 use crate::lock::DirectoryLock;
 use crate::{Error, Rows, StoreConfig};
 
@@ -59,7 +57,9 @@ pub(crate) struct Inner {
     /// Files that the last checkpoint named and the next will not.
     pub obsolete: Mutex<Vec<PathBuf>>,
     /// Number of the last head file.
-    head: Mutex<u64>,
+    pub head: Mutex<u64>,
+    /// Number of the last cut.
+    pub cuts: AtomicU64,
     /// Why writes are refused, once a file could not be written.
     refusal: Mutex<Option<String>>,
     refusing: AtomicBool,
@@ -110,6 +110,7 @@ impl Store {
             gate: RwLock::new(()),
             looked: Mutex::default(),
             obsolete: Mutex::default(),
+            cuts: AtomicU64::new(checkpoint.head),
             head: Mutex::new(checkpoint.head),
             refusal: Mutex::default(),
             refusing: AtomicBool::new(false),
@@ -122,7 +123,7 @@ impl Store {
     pub fn rows(&self, agent: u128, columns: &[(Series, Kind)]) -> Rows {
         let _gate = self.inner.gate.read().unwrap_or_else(PoisonError::into_inner);
         let number = shard_of(agent);
-        let mut shard = self.inner.shard(number);
+        let mut shard = self.inner.shard_to_write(number);
         let mut index = self.inner.index.write().unwrap_or_else(PoisonError::into_inner);
         // A set has no form here; what is kept of it is the gauge of its estimate.
         let stored = |kind: Kind| if kind == Kind::Set { Kind::Gauge } else { kind };
@@ -201,27 +202,6 @@ impl Store {
         self.inner.watermark.fetch_max(ts.millis(), Relaxed);
         self.inner.counters.note(&done);
         Ok(done)
-    }
-
-    /// Makes everything written so far durable, together with the sink's state: after a crash the store is as it is now.
-    ///
-    /// # Errors
-    /// What the file system says; from then on writes are refused.
-    pub fn checkpoint(&self, sink_state: &[u8]) -> Result<(), Error> {
-        self.inner.check()?;
-        let started = Instant::now();
-        let outcome = self.inner.write_checkpoint(sink_state);
-        let micros = started.elapsed().as_micros() as u64;
-        let counters = &self.inner.counters;
-        counters.checkpoint_micros.store(micros, Relaxed);
-        match &outcome {
-            Ok(()) => counters.checkpoints.fetch_add(1, Relaxed),
-            Err(error) => {
-                self.inner.refuse(error);
-                counters.checkpoint_failures.fetch_add(1, Relaxed)
-            }
-        };
-        outcome
     }
 
     /// The store's own telemetry.
@@ -353,7 +333,7 @@ impl Inner {
         write: impl FnOnce(&mut crate::head::group::Group),
     ) -> Result<(), Error> {
         let (number, slot) = place_of(group);
-        let mut shard = self.shard(number);
+        let mut shard = self.shard_to_write(number);
         let seal_at = shard.seal_at as usize;
         let group = shard.group_mut(slot).filter(|group| group.generation == generation).ok_or(Error::StaleRows)?;
         write(group);
@@ -382,42 +362,6 @@ impl Inner {
             shard.seal(&self.index(), &mut self.slab_files(), extent).inspect_err(|error| self.refuse(error))?;
         self.counters.chunks_sealed.fetch_add(sealed, Relaxed);
         Ok(())
-    }
-
-    fn write_checkpoint(&self, sink_state: &[u8]) -> Result<(), Error> {
-        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
-        let gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        let mut obsolete = std::mem::take(&mut *self.obsolete.lock().unwrap_or_else(PoisonError::into_inner));
-        let (number, path) = (*head + 1, checkpoint::head_path(&self.folder, *head + 1));
-        let mut slabs = Vec::new();
-        checkpoint::write_head(
-            &path,
-            |out| encode_index(out, &self.index()),
-            |number, out| {
-                let shard = self.shard(number);
-                snapshot::encode_shard(out, &shard);
-                let files = self.slab_files();
-                slabs.extend(shard.slabs.iter().filter_map(|slab| files.place(slab)));
-            },
-        )?;
-        let windows = self.slab_files().sync()?;
-        let set = self.block_set();
-        let checkpoint = Checkpoint {
-            sink_state: sink_state.to_vec(),
-            head: number,
-            watermark: self.watermark.load(Relaxed),
-            windows,
-            slabs,
-            frontier: set.frontier,
-            blocks: set.blocks.iter().map(|block| block.name.to_string()).collect(),
-        };
-        drop(gate);
-        checkpoint.write(&self.folder)?;
-        if *head > 0 {
-            obsolete.push(checkpoint::head_path(&self.folder, *head));
-        }
-        *head = number;
-        obsolete.iter().try_for_each(|path| files::remove(path))
     }
 }
 

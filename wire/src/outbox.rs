@@ -90,7 +90,7 @@ pub struct Outbox {
     waiting: VecDeque<Pending>,
     bytes: usize,
     route: Route,
-    /// How many may be in flight now: halved by every silent round, widened by every ack.
+    /// How many answers may be awaited at once: halved by every silent round, widened by every ack.
     allowed: usize,
     /// Rounds of timeouts since the last ack, and when the latest began.
     silent: u32,
@@ -112,6 +112,12 @@ struct Pending {
     sends: u32,
     due: Option<Instant>,
     probe: bool,
+}
+
+impl Pending {
+    fn is_awaited(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due > now)
+    }
 }
 
 impl Outbox {
@@ -157,8 +163,15 @@ impl Outbox {
     }
 
     /// The next batch to send at `now`, oldest first; call until `None`.
+    ///
+    /// In silence the batch that was sent least often goes first: one that no gateway takes must not hold up the others.
     pub fn poll(&mut self, now: Instant) -> Option<Transmit<'_>> {
-        let at = self.sendable().find_map(|(at, pending)| (self.due(pending, now) <= now).then_some(at))?;
+        if self.answers_awaited(now) >= self.allowed {
+            return None;
+        }
+        let due = self.sendable().filter(|(_, pending)| self.due(pending, now) <= now);
+        let first = |(at, pending): &(usize, &Pending)| (if self.silent > 0 { pending.sends } else { 0 }, *at);
+        let (at, _) = due.min_by_key(first)?;
         if self.waiting[at].sends > 0 {
             self.note_timeout(now);
         }
@@ -178,18 +191,27 @@ impl Outbox {
 
     /// When [`Outbox::poll`] will have something next, if nothing else happens.
     pub fn next_wake(&self, now: Instant) -> Option<Instant> {
-        self.sendable().map(|(_, pending)| self.due(pending, now)).min()
+        let full = self.answers_awaited(now) >= self.allowed;
+        let candidates = self.sendable().filter(|(_, pending)| !full || pending.is_awaited(now));
+        candidates.map(|(_, pending)| self.due(pending, now)).min()
+    }
+
+    /// Batches sent whose timeout has not passed.
+    fn answers_awaited(&self, now: Instant) -> usize {
+        self.sendable().filter(|(_, pending)| pending.is_awaited(now)).count()
     }
 
     /// What may be in flight: the oldest batches, as far as the receiver's window over their epoch reaches.
     fn sendable(&self) -> impl Iterator<Item = (usize, &Pending)> {
         let mut oldest = (Epoch::default(), 0);
-        self.waiting.iter().enumerate().take(self.allowed).filter(move |(at, Pending { entry, .. })| {
-            if *at == 0 || oldest.0 != entry.epoch {
-                oldest = (entry.epoch, entry.seq);
-            }
-            entry.seq - oldest.1 < WINDOW
-        })
+        self.waiting.iter().enumerate().take(self.config.max_in_flight.clamp(1, WINDOW as usize)).filter(
+            move |(at, Pending { entry, .. })| {
+                if *at == 0 || oldest.0 != entry.epoch {
+                    oldest = (entry.epoch, entry.seq);
+                }
+                entry.seq - oldest.1 < WINDOW
+            },
+        )
     }
 
     /// A batch that was not sent so far is due at once, or when the gateway's wish for slowness has passed.
@@ -296,15 +318,16 @@ impl Outbox {
         self.backoff = 0;
     }
 
-    /// Doubles with every send, with up to a quarter of jitter so that a fleet does not resend in step.
+    /// Doubles with every send and every silent round, with up to a quarter of jitter so that a fleet does not resend in step.
     fn timeout(&mut self, sends: u32, route: Route) -> Duration {
         let measured = self.smoothed_rtt.map(|rtt| (rtt * 3).max(self.config.first_timeout / 5));
         let first = match route {
             Route::Udp => measured.unwrap_or(self.config.first_timeout),
             Route::Tls => self.config.tls_timeout,
         };
-        let doubled =
-            first.saturating_mul(1 << sends.max(self.backoff).min(16)).min(self.config.max_timeout.max(first));
+        let doubled = first
+            .saturating_mul(1 << sends.max(self.backoff).max(self.silent).min(16))
+            .min(self.config.max_timeout.max(first));
         self.chance ^= self.chance << 13;
         self.chance ^= self.chance >> 7;
         self.chance ^= self.chance << 17;

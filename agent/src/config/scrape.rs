@@ -21,6 +21,8 @@ pub(crate) struct Scrape {
     #[serde(default)]
     pub files: Vec<PathBuf>,
     #[serde(default)]
+    pub dns: Vec<Endpoint>,
+    #[serde(default)]
     pub labels: BTreeMap<String, String>,
     #[serde(default)]
     pub honor_labels: bool,
@@ -46,12 +48,29 @@ fn max_samples() -> usize {
     10_000
 }
 
-/// `http://address:port/path`.
+/// `http://host:port/path`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Endpoint {
-    pub address: SocketAddr,
+    /// A name or an address, without brackets.
+    pub host: String,
+    pub port: u16,
     pub path: String,
+}
+
+impl Endpoint {
+    /// The same at one of the addresses that its name stands for.
+    pub(crate) fn at(&self, address: SocketAddr) -> Self {
+        Self { host: address.ip().to_string(), ..self.clone() }
+    }
+
+    /// Host and port, as in the label `instance`.
+    pub(crate) fn instance(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
 }
 
 impl FromStr for Endpoint {
@@ -60,14 +79,19 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, String> {
         let rest = text.strip_prefix("http://").unwrap_or(text);
         let (authority, path) = rest.find('/').map_or((rest, "/metrics"), |at| rest.split_at(at));
-        let authority = authority.replacen("localhost", "127.0.0.1", 1);
-        let address = authority.parse().map_err(|_| {
-            format!("{text:?} is not a local endpoint such as \"http://127.0.0.1:9121/metrics\": an address and a port")
-        })?;
         if path.chars().any(|c| c.is_ascii_whitespace() || c.is_control()) {
             return Err(format!("{text:?}: a blank in the path; write it as %20"));
         }
-        Ok(Self { address, path: path.to_owned() })
+        let legal = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+        let endpoint = authority.rsplit_once(':').filter(|(host, _)| !host.is_empty() && host.chars().all(legal));
+        match endpoint.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
+            Some((host, port)) => {
+                Ok(Self { host: host.trim_matches(['[', ']']).to_owned(), port, path: path.to_owned() })
+            }
+            None => Err(format!(
+                "{text:?} is not an endpoint such as \"http://127.0.0.1:9121/metrics\": a host and a port, without TLS"
+            )),
+        }
     }
 }
 
@@ -84,19 +108,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_are_addresses() {
+    fn endpoints_are_hosts_and_ports() {
         let check = |text: &str, expected: Option<(&str, &str)>| {
-            let endpoint = text.parse::<Endpoint>().ok();
-            let expected =
-                expected.map(|(address, path)| Endpoint { address: address.parse().unwrap(), path: path.to_owned() });
+            let endpoint = text.parse::<Endpoint>().ok().map(|endpoint| (endpoint.instance(), endpoint.path));
+            let expected = expected.map(|(instance, path)| (instance.to_owned(), path.to_owned()));
             assert_eq!(endpoint, expected, "{text}");
         };
         check("http://127.0.0.1:9121/m?x=1", Some(("127.0.0.1:9121", "/m?x=1")));
-        check("localhost:80", Some(("127.0.0.1:80", "/metrics")));
+        check("localhost:80", Some(("localhost:80", "/metrics")));
         check("http://[::1]:80/", Some(("[::1]:80", "/")));
         check("https://127.0.0.1:1/", None);
-        check("http://db.example:1/", None);
         check("http://127.0.0.1/", None);
+        check("http://db:99999/", None);
+        check(":80", None);
         check("http://127.0.0.1:1/a b", None);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::param::page_size;
+
 use super::{Collector, Points};
 use crate::config::Choice;
 use crate::proc::{ProcFile, field, number};
@@ -93,7 +95,7 @@ fn counts(text: &str, points: &mut Points<'_>) {
                 // In pages.
                 "mem" => {
                     let labels = [("network_transport", transport)];
-                    points.gauge("system_network_socket_memory_bytes", &labels, value * 4_096.0);
+                    points.gauge("system_network_socket_memory_bytes", &labels, value * page_size() as f64);
                     continue;
                 }
                 _ => continue,

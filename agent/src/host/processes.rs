@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Dir, Mode, OFlags, open, openat};
+use rustix::param::page_size;
 
 use super::{Collector, Points};
 use crate::proc::{ProcFile, field};
@@ -29,8 +30,6 @@ struct Command {
     resident_bytes: u64,
     count: u64,
 }
-
-const PAGE_BYTES: u64 = 4_096;
 
 impl Processes {
     pub(super) fn new(root: &Path, states: bool, top: usize) -> Self {
@@ -80,7 +79,7 @@ impl Processes {
                 let name = head.split_once('(').map_or("", |(_, name)| name);
                 let command = commands.entry(name.to_owned()).or_default();
                 command.ticks += ticks.saturating_sub(last);
-                command.resident_bytes += number(21) * PAGE_BYTES;
+                command.resident_bytes += number(21) * page_size() as u64;
                 command.count += 1;
             }
         });

@@ -1,5 +1,6 @@
 //! One GET, by HTTP/1.0 so that the answer is plain bytes until the connection closes.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -7,6 +8,7 @@ use tokio::net::TcpStream;
 
 use super::Failure;
 use crate::config::Endpoint;
+use crate::resolver::lookup;
 
 const MAX_BODY_BYTES: usize = 16 << 20;
 
@@ -19,10 +21,11 @@ pub(super) async fn fetch(endpoint: &Endpoint, timeout: Duration) -> Result<Stri
 }
 
 async fn ask(endpoint: &Endpoint) -> Result<String, Failure> {
-    let Endpoint { address, path } = endpoint;
-    let mut stream = TcpStream::connect(address).await.map_err(Failure::Connection)?;
+    let (instance, path) = (endpoint.instance(), &endpoint.path);
+    let addresses = lookup(&endpoint.host, endpoint.port).await.map_err(Failure::Connection)?;
+    let mut stream = connect(&addresses).await.map_err(Failure::Connection)?;
     let request = format!(
-        "GET {path} HTTP/1.0\r\nhost: {address}\r\nuser-agent: weir-agent/{}\r\naccept: \
+        "GET {path} HTTP/1.0\r\nhost: {instance}\r\nuser-agent: weir-agent/{}\r\naccept: \
          application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.8,*/*;q=0.1\r\n\r\n",
         env!("CARGO_PKG_VERSION")
     );
@@ -34,6 +37,18 @@ async fn ask(endpoint: &Endpoint) -> Result<String, Failure> {
         return Err(Failure::TooLarge);
     }
     body(answer)
+}
+
+/// The first address that takes a connection: of `localhost` that may be either.
+async fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
+    let mut last = std::io::ErrorKind::NotFound.into();
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn body(mut answer: Vec<u8>) -> Result<String, Failure> {

@@ -9,6 +9,7 @@ mod text;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use weir_sample::{Reading, Series, Value};
 
 use crate::config::{Endpoint, Scrape};
 use crate::origin::Origin;
+use crate::resolver::lookup;
 use crate::sampler::Sampler;
 use discovery::Discovery;
 use target::{Looked, Target};
@@ -65,6 +67,9 @@ pub(crate) struct Scraper {
     discovery: Discovery,
     idle: HashMap<Key, Target>,
     wanted: Vec<Key>,
+    /// What names of `dns` stood for when they were last asked for.
+    resolved: HashMap<Endpoint, Vec<Endpoint>>,
+    lookups: JoinSet<(Endpoint, std::io::Result<Vec<SocketAddr>>)>,
     running: JoinSet<(Key, Looked)>,
     /// The targets being looked at.
     busy: Vec<Key>,
@@ -82,6 +87,7 @@ struct Counts {
     failed: [u64; Failure::REASONS.len()],
     malformed: u64,
     late: u64,
+    failed_lookups: u64,
 }
 
 /// Looks are spread over this share of a window, so that endpoints are not all asked at once.
@@ -96,6 +102,8 @@ impl Scraper {
             discovery: Discovery::default(),
             idle: HashMap::new(),
             wanted: Vec::new(),
+            resolved: HashMap::new(),
+            lookups: JoinSet::new(),
             running: JoinSet::new(),
             busy: Vec::new(),
             gathered: HashMap::new(),
@@ -115,6 +123,7 @@ impl Scraper {
     /// Begins a window: looks at every target in its course.
     pub(crate) fn begin(&mut self, interval: Duration) {
         self.wanted = self.discover();
+        self.ask_for_names();
         self.idle.retain(|key, _| self.wanted.contains(key));
         self.counts.late += self.busy.len() as u64;
         for key in &self.wanted {
@@ -129,10 +138,41 @@ impl Scraper {
         }
     }
 
+    /// Asks what the names of `dns` stand for; the next window looks there.
+    fn ask_for_names(&mut self) {
+        if !self.lookups.is_empty() {
+            return;
+        }
+        for endpoint in self.jobs.iter().flat_map(|job| &job.dns).cloned() {
+            self.lookups.spawn(async move {
+                let found = lookup(&endpoint.host, endpoint.port).await;
+                (endpoint, found)
+            });
+        }
+    }
+
+    /// A name that does not resolve now keeps its addresses of before.
+    fn take_addresses(&mut self, endpoint: Endpoint, found: std::io::Result<Vec<SocketAddr>>) {
+        match found {
+            Ok(addresses) => {
+                let all = addresses.into_iter().map(|address| endpoint.at(address)).collect();
+                self.resolved.insert(endpoint, all);
+            }
+            Err(error) => {
+                self.counts.failed_lookups += 1;
+                if let Some(left_out) = self.shown.admit(Instant::now()) {
+                    tracing::warn!(host = endpoint.host, %error, left_out, "a name to be scraped does not resolve");
+                }
+            }
+        }
+    }
+
     fn discover(&mut self) -> Vec<Key> {
         let mut keys = Vec::new();
         for (at, job) in self.jobs.iter().enumerate() {
             keys.extend(job.targets.iter().map(|endpoint| (at, endpoint.clone(), BTreeMap::new())));
+            let named = job.dns.iter().filter_map(|name| self.resolved.get(name)).flatten();
+            keys.extend(named.map(|endpoint| (at, endpoint.clone(), BTreeMap::new())));
             for path in &job.files {
                 for group in self.discovery.groups(path) {
                     keys.extend(group.targets.iter().map(|endpoint| (at, endpoint.clone(), group.labels.clone())));
@@ -148,18 +188,21 @@ impl Scraper {
         let job = &self.jobs[*at];
         let mut labels: BTreeMap<String, String> = job.labels.clone();
         labels.insert("job".into(), job.job.clone());
-        labels.insert("instance".into(), endpoint.address.to_string());
+        labels.insert("instance".into(), endpoint.instance());
         labels.extend(more.clone());
         Target::new(endpoint.clone(), labels.into_iter().collect(), Arc::clone(job), Arc::clone(&self.origin))
     }
 
     /// Waits for a look to end and takes what it brought; may be dropped and called again at any time.
     pub(crate) async fn receive(&mut self) {
-        match self.running.join_next().await {
-            Some(Ok((key, looked))) => self.take(key, looked),
-            // A look that panicked has lost its target, which then starts anew.
-            Some(Err(_)) => self.busy.clear(),
-            None => std::future::pending().await,
+        tokio::select! {
+            Some(ended) = self.running.join_next() => match ended {
+                Ok((key, looked)) => self.take(key, looked),
+                // A look that panicked has lost its target, which then starts anew.
+                Err(_) => self.busy.clear(),
+            },
+            Some(Ok((endpoint, found))) = self.lookups.join_next() => self.take_addresses(endpoint, found),
+            else => std::future::pending().await,
         }
     }
 
@@ -171,8 +214,8 @@ impl Scraper {
             let at = Failure::REASONS.iter().position(|reason| *reason == failure.reason()).unwrap_or(0);
             self.counts.failed[at] += 1;
             if let Some(left_out) = self.shown.admit(Instant::now()) {
-                let Endpoint { address, path } = &target.endpoint;
-                tracing::warn!(job = target.job.job, %address, path, %failure, left_out, "a scrape brought nothing");
+                let (instance, path) = (target.endpoint.instance(), &target.endpoint.path);
+                tracing::warn!(job = target.job.job, instance, path, %failure, left_out, "a scrape brought nothing");
             }
         }
         for (series, value) in points {
@@ -207,7 +250,10 @@ impl Scraper {
                 "Target files that cannot be read or are not right (their targets may be out of date): the log says why.",
             ),
         ];
-        let failed = Failure::REASONS.iter().zip(self.counts.failed).chain([(&"late", self.counts.late)]);
+        let failed = Failure::REASONS
+            .iter()
+            .zip(self.counts.failed)
+            .chain([(&"late", self.counts.late), (&"name", self.counts.failed_lookups)]);
         readings.extend(failed.map(|(reason, count)| {
             Reading::counter("weir_agent_failed_scrapes_total", &[("reason", reason)], count, FAILED_HELP)
         }));
@@ -226,4 +272,5 @@ const MALFORMED_HELP: &str = "Lines of scraped endpoints that are not in the tex
     hand and look for lines without a number.";
 const FAILED_HELP: &str = "Scrapes that brought nothing (loss of one window each; counters catch up at the next): \
     connection, timeout, status, not_http and cut_short are for the endpoint to mend; too_large and too_many_samples \
-    for a relabel rule at the endpoint or a higher max_samples; late means that the agent itself was held up.";
+    for a relabel rule at the endpoint or a higher max_samples; late means that the agent itself was held up; \
+    name that a name of `dns` does not resolve.";

@@ -62,7 +62,7 @@ impl Target {
         let up = f64::from(u8::from(failure.is_none()));
         for (name, value) in [
             ("up", up),
-            ("scrape_duration_seconds", began.elapsed().as_secs_f64()),
+            ("scrape_duration_seconds", began.elapsed().as_micros() as f64 / 1e6),
             ("scrape_samples_scraped", samples),
         ] {
             points.push((self.series(name, &[]), Value::Gauge(value)));

@@ -38,7 +38,12 @@ fn scraped_counters_travel_as_deltas_and_failures_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let targets = folder.path().join("targets.json");
     std::fs::write(&targets, format!(r#"[{{"targets": ["{closed}"], "labels": {{"shard": "b"}}}}]"#)).unwrap();
-    let settings = format!("[[scrape]]\njob = \"app\"\ntargets = [\"{address}\"]\nfiles = [{targets:?}]\n");
+    let named = serve(vec!["named 1\n".to_owned()]);
+    let port = named.split(':').next_back().unwrap();
+    let settings = format!(
+        "[[scrape]]\njob = \"app\"\ntargets = [\"{address}\"]\nfiles = [{targets:?}]\n\
+         dns = [\"localhost:{port}\"]\n"
+    );
     let mut agent = Agent::start_with(&settings, &["--statsd", "off", "--telemetry", "127.0.0.1:0"]);
     let mut counted = |name: &str, expected: f64| {
         let (series, _) = agent.point(|series, value| series.name() == name && *value == Value::Counter(expected));
@@ -49,6 +54,8 @@ fn scraped_counters_travel_as_deltas_and_failures_are_counted() {
     counted("jobs_total", 20.0);
     agent.point(|series, value| series.name() == "depth" && *value == Value::Gauge(7.0));
     agent.point(|series, value| series.name() == "up" && *value == Value::Gauge(1.0));
+    let (by_name, _) = agent.point(|series, _| series.name() == "named");
+    assert_eq!(by_name.label("instance"), Some(named.as_str()));
     let (down, _) = agent.point(|series, value| series.name() == "up" && *value == Value::Gauge(0.0));
     assert_eq!(down.label("shard"), Some("b"));
     agent.log_line("a scrape brought nothing");

@@ -70,5 +70,8 @@ fn every_reading_is_documented_and_loss_is_marked() {
         let (name, help) = line.strip_prefix("# HELP ")?.split_once(' ')?;
         Some((name.to_owned(), help.contains("(loss")))
     };
-    assert_eq!(documented(), text.lines().filter_map(help).collect());
+    let (documented, served): (_, BTreeMap<_, _>) = (documented(), text.lines().filter_map(help).collect());
+    let missing: Vec<_> = served.iter().filter(|(name, loss)| documented.get(*name) != Some(loss)).collect();
+    assert!(missing.is_empty(), "docs/agent-telemetry.md lacks these, or their mark of loss: {missing:?}");
+    assert_eq!(documented.len(), served.len(), "docs/agent-telemetry.md lists what there is no more");
 }

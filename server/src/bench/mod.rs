@@ -2,6 +2,7 @@
 
 mod fleet;
 mod statsd;
+mod store;
 
 use anyhow::Result;
 
@@ -11,11 +12,14 @@ pub(crate) enum BenchCommand {
     Fleet(fleet::FleetArgs),
     /// Send StatsD lines at a given rate
     Statsd(statsd::StatsdArgs),
+    /// Fill a store of its own with hours of samples, and read from it
+    Store(store::StoreArgs),
 }
 
 pub(crate) fn main(command: BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Fleet(args) => fleet::main(&args),
         BenchCommand::Statsd(args) => statsd::main(&args),
+        BenchCommand::Store(args) => store::main(&args),
     }
 }

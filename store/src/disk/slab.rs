@@ -12,6 +12,7 @@ use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
 use crate::Error;
 use crate::bytes::Input;
+use crate::cut::Unsynced;
 
 /// Small pages: a query over all hosts holds one of every slab.
 const PAGE_BYTES: usize = 16 << 10;
@@ -104,23 +105,14 @@ impl SlabFiles {
     fn open(&mut self, place: &SlabPlace) -> Result<Option<Slab>, Error> {
         self.next_sequence = self.next_sequence.max(place.sequence + 1);
         let Some(window) = self.windows.get(&(place.window, place.file)) else { return Ok(None) };
-        let mut bytes = vec![0; place.index_size as usize];
-        let read = window.file.read_exact_at(&mut bytes, place.index_at);
-        let body =
-            bytes.split_last_chunk::<4>().filter(|(body, sum)| crc32c::crc32c(body) == u32::from_le_bytes(**sum));
-        let index = body.filter(|_| read.is_ok()).and_then(|(body, _)| pages::index(&mut Input(body)).ok());
-        let Some(index) = index else {
-            self.quarantine.pages.fetch_add(1, Relaxed);
-            return Ok(None);
-        };
-        let pages = Pages::new(window.file.clone(), window.path.clone(), index, self.quarantine.clone());
+        let Some(pages) = open_pages(&window.file, &window.path, place, &self.quarantine) else { return Ok(None) };
         let SlabPlace { window, file, sequence, shard, index_at, index_size } = *place;
         let flushed = AtomicU64::new(0);
         Ok(Some(Slab { window, sequence, shard, file, flushed, pages: Arc::new(pages), index_at, index_size }))
     }
 
     fn path(&self, window: i64, number: u64) -> PathBuf {
-        self.folder.join(format!("{window}-{number}.slab"))
+        self.folder.join(slab_name(window, number))
     }
 
     /// Appends a slab to its window's file.
@@ -167,18 +159,31 @@ impl SlabFiles {
         Ok(number)
     }
 
-    /// Makes all slabs durable; returns each window's file number and length.
-    pub(crate) fn sync(&mut self) -> Result<Vec<(i64, u64, u64)>, Error> {
-        let mut made = false;
-        for window in self.windows.values_mut().filter(|window| window.synced < window.length) {
-            files::sync(&window.file, &window.path)?;
-            made |= window.synced == 0;
-            window.synced = window.length;
+    /// Window, number and length of each file.
+    pub(crate) fn lengths(&self) -> Vec<(i64, u64, u64)> {
+        self.windows.iter().map(|(&(window, number), file)| (window, number, file.length)).collect()
+    }
+
+    /// Files with bytes that may not be durable.
+    pub(crate) fn unsynced(&self) -> Vec<Unsynced> {
+        let files = self.windows.iter().filter(|(_, file)| file.synced < file.length);
+        let unsynced = |(&(window, number), file): (&(i64, u64), &WindowFile)| Unsynced {
+            window,
+            number,
+            length: file.length,
+            file: file.file.clone(),
+            path: file.path.clone(),
+        };
+        files.map(unsynced).collect()
+    }
+
+    /// Notes that these are durable now.
+    pub(crate) fn note_synced(&mut self, synced: &[Unsynced]) {
+        for slab in synced {
+            if let Some(file) = self.windows.get_mut(&(slab.window, slab.number)) {
+                file.synced = file.synced.max(slab.length);
+            }
         }
-        if made {
-            files::sync_folder(&self.folder)?;
-        }
-        Ok(self.windows.iter().map(|(&(window, number), file)| (window, number, file.length)).collect())
     }
 
     /// Ends the files of a window: what is sealed from now on goes to another. Returns their numbers.
@@ -209,6 +214,28 @@ impl SlabFiles {
         self.windows.contains_key(&(window, file)).then_some(())?;
         Some(SlabPlace { window, file, sequence, shard, index_at, index_size })
     }
+}
+
+/// Name of the file of a window.
+pub(crate) fn slab_name(window: i64, number: u64) -> String {
+    format!("{window}-{number}.slab")
+}
+
+/// The pages of a slab. `None`: their index is damaged; all of them are lost and counted as one.
+pub(crate) fn open_pages(
+    file: &Arc<File>,
+    path: &Path,
+    place: &SlabPlace,
+    quarantine: &Arc<Quarantine>,
+) -> Option<Pages> {
+    let mut bytes = vec![0; place.index_size as usize];
+    let read = file.read_exact_at(&mut bytes, place.index_at);
+    let body = bytes.split_last_chunk::<4>().filter(|(body, sum)| crc32c::crc32c(body) == u32::from_le_bytes(**sum));
+    let index = body.filter(|_| read.is_ok()).and_then(|(body, _)| pages::index(&mut Input(body)).ok());
+    if index.is_none() {
+        quarantine.pages.fetch_add(1, Relaxed);
+    }
+    Some(Pages::new(file.clone(), path.to_owned(), index?, quarantine.clone()))
 }
 
 impl Slab {

@@ -1,6 +1,6 @@
 //! The open chunk of a group: up to eight rows at a time, coded column by column and appended to one buffer.
 //!
-//! Layout of a segment: rows, columns, timestamps as distances, then per column a frame over its values, led by a mask
+//! Layout of a segment: rows, columns, timestamps as distances, where each sixteen columns end, then per column a frame over its values, led by a mask
 //! where not every row has one. A column's first value in the chunk stands alone, and so does one that follows a total
 //! which no row has shown.
 
@@ -13,6 +13,9 @@ pub(crate) const ROWS: usize = 8;
 
 /// Columns per group, so that a bit per column fits a u128.
 pub(crate) const COLUMNS: usize = 128;
+
+/// Columns that a reader of one passes over at once.
+const STRIDE: usize = 16;
 
 /// In place of a frame's tag: the column has no value in this segment.
 const NONE: u8 = 0xff;
@@ -42,7 +45,13 @@ pub(crate) fn append(
     debug_assert!(rows <= ROWS && width <= COLUMNS && values.len() == rows * width);
     out.extend_from_slice(&[rows as u8, width as u8]);
     times::encode(out, last_time, times_of_rows);
+    let ends = out.len();
+    out.resize(ends + 2 * width.div_ceil(STRIDE), 0);
+    let body = out.len();
     for column in 0..width {
+        if column > 0 && column % STRIDE == 0 {
+            put_end(out, ends, column / STRIDE - 1, body);
+        }
         let bit = 1u128 << column;
         let (mut mask, mut gathered, mut count) = (0u8, [0.0; ROWS], 0);
         for row in 0..rows {
@@ -72,6 +81,15 @@ pub(crate) fn append(
             }
         }
     }
+    if width > 0 {
+        put_end(out, ends, (width - 1) / STRIDE, body);
+    }
+}
+
+/// Notes where a stride ends. A segment is far below 64 KiB: 128 columns of eight floats are 8 KiB.
+fn put_end(out: &mut [u8], ends: usize, stride: usize, body: usize) {
+    let end = (out.len() - body) as u16;
+    out[ends + 2 * stride..][..2].copy_from_slice(&end.to_le_bytes());
 }
 
 /// One column's values in one segment.
@@ -92,7 +110,7 @@ pub(crate) fn walk(
     mut each: impl FnMut(Piece<'_>),
 ) -> Result<(), Damaged> {
     let (mut input, mut times) = (Input(bytes), Vec::with_capacity(ROWS));
-    let mut before_all = [0.0; COLUMNS];
+    let mut before = [0.0; COLUMNS];
     while !input.is_empty() {
         let [rows, width] = input.array()?.map(usize::from);
         if rows > ROWS || width > COLUMNS {
@@ -101,34 +119,60 @@ pub(crate) fn walk(
         times.clear();
         times::decode(&mut input, last_time, rows, &mut times)?;
         last_time = times.last().copied().unwrap_or(last_time);
-        for (column, before) in before_all.iter_mut().enumerate().take(width) {
-            const ALL_FIRST: u8 = ALL - FIRST;
-            const SOME_FIRST: u8 = SOME - FIRST;
-            let (first, mask) = match input.u8()? {
-                NONE => continue,
-                mark @ (ALL | ALL_FIRST) => (mark == ALL_FIRST, ((1u16 << rows) - 1) as u8),
-                mark @ (SOME | SOME_FIRST) => (mark == SOME_FIRST, input.u8()?),
-                _ => return Err(Damaged("segment")),
-            };
-            let (bit, count) = (1u128 << column, mask.count_ones() as usize);
-            let mut values = [0.0; ROWS];
-            let mut known = 0;
-            if first {
-                *before = frame::first(&mut input)?;
-                values[0] = *before;
-                known = 1;
+        let (mut ends, mut start) = (Input(input.take(2 * width.div_ceil(STRIDE))?), 0);
+        let rest = input.0;
+        for first in (0..width).step_by(STRIDE) {
+            let end = usize::from(u16::from_le_bytes(ends.array()?));
+            let stride = rest.get(start..end).ok_or(Damaged("segment"))?;
+            start = end;
+            if wanted >> first & STRIDE_MASK != 0 {
+                let columns = before[first..width.min(first + STRIDE)].iter_mut().enumerate();
+                let columns = columns.map(|(at, before)| (first + at, before));
+                walk_stride(&mut Input(stride), &times, columns, wanted, &mut each)?;
             }
-            if known < count {
-                if wanted & bit == 0 {
-                    frame::skip(&mut input, count - known)?;
-                } else {
-                    frame::decode(&mut input, *before, &mut values[known..count])?;
-                    *before = values[count - 1];
-                }
+        }
+        input.take(start)?;
+    }
+    Ok(())
+}
+
+/// Bits of the columns of one stride.
+const STRIDE_MASK: u128 = (1 << STRIDE) - 1;
+
+fn walk_stride<'b>(
+    input: &mut Input<'_>,
+    times: &[i64],
+    columns: impl Iterator<Item = (usize, &'b mut f64)>,
+    wanted: u128,
+    each: &mut impl FnMut(Piece<'_>),
+) -> Result<(), Damaged> {
+    const ALL_FIRST: u8 = ALL - FIRST;
+    const SOME_FIRST: u8 = SOME - FIRST;
+    for (column, before) in columns {
+        let (first, mask) = match input.u8()? {
+            NONE => continue,
+            mark @ (ALL | ALL_FIRST) => (mark == ALL_FIRST, ((1u16 << times.len()) - 1) as u8),
+            mark @ (SOME | SOME_FIRST) => (mark == SOME_FIRST, input.u8()?),
+            _ => return Err(Damaged("segment")),
+        };
+        let (bit, count) = (1u128 << column, mask.count_ones() as usize);
+        let mut values = [0.0; ROWS];
+        let mut known = 0;
+        if first {
+            *before = frame::first(input)?;
+            values[0] = *before;
+            known = 1;
+        }
+        if known < count {
+            if wanted & bit == 0 {
+                frame::skip(input, count - known)?;
+            } else {
+                frame::decode(input, *before, &mut values[known..count])?;
+                *before = values[count - 1];
             }
-            if wanted & bit != 0 {
-                each(Piece { column, times: &times, mask, values: &values[..count] });
-            }
+        }
+        if wanted & bit != 0 {
+            each(Piece { column, times, mask, values: &values[..count] });
         }
     }
     Ok(())

@@ -30,6 +30,10 @@ pub(crate) struct Shard {
     pub agents: HashMap<u128, Agent>,
     /// Rows at which groups are sealed next; differs by shard, so that they take turns.
     pub seal_at: u32,
+    /// The cut that wants this shard as it is now.
+    pub uncut: Option<u64>,
+    /// What it was at a cut, because it has changed since.
+    pub coded: Option<(u64, Vec<u8>)>,
     /// Sealed and not yet flushed, by sequence.
     pub slabs: Vec<Arc<Slab>>,
     /// Generation of the group that changed last. No two groups of a shard ever have the same.

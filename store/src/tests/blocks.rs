@@ -141,6 +141,8 @@ fn a_damaged_page_is_left_out_and_counted() {
     let (at, mut byte) = (block.pages.index[0].offset + 9, [0]);
     file.read_exact_at(&mut byte, at).unwrap();
     file.write_all_at(&[byte[0] ^ 4], at).unwrap();
+    let verified = crate::verify(folder.path()).unwrap();
+    assert_eq!(verified.damaged, [format!("{}: page at {}", path.display(), block.pages.index[0].offset)]);
     let (store, _) = Store::open(folder.path(), config()).unwrap();
     let (_, after) = select(&store, "g", (0, 36_000), Hint::Raw);
     let kept: Vec<_> = before.into_iter().filter(|&(secs, _)| secs > 7_200).collect();
@@ -149,4 +151,23 @@ fn a_damaged_page_is_left_out_and_counted() {
     assert_eq!(store.stats().damaged_pages, 1);
     fill(&store, 600..1_600);
     assert!(path.exists(), "a damaged block is not merged away");
+}
+
+#[test]
+fn a_snapshot_is_the_store_of_its_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(&folder.path().join("store"), config()).unwrap();
+    fill(&store, 0..600);
+    store.checkpoint(b"there").unwrap();
+    let (_, before) = select(&store, "g", (0, 36_000), Hint::Raw);
+    fill(&store, 600..900);
+    let copy = folder.path().join("copy");
+    crate::snapshot(&folder.path().join("store"), &copy).unwrap();
+    assert!(crate::snapshot(&folder.path().join("store"), &copy).is_err(), "it exists");
+    let verified = crate::verify(&copy).unwrap();
+    assert_eq!((verified.damaged.len(), verified.samples > 1_000), (0, true));
+    let (restored, state) = Store::open(&copy, config()).unwrap();
+    assert_eq!((state, select(&restored, "g", (0, 36_000), Hint::Raw).1), (b"there".to_vec(), before));
+    drop(store);
+    assert!(crate::verify(&folder.path().join("store")).unwrap().damaged.is_empty());
 }

@@ -100,3 +100,30 @@ fn a_full_disk_is_refused_and_said() {
     drop(store);
     assert_eq!(Store::open(folder.path(), config()).unwrap().1, b"kept");
 }
+
+#[test]
+fn a_cut_is_the_store_of_its_instant_however_late_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), config()).unwrap();
+    let columns: Vec<_> = (0..3).map(|i| (Series::named(&format!("g{i}")), Kind::Gauge)).collect();
+    let write = |steps: std::ops::Range<i64>| {
+        for step in steps {
+            for agent in 0..20 {
+                let rows = store.rows(agent, &columns);
+                store.append(&rows, Timestamp(step * 60_000 + agent as i64), TEN, &[step as f64; 3]).unwrap();
+            }
+        }
+    };
+    write(0..300);
+    let (cut, before) = (store.cut(b"cut").unwrap(), all(&store, "g1"));
+    write(300..600);
+    store.maintain(Timestamp(600 * 60_000)).unwrap();
+    store.write(cut).unwrap();
+    let superseded = store.cut(b"never").unwrap();
+    drop(store.cut(b"nor this").unwrap());
+    assert!(matches!(store.write(superseded), Err(Error::Superseded)));
+    write(600..610);
+    drop(store);
+    let (store, state) = Store::open(folder.path(), config()).unwrap();
+    assert_eq!((state, all(&store, "g1")), (b"cut".to_vec(), before));
+}

@@ -99,6 +99,19 @@ fn a_path_that_swallows_everything_is_left_by_a_new_source() {
 }
 
 #[test]
+fn a_batch_that_no_gateway_takes_does_not_hold_up_the_others() {
+    for pause in [1, 10, 60] {
+        let config = OutboxConfig { silence_before_tls: None, ..OutboxConfig::default() };
+        let mut world = World::new(8, Faults::default(), config);
+        world.poison = Some(5);
+        world.push_all(EPOCH, 0..300, Duration::from_secs(pause));
+        world.run_for(Duration::from_secs(300 * pause));
+        let waiting: Vec<u64> = world.outbox.waiting().map(|entry| entry.seq).collect();
+        assert!(waiting.len() <= 3 && waiting[0] == 5, "a batch a {pause} s: {waiting:?} wait");
+    }
+}
+
+#[test]
 fn udp_that_stays_silent_gives_way_to_tls_and_comes_back_when_it_works() {
     const CLOSED: Duration = Duration::from_secs(900);
     let mut world = World::new(4, Faults::default(), OutboxConfig::default());

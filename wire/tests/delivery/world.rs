@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     /// Sources and gateways whose datagrams vanish, both ways.
     pub(crate) dead: fn(source: u64, gateway: usize, now: Duration) -> bool,
+    /// A batch that no gateway takes.
+    pub(crate) poison: Option<u64>,
     events: BinaryHeap<Reverse<(Duration, u64)>>,
     pending: HashMap<u64, Event>,
     order: u64,
@@ -81,6 +83,7 @@ impl World {
             chance: Chance::new(seed),
             faults,
             dead: |_, _, _| false,
+            poison: None,
             events: BinaryHeap::new(),
             pending: HashMap::new(),
             order: 0,
@@ -218,11 +221,13 @@ impl World {
             }
             let Some(transmit) = self.outbox.poll(self.start + self.now) else { break };
             let (route, entry) = (transmit.route, transmit.entry);
+            let is_poison = self.poison == Some(entry.seq);
             let header = header(&self.session, entry);
             let mut bytes = Vec::new();
             seal(&header, &entry.payload, &self.keys, &mut bytes);
             self.sends += 1;
             match route {
+                _ if is_poison => {}
                 Route::Udp => self.transmit(self.source, bytes),
                 Route::Tls => {
                     let gateway = self.chance.below(GATEWAYS as u64) as usize;

@@ -1,0 +1,75 @@
+//! `weir store`: a look at the embedded store, and copies of it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use weir_store::{Stats, Verified};
+
+#[derive(clap::Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Read every file and check every page; may run beside the server
+    Verify(Folder),
+    /// Series, blocks and bytes; the server must be stopped
+    Stats(Folder),
+    /// Copy the store as of its last checkpoint, by hard links; may run beside the server
+    Snapshot(SnapshotArgs),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Folder {
+    /// Folder of keys, queue and store, as in the server's configuration
+    #[arg(long)]
+    data: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct SnapshotArgs {
+    #[command(flatten)]
+    folder: Folder,
+    /// Where the copy goes: a folder that does not exist, on the same file system. To restore, put it in the place of
+    /// `store` in a data folder with an empty queue
+    target: PathBuf,
+}
+
+impl Folder {
+    fn store(&self) -> PathBuf {
+        self.data.join("store")
+    }
+}
+
+pub(crate) fn main(command: StoreCommand) -> Result<()> {
+    match command {
+        StoreCommand::Verify(folder) => verify(&folder.store()),
+        StoreCommand::Stats(folder) => {
+            print_stats(&weir_store::stats(&folder.store()).context("reading the store")?);
+            Ok(())
+        }
+        StoreCommand::Snapshot(SnapshotArgs { folder, target }) => {
+            weir_store::snapshot(&folder.store(), &target).context("copying the store")?;
+            println!("copied to {}", target.display());
+            Ok(())
+        }
+    }
+}
+
+fn verify(folder: &Path) -> Result<()> {
+    let Verified { files, pages, samples, damaged } = weir_store::verify(folder).context("reading the store")?;
+    println!("{files} files, {pages} pages, {samples} samples");
+    damaged.iter().for_each(|line| println!("damaged: {line}"));
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    bail!("{} places are damaged; they are left out of answers. Check the disk, restore from a copy", damaged.len())
+}
+
+fn print_stats(stats: &Stats) {
+    println!("series in memory  {}", stats.series);
+    println!("bytes in slabs    {}", stats.slab_bytes);
+    println!("damaged pages     {}", stats.damaged_pages);
+    println!("{:<6}{:>8}{:>14}{:>18}{:>18}{:>10}", "tier", "blocks", "series", "samples", "bytes", "B/sample");
+    for tier in &stats.tiers {
+        let each = if tier.samples > 0 { tier.bytes as f64 / tier.samples as f64 } else { 0.0 };
+        let name = tier.tier.name();
+        println!("{name:<6}{:>8}{:>14}{:>18}{:>18}{each:>10.3}", tier.blocks, tier.series, tier.samples, tier.bytes);
+    }
+}

@@ -1,0 +1,165 @@
+//! Checkpoints that do not hold writers up: a cut notes what the store is at one instant, and is written while the store
+//! moves on. A shard that is written to before its turn is coded first, as it was at the cut.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::checkpoint::{self, Checkpoint};
+use crate::disk::files;
+use crate::head::shard::{SHARDS, Shard};
+use crate::head::snapshot;
+use crate::index::coding::encode_index;
+use crate::store::Inner;
+use crate::{Error, Store};
+
+/// The store at one instant, to be made durable by [`Store::write`].
+#[derive(Debug)]
+#[must_use = "nothing is durable before it is written"]
+pub struct Cut {
+    number: u64,
+    checkpoint: Checkpoint,
+    labels: Vec<u8>,
+    /// Slab files with bytes that may not be durable.
+    unsynced: Vec<Unsynced>,
+    /// Files that the checkpoint before named and this one does not.
+    obsolete: Vec<PathBuf>,
+}
+
+/// A slab file and how much of it is to be made durable.
+#[derive(Debug)]
+pub(crate) struct Unsynced {
+    pub window: i64,
+    pub number: u64,
+    pub length: u64,
+    pub file: Arc<File>,
+    pub path: PathBuf,
+}
+
+impl Store {
+    /// Makes everything written so far durable, together with the sink's state: after a crash the store is as it is now.
+    ///
+    /// # Errors
+    /// What the file system says; from then on writes are refused.
+    pub fn checkpoint(&self, sink_state: &[u8]) -> Result<(), Error> {
+        self.write(self.cut(sink_state)?)
+    }
+
+    /// Notes what the store is now, together with the sink's state. Takes milliseconds; a later cut takes the place of
+    /// one that was not written.
+    ///
+    /// # Errors
+    /// [`Error::Refusing`] after a failed write.
+    pub fn cut(&self, sink_state: &[u8]) -> Result<Cut, Error> {
+        self.inner.check()?;
+        Ok(self.inner.cut(sink_state))
+    }
+
+    /// Makes a cut durable: after a crash the store is as it was then. Others may write meanwhile.
+    ///
+    /// # Errors
+    /// What the file system says; from then on writes are refused. [`Error::Superseded`] if there was a later cut.
+    pub fn write(&self, cut: Cut) -> Result<(), Error> {
+        self.inner.check()?;
+        let started = Instant::now();
+        let outcome = self.inner.write_cut(cut);
+        let counters = &self.inner.counters;
+        counters.checkpoint_micros.store(started.elapsed().as_micros() as u64, Relaxed);
+        match &outcome {
+            Ok(()) => counters.checkpoints.fetch_add(1, Relaxed),
+            Err(Error::Superseded) => 0,
+            Err(error) => {
+                self.inner.refuse(error);
+                counters.checkpoint_failures.fetch_add(1, Relaxed)
+            }
+        };
+        outcome
+    }
+}
+
+impl Inner {
+    fn cut(&self, sink_state: &[u8]) -> Cut {
+        let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let number = self.cuts.fetch_add(1, Relaxed) + 1;
+        let mut labels = Vec::new();
+        encode_index(&mut labels, &self.index());
+        let mut slabs = Vec::new();
+        let files = self.slab_files();
+        let (windows, unsynced) = (files.lengths(), files.unsynced());
+        drop(files);
+        for shard in 0..SHARDS {
+            let mut shard = self.shard(shard);
+            (shard.uncut, shard.coded) = (Some(number), None);
+            let files = self.slab_files();
+            slabs.extend(shard.slabs.iter().filter_map(|slab| files.place(slab)));
+        }
+        let set = self.block_set();
+        let checkpoint = Checkpoint {
+            sink_state: sink_state.to_vec(),
+            head: number,
+            watermark: self.watermark.load(Relaxed),
+            windows,
+            slabs,
+            frontier: set.frontier,
+            blocks: set.blocks.iter().map(|block| block.name.to_string()).collect(),
+        };
+        let obsolete = self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Cut { number, checkpoint, labels, unsynced, obsolete }
+    }
+
+    fn write_cut(&self, cut: Cut) -> Result<(), Error> {
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = checkpoint::head_path(&self.folder, cut.number);
+        let written = checkpoint::write_head(&path, &cut.labels, |shard| self.shard_at(shard, cut.number));
+        if let Err(Error::Superseded) = written {
+            files::remove(&path.with_extension("tmp"))?;
+        }
+        written?;
+        for slab in &cut.unsynced {
+            files::sync(&slab.file, &slab.path)?;
+        }
+        if !cut.unsynced.is_empty() {
+            files::sync_folder(&self.folder.join("slabs"))?;
+            self.slab_files().note_synced(&cut.unsynced);
+        }
+        cut.checkpoint.write(&self.folder)?;
+        let previous = std::mem::replace(&mut *head, cut.number);
+        if previous > 0 {
+            files::remove(&checkpoint::head_path(&self.folder, previous))?;
+        }
+        cut.obsolete.iter().try_for_each(|path| files::remove(path))?;
+        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| !cut.obsolete.contains(path));
+        Ok(())
+    }
+
+    /// A shard as it was at a cut, coded.
+    fn shard_at(&self, shard: usize, cut: u64) -> Result<Vec<u8>, Error> {
+        let mut shard = self.shard(shard);
+        if shard.uncut == Some(cut) {
+            shard.code();
+        }
+        match shard.coded.take() {
+            Some((number, coded)) if number == cut => Ok(coded),
+            _ => Err(Error::Superseded),
+        }
+    }
+
+    /// A shard that may be changed.
+    pub(crate) fn shard_to_write(&self, number: usize) -> MutexGuard<'_, Shard> {
+        let mut shard = self.shard(number);
+        if shard.uncut.is_some() {
+            shard.code();
+        }
+        shard
+    }
+}
+
+impl Shard {
+    fn code(&mut self) {
+        let mut coded = Vec::new();
+        snapshot::encode_shard(&mut coded, self);
+        self.coded = self.uncut.take().map(|cut| (cut, coded));
+    }
+}

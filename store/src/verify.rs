@@ -1,0 +1,188 @@
+//! Looking at a store from outside: is every byte what was written, and a copy of it as of its last checkpoint. Both
+//! work beside the process that owns the store, and change nothing in it.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::Error;
+use crate::checkpoint::{self, Checkpoint};
+use crate::disk::block::{Block, BlockName};
+use crate::disk::files;
+use crate::disk::pages::{Pages, Quarantine};
+use crate::disk::slab::{open_pages, slab_name};
+use crate::run;
+use crate::store::BLOCKS;
+use crate::tier::coding;
+use crate::{Stats, Store, Tier};
+
+/// What [`verify`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Files read.
+    pub files: u64,
+    /// Pages of samples read.
+    pub pages: u64,
+    /// Samples and points decoded.
+    pub samples: u64,
+    /// What is damaged, one line each.
+    pub damaged: Vec<String>,
+}
+
+/// How often a reader starts over because the owner's next checkpoint removed a file under its hands.
+const ATTEMPTS: usize = 5;
+
+/// Reads every file that the last checkpoint names and checks every page, index and sample.
+///
+/// # Errors
+/// What the file system says; damage is no error but in the answer.
+pub fn verify(folder: &Path) -> Result<Verified, Error> {
+    retry(|| verify_once(folder))
+}
+
+/// Copies the store as of its last checkpoint to a folder that must not exist yet. Files that never change are linked,
+/// so both must be on one file system.
+///
+/// # Errors
+/// What the file system says.
+pub fn snapshot(folder: &Path, target: &Path) -> Result<(), Error> {
+    fs::create_dir(target).map_err(Error::io("create", target))?;
+    let outcome = retry(|| snapshot_once(folder, target));
+    if outcome.is_err() {
+        // What is there is no store; the first error is the one to tell.
+        let _ = fs::remove_dir_all(target);
+    }
+    outcome
+}
+
+/// What the store in a folder held at its last checkpoint.
+///
+/// # Errors
+/// As [`Store::open`]; another process must not have it open.
+pub fn stats(folder: &Path) -> Result<Stats, Error> {
+    if !folder.join("checkpoint").exists() {
+        return Err(Error::io("open", folder)(ErrorKind::NotFound.into()));
+    }
+    Ok(Store::open(folder, crate::StoreConfig::default())?.0.stats())
+}
+
+fn retry<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let mut left = ATTEMPTS;
+    loop {
+        left -= 1;
+        match attempt() {
+            Err(Error::Io { source, .. }) if left > 0 && source.kind() == ErrorKind::NotFound => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+fn verify_once(folder: &Path) -> Result<Verified, Error> {
+    let mut found = Verified::default();
+    let checkpoint = match Checkpoint::read(folder) {
+        Err(Error::Damaged { path, what }) => {
+            found.damaged.push(format!("{}: {what}", path.display()));
+            return Ok(found);
+        }
+        checkpoint => checkpoint?,
+    };
+    found.files += 1;
+    if checkpoint.head > 0 {
+        found.files += 1;
+        match checkpoint::read_head(&checkpoint::head_path(folder, checkpoint.head)) {
+            Err(Error::Damaged { path, what }) => found.damaged.push(format!("{}: {what}", path.display())),
+            read => drop(read?),
+        }
+    }
+    let quarantine = Arc::new(Quarantine::default());
+    found.files += checkpoint.windows.len() as u64;
+    for place in &checkpoint.slabs {
+        let path = folder.join("slabs").join(slab_name(place.window, place.file));
+        let file = Arc::new(File::open(&path).map_err(Error::io("open", &path))?);
+        match open_pages(&file, &path, place, &quarantine) {
+            Some(pages) => found.check(&pages, Tier::Raw)?,
+            None => found.damaged.push(format!("{}: index at {}", path.display(), place.index_at)),
+        }
+    }
+    for text in &checkpoint.blocks {
+        let path = folder.join(BLOCKS).join(text);
+        found.files += 1;
+        let block = match BlockName::parse(text) {
+            Some(name) => Block::open(&folder.join(BLOCKS), name, quarantine.clone())?,
+            None => None,
+        };
+        let Some(block) = block else {
+            found.damaged.push(format!("{}: footer or index", path.display()));
+            continue;
+        };
+        if block.read_labels()?.is_none() {
+            found.damaged.push(format!("{}: labels", path.display()));
+        }
+        found.check(&block.pages, block.name.tier)?;
+    }
+    Ok(found)
+}
+
+impl Verified {
+    fn check(&mut self, pages: &Pages, tier: Tier) -> Result<(), Error> {
+        for at in 0..pages.index.len() {
+            self.pages += 1;
+            let place = || format!("{}: page at {}", pages.path.display(), pages.index[at].offset);
+            let Some(page) = pages.read(at)? else {
+                self.damaged.push(place());
+                continue;
+            };
+            for entry in page.entries() {
+                let samples = match tier {
+                    Tier::Raw => run::decode(&page, entry).map(|run| run.times.len()),
+                    Tier::Minute | Tier::Hour => coding::decode(&page, entry).map(|points| points.times.len()),
+                };
+                match samples {
+                    Ok(samples) => self.samples += samples as u64,
+                    Err(damaged) => self.damaged.push(format!("{}: {}", place(), damaged.0)),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn snapshot_once(folder: &Path, target: &Path) -> Result<(), Error> {
+    let path = folder.join("checkpoint");
+    let Some(bytes) = files::read_if_there(&path)? else {
+        return Err(Error::io("open", &path)(ErrorKind::NotFound.into()));
+    };
+    let checkpoint = Checkpoint::parse(&path, &bytes)?;
+    for part in ["head", "slabs", BLOCKS] {
+        let folder = target.join(part);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(Error::io("empty", &folder))?;
+        }
+        files::create_folder(&folder)?;
+    }
+    if checkpoint.head > 0 {
+        link(&checkpoint::head_path(folder, checkpoint.head), &checkpoint::head_path(target, checkpoint.head))?;
+    }
+    for block in &checkpoint.blocks {
+        link(&folder.join(BLOCKS).join(block), &target.join(BLOCKS).join(block))?;
+    }
+    for &(window, number, length) in &checkpoint.windows {
+        let name = slab_name(window, number);
+        copy(&folder.join("slabs").join(&name), &target.join("slabs").join(&name), length)?;
+    }
+    ["head", "slabs", BLOCKS].iter().try_for_each(|part| files::sync_folder(&target.join(part)))?;
+    files::write_whole(&target.join("checkpoint"), |file| std::io::Write::write_all(file, &bytes))
+}
+
+fn link(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::hard_link(from, to).map_err(Error::io("link", from))
+}
+
+/// Slab files still grow, and an owner cuts them when it opens the store: they are copied.
+fn copy(from: &Path, to: &Path, length: u64) -> Result<(), Error> {
+    let source = File::open(from).map_err(Error::io("open", from))?;
+    let mut copy = files::create(to)?;
+    std::io::copy(&mut source.take(length), &mut copy).map_err(Error::io("copy", from))?;
+    files::sync(&copy, to)
+}
