@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use weir_tests::{Agent, Applications, Chance, Faults, Relay, Server, assert_counted_to_the_unit, start_role};
 
 const GATEWAYS: u64 = 3;
-const AGENTS: u64 = 3;
+const AGENTS: u64 = 8;
 const FAULTS: Faults = Faults { loss: 0.2, duplicate: 0.1, corrupt: 0.02, delay: Duration::from_millis(40) };
 
 #[test]
@@ -49,7 +49,7 @@ fn what_was_settled_is_counted_once_to_the_unit() {
     println!(
         "{lines} lines settled and counted; {kills} server kills, {agent_kills} agent kills, {lost} datagrams lost"
     );
-    assert!(kills > 3 && agent_kills > 0 && lost > 50, "nothing much has happened");
+    assert!(kills > 3 && agent_kills > 0 && lost > 30, "nothing much has happened");
 }
 
 /// Counts until the time is up; a fifth of the rounds end with the agent killed in its open window.

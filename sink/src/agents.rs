@@ -11,9 +11,13 @@ use crate::admission::{Grant, Room};
 use crate::ledger::Received;
 use crate::plan::Plan;
 
-/// Epochs remembered per agent. One that restarts more often than this with unsent batches in its spool is refused the
-/// oldest of them, as duplicates: they could not be told from what was counted.
+/// Epochs remembered per agent, however old they are.
 const MAX_EPOCHS: usize = 16;
+/// Epochs remembered of those that began shortly before the newest: an agent that crashed again and again while no
+/// gateway answered has batches of all of them in its spool, and they may come in any order. Beyond this the oldest are
+/// refused, as duplicates: they could not be told from what was counted.
+const MAX_RECENT_EPOCHS: usize = 200;
+const RECENT: Duration = Duration::from_secs(6 * 3_600);
 
 /// Layouts kept per agent. Host metrics keep one; StatsD series that come and go make a few.
 const MAX_LAYOUTS: usize = 4;
@@ -124,17 +128,24 @@ impl Agent {
     pub(crate) fn admit(&mut self, epoch: Epoch, seq: u64) -> Option<&mut EpochSeen> {
         let at = match self.epochs.binary_search_by_key(&epoch, |seen| seen.epoch) {
             Ok(at) => at,
-            Err(0) if self.epochs.len() >= MAX_EPOCHS => return None,
             Err(at) => {
                 let seen = EpochSeen { epoch, window: SeenWindow::new(), totals: Totals::default() };
                 self.epochs.insert(at, seen);
-                let excess = self.epochs.len().saturating_sub(MAX_EPOCHS);
+                let excess = self.excess_epochs();
                 self.epochs.drain(..excess);
-                at - excess
+                at.checked_sub(excess)?
             }
         };
         let seen = &mut self.epochs[at];
         (seen.window.admit(seq) == Seen::New).then_some(seen)
+    }
+
+    /// How many of the oldest epochs are to be forgotten.
+    fn excess_epochs(&self) -> usize {
+        let newest = self.epochs.last().map_or(Timestamp::default(), |seen| seen.epoch.began());
+        let old = self.epochs.partition_point(|seen| newest.since(seen.epoch.began()) > RECENT);
+        let count = self.epochs.len();
+        count.saturating_sub(MAX_EPOCHS).min(old).max(count.saturating_sub(MAX_RECENT_EPOCHS))
     }
 
     /// Forgets its plans if they are old, so that what is counted per series stays true. `spread` keeps the agents of a
@@ -185,5 +196,36 @@ mod tests {
         check(1_070, 1_049, 1_050);
         check(1_020, 1_060, 1_000);
         check(1_360, 1_361, 1_360);
+    }
+    fn epoch(seconds: u64) -> Epoch {
+        Epoch(seconds << 16)
+    }
+
+    #[test]
+    fn each_epoch_of_a_crash_loop_is_counted_once_in_any_order() {
+        let mut agent = Agent::new(0);
+        for turn in [true, false] {
+            for run in (0..MAX_RECENT_EPOCHS as u64).rev() {
+                assert_eq!(agent.admit(epoch(1_000_000 + run), 7).is_some(), turn, "run {run}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_counted_is_never_taken_for_new_when_its_epoch_was_forgotten() {
+        let mut agent = Agent::new(0);
+        let day = RECENT.as_secs() * 4;
+        for run in 0..300 {
+            assert!(agent.admit(epoch(1_000_000 + run * day), 0).is_some());
+            assert!(agent.epochs.len() <= MAX_EPOCHS);
+        }
+        for run in 300..900 {
+            assert!(agent.admit(epoch(1_000_000 + 300 * day + run), 0).is_some());
+            assert!(agent.epochs.len() <= MAX_RECENT_EPOCHS);
+        }
+        let again = (0..300).map(|run| epoch(1_000_000 + run * day));
+        for epoch in again.chain((300..900).map(|run| epoch(1_000_000 + 300 * day + run))) {
+            assert!(agent.admit(epoch, 0).is_none(), "{epoch:?}");
+        }
     }
 }

@@ -61,6 +61,11 @@ impl Epoch {
         Self(by_clock.max(least) & MAX_48)
     }
 
+    /// About when the run began, by the agent's clock.
+    pub fn began(self) -> Timestamp {
+        Timestamp::from_secs((self.0 >> 16) as i64)
+    }
+
     pub(crate) fn to_bytes(self) -> [u8; 6] {
         bytes48(self.0)
     }

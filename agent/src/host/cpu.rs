@@ -71,7 +71,8 @@ fn stat(text: &str, cores: bool, before: &mut [f64; MODES.len()], points: &mut P
 fn total(line: &str, before: &mut [f64; MODES.len()], points: &mut Points<'_>) {
     let now = time(line, None, points);
     let passed: f64 = now.iter().zip(&*before).map(|(now, before)| now - before).sum();
-    if passed > 0.0 {
+    // After a reload there is nothing to compare with yet.
+    if before.iter().any(|ticks| *ticks > 0.0) && passed > 0.0 {
         for (at, mode) in MODES.iter().enumerate() {
             points.ratio("system_cpu_utilization_ratio", &[("cpu_mode", mode)], (now[at] - before[at]) / passed);
         }

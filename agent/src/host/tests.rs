@@ -178,6 +178,24 @@ fn choices_and_rules_apply() {
 }
 
 #[test]
+fn a_reload_goes_on_counting() {
+    let root = TempDir::new().unwrap();
+    write(root.path(), 100);
+    let origin = Origin::new("h", &BTreeMap::new());
+    let mut host = Host::new(origin.clone(), &settings(root.path(), ""));
+    host.collect();
+    write(root.path(), 130);
+    host.reconfigure(origin, &settings(root.path(), "disk = false"));
+    let found = host.collect();
+    let counted = |(series, value): &(Series, Value)| {
+        series.name() == "system_context_switches_total" && *value == Value::Counter(30.0)
+    };
+    assert!(found.iter().any(counted), "{found:#?}");
+    assert!(!found.iter().any(|(series, _)| series.name() == "system_cpu_utilization_ratio"));
+    assert!(!found.iter().any(|(series, _)| series.name().starts_with("system_disk")));
+}
+
+#[test]
 fn a_host_that_tells_nothing_is_no_error() {
     let root = TempDir::new().unwrap();
     let mut host = Host::new(Origin::new("h", &BTreeMap::new()), &settings(root.path(), ""));

@@ -261,22 +261,28 @@ const REGIONS: &[&str] = &["eu-west-1", "eu-north-1", "us-east-1", "us-west-2", 
 const METHODS: &[&str] = &["GET", "POST"];
 const STATUSES: &[&str] = &["200", "204", "304", "404", "500"];
 const ROUTES: &[&str] = &["/", "/api/orders", "/api/users", "/api/cart", "/login", "/search", "/static", "/checkout"];
-/// Name, label, and the values that label takes.
+/// Name, label, and the values that label takes; an empty one stands for no label.
 const GAUGES: &[(&str, &str, &[&str])] = &[
-    ("system_memory_usage_bytes", "system_memory_state", &["used", "free", "cached", "buffers", "available", "shared"]),
+    ("system_cpu_utilization_ratio", "cpu_mode", MODES),
+    ("system_memory_usage_bytes", "system_memory_state", &["used", "free", "cached", "buffers", "slab_reclaimable"]),
     ("system_filesystem_usage_bytes", "system_filesystem_mountpoint", MOUNTS),
     ("system_filesystem_utilization_ratio", "system_filesystem_mountpoint", MOUNTS),
+    ("system_filesystem_inodes_count", "system_filesystem_mountpoint", MOUNTS),
     ("system_paging_usage_bytes", "system_paging_state", &["used", "free"]),
-    ("system_processes_count", "process_status", &["running", "sleeping", "stopped", "zombie"]),
-    ("system_network_connections_count", "network_connection_state", &["established", "listen", "time_wait"]),
+    ("system_processes_count", "process_status", STATUS),
+    ("system_network_connections_count", "network_connection_state", &["allocated", "in_use", "orphan", "time_wait"]),
     ("queue_depth", "queue", &["mail", "orders", "images"]),
-    ("system_cpu_utilization_ratio", "cpu_logical_number", CPUS),
+    ("system_cpu_load_average_1m", "", &[""]),
+    ("system_cpu_load_average_5m", "", &[""]),
+    ("system_cpu_load_average_15m", "", &[""]),
+    ("system_linux_memory_available_bytes", "", &[""]),
+    ("system_linux_memory_committed_bytes", "", &[""]),
+    ("system_file_descriptors_count", "", &[""]),
+    ("system_threads_count", "", &[""]),
 ];
+const MODES: &[&str] = &["user", "system", "idle", "iowait", "nice", "irq", "softirq", "steal"];
+const STATUS: &[&str] = &["running", "sleeping", "stopped", "defunct", "disk_sleep", "unknown"];
 const MOUNTS: &[&str] = &["/", "/var", "/home", "/data", "/boot/efi"];
-const CPUS: &[&str] = &[
-    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
-    "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31",
-];
 
 #[cfg(test)]
 mod tests {
