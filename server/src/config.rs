@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::admission::AdmissionSettings;
 use crate::gateway::GatewaySettings;
 use crate::statsd::StatsdSettings;
+use crate::store::settings::StoreSettings;
 
 /// Everything `weir up` can be told. Each field may be left out of the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,6 +23,7 @@ pub(crate) struct Config {
     pub tls: Option<TlsFiles>,
     pub identity: IdentityFiles,
     pub sink: SinkConfig,
+    pub store: StoreSettings,
     pub gateway: GatewaySettings,
     pub statsd: StatsdSettings,
     pub admission: AdmissionSettings,
@@ -141,6 +143,7 @@ impl Default for Config {
             tls: None,
             identity: IdentityFiles::default(),
             sink: SinkConfig::default(),
+            store: StoreSettings::default(),
             gateway: GatewaySettings::default(),
             statsd: StatsdSettings::default(),
             admission: AdmissionSettings::default(),
@@ -253,6 +256,7 @@ impl Config {
         if config.sink.checkpoint_interval_s == 0 {
             return Err("sink.checkpoint_interval_s: 0 would checkpoint without pause; give at least 1".into());
         }
+        config.store.check()?;
         if config.identity.session_lifetime_s == 0 {
             return Err("identity.session_lifetime_s: 0 would expire every key at once; 3600 is usual".into());
         }
@@ -282,6 +286,7 @@ mod tests {
         assert_eq!(listen(&full), listen(&usual));
         let sink = |config: &Config| (config.sink.checkpoint_interval_s, config.sink.lateness_s);
         assert_eq!(sink(&full), sink(&usual));
+        assert_eq!(full.store, usual.store);
         assert_eq!(full.queue.writer, usual.queue.writer);
         assert_eq!(full.identity.session_lifetime_s, usual.identity.session_lifetime_s);
         let statsd = |config: &Config| {
@@ -308,6 +313,7 @@ mod tests {
         check("listen.htp = \"127.0.0.1:1\"", "unknown field `htp`");
         check("\n[listen]\nstatsd = \"nowhere\"", "line 3");
         check("sink.checkpoint_interval_s = 0", "give at least 1");
+        check("store.raw_retention_h = 0", "168 is usual");
         check("statsd.networks = [\"10.0.0.0/40\"]", "\"10.0.0.0/40\" is not a network");
     }
 

@@ -178,7 +178,7 @@ impl GatewayStation {
 
 impl StorageStation {
     fn start(config: &Config) -> Result<Self> {
-        let (store, saved) = Store::open(&config.data.join("store"), StoreConfig::default())?;
+        let (store, saved) = Store::open(&config.data.join("store"), StoreConfig::from(&config.store))?;
         let store = Arc::new(store);
         let sink = SinkConfig { queue: config.queue_folder(), lateness: Duration::from_secs(config.sink.lateness_s) };
         let sink = Sink::open(&sink, store.clone(), &saved)?;

@@ -28,6 +28,9 @@ const IMPORTS: u128 = u128::MAX - 1;
 /// Late samples of a group after which it is sealed out of turn, so that imports do not pile up in memory.
 const MOST_LATE: usize = 4096;
 
+/// Samples after which a turn of sealing ends, so that its writer waits some 50 ms. The next row goes on with the rest.
+const SEALED_AT_ONCE: usize = 800_000;
+
 /// Series in memory and on disk, under one folder. One process owns it; its threads share it.
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
@@ -345,18 +348,25 @@ impl Inner {
 
     /// Seals the groups of a shard that are at least half full, so that neighbours of a fast group are left alone.
     fn seal_turn(&self, shard: &mut Shard) -> Result<(), Error> {
-        let half = shard.seal_at as usize / 2;
-        shard.seal_at = self.config.chunk_rows;
+        let (half, mut samples) = (shard.seal_at as usize / 2, 0);
         self.seal(shard, |group| {
             let due = group.open_rows() > half || group.late.len() >= MOST_LATE / 2;
-            due.then_some(Extent::ButNewest)
-        })
+            if due && samples < SEALED_AT_ONCE {
+                samples += group.open_rows() * group.width();
+                return Some(Extent::ButNewest);
+            }
+            None
+        })?;
+        if samples < SEALED_AT_ONCE {
+            shard.seal_at = self.config.chunk_rows;
+        }
+        Ok(())
     }
 
     pub(crate) fn seal(
         &self,
         shard: &mut Shard,
-        extent: impl Fn(&crate::head::group::Group) -> Option<Extent>,
+        extent: impl FnMut(&crate::head::group::Group) -> Option<Extent>,
     ) -> Result<(), Error> {
         let sealed =
             shard.seal(&self.index(), &mut self.slab_files(), extent).inspect_err(|error| self.refuse(error))?;

@@ -1,5 +1,7 @@
 //! `weir store`: a look at the embedded store, and copies of it.
 
+pub(crate) mod settings;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};

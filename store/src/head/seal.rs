@@ -59,7 +59,7 @@ impl Shard {
         &mut self,
         index: &Index,
         slabs: &mut SlabFiles,
-        extent: impl Fn(&Group) -> Option<Extent>,
+        mut extent: impl FnMut(&Group) -> Option<Extent>,
     ) -> Result<u64, Error> {
         let mut coded = Coded::default();
         let mut picked = Vec::new();
