@@ -25,7 +25,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            series: 2_000_000,
+            // Twice the reference fleet: what is read streams, and what stays is bounded by memory.
+            series: 20_000_000,
             samples: 2_000_000_000,
             memory_bytes: 1 << 30,
             steps: 11_000,

@@ -48,7 +48,7 @@ pub(crate) fn instant(server: &str, promql: &str, time: Option<f64>) -> Result<V
 
 /// An HTTP client that hands error answers over as answers.
 pub(crate) fn agent() -> ureq::Agent {
-    let timeout = Some(std::time::Duration::from_secs(30));
+    let timeout = Some(std::time::Duration::from_secs(120));
     ureq::Agent::config_builder().http_status_as_error(false).timeout_global(timeout).build().into()
 }
 

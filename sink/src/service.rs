@@ -27,6 +27,7 @@ pub struct Service {
     failed: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<Result<(), Error>>>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    store: Arc<Store>,
 }
 
 /// Time between two looks at what the store has to move or delete.
@@ -49,10 +50,10 @@ impl Service {
             }
             outcome
         })?;
-        let stop = stopping.clone();
-        let keeper = std::thread::Builder::new().name("store".into()).spawn(move || keep(&store, &stop))?;
+        let (stop, kept) = (stopping.clone(), store.clone());
+        let keeper = std::thread::Builder::new().name("store".into()).spawn(move || keep(&kept, &stop))?;
         let (thread, keeper) = (Mutex::new(Some(thread)), Mutex::new(Some(keeper)));
-        Ok(Self { counters, admission, stopping, failed, thread, keeper })
+        Ok(Self { counters, admission, stopping, failed, thread, keeper, store })
     }
 
     /// Why the sink cannot serve, if it cannot.
@@ -83,6 +84,7 @@ impl Service {
     pub fn drain(&self) -> Result<(), Error> {
         self.stopping.store(true, Ordering::Release);
         if let Some(keeper) = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.store.stop_maintenance();
             keeper.thread().unpark();
             keeper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
@@ -139,7 +141,8 @@ impl Writing {
 /// Lets the store move data to its place. What fails is tried again; the store counts it and says why.
 fn keep(store: &Store, stop: &AtomicBool) {
     while !stop.load(Ordering::Acquire) {
-        if let Err(error) = store.maintain(wall_clock()) {
+        let outcome = store.maintain(wall_clock());
+        if let Err(error) = outcome.or_else(|error| if stop.load(Ordering::Acquire) { Ok(()) } else { Err(error) }) {
             tracing::warn!(error = %Chain(&error), "the store's files could not be kept in order; trying again");
         }
         std::thread::park_timeout(KEEPING);

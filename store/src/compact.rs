@@ -110,6 +110,7 @@ impl Inner {
                 Ok(())
             })?;
             let Some(id) = next else { break };
+            self.go_on()?;
             for (kind, part) in &parts {
                 coded_times.clear();
                 content.clear();

@@ -39,6 +39,9 @@ pub enum Error {
     /// An earlier write failed, so what is on disk is not known; the store takes no more until it is opened again.
     #[error("the store refuses writes since an earlier failure: {0}")]
     Refusing(String),
+    /// Maintenance was told to stop; what it had begun is undone and done again after the next start.
+    #[error("maintenance was stopped")]
+    Stopped,
     /// A later cut took the place of this one.
     #[error("a later checkpoint was begun before this one was written")]
     Superseded,

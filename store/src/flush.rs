@@ -94,6 +94,7 @@ impl Inner {
                 Ok(())
             })?;
             let Some(id) = next else { return writers.finish() };
+            self.go_on()?;
             writers.labels.note(id, &mut writers.index);
             for (kind, run) in runs.drain(..) {
                 writers.push(id, kind, run)?;

@@ -22,15 +22,27 @@ impl Store {
     pub fn maintain(&self, now: Timestamp) -> Result<(), Error> {
         let mut looked = self.inner.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = self.inner.check().and_then(|()| self.inner.keep(now, &mut looked));
-        if outcome.is_err() {
-            self.inner.counters.maintenance_failures.fetch_add(1, Relaxed);
+        if let Err(error) = &outcome {
+            let failed = !matches!(error, Error::Stopped);
+            self.inner.counters.maintenance_failures.fetch_add(failed.into(), Relaxed);
             self.inner.sweep();
         }
         outcome
     }
+
+    /// Makes a call of [`Store::maintain`] that is under way, and every later one, end soon with [`Error::Stopped`]: to be
+    /// called ahead of the last checkpoint, because a merge of large blocks takes minutes.
+    pub fn stop_maintenance(&self) {
+        self.inner.stopping.store(true, Relaxed);
+    }
 }
 
 impl Inner {
+    /// Asked between two series of a merge.
+    pub(crate) fn go_on(&self) -> Result<(), Error> {
+        if self.stopping.load(Relaxed) { Err(Error::Stopped) } else { Ok(()) }
+    }
+
     fn keep(&self, now: Timestamp, looked: &mut Option<Timestamp>) -> Result<(), Error> {
         self.retire_slabs(now);
         self.retire_blocks(now);

@@ -55,6 +55,8 @@ pub(crate) struct Inner {
     pub watermark: AtomicI64,
     /// Held by writers for a row; a checkpoint takes it whole, so that it sees no half of a row.
     pub gate: RwLock<()>,
+    /// Maintenance is to end as soon as it can.
+    pub stopping: AtomicBool,
     /// When idle series were last looked for.
     pub looked: Mutex<Option<Timestamp>>,
     /// Files that the last checkpoint named and the next will not.
@@ -111,6 +113,7 @@ impl Store {
             quarantine,
             watermark: AtomicI64::new(checkpoint.watermark),
             gate: RwLock::new(()),
+            stopping: AtomicBool::new(false),
             looked: Mutex::default(),
             obsolete: Mutex::default(),
             cuts: AtomicU64::new(checkpoint.head),

@@ -1,6 +1,8 @@
 //! `weir store`: a look at the embedded store, and copies of it.
 
 pub(crate) mod settings;
+mod text;
+mod transfer;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,10 @@ pub(crate) enum StoreCommand {
     Stats(Folder),
     /// Copy the store as of its last checkpoint, by hard links; may run beside the server
     Snapshot(SnapshotArgs),
+    /// Write samples as Prometheus text with timestamps; the server must be stopped
+    Export(transfer::ExportArgs),
+    /// Store samples of Prometheus text with timestamps; the server must be stopped
+    Import(transfer::ImportArgs),
 }
 
 #[derive(clap::Args)]
@@ -34,6 +40,11 @@ pub(crate) struct SnapshotArgs {
 }
 
 impl Folder {
+    fn existing_store(&self) -> Result<PathBuf> {
+        let store = self.store();
+        if store.join("lock").exists() { Ok(store) } else { bail!("there is no store in {}", self.data.display()) }
+    }
+
     fn store(&self) -> PathBuf {
         self.data.join("store")
     }
@@ -46,6 +57,8 @@ pub(crate) fn main(command: StoreCommand) -> Result<()> {
             print_stats(&weir_store::stats(&folder.store()).context("reading the store")?);
             Ok(())
         }
+        StoreCommand::Export(args) => transfer::export(&args),
+        StoreCommand::Import(args) => transfer::import(&args),
         StoreCommand::Snapshot(SnapshotArgs { folder, target }) => {
             weir_store::snapshot(&folder.store(), &target).context("copying the store")?;
             println!("copied to {}", target.display());

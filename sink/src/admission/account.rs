@@ -125,9 +125,10 @@ impl Accounts {
 
     fn metric(&mut self, tenant: u32, name: &str) -> &mut Metric {
         let metrics = self.metrics.entry(tenant).or_default();
-        let name = if metrics.len() < MAX_METRICS || metrics.contains_key(name) { name } else { OVERFLOW };
+        let mut name = name;
         if !metrics.contains_key(name) {
-            metrics.insert(name.into(), Metric::default());
+            name = if metrics.len() < MAX_METRICS { name } else { OVERFLOW };
+            metrics.entry(name.into()).or_default();
         }
         metrics.get_mut(name).expect("inserted above if it was not there")
     }
@@ -175,8 +176,8 @@ impl Metric {
             self.since = Some(now);
         }
         self.young.series.insert(series.key().as_bytes());
-        for (label, value) in series.labels() {
-            self.young.label(label, value);
+        for (place, (label, value)) in series.labels().enumerate() {
+            self.young.label(place, label, value);
         }
     }
 
@@ -198,8 +199,11 @@ impl Metric {
 }
 
 impl Use {
-    fn label(&mut self, label: &str, value: &str) {
-        if let Some(values) = self.values(label) {
+    /// Notes a label's value. Series of one metric mostly have the same labels, so that each is found at its place.
+    fn label(&mut self, place: usize, label: &str, value: &str) {
+        let at_place = self.labels.get(place).is_some_and(|(name, _)| **name == *label);
+        let values = if at_place { Some(&mut self.labels[place].1) } else { self.values(label) };
+        if let Some(values) = values {
             values.insert(value.as_bytes());
         }
     }

@@ -171,3 +171,18 @@ fn a_snapshot_is_the_store_of_its_checkpoint() {
     drop(store);
     assert!(crate::verify(&folder.path().join("store")).unwrap().damaged.is_empty());
 }
+
+#[test]
+fn maintenance_that_is_stopped_leaves_the_store_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), config()).unwrap();
+    let rows = store.rows(1, &columns());
+    for minute in 0..600 {
+        let ts = Timestamp::from_secs(minute * 60);
+        store.append(&rows, ts, Duration::from_secs(60), &[1.0, minute as f64]).unwrap();
+    }
+    store.stop_maintenance();
+    assert!(matches!(store.maintain(Timestamp::from_secs(36_000)), Err(Error::Stopped)));
+    assert_eq!(std::fs::read_dir(folder.path().join("blocks")).unwrap().count(), 0);
+    assert_eq!(select(&store, "g", (0, 36_000), Hint::Raw).1.len(), 600);
+}
