@@ -4,7 +4,8 @@
 //! in the queue; after a crash the store is as it was then, and the sink reads the queue again from there.
 //!
 //! A sample's way: a row of its group (`head/group.rs`), the group's open chunk (`head/segment.rs`), after some 120
-//! rows a slab (`head/seal.rs`, `disk/slab.rs`).
+//! rows a slab (`head/seal.rs`, `disk/slab.rs`), when its window is past a block and points of coarser tiers (`flush.rs`,
+//! `tier/points.rs`), later part of a larger block (`compact.rs`).
 
 mod blocks;
 mod bytes;

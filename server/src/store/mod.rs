@@ -52,7 +52,7 @@ impl Folder {
 
 pub(crate) fn main(command: StoreCommand) -> Result<()> {
     match command {
-        StoreCommand::Verify(folder) => verify(&folder.store()),
+        StoreCommand::Verify(folder) => verify(&folder.existing_store()?),
         StoreCommand::Stats(folder) => {
             print_stats(&weir_store::stats(&folder.store()).context("reading the store")?);
             Ok(())
