@@ -239,7 +239,7 @@ fn select(store: &Store, hosts: usize, end: Timestamp) -> Result<(usize, f64)> {
     let names: Vec<String> =
         (0..SELECTED.div_ceil(hosts).min(PER_HOST)).map(|at| format!("bench_metric_{at:02}")).collect();
     let matchers = [Matcher::new(NAME, MatchOp::Regex, &names.join("|"))?];
-    let start = Timestamp(end.millis() - 3_600_000);
+    let start = Timestamp(end.millis() - 3_600_000 + 1);
     let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw };
     let (mut fastest, mut found) = (Duration::MAX, 0);
     for _ in 0..2 {
