@@ -59,6 +59,8 @@ struct Ledger {
     /// Lost on disk, before they came to the outbox.
     shed_batches: u64,
     shed_samples: u64,
+    /// When an ack came last; at first, when the agent started.
+    last_ack: Option<Instant>,
     failed_sends: u64,
     failed_sessions: u64,
     spool_errors: u64,
@@ -100,7 +102,7 @@ impl Push {
             slices: 1,
             outbox: Outbox::new(outbox, seed),
             spool: spool.transpose()?,
-            ledger: Ledger::default(),
+            ledger: Ledger { last_ack: Some(Instant::now()), ..Ledger::default() },
             news: session::watch(source, agent, seed),
             sessions: Vec::new(),
             gateways: Gateways::new(config.server.clone(), agent),
@@ -319,6 +321,7 @@ impl Push {
             Ok(ack) => ack,
             Err(refusal) => return *self.ledger.refused_acks.entry(refusal.reason()).or_default() += 1,
         };
+        self.ledger.last_ack = Some(Instant::now());
         for entry in self.outbox.on_ack(Instant::now(), &ack, route) {
             if entry.epoch == self.epoch {
                 self.ledger.acked_batches += 1;
@@ -362,6 +365,7 @@ impl Push {
     pub(crate) fn readings(&self) -> Vec<Reading> {
         let (totals, ledger) = (self.totals(), &self.ledger);
         let counter = |name, value, help| Reading::counter(name, &[], value, help);
+        let since_ack = ledger.last_ack.map_or(0, |last| last.elapsed().as_secs());
         let gauge = |name, value: u64, help| Reading::gauge(name, &[], value as f64, help);
         let reason = |name, reason, value, help| Reading::counter(name, &[("reason", reason)], value, help);
         let mut readings = vec![
@@ -374,6 +378,7 @@ impl Push {
             counter("weir_agent_failed_sessions_total", ledger.failed_sessions, SESSIONS_HELP),
             counter("weir_agent_spool_errors_total", ledger.spool_errors, SPOOL_HELP),
             reason("weir_agent_left_out_samples_total", "labels_too_long", ledger.left_out, LEFT_OUT_HELP),
+            gauge("weir_agent_since_ack_seconds", since_ack, SINCE_HELP),
             gauge("weir_agent_spooled_batches", totals.spooled_batches, "Batches that wait for their ack."),
             gauge("weir_agent_spool_bytes", self.spool.as_ref().map_or(0, Spool::bytes), "Bytes of them on disk."),
             counter("weir_agent_spool_damaged_total", self.spool.as_ref().map_or(0, Spool::damaged), DAMAGED_HELP),
@@ -392,6 +397,8 @@ const RESENT_HELP: &str = "Sends that repeated an earlier one: if it grows, the 
     the gateway is slow to sync.";
 const DROPPED_HELP: &str = "Batches lost because the spool was full (loss): no gateway has acknowledged for long, so \
     look at the gateways and at the path to them, or give the spool more room.";
+const SINCE_HELP: &str =
+    "Whole seconds since the last ack, or since the start: while it grows batches wait in the spool.";
 const FAILED_HELP: &str = "Sends that could not be made, to be repeated later: nobody listens at the server's address, \
     there is no route to it, or its name does not resolve.";
 const REFUSED_ACKS_HELP: &str = "What arrived as an ack and was refused. tag, direction: somebody else sends to this port, \

@@ -9,9 +9,22 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use weir_sample::{Reading, Series, Value};
 
-/// The metrics with most series in the last window.
+/// What the last window was made of.
 #[derive(Default)]
-pub(crate) struct Top(Vec<(String, usize, f64)>);
+pub(crate) struct Top {
+    /// The metrics with most series.
+    series: Vec<Metric>,
+    /// The metrics that counted most: who talks.
+    talkers: Vec<Metric>,
+}
+
+/// A metric, its series, and what its counters and distributions counted.
+#[derive(Clone)]
+struct Metric {
+    name: String,
+    series: usize,
+    counted: f64,
+}
 
 const SHOWN_METRICS: usize = 15;
 
@@ -27,10 +40,17 @@ impl Top {
                 Value::Gauge(_) | Value::Set(_) => 0.0,
             };
         }
-        let mut top: Vec<_> = metrics.into_iter().map(|(name, (count, sum))| (name.to_owned(), count, sum)).collect();
-        top.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| b.2.total_cmp(&a.2)).then_with(|| a.0.cmp(&b.0)));
-        top.truncate(SHOWN_METRICS);
-        Self(top)
+        let metric = |(name, (series, counted)): (&str, _)| Metric { name: name.to_owned(), series, counted };
+        let mut series: Vec<_> = metrics.into_iter().map(metric).collect();
+        // The host's own counters are bytes and the like; what applications count are events.
+        let own = |metric: &&Metric| metric.name.starts_with("system_") || metric.name.starts_with("weir_agent_");
+        let mut talkers: Vec<_> =
+            series.iter().filter(|metric| !own(metric) && metric.counted > 0.0).cloned().collect();
+        series.sort_by(|a, b| b.series.cmp(&a.series).then_with(|| a.name.cmp(&b.name)));
+        talkers.sort_by(|a, b| b.counted.total_cmp(&a.counted).then_with(|| a.name.cmp(&b.name)));
+        series.truncate(SHOWN_METRICS);
+        talkers.truncate(SHOWN_METRICS);
+        Self { series, talkers }
     }
 }
 
@@ -55,16 +75,18 @@ pub(crate) fn page(about: &str, readings: &[Reading], top: &Top) -> String {
         text.push_str("\nlost so far; each name's HELP in /metrics says what to do\n");
         lost.iter().for_each(|reading| _ = writeln!(text, "  {:>10}  {}", reading.value, reading.series));
     }
-    text.push_str("\nmetrics with most series in the last window\n      series         sum  metric\n");
-    for (name, series, sum) in &top.0 {
-        let _ = writeln!(text, "  {series:>10}  {:>10}  {name}", (sum * 100.0).round() / 100.0);
+    for (title, metrics) in [("metrics with most series", &top.series), ("top talkers", &top.talkers)] {
+        let _ = writeln!(text, "\n{title} in the last window\n      series     counted  metric");
+        for Metric { name, series, counted } in metrics {
+            let _ = writeln!(text, "  {series:>10}  {:>10}  {name}", (counted * 100.0).round() / 100.0);
+        }
     }
     text
 }
 
 type Line = (&'static str, &'static [(&'static str, &'static str)]);
 
-const LINES: [Line; 5] = [
+const LINES: [Line; 6] = [
     (
         "ledger",
         &[
@@ -73,6 +95,15 @@ const LINES: [Line; 5] = [
             ("resent", "weir_agent_resent_batches_total"),
             ("dropped", "weir_agent_dropped_batches_total"),
             ("waiting", "weir_agent_spooled_batches"),
+        ],
+    ),
+    (
+        "uplink",
+        &[
+            ("seconds since ack", "weir_agent_since_ack_seconds"),
+            ("spool bytes", "weir_agent_spool_bytes"),
+            ("on tls", "weir_agent_on_tls"),
+            ("failed sessions", "weir_agent_failed_sessions_total"),
         ],
     ),
     (

@@ -56,7 +56,7 @@ pub(crate) struct Gate {
     shed: [AtomicU64; 3],
 }
 
-/// Why a batch is turned away for now.
+/// Why a batch is turned away this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shed {
     /// The queue backs up, and this class makes room for the more important.
