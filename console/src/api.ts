@@ -12,11 +12,25 @@ export type Fleet = {
   batches_lost: number;
 };
 
+/** The server asks for a token, or for a better one. */
+export class TokenNeeded extends Error {}
+
+/** Kept for as long as the tab is open. */
+let token = globalThis.sessionStorage?.getItem('token') ?? '';
+
+/** Shows this token with every question from now on. */
+export function useToken(given: string): void {
+  token = given.trim();
+  globalThis.sessionStorage?.setItem('token', token);
+}
+
 /** Asks the API; an answer that is not a success is thrown with the server's own words. */
 async function ask<T>(path: string, parameters: Record<string, string> = {}): Promise<T> {
   const query = new URLSearchParams(parameters).toString();
-  const response = await fetch(`${path}${query && '?' + query}`);
+  const headers: HeadersInit = token ? { authorization: `Bearer ${token}` } : {};
+  const response = await fetch(`${path}${query && '?' + query}`, { headers });
   const answer = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
+  if (response.status === 401) throw new TokenNeeded(answer.error);
   if (answer.status !== 'success') throw new Error(answer.error ?? 'the server did not say why');
   return answer.data as T;
 }

@@ -138,9 +138,12 @@ async function live(): Promise<void> {
   if (!document.hidden) {
     try {
       await refresh();
-      problem.hidden = true;
+      problem.hidden = tokenForm.hidden = true;
     } catch (error) {
-      problem.textContent = `The server does not answer: ${(error as Error).message}. Trying again.`;
+      tokenForm.hidden = !(error instanceof api.TokenNeeded);
+      problem.textContent = error instanceof api.TokenNeeded
+        ? `This server asks for a token with the scope “read”: ${error.message}`
+        : `The server does not answer: ${(error as Error).message}. Trying again.`;
       problem.hidden = false;
     }
   }
@@ -149,6 +152,12 @@ async function live(): Promise<void> {
 }
 
 let timer = 0;
+const tokenForm = element<HTMLFormElement>('token-form');
+tokenForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  api.useToken(element<HTMLInputElement>('token').value);
+  void live();
+});
 element('explore').addEventListener('submit', explore);
 hostPicker.addEventListener('change', live);
 rangePicker.addEventListener('change', () => {

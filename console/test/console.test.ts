@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { stepFor } from '../src/api.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { labelValues, stepFor, TokenNeeded, useToken } from '../src/api.ts';
 import { applicationChart, applicationMetrics, hostCharts } from '../src/charts.ts';
 import { format, lineName } from '../src/format.ts';
 
@@ -28,4 +28,19 @@ describe('questions', () => {
   it('keeps charts under 240 points', () => {
     for (const seconds of [300, 900, 3_600, 86_400, 604_800]) expect(seconds / stepFor(seconds)).toBeLessThanOrEqual(240);
   });
+});
+
+it('shows a token once it is given, and asks for one until then', async () => {
+  const asked: (string | null)[] = [];
+  vi.stubGlobal('fetch', async (_: string, options: RequestInit) => {
+    const shown = new Headers(options.headers).get('authorization');
+    asked.push(shown);
+    const body = shown ? { status: 'success', data: [] } : { status: 'error', error: 'no token' };
+    return new Response(JSON.stringify(body), { status: shown ? 200 : 401 });
+  });
+  await expect(labelValues('host')).rejects.toThrow(TokenNeeded);
+  useToken(' abc \n');
+  await expect(labelValues('host')).resolves.toEqual([]);
+  expect(asked).toEqual([null, 'Bearer abc']);
+  vi.unstubAllGlobals();
 });

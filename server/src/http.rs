@@ -21,10 +21,14 @@ pub(crate) fn routes(stations: Arc<Stations>) -> Router {
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .route("/api/v1/status/fleet", get(fleet))
         .route("/", get(|| async { asset("index.html") }))
         .route("/{*path}", get(|Path(path): Path<String>| async move { asset(&path) }))
         .with_state(stations)
+}
+
+/// The fleet in one line; for those who may read.
+pub(crate) fn fleet_routes(stations: Arc<Stations>) -> Router {
+    Router::new().route("/api/v1/status/fleet", get(fleet)).with_state(stations)
 }
 
 async fn readyz(State(stations): State<Arc<Stations>>) -> Response {

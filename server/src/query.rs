@@ -13,13 +13,16 @@ pub(crate) struct QueryArgs {
     /// Evaluate at this Unix time in seconds instead of now
     #[arg(long)]
     time: Option<f64>,
+    /// Token with the scope `read`, where the server asks for one
+    #[arg(long)]
+    token: Option<String>,
     /// Print the API's answer as it is
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn main(args: QueryArgs) -> Result<()> {
-    let answer = instant(&args.server, &args.promql, args.time)?;
+    let answer = instant(&args.server, &args.promql, args.time, args.token.as_deref())?;
     if args.json {
         println!("{answer}");
         return Ok(());
@@ -32,10 +35,13 @@ pub(crate) fn main(args: QueryArgs) -> Result<()> {
 }
 
 /// The whole answer of `/api/v1/query`; an error answer is an error here.
-pub(crate) fn instant(server: &str, promql: &str, time: Option<f64>) -> Result<Value> {
+pub(crate) fn instant(server: &str, promql: &str, time: Option<f64>, token: Option<&str>) -> Result<Value> {
     let mut request = agent().get(format!("{server}/api/v1/query")).query("query", promql);
     if let Some(time) = time {
         request = request.query("time", time.to_string());
+    }
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
     }
     let text = request.call().and_then(|mut response| response.body_mut().read_to_string());
     let text = text.with_context(|| format!("asking {server}: is `weir up` running there?"))?;

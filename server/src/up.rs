@@ -51,6 +51,7 @@ fn serve(config: &Config, stations: &Arc<Stations>, listener: TcpListener, hande
     let mut router = http::routes(stations.clone());
     if let Some(storage) = &stations.storage {
         let queries = query::routes(storage.store.clone(), storage.engine.clone());
+        let queries = queries.merge(http::fleet_routes(stations.clone()));
         let queries = auth::guard(queries, identity.tokens.clone(), Scope::Read);
         router = router.merge(queries);
     }

@@ -294,7 +294,7 @@ fn stored_sum(server: &str, plan: &Plan, expected: u64) -> Result<f64> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let last_end = plan.first_end.plus(plan.interval * (plan.windows - 1));
-        let answer = query::instant(server, &promql, Some(last_end.as_secs_f64()))?;
+        let answer = query::instant(server, &promql, Some(last_end.as_secs_f64()), None)?;
         let value = answer["data"]["result"][0]["value"][1].as_str().and_then(|text| text.parse().ok());
         let stored: f64 = value.unwrap_or(0.0);
         if stored >= expected as f64 || Instant::now() > deadline {

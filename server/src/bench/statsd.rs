@@ -173,7 +173,7 @@ fn compare(server: &str, run: &str, sent: &Sent, before: &ServerCost, report: &m
     let mut stored = 0.0;
     while stored < sent.counters as f64 && started.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_millis(500));
-        let answer = query::instant(server, &promql, None)?;
+        let answer = query::instant(server, &promql, None, None)?;
         stored = answer["data"]["result"][0]["value"][1].as_str().unwrap_or("0").parse()?;
     }
     report.insert("stored_sum".into(), json!(stored));

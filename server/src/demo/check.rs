@@ -100,14 +100,14 @@ impl Bench<'_> {
     }
 
     fn number(&self, promql: &str) -> Result<f64> {
-        let answer = query::instant(&self.url(), promql, None)?;
+        let answer = query::instant(&self.url(), promql, None, None)?;
         let value = answer["data"]["result"][0]["value"][1].as_str().unwrap_or("0");
         Ok(value.parse()?)
     }
 
     /// Every sample of the last minutes, by a range selector, which the API answers with raw samples.
     fn raw_samples(&self) -> Result<Samples> {
-        let answer = query::instant(&self.url(), r#"{__name__=~"system_.+|demo_.+"}[10m]"#, None)?;
+        let answer = query::instant(&self.url(), r#"{__name__=~"system_.+|demo_.+"}[10m]"#, None, None)?;
         let series = answer["data"]["result"].as_array().context("the answer has no result")?;
         Ok(series.iter().map(|series| (series["metric"].to_string(), points(series))).collect())
     }
