@@ -15,7 +15,7 @@ use crate::agents::{Agent, EpochSeen};
 use crate::ledger::Received;
 use crate::shared::Shared;
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// What a checkpoint brings back.
 pub(crate) struct Saved {

@@ -29,7 +29,7 @@ pub enum Error {
         what: &'static str,
     },
     /// A file was written by a version that this one does not know.
-    #[error("{} has format version {found}, newer than this program knows", path.display())]
+    #[error("{} has format version {found}, which this program does not know: it was written by another version of Weir", path.display())]
     Version {
         /// The file.
         path: PathBuf,
