@@ -31,6 +31,8 @@ pub(crate) struct Push {
     outbox: Outbox,
     spool: Option<Spool>,
     ledger: Ledger,
+    /// When an ack came last; at first, when the agent started.
+    last_ack: Instant,
     news: mpsc::Receiver<News>,
     /// The newest first; acks of batches that an older one sealed may still come.
     sessions: Vec<Granted>,
@@ -59,8 +61,6 @@ struct Ledger {
     /// Lost on disk, before they came to the outbox.
     shed_batches: u64,
     shed_samples: u64,
-    /// When an ack came last; at first, when the agent started.
-    last_ack: Option<Instant>,
     failed_sends: u64,
     failed_sessions: u64,
     spool_errors: u64,
@@ -102,7 +102,8 @@ impl Push {
             slices: 1,
             outbox: Outbox::new(outbox, seed),
             spool: spool.transpose()?,
-            ledger: Ledger { last_ack: Some(Instant::now()), ..Ledger::default() },
+            ledger: Ledger::default(),
+            last_ack: Instant::now(),
             news: session::watch(source, agent, seed),
             sessions: Vec::new(),
             gateways: Gateways::new(config.server.clone(), agent),
@@ -321,8 +322,8 @@ impl Push {
             Ok(ack) => ack,
             Err(refusal) => return *self.ledger.refused_acks.entry(refusal.reason()).or_default() += 1,
         };
-        self.ledger.last_ack = Some(Instant::now());
-        for entry in self.outbox.on_ack(Instant::now(), &ack, route) {
+        self.last_ack = Instant::now();
+        for entry in self.outbox.on_ack(self.last_ack, &ack, route) {
             if entry.epoch == self.epoch {
                 self.ledger.acked_batches += 1;
                 self.ledger.acked_samples += u64::from(entry.samples);
@@ -365,7 +366,6 @@ impl Push {
     pub(crate) fn readings(&self) -> Vec<Reading> {
         let (totals, ledger) = (self.totals(), &self.ledger);
         let counter = |name, value, help| Reading::counter(name, &[], value, help);
-        let since_ack = ledger.last_ack.map_or(0, |last| last.elapsed().as_secs());
         let gauge = |name, value: u64, help| Reading::gauge(name, &[], value as f64, help);
         let reason = |name, reason, value, help| Reading::counter(name, &[("reason", reason)], value, help);
         let mut readings = vec![
@@ -378,7 +378,7 @@ impl Push {
             counter("weir_agent_failed_sessions_total", ledger.failed_sessions, SESSIONS_HELP),
             counter("weir_agent_spool_errors_total", ledger.spool_errors, SPOOL_HELP),
             reason("weir_agent_left_out_samples_total", "labels_too_long", ledger.left_out, LEFT_OUT_HELP),
-            gauge("weir_agent_since_ack_seconds", since_ack, SINCE_HELP),
+            gauge("weir_agent_since_ack_seconds", self.last_ack.elapsed().as_secs(), SINCE_HELP),
             gauge("weir_agent_spooled_batches", totals.spooled_batches, "Batches that wait for their ack."),
             gauge("weir_agent_spool_bytes", self.spool.as_ref().map_or(0, Spool::bytes), "Bytes of them on disk."),
             counter("weir_agent_spool_damaged_total", self.spool.as_ref().map_or(0, Spool::damaged), DAMAGED_HELP),

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use weir_link::ClientTls;
-use weir_wire::{AgentId, KeyState, Session, key_from_hex, parse_fleet_keys};
+use weir_wire::{AgentId, Session, key_from_hex, newest_active_key, parse_fleet_keys};
 
 use crate::gateways::{Gateway, Gateways, Servers};
 
@@ -77,9 +77,8 @@ async fn watch_file(path: &Path, agent: AgentId, news: &mpsc::Sender<News>) {
 fn local_session(path: &Path, agent: AgentId) -> Result<Session> {
     let text = std::fs::read_to_string(path).with_context(|| format!("reading the fleet keys {}", path.display()))?;
     let keys = parse_fleet_keys(&text).with_context(|| path.display().to_string())?;
-    let active = keys.into_iter().filter(|line| line.state == KeyState::Active).max_by_key(|line| line.created);
-    let line = active.with_context(|| format!("{} holds no active key", path.display()))?;
-    Ok(line.key.session(0, agent, u32::MAX))
+    let key = newest_active_key(keys).with_context(|| format!("{} holds no active key", path.display()))?;
+    Ok(key.session(0, agent, u32::MAX))
 }
 
 /// Fetches a session, and the next one when three quarters of its time are over.
@@ -199,7 +198,7 @@ mod tests {
         let line = |id: u16, created: u64| weir_wire::FleetKeyLine {
             key: weir_wire::FleetKey { id, secret: [id as u8; 32] },
             created,
-            state: KeyState::Active,
+            state: weir_wire::KeyState::Active,
         };
         let mut news = watch(Source::FleetKeys(path.clone()), AgentId([1; 16]), 0);
         assert!(matches!(news.recv().await, Some(News::Failed(reason)) if reason.contains("fleet.keys")));

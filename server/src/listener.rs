@@ -28,6 +28,11 @@ impl HandedOver {
         let (sender, streams) = flume::bounded(waiting);
         (sender, Self { address, streams })
     }
+
+    /// Serves a router on them in the background.
+    pub(crate) fn serve(self, router: Router) {
+        tokio::spawn(async move { axum::serve(self, router).await });
+    }
 }
 
 impl Listener for HandedOver {
@@ -55,7 +60,7 @@ pub(crate) fn serve(listener: TcpListener, tls: Option<Arc<ServerTls>>, router: 
     };
     let (sender, handed_over) = HandedOver::channel(listener.local_addr()?, HANDSHAKES);
     tokio::spawn(shake_hands(listener, tls, sender));
-    tokio::spawn(async move { axum::serve(handed_over, router).await });
+    handed_over.serve(router);
     Ok(())
 }
 

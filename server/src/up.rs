@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::Router;
 use weir_gateway::identity::Scope;
 
 use crate::api::{auth, cardinality, query, session};
@@ -59,12 +58,10 @@ fn serve(config: &Config, stations: &Arc<Stations>, listener: TcpListener, hande
         let tokens = identity.tokens.clone();
         router = router.merge(auth::guard(cardinality::routes(admission), tokens, Scope::Read));
     }
-    let sessions = session::routes(identity.clone(), stations.queue(), session::Channel::Private);
     let listener = tokio::net::TcpListener::from_std(listener)?;
     listener::serve(listener, tls, router.merge(session::routes(identity.clone(), stations.queue(), channel)))?;
     // Agents find sessions at the address that they send batches to; nothing else is served there.
-    let at_batches: Router = sessions;
-    tokio::spawn(async move { axum::serve(handed_over, at_batches).await });
+    handed_over.serve(session::routes(identity.clone(), stations.queue(), session::Channel::Private));
     Ok(())
 }
 

@@ -61,6 +61,12 @@ pub fn parse_fleet_keys(text: &str) -> Result<Vec<FleetKeyLine>, KeyFileError> {
     if keys.is_empty() { Err(KeyFileError::Empty) } else { Ok(keys) }
 }
 
+/// The key that whoever holds the file seals with: the newest active one.
+pub fn newest_active_key(keys: Vec<FleetKeyLine>) -> Option<FleetKey> {
+    let active = keys.into_iter().filter(|line| line.state == KeyState::Active);
+    active.max_by_key(|line| line.created).map(|line| line.key)
+}
+
 /// The text of a file that holds these keys.
 pub fn format_fleet_keys(keys: &[FleetKeyLine]) -> String {
     let mut text = String::from(HEADER);

@@ -23,7 +23,8 @@ pub use datagram::{
     DEFAULT_DATAGRAM_BYTES, DatagramKind, HEADER_BYTES, Header, MAX_DATAGRAM_BYTES, Refusal, TAG_BYTES, open, seal,
 };
 pub use fleet_key_file::{
-    FleetKeyLine, KeyFileError, KeyState, format_fleet_keys, key_from_hex, key_to_hex, parse_fleet_keys,
+    FleetKeyLine, KeyFileError, KeyState, format_fleet_keys, key_from_hex, key_to_hex, newest_active_key,
+    parse_fleet_keys,
 };
 pub use ids::{AgentId, Epoch, NotAnAgentId};
 pub use keys::{FleetKey, Session, SessionKeys};

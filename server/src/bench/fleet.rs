@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 use weir_sample::Window;
 use weir_wire::{
-    DEFAULT_DATAGRAM_BYTES, Encoder, Epoch, FleetKey, HEADER_BYTES, KeyState, Route, TAG_BYTES, parse_fleet_keys,
+    DEFAULT_DATAGRAM_BYTES, Encoder, Epoch, FleetKey, HEADER_BYTES, Route, TAG_BYTES, newest_active_key,
+    parse_fleet_keys,
 };
 
 use crate::identity::{duration, now};
@@ -121,11 +122,7 @@ fn plan(args: &FleetArgs) -> Result<Plan> {
 fn fleet_key(path: &Path) -> Result<FleetKey> {
     let text = std::fs::read_to_string(path).with_context(|| format!("reading the fleet keys {}", path.display()))?;
     let lines = parse_fleet_keys(&text).with_context(|| path.display().to_string())?;
-    let active = lines.into_iter().filter(|line| line.state == KeyState::Active).max_by_key(|line| line.created);
-    match active {
-        Some(line) => Ok(line.key),
-        None => bail!("{} holds no active key", path.display()),
-    }
+    newest_active_key(lines).with_context(|| format!("{} holds no active key", path.display()))
 }
 
 /// Runs all workers to their end. Returns how long pushing took, the making of hosts not included.

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use weir_sample::{Kind, Series, Timestamp, Window};
 use weir_wire::{
-    AgentId, Encoder, Entry, Epoch, FleetKey, Outbox, OutboxConfig, PackedLayout, Route, SessionKeys, Totals,
+    AgentId, DICTIONARY_ID, DatagramKind, Encoder, Entry, Epoch, FleetKey, Header, Outbox, OutboxConfig, PackedLayout,
+    Route, SessionKeys, Totals,
 };
 
 /// What all hosts of a run have in common.
@@ -89,6 +90,21 @@ impl Plan {
 
     pub(crate) fn keys(&self, agent: AgentId) -> SessionKeys {
         SessionKeys::new(&self.key.session(self.tenant, agent, self.expires))
+    }
+
+    /// What stands before a batch of this agent, whichever way it goes.
+    pub(crate) fn header(&self, agent: AgentId, entry: &Entry) -> Header {
+        Header {
+            kind: DatagramKind::Batch,
+            ack_wanted: true,
+            dictionary: DICTIONARY_ID,
+            key_id: self.key.id,
+            tenant: self.tenant,
+            expires: self.expires,
+            agent,
+            epoch: entry.epoch,
+            seq: entry.seq,
+        }
     }
 
     /// When in the interval a host sends, so that a fleet does not send at once.

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use weir_link::{Alpn, ClientFiles, ClientStream, ClientTls, FrameStream};
 use weir_sample::Sketch;
-use weir_wire::{Ack, DICTIONARY_ID, DatagramKind, Encoder, Header, Route, SessionKeys, seal};
+use weir_wire::{Ack, Encoder, Route, SessionKeys, seal};
 
 use super::host::{Host, Plan};
 use super::tally::Tally;
@@ -122,17 +122,7 @@ impl Connection {
         let (mut sealed, mut taken) = (Vec::new(), Vec::new());
         while let Some(transmit) = self.host.outbox.poll(now) {
             let plan = &self.shared.plan;
-            let header = Header {
-                kind: DatagramKind::Batch,
-                ack_wanted: true,
-                dictionary: DICTIONARY_ID,
-                key_id: plan.key.id,
-                tenant: plan.tenant,
-                expires: plan.expires,
-                agent: self.host.id,
-                epoch: transmit.entry.epoch,
-                seq: transmit.entry.seq,
-            };
+            let header = plan.header(self.host.id, transmit.entry);
             seal(&header, &transmit.entry.payload, &self.keys, &mut sealed);
             taken.push((transmit.entry.seq, sealed.clone()));
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use weir_link::{Outgoing, Ring, UdpConfig, UdpSocket};
 use weir_sample::Sketch;
-use weir_wire::{Ack, DICTIONARY_ID, DatagramKind, Encoder, Header, Route, seal};
+use weir_wire::{Ack, Encoder, Route, seal};
 
 use super::host::{Host, Plan, mix};
 use super::tally::Tally;
@@ -134,22 +134,11 @@ impl<'a> Worker<'a> {
     /// Sends what the host has due; whether it wants another source.
     fn send_host(&mut self, at: usize, now: Instant) -> Result<bool> {
         let keys = self.plan.keys(self.hosts[at].id);
-        let key = &self.plan.key;
         loop {
             let host = &mut self.hosts[at];
             let Some(transmit) = host.outbox.poll(now) else { break };
             let seq = transmit.entry.seq;
-            let header = Header {
-                kind: DatagramKind::Batch,
-                ack_wanted: true,
-                dictionary: DICTIONARY_ID,
-                key_id: key.id,
-                tenant: self.plan.tenant,
-                expires: self.plan.expires,
-                agent: host.id,
-                epoch: transmit.entry.epoch,
-                seq,
-            };
+            let header = self.plan.header(host.id, transmit.entry);
             seal(&header, &transmit.entry.payload, &keys, &mut self.datagram);
             host.note_sent(seq, now);
             if self.is_lost() {
