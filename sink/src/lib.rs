@@ -6,6 +6,7 @@
 
 mod admission;
 mod agents;
+mod desk;
 mod fleet;
 mod ledger;
 mod plan;
