@@ -1,6 +1,5 @@
 //! One record at a time: opened, counted once, and written to the store or merged with what others say.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -8,13 +7,15 @@ use std::time::Duration;
 use weir_queue::Record;
 use weir_sample::{Timestamp, Window};
 use weir_store::Store;
-use weir_wire::{AgentId, BatchHead, Decoder, Totals, Values};
+use weir_wire::{BatchHead, Decoder, Totals, Values};
 
-use crate::admission::{Admission, Grant};
+use crate::admission::{Admission, GENERATION, Grant};
 use crate::agents::Agent;
+use crate::completeness::{self, Completeness};
 use crate::fleet::Counters;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, Owner};
 use crate::plan::Plan;
+use crate::roster::{Memory, Roster};
 use crate::shared::Shared;
 use crate::state::Saved;
 use crate::{Error, SinkConfig};
@@ -23,13 +24,16 @@ use crate::{Error, SinkConfig};
 pub(crate) struct Desk {
     pub store: Arc<Store>,
     pub lateness: Duration,
-    pub agents: HashMap<AgentId, Agent>,
+    pub memory: Memory,
+    pub roster: Roster,
     pub shared: Shared,
     pub ledger: Ledger,
     pub decoder: Decoder,
     pub values: Values,
     pub row: Vec<f64>,
+    /// When the newest record was received: the sink's clock, so that a replay goes as the first run did.
     pub newest: Timestamp,
+    pub completeness: Completeness,
     pub counters: Arc<Counters>,
     pub admission: Arc<Admission>,
     /// Of the rules that the plans were made by.
@@ -38,17 +42,20 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// Takes up the work where a checkpoint left it.
-    pub(crate) fn resume(config: &SinkConfig, store: Arc<Store>, saved: Saved) -> Self {
+    pub(crate) fn resume(config: &SinkConfig, store: Arc<Store>, mut saved: Saved) -> Self {
+        let ledger = Ledger::resume(saved.agents.iter_mut(), saved.jobs, saved.newest);
         Self {
             store,
             lateness: config.lateness,
-            ledger: Ledger::resume(saved.agents.keys(), saved.newest),
-            agents: saved.agents,
+            memory: config.memory,
+            roster: Roster::resume(saved.agents, saved.forgotten),
+            ledger,
             shared: saved.shared,
             decoder: Decoder::new(),
             values: Values::default(),
             row: Vec::new(),
             newest: saved.newest,
+            completeness: Completeness::default(),
             counters: Arc::default(),
             admission: Arc::default(),
             generation: 0,
@@ -60,7 +67,7 @@ impl Desk {
         let generation = self.admission.generation();
         if generation != self.generation {
             self.generation = generation;
-            self.agents.values_mut().for_each(Agent::forget_plans);
+            self.roster.values_mut().for_each(Agent::forget_plans);
         }
     }
 
@@ -69,9 +76,14 @@ impl Desk {
         let Ok(head) = self.decoder.head(record.payload) else {
             return self.refuse(record);
         };
-        let agent = self.agents.entry(record.agent).or_insert_with(|| Agent::new(record.tenant));
+        let agent = self.roster.meet(record.agent, record.tenant);
+        agent.hear(record.received, head.window.end());
         if Grant::is_in(&head) {
             return take_grant(agent, record);
+        }
+        if !agent.is_surely_new(head.window) {
+            self.counters.too_old.fetch_add(1, Relaxed);
+            return Ok(());
         }
         agent.renew(record.received, record.agent.0[15]);
         agent.last_seen = agent.last_seen.max(record.received);
@@ -83,17 +95,20 @@ impl Desk {
         }
         let Some(seen) = agent.admit(record.epoch, record.seq) else {
             self.counters.duplicates.fetch_add(1, Relaxed);
-            agent.seen.duplicates += 1;
-            self.ledger.touch(record.agent, agent, record.received);
+            self.ledger.note(record.agent, agent, record.received, |seen| seen.duplicates += 1);
             return Ok(());
         };
-        self.counters.note_totals(&seen.totals, &head.totals);
+        let growth = ledger::growth(&seen.totals, &head.totals);
         if head.totals.sealed_batches >= seen.totals.sealed_batches {
             seen.totals = head.totals;
         }
-        agent.seen.batches += 1;
-        agent.seen.late += u64::from(record.received.since(window.end()) > self.lateness);
-        self.ledger.touch(record.agent, agent, record.received);
+        self.counters.note_growth(&growth);
+        self.ledger.grow(record.agent, record.tenant, &growth);
+        let is_late = record.received.since(window.end()) > self.lateness;
+        self.ledger.note(record.agent, agent, record.received, |seen| {
+            seen.batches += 1;
+            seen.late += u64::from(is_late);
+        });
         let plan = match agent.plan(head.layout_id) {
             Some(plan) => plan,
             None => match self.resolve(record, &head) {
@@ -104,8 +119,9 @@ impl Desk {
         if self.decoder.values(&head, &plan.kinds, &mut self.values).is_err() {
             return self.refuse(record);
         }
-        if let Some(agent) = self.agents.get_mut(&record.agent) {
-            agent.seen.samples += self.values.floats.len() as u64;
+        if let Some(agent) = self.roster.get_mut(&record.agent) {
+            let samples = self.values.floats.len() as u64;
+            self.ledger.note(record.agent, agent, record.received, |seen| seen.samples += samples);
         }
         if window != head.window {
             self.counters.clock_corrected.fetch_add(1, Relaxed);
@@ -148,7 +164,7 @@ impl Desk {
             }
         }
         for (series, part) in plan.shared(&self.values) {
-            self.shared.merge(window, series, part);
+            self.shared.merge(window, series, part, record.received);
         }
         self.counters.batches.fetch_add(1, Relaxed);
         self.counters.samples.fetch_add(self.values.floats.len() as u64, Relaxed);
@@ -158,19 +174,48 @@ impl Desk {
 
     /// Writes the accounts that are due.
     pub(crate) fn keep_ledger(&mut self, clock: Timestamp) -> Result<(), Error> {
-        while let Some((at, id)) = self.ledger.take_due(clock) {
-            if let Some(agent) = self.agents.get_mut(&id) {
-                ledger::write(&self.store, id, agent, at)?;
+        while let Some((at, owner)) = self.ledger.take_due(clock) {
+            match owner {
+                Owner::Jobs(tenant) => self.ledger.write_jobs(&self.store, tenant, at)?,
+                Owner::Agent(id) => {
+                    if let Some(agent) = self.roster.get_mut(&id) {
+                        ledger::write_agent(&self.store, id, agent, at)?;
+                    }
+                }
             }
         }
-        let ratios = self.ledger.completeness(clock, self.agents.values());
-        Ok(ledger::write_completeness(&self.store, clock, ratios)?)
+        if !self.completeness.is_due(clock) {
+            return Ok(());
+        }
+        let ratios = self.completeness.note(clock, self.ledger.sums(self.roster.iter()));
+        Ok(completeness::write(&self.store, clock, ratios)?)
+    }
+
+    /// Forgets who has been silent for long, and before that what is quickly made again.
+    pub(crate) fn forget_silent(&mut self) {
+        let (now, admission) = (self.newest, &self.admission);
+        let gone = self.roster.sweep(now, &self.memory, |agent| {
+            agent.forget_plans();
+            if now.since(agent.newest) >= GENERATION {
+                admission.release(agent.tenant, &mut agent.room);
+            }
+        });
+        for (id, mut agent) in gone {
+            self.admission.release(agent.tenant, &mut agent.room);
+            match id.is_job() {
+                true => self.counters.jobs_forgotten.fetch_add(1, Relaxed),
+                false => {
+                    self.completeness.forget(&agent.group(), agent.samples());
+                    self.counters.agents_forgotten.fetch_add(1, Relaxed)
+                }
+            };
+        }
     }
 
     /// Makes the plan of a layout that is new, or whose idle series the store has forgotten since.
     fn resolve(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Arc<Plan>> {
         let layout = self.decoder.layout(head).ok()?;
-        let agent = self.agents.get_mut(&record.agent)?;
+        let agent = self.roster.get_mut(&record.agent)?;
         agent.learn(&layout);
         self.counters.layouts_resolved.fetch_add(1, Relaxed);
         let grant = agent.grant.clone();
@@ -201,13 +246,10 @@ fn take_grant(agent: &mut Agent, record: &Record<'_>) -> Result<(), Error> {
 }
 
 impl Counters {
-    /// Adds what an agent's account has grown by since its last batch.
-    fn note_totals(&self, before: &Totals, now: &Totals) {
-        let grow = |counter: &std::sync::atomic::AtomicU64, before: u64, now: u64| {
-            counter.fetch_add(now.saturating_sub(before), Relaxed);
-        };
-        grow(&self.agents_acked, before.acked_batches, now.acked_batches);
-        grow(&self.agents_resent, before.resent_batches, now.resent_batches);
-        grow(&self.agents_dropped, before.dropped_batches, now.dropped_batches);
+    /// Adds what a sender's account has grown by since its last batch.
+    fn note_growth(&self, growth: &Totals) {
+        self.agents_acked.fetch_add(growth.acked_batches, Relaxed);
+        self.agents_resent.fetch_add(growth.resent_batches, Relaxed);
+        self.agents_dropped.fetch_add(growth.dropped_batches, Relaxed);
     }
 }

@@ -12,6 +12,7 @@ use weir_store::{Cut, Store};
 use crate::admission::Admission;
 use crate::desk::Desk;
 use crate::fleet::Counters;
+use crate::roster::Memory;
 use crate::{Error, state};
 
 /// What the sink may be told.
@@ -21,6 +22,8 @@ pub struct SinkConfig {
     pub queue: PathBuf,
     /// How long a window of a shared series waits for late parts after its end.
     pub lateness: Duration,
+    /// How long silent senders are remembered.
+    pub memory: Memory,
 }
 
 /// Reads records, counts each batch once, writes rows.
@@ -69,6 +72,7 @@ impl Sink {
         let clock = if read == 0 { now } else { self.desk.newest };
         self.desk.shared.close(clock, self.desk.lateness, &self.desk.store)?;
         self.desk.keep_ledger(clock)?;
+        self.desk.forget_silent();
         self.publish(now, read);
         Ok(read)
     }
@@ -83,7 +87,8 @@ impl Sink {
     /// Notes what the store is now and where in the queue that was. The cut may be written beside further steps.
     pub(crate) fn cut(&mut self) -> Result<(Cut, Checkpoint), Error> {
         let queue = self.reader.checkpoint();
-        let saved = state::encode(&queue, &self.desk.agents, &self.desk.shared, self.desk.newest);
+        let Desk { roster, ledger, shared, newest, .. } = &self.desk;
+        let saved = state::encode(&queue, roster, &ledger.jobs, shared, *newest);
         Ok((self.desk.store.cut(&saved)?, queue))
     }
 
@@ -124,10 +129,11 @@ impl Sink {
         let counters = &self.desk.counters;
         if let Some(per_second) = self.rate.observe(now, counters.samples.load(Relaxed)) {
             counters.milli_samples_per_second.store((per_second * 1e3) as u64, Relaxed);
-            let alive = self.desk.agents.values().filter(|agent| now.since(agent.last_seen) < ALIVE).count();
+            let alive = self.desk.roster.values().filter(|agent| now.since(agent.last_seen) < ALIVE).count();
             counters.agents.store(alive as u64, Relaxed);
-            let ahead = self.desk.agents.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
+            let ahead = self.desk.roster.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
             counters.clocks_ahead.store(ahead as u64, Relaxed);
+            counters.remembered.store(self.desk.roster.len() as u64, Relaxed);
         }
         if self.reader_seen.is_none_or(|seen| now.since(seen) >= READER_EVERY) {
             self.reader_seen = Some(now);
@@ -162,8 +168,8 @@ impl Rate {
 }
 
 impl SinkConfig {
-    /// A sink on the queue in `root`, with the default lateness of 30 s.
+    /// A sink on the queue in `root`, with the default lateness and memory.
     pub fn new(root: &Path) -> Self {
-        Self { queue: root.to_owned(), lateness: Duration::from_secs(30) }
+        Self { queue: root.to_owned(), lateness: Duration::from_secs(30), memory: Memory::default() }
     }
 }
