@@ -12,6 +12,7 @@ mod inherited;
 mod memory;
 mod outgoing;
 mod ring;
+mod server;
 mod session;
 mod tls;
 mod udp;
@@ -23,6 +24,7 @@ pub use inherited::{Inherited, inherited};
 pub use memory::keep_heap_small;
 pub use outgoing::Outgoing;
 pub use ring::Ring;
+pub use server::Server;
 pub use session::{Granted, SessionError, SessionRequest};
 pub use tls::{Alpn, ClientFiles, ClientTls, ServerFiles, ServerTls};
 #[cfg(feature = "tokio")]
