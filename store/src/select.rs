@@ -13,7 +13,8 @@ use crate::error::Damaged;
 use crate::head::shard::place_of;
 use crate::index::matching::Match;
 use crate::index::{Index, SeriesId};
-use crate::run::{Run, decode};
+use crate::parallel;
+use crate::run::{Run, decode_within};
 use crate::store::{Inner, Store};
 use crate::tier::coding;
 use crate::tier::points::Points;
@@ -30,14 +31,14 @@ struct Source {
 
 /// A series that satisfies a question, and who says so: 0 is memory, the others are blocks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Found {
-    id: SeriesId,
+pub(crate) struct Found {
+    pub id: SeriesId,
     source: u32,
     found: Match,
 }
 
 /// What a query keeps open while it goes from series to series.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     inner: &'a Inner,
     set: Arc<BlockSet>,
     tier: Tier,
@@ -61,6 +62,11 @@ impl Store {
         let mut reader = Reader::new(&self.inner, selection.start.millis(), selection.end.millis())?;
         let answered = Answered { tier: reader.tier };
         let all = reader.find(selection.matchers);
+        let readers = parallel::readers(all.len());
+        if readers > 1 {
+            parallel::select(&reader, readers, &all, selection, each)?;
+            return Ok(answered);
+        }
         for same in all.chunk_by(|a, b| a.id == b.id) {
             let Some(data) = reader.series(same, selection)? else { continue };
             if each(data).is_break() {
@@ -87,6 +93,19 @@ impl<'a> Reader<'a> {
             sources.push(Source { cursor: PageCursor::new(block.pages.clone()), labels });
         }
         Ok(Self { inner, set, tier, start, end, sources, slabs: HashMap::new() })
+    }
+
+    /// A reader of the same blocks, for another thread.
+    pub(crate) fn another(&self) -> Self {
+        let source = |source: &Source| Source { labels: source.labels.clone(), cursor: source.cursor.another() };
+        let sources = self.sources.iter().map(source).collect();
+        Self { set: self.set.clone(), sources, slabs: HashMap::new(), ..*self }
+    }
+
+    /// Some series of an answer.
+    pub(crate) fn batch(&mut self, found: &[Found], selection: &Selection<'_>) -> Result<Vec<SeriesData>, Error> {
+        let series = found.chunk_by(|a, b| a.id == b.id);
+        series.filter_map(|same| self.series(same, selection).transpose()).collect()
     }
 
     /// Every series that some source knows, in order of identity.
@@ -154,7 +173,7 @@ impl<'a> Reader<'a> {
         for source in &mut self.sources {
             source.cursor.each(same[0].id, start, end, |page, entry| {
                 if entry.kind == kind {
-                    all.lay(decode(page, entry)?.within(start, end));
+                    all.lay(decode_within(page, entry, start, end)?);
                 }
                 Ok(())
             })?;
@@ -170,7 +189,7 @@ impl<'a> Reader<'a> {
         for source in &mut self.sources {
             source.cursor.each(same[0].id, start, end, |page, entry| {
                 if entry.kind == kind {
-                    points.lay(coding::decode(page, entry)?);
+                    points.lay(coding::decode(page, entry, Some(selection.hint))?);
                 }
                 Ok(())
             })?;
@@ -202,7 +221,7 @@ impl<'a> Reader<'a> {
                 let cursor = self.slabs.entry(slab.sequence).or_insert_with(|| PageCursor::new(slab.pages.clone()));
                 cursor.each(found.id, range.0, range.1, |page, entry| {
                     if entry.kind == kind {
-                        all.lay(decode(page, entry)?.within(range.0, range.1));
+                        all.lay(decode_within(page, entry, range.0, range.1)?);
                     }
                     Ok(())
                 })?;
