@@ -8,7 +8,6 @@ use weir_sample::{Kind, Series};
 
 use crate::blocks::BlockSet;
 use crate::disk::pages::PageCursor;
-use crate::disk::slab::Slab;
 use crate::error::Damaged;
 use crate::head::shard::place_of;
 use crate::index::matching::Match;
@@ -20,8 +19,12 @@ use crate::tier::coding;
 use crate::tier::points::Points;
 use crate::{Answered, Column, Error, Matcher, Selection, SeriesData, Tier};
 
-/// Sealed slabs and the open samples that follow them.
-type Opened = (Vec<Arc<Slab>>, Run);
+/// The slabs of a shard that a query reads.
+struct Sealed {
+    /// Number of slabs and sequence of the newest when this was made: unless they have changed, it still stands.
+    made_of: (usize, Option<u64>),
+    cursors: Vec<PageCursor>,
+}
 
 /// A block that a query reads: its labels, and the page that it is at.
 struct Source {
@@ -45,7 +48,8 @@ pub(crate) struct Reader<'a> {
     start: i64,
     end: i64,
     sources: Vec<Source>,
-    slabs: HashMap<u64, PageCursor>,
+    /// By shard.
+    slabs: HashMap<usize, Sealed>,
 }
 
 impl Store {
@@ -213,12 +217,12 @@ impl<'a> Reader<'a> {
     /// Lays what slabs and open chunks have of a series over older samples.
     fn recent(&mut self, same: &[Found], kind: Kind, range: (i64, i64), all: &mut Run) -> Result<(), Error> {
         for found in same.iter().filter(|found| found.source == 0) {
-            if self.kind(found) != Some(kind) {
+            if same.len() > 1 && self.kind(found) != Some(kind) {
                 continue;
             }
-            let Some((slabs, open)) = self.open(&found.found, kind, range)? else { continue };
-            for slab in slabs {
-                let cursor = self.slabs.entry(slab.sequence).or_insert_with(|| PageCursor::new(slab.pages.clone()));
+            let Some(open) = self.open(&found.found, kind, range)? else { continue };
+            let sealed = self.slabs.get_mut(&place_of(found.found.group).0);
+            for cursor in sealed.into_iter().flat_map(|sealed| &mut sealed.cursors) {
                 cursor.each(found.id, range.0, range.1, |page, entry| {
                     if entry.kind == kind {
                         all.lay(decode_within(page, entry, range.0, range.1)?);
@@ -231,10 +235,17 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The open samples of a series, and the slabs that have the sealed ones: both of the same instant.
-    fn open(&self, found: &Match, kind: Kind, (start, end): (i64, i64)) -> Result<Option<Opened>, Error> {
+    /// The open samples of a series. The slabs that have the sealed ones are noted at the same instant.
+    fn open(&mut self, found: &Match, kind: Kind, (start, end): (i64, i64)) -> Result<Option<Run>, Error> {
         let (number, slot) = place_of(found.group);
         let shard = self.inner.shard(number);
+        let made_of = (shard.slabs.len(), shard.slabs.last().map(|slab| slab.sequence));
+        if self.slabs.get(&number).is_none_or(|sealed| sealed.made_of != made_of) {
+            let epoch = self.set.epoch;
+            let slabs = shard.slabs.iter().filter(|slab| slab.is_open_to(epoch) && slab.overlaps(start, end));
+            let cursors = slabs.map(|slab| PageCursor::new(slab.pages.clone())).collect();
+            self.slabs.insert(number, Sealed { made_of, cursors });
+        }
         let Some(group) = shard.group(slot) else { return Ok(None) };
         let Some(column) = group.tails.iter().position(|&tail| tail == found.tail) else { return Ok(None) };
         let damaged = |Damaged(what)| Error::Damaged { path: "head".into(), what };
@@ -245,8 +256,6 @@ impl<'a> Reader<'a> {
             let samples = group.read(column, start, end).map_err(damaged)?;
             Run { times: samples.times, values: Column::Floats(samples.values) }
         };
-        let epoch = self.set.epoch;
-        let slabs = shard.slabs.iter().filter(|slab| slab.is_open_to(epoch) && slab.overlaps(start, end));
-        Ok(Some((slabs.cloned().collect(), run)))
+        Ok(Some(run))
     }
 }

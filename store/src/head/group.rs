@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use weir_sample::{Kind, Sketch};
 
 use super::late::{Late, overlay};
-use super::segment::{self, ROWS, Seen};
+use super::segment::{self, Piece, ROWS, Seen};
 use super::sketches::OpenSketches;
 use crate::error::Damaged;
 use crate::index::SetId;
@@ -49,6 +49,8 @@ pub(crate) struct Group {
     /// One row ahead of `rows`, then `rows`, each as wide as `tails`.
     pub values: Vec<f64>,
     pub chunk: Vec<u8>,
+    /// Where its segments begin.
+    pub starts: Vec<u32>,
     pub seen: Seen,
     pub chunk_rows: u32,
     /// Timestamp of the last row in the chunk; the base of the next segment's timestamps.
@@ -79,6 +81,7 @@ impl Group {
             rows: Vec::new(),
             values: Vec::new(),
             chunk: Vec::new(),
+            starts: Vec::new(),
             seen: Seen::default(),
             chunk_rows: 0,
             chunk_end: 0,
@@ -287,6 +290,7 @@ impl Group {
         let (before, rest) = self.values.split_at(width);
         let rows = &rest[..count * width];
         grow(&mut self.chunk, 2 * width);
+        self.starts.push(self.chunk.len() as u32);
         segment::append(
             &mut self.chunk,
             &mut self.seen,
@@ -318,6 +322,7 @@ impl Group {
     /// Empties the chunk and forgets late samples, which must all have been read.
     pub(crate) fn clear_chunk(&mut self) {
         self.chunk = Vec::new();
+        self.starts = Vec::new();
         self.seen = Seen::default();
         self.chunk_rows = 0;
         self.chunk_end = 0;
@@ -336,7 +341,8 @@ impl Group {
             }
         };
         if self.chunk_rows > 0 && self.chunk_end >= start {
-            segment::walk(&self.chunk, 0, bit, |piece| piece.samples().for_each(|(time, value)| push(time, value)))?;
+            let push = |piece: Piece<'_>| piece.samples().for_each(|(time, value)| push(time, value));
+            segment::walk_column(&self.chunk, &self.starts, column, push)?;
         }
         let width = self.width();
         for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| row.present & bit != 0) {
