@@ -11,6 +11,7 @@ use weir_sample::{Kind, Sketch};
 use super::late::{Late, overlay};
 use super::segment::{self, Piece, ROWS, Seen};
 use super::sketches::OpenSketches;
+use super::total;
 use crate::error::Damaged;
 use crate::index::SetId;
 use crate::rows::Span;
@@ -147,7 +148,7 @@ impl Group {
                 for (i, &value) in span_floats.iter().enumerate() {
                     if !value.is_nan() {
                         let slot = &mut row[to + i];
-                        *slot = if counters >> (to + i) & 1 == 1 { *slot + value } else { value };
+                        *slot = if counters >> (to + i) & 1 == 1 { total::add(*slot, value) } else { value };
                     }
                 }
             }
@@ -222,7 +223,7 @@ impl Group {
         if self.known & bit == 0 {
             self.start_counters(bit, time.saturating_sub(interval));
         }
-        let total = self.total(column) + value;
+        let total = total::add(self.total(column), value);
         match self.rows.iter().position(|row| row.time == time) {
             Some(at) if self.rows[at..].iter().all(|row| row.present & bit == 0) => {
                 self.rows[at].present |= bit;

@@ -151,6 +151,7 @@ impl Pairs {
     }
 
     /// Puts pairs in the order of their labels.
+    #[cfg(test)]
     pub(crate) fn sort(&self, pairs: &mut [PairId]) {
         pairs.sort_unstable_by_key(|&pair| self.label_of(pair));
     }
