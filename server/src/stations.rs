@@ -180,7 +180,9 @@ impl StorageStation {
     fn start(config: &Config) -> Result<Self> {
         let (store, saved) = Store::open(&config.data.join("store"), StoreConfig::from(&config.store))?;
         let store = Arc::new(store);
-        let sink = SinkConfig { queue: config.queue_folder(), lateness: Duration::from_secs(config.sink.lateness_s) };
+        let lateness = Duration::from_secs(config.sink.lateness_s);
+        let memory = config.sink.memory(config.identity.session_lifetime_s);
+        let sink = SinkConfig { queue: config.queue_folder(), lateness, memory };
         let sink = Sink::open(&sink, store.clone(), &saved)?;
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
         let sink = Service::start(sink, ServiceConfig { checkpoint_interval }).context("starting the sink")?;

@@ -155,6 +155,21 @@ fn a_tenants_limit_holds_over_its_agents_and_shared_series() {
 }
 
 #[test]
+fn an_agent_gone_silent_leaves_its_tenants_places_to_others() {
+    let mut bench = Bench::new(AdmissionConfig { max_tenant_series: 2, ..AdmissionConfig::default() });
+    bench.append(1, 0, vec![counter(on("a", "x", ""), 1.0)]);
+    bench.append(2, 0, vec![counter(on("b", "x", ""), 1.0)]);
+    bench.append(3, 0, vec![counter(on("c", "x", ""), 1.0)]);
+    bench.append(2, 1_000, vec![counter(on("b", "x", ""), 1.0)]);
+    bench.drain();
+    bench.append(3, 1_001, vec![counter(on("c", "x", ""), 2.0)]);
+    bench.drain();
+    let expected =
+        [(r#"x{__overflow__="true"}"#, 1.0), (r#"x{host="a"}"#, 1.0), (r#"x{host="b"}"#, 2.0), (r#"x{host="c"}"#, 2.0)];
+    assert_eq!(bench.last(), expected.map(|(series, value)| (series.to_owned(), value)).into());
+}
+
+#[test]
 fn rules_deny_rename_and_merge() {
     let mut bench = Bench::new(rules(vec![
         rule("debug_*", Action::Deny),

@@ -18,7 +18,7 @@ pub use grant::Grant;
 pub use rule::{Action, Rule};
 
 use account::Accounts;
-pub(crate) use room::Room;
+pub(crate) use room::{GENERATION, Room};
 
 /// What an operator decides over series.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,6 +71,16 @@ impl Admission {
 
     fn config(&self) -> Arc<AdmissionConfig> {
         Arc::clone(&lock(&self.config))
+    }
+
+    /// Gives the places of an agent that has gone silent to others of its tenant.
+    pub(crate) fn release(&self, tenant: u32, room: &mut Room) {
+        if room.len() > 0 {
+            let released = std::mem::take(room).len();
+            let mut accounts = lock(&self.accounts);
+            let tenant = accounts.tenant(tenant);
+            tenant.series = tenant.series.saturating_sub(released);
+        }
     }
 
     /// Begins to judge one layout of an agent.
