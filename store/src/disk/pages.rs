@@ -80,6 +80,11 @@ impl PageCursor {
         Self { pages, current: None }
     }
 
+    /// A cursor of the same pages, at no page yet.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.pages.clone())
+    }
+
     /// Hands over every entry of a series that may have samples from `start` to `end`.
     pub(crate) fn each(
         &mut self,
