@@ -4,6 +4,7 @@
 //! CRC32C of all before. Timestamps stand apart because the series of a page mostly share theirs.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use weir_sample::Kind;
@@ -169,11 +170,20 @@ impl Page {
         &self.entries
     }
 
-    /// The entries of one series; mostly one.
-    pub(crate) fn entries_of(&self, id: SeriesId) -> &[Entry] {
-        let from = self.entries.partition_point(|entry| entry.id < id);
+    /// Where the entries of one series are, mostly one. Looks from `near` on, which the entry before was at, in steps
+    /// that grow: who reads one series after another is there at once.
+    pub(crate) fn entries_of(&self, id: SeriesId, near: usize) -> Range<usize> {
+        let is_before = |entry: &Entry| entry.id < id;
+        let near = if self.entries.get(near).is_some_and(is_before) { near } else { 0 };
+        let mut step = 1;
+        while self.entries.get(near + step).is_some_and(is_before) {
+            step *= 2;
+        }
+        let low = near + step / 2;
+        let high = self.entries.len().min(near + step + 1);
+        let from = low + self.entries[low..high].partition_point(is_before);
         let count = self.entries[from..].iter().take_while(|entry| entry.id == id).count();
-        &self.entries[from..from + count]
+        from..from + count
     }
 
     pub(crate) fn content(&self, entry: &Entry) -> &[u8] {
@@ -221,12 +231,25 @@ mod tests {
         let (bytes, meta) = page(&series);
         assert_eq!((meta.first, meta.last, meta.count, meta.min_time, meta.max_time), (3, 9, 3, 10, 30));
         let page = Page::parse(bytes).unwrap();
-        let threes = page.entries_of(3);
+        let of = |id| &page.entries()[page.entries_of(id, 0)];
+        let threes = of(3);
         assert_eq!((threes.len(), page.content(&threes[0]), page.times(&threes[1])), (2, &[1, 2][..], Ok([30].into())));
-        assert_eq!((page.entries_of(4).len(), page.content(&page.entries_of(9)[0]).len()), (0, 100));
+        assert_eq!((of(4).len(), page.content(&of(9)[0]).len()), (0, 100));
     }
 
     proptest! {
+        #[test]
+        fn entries_are_found_from_anywhere(mut ids in prop::collection::vec(0u128..60, 1..80), near in 0usize..90) {
+            ids.sort_unstable();
+            let (bytes, _) = page(&ids.iter().map(|&id| (id, vec![1], vec![])).collect::<Vec<_>>());
+            let page = Page::parse(bytes).unwrap();
+            for id in 0..61 {
+                let first = ids.partition_point(|&other| other < id);
+                let count = ids.iter().filter(|&&other| other == id).count();
+                prop_assert_eq!(page.entries_of(id, near), first..first + count);
+            }
+        }
+
         #[test]
         fn a_flipped_bit_is_noticed(bit in 0usize..1000) {
             let (mut bytes, _) = page(&[(3, vec![10, 20], vec![1, 2]), (9, vec![10, 20], vec![5; 100])]);
