@@ -77,6 +77,10 @@ async fn tell(queue: Option<Arc<Log>>, claims: &Claims, agent: AgentId, now: Tim
     let max_series = claims.max_series.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
     let labels = claims.labels.iter().map(|(label, value)| (label.clone(), value.clone())).collect();
     let (grant, tenant) = (Grant { max_series, labels }, claims.tenant);
+    // A job's id is new, so there is no earlier grant to take back.
+    if agent.is_job() && grant == Grant::default() {
+        return Ok(());
+    }
     let Some(queue) = queue else {
         return if grant == Grant::default() { Ok(()) } else { Err(NO_QUEUE.into()) };
     };
