@@ -161,7 +161,6 @@ impl Points {
             Columns::Gauge([counts, sums, smallest, largest, last]) => Column::Floats(match hint {
                 Hint::Count => counts,
                 Hint::Sum => sums,
-                Hint::Average => sums.iter().zip(&counts).map(|(sum, count)| sum / count).collect(),
                 Hint::Min => smallest,
                 Hint::Max => largest,
                 Hint::Raw | Hint::Increase | Hint::Extremes => last,
@@ -253,7 +252,6 @@ mod tests {
     #[test]
     fn a_gauge_keeps_what_can_be_asked_of_it() {
         let points = of(Kind::Gauge, &[(1, 2.0), (30, 8.0), (60, 5.0), (61, 0.25)]);
-        assert_eq!(read(&points, Hint::Average), [(60, 5.0), (120, 0.25)]);
         assert_eq!(read(&points, Hint::Min), [(60, 2.0), (120, 0.25)]);
         assert_eq!(read(&points, Hint::Max), [(60, 8.0), (120, 0.25)]);
         assert_eq!(read(&points, Hint::Sum), [(60, 15.0), (120, 0.25)]);
