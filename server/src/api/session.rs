@@ -113,7 +113,8 @@ const MAX_BODY_BYTES: usize = 4 * 1024;
 const SHAPE: &str = "the body must be {\"agent\": UUID}";
 const NO_TOKEN_KEYS: &str =
     "this server has no token keys, so it gives no sessions: name keys in its configuration, or give the agent --keys";
-const NO_QUEUE: &str = "this process does not write to the queue, so it cannot keep what the token grants: ask a gateway";
+const NO_QUEUE: &str =
+    "this process does not write to the queue, so it cannot keep what the token grants: ask a gateway";
 const NOT_PRIVATE: &str = "session keys are given over TLS only";
 
 #[cfg(test)]
