@@ -88,6 +88,26 @@ fn a_job_that_is_not_heard_is_told_why() {
     }
 }
 
+#[test]
+fn what_a_token_grants_holds_whoever_gave_the_session() {
+    let site = Site::start();
+    let sign = ["token", "issue", "--key", &site.path("ops.key"), "--sub", "ci", "--scope", "ingest,read"];
+    let token = weir(&[&sign[..], &["--label", "env=ci", "--max-series", "9"]].concat());
+    std::fs::write(site.path("job.token"), &token).unwrap();
+    let gateway = site.gateways[0].ports.batch.to_string();
+    let output = site.emit(&gateway, &["done:1|c|#env:prod"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let labelled = r#"sum(done{env="ci"})"#;
+    eventually("the job's series", PATIENCE, || site.sink.number(labelled).filter(|sum| *sum == 1.0));
+    drop(site.sink);
+    let mut sink = start_role(site.folder.path(), "sink", "sink", &[]);
+    let session = ureq::post(format!("http://{}/v1/session", sink.ports.http))
+        .header("authorization", format!("Bearer {}", token.trim()))
+        .send(r#"{"agent": "11111111-1111-4111-8111-111111111111"}"#);
+    assert_eq!(session.unwrap().status(), 200, "a sink that checks tokens keeps what they grant");
+    assert!(sink.program.stop().success());
+}
+
 /// Two gateways that check tokens, and their sink.
 struct Site {
     folder: tempfile::TempDir,

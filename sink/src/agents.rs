@@ -64,7 +64,7 @@ pub(crate) struct EpochSeen {
 }
 
 impl Agent {
-    /// Silence after which its plans are not worth their memory: the next batch makes them again.
+    /// Silence after which an agent's plans are not worth their memory: the next batch makes them again.
     pub(crate) const REST: Duration = Duration::from_secs(600);
 
     /// One that is met, for the first time or again.

@@ -43,6 +43,8 @@ pub(crate) struct Desk {
 impl Desk {
     /// Takes up the work where a checkpoint left it.
     pub(crate) fn resume(config: &SinkConfig, store: Arc<Store>, mut saved: Saved) -> Self {
+        let rooms = saved.agents.values().map(|agent| (agent.tenant, agent.room.len()));
+        let admission = Arc::new(Admission::resume(saved.rooms, rooms));
         let ledger = Ledger::resume(saved.agents.iter_mut(), saved.jobs, saved.newest);
         Self {
             store,
@@ -57,7 +59,7 @@ impl Desk {
             newest: saved.newest,
             completeness: Completeness::default(),
             counters: Arc::default(),
-            admission: Arc::default(),
+            admission,
             generation: 0,
         }
     }

@@ -99,7 +99,9 @@ impl Roster {
         }
         self.swept = now;
         let silent_for = |agent: &Agent, most: Duration| now.since(agent.newest) > most;
-        self.agents.values_mut().filter(|agent| silent_for(agent, Agent::REST)).for_each(rest);
+        let rests = |id: &AgentId, agent: &Agent| silent_for(agent, if id.is_job() { SWEEP } else { Agent::REST });
+        let resting = self.agents.iter_mut().filter(|(id, agent)| rests(id, agent));
+        resting.map(|(_, agent)| agent).for_each(rest);
         let forgotten = &mut self.forgotten;
         let gone = self.agents.extract_if(|id, agent| {
             let (most, until) = match id.is_job() {

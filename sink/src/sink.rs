@@ -87,8 +87,8 @@ impl Sink {
     /// Notes what the store is now and where in the queue that was. The cut may be written beside further steps.
     pub(crate) fn cut(&mut self) -> Result<(Cut, Checkpoint), Error> {
         let queue = self.reader.checkpoint();
-        let Desk { roster, ledger, shared, newest, .. } = &self.desk;
-        let saved = state::encode(&queue, roster, &ledger.jobs, shared, *newest);
+        let Desk { roster, ledger, shared, newest, admission, .. } = &self.desk;
+        let saved = state::encode(&queue, roster, &ledger.jobs, &admission.shared_rooms(), shared, *newest);
         Ok((self.desk.store.cut(&saved)?, queue))
     }
 

@@ -10,13 +10,13 @@ use weir_sample::{Series, Timestamp, Window};
 use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, Totals, decode as decode_batch};
 
 use crate::Error;
-use crate::admission::Grant;
+use crate::admission::{Grant, Room};
 use crate::agents::{Agent, EpochSeen};
 use crate::ledger::{Account, Jobs, Received};
 use crate::roster::{Forgotten, Roster};
 use crate::shared::{Open, Part, Shared};
 
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 /// What a checkpoint brings back.
 pub(crate) struct Saved {
@@ -24,6 +24,8 @@ pub(crate) struct Saved {
     pub agents: HashMap<AgentId, Agent>,
     pub forgotten: Forgotten,
     pub jobs: BTreeMap<u32, Jobs>,
+    /// Where shared series were let in, by tenant.
+    pub rooms: Vec<(u32, Room)>,
     pub shared: Shared,
     pub newest: Timestamp,
 }
@@ -32,6 +34,7 @@ pub(crate) fn encode(
     queue: &Checkpoint,
     roster: &Roster,
     jobs: &BTreeMap<u32, Jobs>,
+    rooms: &[(u32, Vec<u8>)],
     shared: &Shared,
     newest: Timestamp,
 ) -> Vec<u8> {
@@ -51,6 +54,11 @@ pub(crate) fn encode(
         block(&mut out, &totals.encode());
         encode_received(&mut out, &account.seen);
     }
+    out.extend((rooms.len() as u32).to_le_bytes());
+    for (tenant, room) in rooms {
+        out.extend(tenant.to_le_bytes());
+        block(&mut out, room);
+    }
     out.extend((roster.len() as u32).to_le_bytes());
     roster.iter().for_each(|(id, agent)| encode_agent(&mut out, id, agent));
     out
@@ -63,6 +71,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         agents: HashMap::new(),
         forgotten: Forgotten::default(),
         jobs: BTreeMap::new(),
+        rooms: Vec::new(),
         shared: Shared::default(),
         newest: Timestamp::default(),
     };
@@ -87,6 +96,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         let totals = Totals::decode(input.block()?).map_err(|_| Error::State("totals"))?;
         let account = Account { seen: decode_received(&mut input)?, ..Account::default() };
         saved.jobs.insert(tenant, Jobs { totals, account });
+    }
+    for _ in 0..input.u32()? {
+        saved.rooms.push((input.u32()?, decode_room(&mut input)?));
     }
     for _ in 0..input.u32()? {
         let (id, agent) = decode_agent(&mut input)?;
@@ -125,6 +137,7 @@ fn encode_agent(out: &mut Vec<u8>, id: &AgentId, agent: &Agent) {
     out.extend(agent.tenant.to_le_bytes());
     [agent.last_seen, agent.newest, agent.doubtful_until].iter().for_each(|time| out.extend(time.0.to_le_bytes()));
     block(out, &agent.grant.as_ref().map(|grant| grant.encode()).unwrap_or_default());
+    block(out, &agent.room.encode());
     block(out, agent.host.as_bytes());
     block(out, agent.pool.as_bytes());
     encode_received(out, &agent.account.seen);
@@ -142,6 +155,7 @@ fn decode_agent(input: &mut Input<'_>) -> Result<(AgentId, Agent), Error> {
     (agent.last_seen, agent.newest, agent.doubtful_until) =
         (input.timestamp()?, input.timestamp()?, input.timestamp()?);
     agent.grant = Grant::decode(input.block()?).map(Arc::new);
+    agent.room = decode_room(input)?;
     agent.host = input.text()?.into();
     agent.pool = input.text()?.into();
     agent.account.seen = decode_received(input)?;
@@ -153,6 +167,10 @@ fn decode_agent(input: &mut Input<'_>) -> Result<(AgentId, Agent), Error> {
         agent.epochs.push(EpochSeen { epoch, window, totals });
     }
     Ok((id, agent))
+}
+
+fn decode_room(input: &mut Input<'_>) -> Result<Room, Error> {
+    Room::decode(input.block()?).ok_or(Error::State("room"))
 }
 
 fn encode_received(out: &mut Vec<u8>, seen: &Received) {
