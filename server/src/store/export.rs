@@ -96,8 +96,9 @@ mod tests {
         let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
         let mut rows: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
         rows.sort();
-        let row =
-            |host| format!("{{metric: \"x\", timestamp: 1970-01-01 00:00:02.000 +00:00, value: 2000.0, host: \"{host}\"}}");
+        let row = |host| {
+            format!("{{metric: \"x\", timestamp: 1970-01-01 00:00:02.000 +00:00, value: 2000.0, host: \"{host}\"}}")
+        };
         assert_eq!(rows, [row("a"), row("b")]);
     }
 }

@@ -97,7 +97,7 @@ impl Import {
     fn sample(&mut self, series: &Series, kind: Kind, time: Timestamp, value: f64) -> Result<()> {
         self.store.append_sample(series, kind, time, value)?;
         self.stored += 1;
-        if self.stored % STRETCH == 0 {
+        if self.stored.is_multiple_of(STRETCH) {
             self.store.checkpoint(&self.state)?;
         }
         Ok(())
