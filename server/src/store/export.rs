@@ -2,7 +2,6 @@
 
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use weir_query::{Column, Hint, Selection, selector};
@@ -26,7 +25,7 @@ pub(crate) struct ExportArgs {
     /// Write a Parquet file, with a row per sample and a column per label, in place of text
     #[cfg(feature = "parquet")]
     #[arg(long, value_name = "FILE")]
-    parquet: Option<PathBuf>,
+    parquet: Option<std::path::PathBuf>,
 }
 
 pub(super) fn main(args: &ExportArgs) -> Result<()> {
