@@ -257,6 +257,7 @@ impl Config {
             return Err("sink.checkpoint_interval_s: 0 would checkpoint without pause; give at least 1".into());
         }
         config.store.check()?;
+        config.gateway.check()?;
         if config.identity.session_lifetime_s == 0 {
             return Err("identity.session_lifetime_s: 0 would expire every key at once; 3600 is usual".into());
         }
@@ -314,6 +315,7 @@ mod tests {
         check("\n[listen]\nstatsd = \"nowhere\"", "line 3");
         check("sink.checkpoint_interval_s = 0", "give at least 1");
         check("store.raw_retention_h = 0", "168 is usual");
+        check("gateway.cpu_cores = -0.5", "0.5 is half of one");
         check("statsd.networks = [\"10.0.0.0/40\"]", "\"10.0.0.0/40\" is not a network");
     }
 
