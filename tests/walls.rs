@@ -13,12 +13,13 @@ const WALLS: &[(&str, &[&str])] = &[
     ("link", &["wire"]),
     ("queue", &["sample", "wire"]),
     ("agent", &["sample", "wire", "statsd", "link"]),
+    ("client", &["sample", "wire", "statsd", "link"]),
     ("gateway", &["sample", "wire", "statsd", "link", "queue"]),
     ("sink", &["sample", "wire", "queue", "store"]),
     ("store", &["sample"]),
     ("query", &["sample", "store"]),
     ("alert", &["sample", "query"]),
-    ("server", &["sample", "wire", "statsd", "link", "queue", "gateway", "sink", "store", "query", "alert"]),
+    ("server", &["sample", "wire", "statsd", "link", "client", "queue", "gateway", "sink", "store", "query", "alert"]),
     ("tests", &[]),
 ];
 

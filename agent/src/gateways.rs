@@ -6,17 +6,11 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+pub(crate) use weir_link::Server;
 use weir_wire::AgentId;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::resolver;
-
-/// A gateway, a load balancer, or a name that stands for several.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Server {
-    pub host: String,
-    pub port: u16,
-}
 
 /// One or more of them: a text with commas between, or a list.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -28,20 +22,6 @@ pub(crate) struct Servers(pub Vec<Server>);
 enum Listed {
     One(String),
     Many(Vec<String>),
-}
-
-impl FromStr for Server {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let mend = || format!("{text:?} is not a host and a port, such as gateway.example.net:8640");
-        let (host, port) = text.trim().rsplit_once(':').ok_or_else(mend)?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        match port.parse() {
-            Ok(port) if !host.is_empty() => Ok(Self { host: host.to_owned(), port }),
-            _ => Err(mend()),
-        }
-    }
 }
 
 impl FromStr for Servers {

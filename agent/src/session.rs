@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use serde::Deserialize;
+use anyhow::{Context, Result, anyhow};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use weir_link::ClientTls;
-use weir_wire::{AgentId, Session, key_from_hex, newest_active_key, parse_fleet_keys};
+use weir_link::{ClientTls, Granted, SessionRequest};
+use weir_wire::{AgentId, Session, newest_active_key, parse_fleet_keys};
 
 use crate::gateways::{Gateway, Gateways, Servers};
 
@@ -110,15 +109,10 @@ async fn fetch(path: &Path, gateways: &mut Gateways, tls: &ClientTls, agent: Age
     let token = read_token(path)?;
     let Gateway { address, name } =
         gateways.current(std::time::Instant::now()).await.context("no gateway's name resolves")?;
+    let request = SessionRequest { server: &name, token: &token, agent };
     let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
     let mut stream = tls.connect(stream, &name).await.with_context(|| format!("TLS with {name} at {address}"))?;
-    let body = format!("{{\"agent\":\"{agent}\"}}");
-    let request = format!(
-        "POST /v1/session HTTP/1.1\r\nHost: {name}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.context("asking for a session")?;
+    stream.write_all(request.text().as_bytes()).await.context("asking for a session")?;
     stream.flush().await.context("asking for a session")?;
     let mut answer = Vec::new();
     match stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer).await {
@@ -126,70 +120,19 @@ async fn fetch(path: &Path, gateways: &mut Gateways, tls: &ClientTls, agent: Age
         Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => Err(error).context("reading the session")?,
         _ => {}
     }
-    parse(&answer, agent)
+    let Granted { session, lives, .. } = request.read(&answer)?;
+    Ok((session, lives))
 }
 
 /// The token stands alone in its file.
 pub(crate) fn read_token(path: &Path) -> Result<String> {
     let token = std::fs::read_to_string(path).with_context(|| format!("reading the token {}", path.display()))?;
-    let token = token.trim();
-    let legal = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    ensure!(legal, "{} holds no token: one line of text, as `weir token issue` prints it", path.display());
-    Ok(token.to_owned())
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    key_id: u16,
-    key: String,
-    expires: u32,
-    tenant: u32,
-    server_time_ms: i64,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    error: String,
-}
-
-fn parse(answer: &[u8], agent: AgentId) -> Result<(Session, Duration)> {
-    let text = String::from_utf8_lossy(answer);
-    let (head, body) = text.split_once("\r\n\r\n").context("the server's answer is no HTTP")?;
-    let status = head.split(' ').nth(1).unwrap_or_default();
-    if status != "200" {
-        let reason = serde_json::from_str::<Refusal>(body).map_or_else(|_| body.trim().to_owned(), |body| body.error);
-        bail!("the server refused the session ({status}): {reason}");
-    }
-    let answer: Answer = serde_json::from_str(body).context("the server's answer is no session")?;
-    let key = key_from_hex(&answer.key).context("the server's answer holds no key")?;
-    let Answer { key_id, expires, tenant, server_time_ms, .. } = answer;
-    let lives_ms = i64::from(expires) * 1_000 - server_time_ms;
-    let lives = Duration::from_millis(u64::try_from(lives_ms).unwrap_or_default());
-    Ok((Session { key_id, tenant, agent, expires, key }, lives.max(FIRST_PAUSE)))
+    Ok(SessionRequest::token(&token).with_context(|| path.display().to_string())?.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(status: &str, body: &str) -> Result<(Session, Duration)> {
-        parse(format!("HTTP/1.1 {status}\r\ncontent-length: 9\r\n\r\n{body}").as_bytes(), AgentId([1; 16]))
-    }
-
-    #[test]
-    fn answers_become_sessions_or_reasons() {
-        let key = "ab".repeat(32);
-        let body = format!(
-            "{{\"key_id\":2,\"key\":\"{key}\",\"expires\":1060,\"tenant\":7,\"server_time_ms\":1000000,\"new\":1}}"
-        );
-        let (session, lives) = answer("200 OK", &body).unwrap();
-        assert_eq!((session.key_id, session.tenant, session.expires, session.key), (2, 7, 1_060, [0xab; 32]));
-        assert_eq!(lives, Duration::from_secs(60));
-        let refused = answer("401 Unauthorized", "{\"status\":\"error\",\"error\":\"the token expired\"}").unwrap_err();
-        assert!(refused.to_string().contains("(401): the token expired"), "{refused}");
-        assert!(answer("200 OK", &body.replace(&key, "ab")).is_err());
-        assert!(parse(b"nonsense", AgentId([1; 16])).is_err());
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_rotated_fleet_key_is_taken_up() {

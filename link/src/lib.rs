@@ -6,19 +6,27 @@
 
 mod addr;
 mod error;
+#[cfg(feature = "tokio")]
 mod frames;
 mod inherited;
 mod memory;
 mod outgoing;
 mod ring;
+mod server;
+mod session;
 mod tls;
 mod udp;
 
 pub use error::Error;
+#[cfg(feature = "tokio")]
 pub use frames::{FrameStream, FrameTooLong};
 pub use inherited::{Inherited, inherited};
 pub use memory::keep_heap_small;
 pub use outgoing::Outgoing;
 pub use ring::Ring;
-pub use tls::{Alpn, ClientFiles, ClientStream, ClientTls, ServerFiles, ServerStream, ServerTls, client_certificate};
+pub use server::Server;
+pub use session::{Granted, SessionError, SessionRequest};
+pub use tls::{Alpn, ClientFiles, ClientTls, ServerFiles, ServerTls};
+#[cfg(feature = "tokio")]
+pub use tls::{ClientStream, ServerStream, client_certificate};
 pub use udp::{UdpConfig, UdpSocket};

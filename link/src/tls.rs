@@ -9,20 +9,27 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, ConfigBuilder, ConfigSide, RootCertStore, ServerConfig, WantsVerifier,
+    ClientConfig, ClientConnection, ConfigBuilder, ConfigSide, RootCertStore, ServerConfig, StreamOwned, WantsVerifier,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
     server::WebPkiClientVerifier,
 };
+#[cfg(feature = "tokio")]
 use tokio::net::TcpStream;
+#[cfg(feature = "tokio")]
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::Error;
 
 /// A server's end of a TLS connection.
+#[cfg(feature = "tokio")]
 pub type ServerStream = tokio_rustls::server::TlsStream<TcpStream>;
 /// A client's end of a TLS connection.
+#[cfg(feature = "tokio")]
 pub type ClientStream = tokio_rustls::client::TlsStream<TcpStream>;
+
+/// A client's end of a TLS connection that blocks.
+pub(crate) type BlockingStream = StreamOwned<ClientConnection, std::net::TcpStream>;
 
 /// What a TLS connection carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +114,7 @@ impl ServerTls {
     ///
     /// # Errors
     /// [`Error::Handshake`] with what went wrong.
+    #[cfg(feature = "tokio")]
     pub async fn accept(&self, stream: TcpStream) -> Result<(ServerStream, Alpn), Error> {
         let stream = TlsAcceptor::from(self.config()).accept(stream).await.map_err(Error::Handshake)?;
         let agreed = stream.get_ref().1.alpn_protocol();
@@ -116,6 +124,7 @@ impl ServerTls {
 }
 
 /// The certificate that a client proved to own, in DER; `None` if it showed none.
+#[cfg(feature = "tokio")]
 pub fn client_certificate(stream: &ServerStream) -> Option<&[u8]> {
     stream.get_ref().1.peer_certificates()?.first().map(AsRef::as_ref)
 }
@@ -162,10 +171,24 @@ impl ClientTls {
     ///
     /// # Errors
     /// [`Error::ServerName`] for a name that is none, [`Error::Handshake`] with what went wrong.
+    #[cfg(feature = "tokio")]
     pub async fn connect(&self, stream: TcpStream, name: &str) -> Result<ClientStream, Error> {
-        let server = ServerName::try_from(name.to_owned()).map_err(|_| Error::ServerName(name.to_owned()))?;
-        TlsConnector::from(self.config()).connect(server, stream).await.map_err(Error::Handshake)
+        TlsConnector::from(self.config()).connect(server_name(name)?, stream).await.map_err(Error::Handshake)
     }
+
+    /// A stream to the server called `name` that blocks; it shakes hands with the first byte.
+    ///
+    /// # Errors
+    /// As for [`ClientTls::connect`].
+    pub(crate) fn connect_blocking(&self, stream: std::net::TcpStream, name: &str) -> Result<BlockingStream, Error> {
+        let connection = ClientConnection::new(self.config(), server_name(name)?);
+        let connection = connection.map_err(|error| Error::Handshake(std::io::Error::other(error)))?;
+        Ok(StreamOwned::new(connection, stream))
+    }
+}
+
+fn server_name(name: &str) -> Result<ServerName<'static>, Error> {
+    ServerName::try_from(name.to_owned()).map_err(|_| Error::ServerName(name.to_owned()))
 }
 
 fn server_config(files: &ServerFiles) -> Result<Arc<ServerConfig>, Error> {

@@ -8,6 +8,7 @@ mod absent;
 mod aggregate;
 mod answer;
 mod arithmetic;
+mod average;
 mod binary;
 mod budget;
 mod calendar;

@@ -50,7 +50,6 @@ impl OverTime {
     fn hint(&self) -> Hint {
         match self {
             Self::Change(Change::Rate | Change::Increase) => Hint::Increase,
-            Self::Avg => Hint::Average,
             Self::Sum => Hint::Sum,
             Self::Count => Hint::Count,
             Self::Min => Hint::Min,
@@ -67,6 +66,9 @@ impl Evaluator<'_> {
             Ok(found) => found,
             Err(error) => return Some(Err(error)),
         };
+        if function == OverTime::Avg && self.is_of_points(range, steps) {
+            return Some(self.average_of_points(range, steps, sink));
+        }
         Some(self.ranges(range, steps, function.hint(), &mut |samples, ranges| {
             let row = self.apply(&function, samples, ranges, steps);
             if row.is_empty() { Ok(()) } else { sink(row) }
@@ -101,7 +103,7 @@ impl Evaluator<'_> {
         Ok(OverTime::Smooth(factors(smoothing, "smoothing")?, factors(trend, "trend")?))
     }
 
-    fn apply(&self, function: &OverTime, samples: Samples, ranges: Ranges, steps: Steps) -> Row {
+    pub(crate) fn apply(&self, function: &OverTime, samples: Samples, ranges: Ranges, steps: Steps) -> Row {
         let keeps_name = matches!(function, OverTime::First | OverTime::Last);
         let labels = if keeps_name { samples.labels } else { samples.labels.without_name() };
         match samples.values {

@@ -14,10 +14,15 @@ fn store(folder: &std::path::Path) -> Store {
     let days = |count: i64| Duration::from_secs((count * DAY) as u64);
     let config = StoreConfig { raw_retention: days(1), minute_retention: days(2), ..StoreConfig::default() };
     let (store, _) = Store::open(folder, config).unwrap();
-    let rows = store.rows(1, &[(Series::named("c"), Kind::Counter), (Series::named("g"), Kind::Gauge)]);
+    let series = |name, kind| (Series::named(name), kind);
+    let series = [series("c", Kind::Counter), series("g", Kind::Gauge), series("sparse", Kind::Gauge)];
+    let rows = store.rows(1, &series);
     for minute in 0..4 * 1_440 {
         let ts = Timestamp::from_secs(minute * 60);
-        store.append(&rows, ts, Duration::from_secs(60), &[3.0, (minute % 60) as f64]).unwrap();
+        // In odd hours it has one sample alone.
+        let sparse = if minute / 60 % 2 == 0 { 1.0 } else { 10.0 };
+        let sparse = if minute / 60 % 2 == 0 || minute % 60 == 30 { sparse } else { f64::NAN };
+        store.append(&rows, ts, Duration::from_secs(60), &[3.0, (minute % 60) as f64, sparse]).unwrap();
         if minute % 60 == 0 {
             store.maintain(ts).unwrap();
         }
@@ -51,6 +56,7 @@ fn every_tier_gives_the_same_rate_and_no_graph_is_empty() {
         check("max_over_time(g[2h])", 59.0);
         check("min_over_time(g[2h])", 0.0);
         check("avg_over_time(g[2h])", 29.5);
+        check("avg_over_time(sparse[4h])", (120.0 + 20.0) / 122.0);
         check("count_over_time(g[2h])", 120.0);
         check("sum_over_time(g[2h])", 3_540.0);
         check("c", (at / 60 + 1) as f64 * 3.0);

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
@@ -96,6 +97,11 @@ pub(crate) struct SinkConfig {
     pub checkpoint_interval_s: u64,
     /// Seconds that a window of a shared series waits for late parts after its end. 0 closes at once.
     pub lateness_s: u64,
+    /// Hours of silence after which an agent is forgotten; what it then brings of older windows is left out, because it
+    /// may have been counted. 0 is refused. Default: 168, as long as raw samples are kept.
+    pub forget_agents_after_h: u64,
+    /// The same for short-lived jobs, which try for an hour; less than 2 is refused. Default: 2.
+    pub forget_jobs_after_h: u64,
 }
 
 /// An address, or off.
@@ -171,9 +177,31 @@ impl Default for IdentityFiles {
     }
 }
 
+impl SinkConfig {
+    fn check(&self) -> Result<(), String> {
+        if self.checkpoint_interval_s == 0 {
+            return Err("sink.checkpoint_interval_s: 0 would checkpoint without pause; give at least 1".into());
+        }
+        if self.forget_agents_after_h == 0 {
+            return Err("sink.forget_agents_after_h: 0 would forget agents between two batches; 168 is usual".into());
+        }
+        if self.forget_jobs_after_h < 2 {
+            return Err("sink.forget_jobs_after_h: jobs try for an hour; give at least 2".into());
+        }
+        Ok(())
+    }
+
+    /// How long silent senders are remembered: not shorter than the sessions that their tokens' limits and labels are for.
+    pub(crate) fn memory(&self, session_lifetime_s: u64) -> weir_sink::Memory {
+        let hours =
+            |hours: u64| Duration::from_secs(hours.saturating_mul(3_600).max(session_lifetime_s.saturating_add(3_600)));
+        weir_sink::Memory { agents: hours(self.forget_agents_after_h), jobs: hours(self.forget_jobs_after_h) }
+    }
+}
+
 impl Default for SinkConfig {
     fn default() -> Self {
-        Self { checkpoint_interval_s: 30, lateness_s: 30 }
+        Self { checkpoint_interval_s: 30, lateness_s: 30, forget_agents_after_h: 168, forget_jobs_after_h: 2 }
     }
 }
 
@@ -253,9 +281,7 @@ impl Config {
 
     fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        if config.sink.checkpoint_interval_s == 0 {
-            return Err("sink.checkpoint_interval_s: 0 would checkpoint without pause; give at least 1".into());
-        }
+        config.sink.check()?;
         config.store.check()?;
         config.gateway.check()?;
         if config.identity.session_lifetime_s == 0 {
@@ -285,7 +311,7 @@ mod tests {
         let (full, usual) = (Config::parse(&full.join("\n")).unwrap(), Config::default());
         let listen = |config: &Config| (config.listen.http, config.listen.batch, config.listen.statsd);
         assert_eq!(listen(&full), listen(&usual));
-        let sink = |config: &Config| (config.sink.checkpoint_interval_s, config.sink.lateness_s);
+        let sink = |config: &Config| (config.sink.checkpoint_interval_s, config.sink.lateness_s, config.sink.memory(0));
         assert_eq!(sink(&full), sink(&usual));
         assert_eq!(full.store, usual.store);
         assert_eq!(full.queue.writer, usual.queue.writer);
@@ -314,6 +340,8 @@ mod tests {
         check("listen.htp = \"127.0.0.1:1\"", "unknown field `htp`");
         check("\n[listen]\nstatsd = \"nowhere\"", "line 3");
         check("sink.checkpoint_interval_s = 0", "give at least 1");
+        check("sink.forget_agents_after_h = 0", "168 is usual");
+        check("sink.forget_jobs_after_h = 1", "give at least 2");
         check("store.raw_retention_h = 0", "168 is usual");
         check("gateway.cpu_cores = -0.5", "0.5 is half of one");
         check("statsd.networks = [\"10.0.0.0/40\"]", "\"10.0.0.0/40\" is not a network");

@@ -24,6 +24,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+/// Buffers are made by one thread and dropped by another all along the path, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A metrics pipeline: gateway, queue, sink, store, queries and console.
 #[derive(Parser)]
 #[command(name = "weir", version, max_term_width = 100)]

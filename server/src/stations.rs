@@ -37,6 +37,8 @@ pub(crate) struct Stations {
     pub tls: Option<Arc<ServerTls>>,
     pub gateway: Option<GatewayStation>,
     pub storage: Option<StorageStation>,
+    /// What tokens grant, where a sink gives sessions without a gateway: its own log in the queue that it reads.
+    grants: Option<Arc<Log>>,
     config_file: Option<Reloadable>,
 }
 
@@ -55,6 +57,9 @@ pub(crate) struct StorageStation {
 /// HTTP connections that arrive at the port of batches wait here for their turn, at most so many.
 const WAITING_CONNECTIONS: usize = 64;
 
+/// The name of a sink's log. A queue has one sink; no gateway may have this name.
+const GRANTS: &str = "sink-grants";
+
 impl Stations {
     /// Opens, binds and starts the stations of a role. The second result brings the HTTP connections that arrive at
     /// the port of batches.
@@ -70,7 +75,11 @@ impl Stations {
             GatewayStation::start(config, &identity, streams)
         });
         let gateway = gateway.transpose()?;
-        let stations = Self { identity, tls, gateway, storage, config_file: config.file.clone().map(Reloadable::new) };
+        let gives_sessions = role == Role::Sink && identity.tokens.is_some();
+        let grants =
+            gives_sessions.then(|| Log::open(&config.queue_folder(), GRANTS, LogConfig::default()).map(Arc::new));
+        let (grants, config_file) = (grants.transpose()?, config.file.clone().map(Reloadable::new));
+        let stations = Self { identity, tls, gateway, storage, grants, config_file };
         stations.set_admission(&config.admission);
         Ok((stations, handed_over))
     }
@@ -87,8 +96,9 @@ impl Stations {
     pub(crate) fn readings(&self) -> Vec<Reading> {
         let mut readings = [self.identity.readings(), process::readings(), process::thread_readings()].concat();
         if let Some(gateway) = &self.gateway {
-            readings.extend([gateway.running.readings(), gateway.log.readings()].concat());
+            readings.extend(gateway.running.readings());
         }
+        readings.extend(self.queue().iter().flat_map(|log| log.readings()));
         if let Some(storage) = &self.storage {
             readings.extend([storage.sink.readings(), storage.store.readings(), storage.engine.readings()].concat());
         }
@@ -109,7 +119,9 @@ impl Stations {
     pub(crate) fn drain(&self) -> Result<()> {
         if let Some(gateway) = &self.gateway {
             gateway.running.drain();
-            gateway.log.flush().context("making the queue durable")?;
+        }
+        if let Some(log) = self.queue() {
+            log.flush().context("making the queue durable")?;
         }
         if let Some(storage) = &self.storage {
             storage.sink.drain().context("storing what is left in the queue")?;
@@ -132,9 +144,9 @@ impl Stations {
         self.storage.as_ref().map(|storage| storage.sink.admission())
     }
 
-    /// The queue, where a gateway runs.
+    /// The log of this process, if it writes to the queue.
     pub(crate) fn queue(&self) -> Option<Arc<Log>> {
-        self.gateway.as_ref().map(|gateway| Arc::clone(&gateway.log))
+        self.gateway.as_ref().map(|gateway| &gateway.log).or(self.grants.as_ref()).map(Arc::clone)
     }
 
     /// Reads keys, lists, certificates and the section `[admission]` again: all of them, or those whose files have changed.
@@ -180,7 +192,9 @@ impl StorageStation {
     fn start(config: &Config) -> Result<Self> {
         let (store, saved) = Store::open(&config.data.join("store"), StoreConfig::from(&config.store))?;
         let store = Arc::new(store);
-        let sink = SinkConfig { queue: config.queue_folder(), lateness: Duration::from_secs(config.sink.lateness_s) };
+        let lateness = Duration::from_secs(config.sink.lateness_s);
+        let memory = config.sink.memory(config.identity.session_lifetime_s);
+        let sink = SinkConfig { queue: config.queue_folder(), lateness, memory };
         let sink = Sink::open(&sink, store.clone(), &saved)?;
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
         let sink = Service::start(sink, ServiceConfig { checkpoint_interval }).context("starting the sink")?;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_sample::{Timestamp, Window};
-use weir_store::Rows;
 use weir_wire::{Epoch, Layout, Seen, SeenWindow, Totals};
 
 use crate::admission::{Grant, Room};
-use crate::ledger::Received;
+use crate::ledger::{self, Account};
 use crate::plan::Plan;
 
 /// Epochs remembered per agent, however old they are.
@@ -31,8 +30,12 @@ const RENEWAL: Duration = Duration::from_secs(45 * 60);
 /// One agent, as seen by the sink.
 pub(crate) struct Agent {
     pub tenant: u32,
-    /// When its newest record was received.
+    /// When its newest batch was received.
     pub last_seen: Timestamp,
+    /// The newest of all times that it has to do with: of receipt, and of windows' ends by its own clock.
+    pub newest: Timestamp,
+    /// Windows that ended by then may have been counted before it was forgotten the last time.
+    pub doubtful_until: Timestamp,
     /// The agent's own account in its newest batch, per epoch, oldest first.
     pub epochs: Vec<EpochSeen>,
     /// What its token says, if it came by one.
@@ -40,11 +43,8 @@ pub(crate) struct Agent {
     /// The labels that its account is written under; empty until a layout has told them.
     pub host: Arc<str>,
     pub pool: Arc<str>,
-    /// The sink's own view of it.
-    pub seen: Received,
-    /// Whether an entry in the ledger is to come, and where it goes.
-    pub is_due: bool,
-    pub ledger_rows: Option<Rows>,
+    /// The sink's own view of it; of a job the tenant's account has it.
+    pub account: Account,
     /// The series it was let in with, while there is a limit.
     pub room: Room,
     layouts: Vec<(u64, Arc<Plan>)>,
@@ -64,17 +64,21 @@ pub(crate) struct EpochSeen {
 }
 
 impl Agent {
-    pub(crate) fn new(tenant: u32) -> Self {
+    /// Silence after which an agent's plans are not worth their memory: the next batch makes them again.
+    pub(crate) const REST: Duration = Duration::from_secs(600);
+
+    /// One that is met, for the first time or again.
+    pub(crate) fn new(tenant: u32, doubtful_until: Timestamp) -> Self {
         Self {
             tenant,
             last_seen: Timestamp::default(),
+            newest: Timestamp::default(),
+            doubtful_until,
             epochs: Vec::new(),
             grant: None,
             host: "".into(),
             pool: "".into(),
-            seen: Received::default(),
-            is_due: false,
-            ledger_rows: None,
+            account: Account::default(),
             room: Room::default(),
             layouts: Vec::new(),
             renewal: Timestamp::default(),
@@ -85,17 +89,27 @@ impl Agent {
 
     /// The agent's own account, over the epochs that are remembered.
     pub(crate) fn totals(&self) -> Totals {
-        self.epochs.iter().fold(Totals::default(), |sum, EpochSeen { totals, .. }| Totals {
-            sealed_batches: sum.sealed_batches + totals.sealed_batches,
-            sealed_samples: sum.sealed_samples + totals.sealed_samples,
-            acked_batches: sum.acked_batches + totals.acked_batches,
-            acked_samples: sum.acked_samples + totals.acked_samples,
-            resent_batches: sum.resent_batches + totals.resent_batches,
-            dropped_batches: sum.dropped_batches + totals.dropped_batches,
-            dropped_samples: sum.dropped_samples + totals.dropped_samples,
-            // What waits is told whole by the newest.
-            spooled_batches: totals.spooled_batches,
-        })
+        self.epochs.iter().fold(Totals::default(), |totals, epoch| ledger::sum(&totals, &epoch.totals))
+    }
+
+    /// Samples sealed, as it says itself, and received.
+    pub(crate) fn samples(&self) -> [u64; 2] {
+        [self.totals().sealed_samples, self.account.seen.samples]
+    }
+
+    /// With whom completeness counts it.
+    pub(crate) fn group(&self) -> (u32, Arc<str>) {
+        (self.tenant, self.pool.clone())
+    }
+
+    /// Notes a record of it, and the end of the window that the record is about.
+    pub(crate) fn hear(&mut self, received: Timestamp, end: Timestamp) {
+        self.newest = self.newest.max(received).max(end);
+    }
+
+    /// Whether a batch of this window cannot have been counted before the agent was forgotten the last time.
+    pub(crate) fn is_surely_new(&self, window: Window) -> bool {
+        window.end() > self.doubtful_until
     }
 
     /// The window as it should have been, where the agent's clock is ahead: moved back by whole intervals, and by as many
@@ -120,7 +134,7 @@ impl Agent {
         let find = |label| layout.series.iter().find_map(|series| series.label(label)).unwrap_or_default();
         let (host, pool) = (find("host"), find("pool"));
         if (&*self.host, &*self.pool) != (host, pool) {
-            (self.host, self.pool, self.ledger_rows) = (host.into(), pool.into(), None);
+            (self.host, self.pool, self.account.rows) = (host.into(), pool.into(), None);
         }
     }
 
@@ -130,6 +144,8 @@ impl Agent {
             Ok(at) => at,
             Err(at) => {
                 let seen = EpochSeen { epoch, window: SeenWindow::new(), totals: Totals::default() };
+                // Most have one for ever.
+                self.epochs.reserve_exact(1);
                 self.epochs.insert(at, seen);
                 let excess = self.excess_epochs();
                 self.epochs.drain(..excess);
@@ -159,7 +175,7 @@ impl Agent {
 
     /// Forgets its plans: what they were made by has changed.
     pub(crate) fn forget_plans(&mut self) {
-        self.layouts.clear();
+        self.layouts = Vec::new();
     }
 
     /// The plan of a layout seen before.
@@ -183,7 +199,7 @@ mod tests {
 
     #[test]
     fn windows_of_a_clock_ahead_move_back_alike() {
-        let mut agent = Agent::new(0);
+        let mut agent = Agent::new(0, Timestamp::default());
         let mut check = |end: i64, received: i64, expected: i64| {
             let window = Window::ending(Timestamp::from_secs(end), 10_000);
             let found = agent.corrected(window, Timestamp::from_secs(received)).end();
@@ -197,13 +213,14 @@ mod tests {
         check(1_020, 1_060, 1_000);
         check(1_360, 1_361, 1_360);
     }
+
     fn epoch(seconds: u64) -> Epoch {
         Epoch(seconds << 16)
     }
 
     #[test]
     fn each_epoch_of_a_crash_loop_is_counted_once_in_any_order() {
-        let mut agent = Agent::new(0);
+        let mut agent = Agent::new(0, Timestamp::default());
         for turn in [true, false] {
             for run in (0..MAX_RECENT_EPOCHS as u64).rev() {
                 assert_eq!(agent.admit(epoch(1_000_000 + run), 7).is_some(), turn, "run {run}");
@@ -213,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_never_taken_for_new_when_its_epoch_was_forgotten() {
-        let mut agent = Agent::new(0);
+        let mut agent = Agent::new(0, Timestamp::default());
         let day = RECENT.as_secs() * 4;
         for run in 0..300 {
             assert!(agent.admit(epoch(1_000_000 + run * day), 0).is_some());

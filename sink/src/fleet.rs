@@ -41,6 +41,11 @@ pub(crate) struct Counters {
     pub undecodable: AtomicU64,
     pub late_added: AtomicU64,
     pub late_gauges: AtomicU64,
+    pub too_old: AtomicU64,
+    /// Senders in memory, and those that left it.
+    pub remembered: AtomicU64,
+    pub agents_forgotten: AtomicU64,
+    pub jobs_forgotten: AtomicU64,
     pub layouts_resolved: AtomicU64,
     pub checkpoints: AtomicU64,
     pub checkpoint_failures: AtomicU64,
@@ -71,8 +76,15 @@ impl Counters {
         let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
         let dropped = |reason, value: &AtomicU64| {
             let help = "Parts left out, by reason. undecodable: agent and server versions differ; upgrade the server first. \
-                        late_gauge: a shared gauge came after its window closed; raise sink.lateness_s.";
+                        late_gauge: a shared gauge came after its window closed; raise sink.lateness_s. too_old: a batch from \
+                        before its silent sender was forgotten, which may have been counted then: raise \
+                        sink.forget_agents_after_h, or see to the sender's clock.";
             Reading::counter("weir_sink_dropped_total", &[("reason", reason)], value.load(Relaxed), help)
+        };
+        let forgotten = |sender, value: &AtomicU64| {
+            let help = "Senders forgotten after long silence (sink.forget_agents_after_h, forget_jobs_after_h), so that those \
+                        that come and go do not fill the memory.";
+            Reading::counter("weir_sink_agents_forgotten_total", &[("sender", sender)], value.load(Relaxed), help)
         };
         let mut readings = vec![
             counter("weir_sink_samples_total", &self.samples, "Samples written to the store."),
@@ -99,6 +111,7 @@ impl Counters {
             ),
             dropped("undecodable", &self.undecodable),
             dropped("late_gauge", &self.late_gauges),
+            dropped("too_old", &self.too_old),
             counter(
                 "weir_sink_late_parts_total",
                 &self.late_added,
@@ -110,6 +123,13 @@ impl Counters {
                 "weir_sink_checkpoint_failures_total",
                 &self.checkpoint_failures,
                 "Checkpoints that failed; the queue keeps what they would have covered. See the log and the disk.",
+            ),
+            forgotten("agents", &self.agents_forgotten),
+            forgotten("jobs", &self.jobs_forgotten),
+            gauge(
+                "weir_sink_remembered_agents",
+                self.remembered.load(Relaxed) as f64,
+                "Agents and jobs whose counted batches are remembered, silent ones included: about 1 kB each.",
             ),
             gauge("weir_sink_agents", self.agents.load(Relaxed) as f64, "Agents heard from in the last minute."),
             gauge(

@@ -1,29 +1,36 @@
-//! The ledger: each agent's own account beside what arrived of it, as ordinary series, and how complete the data is.
+//! The ledger: each sender's own account beside what arrived of it, as ordinary series.
 //!
-//! An agent's account is written about a minute after something of it has changed. All figures are cumulative; those of
-//! the agent start anew with its epochs, of which the sink sums up the ones that it remembers.
+//! An account is written about a minute after something of it has changed. All figures are cumulative; those of an agent
+//! start anew with its epochs, of which the sink sums up the ones that it remembers. Short-lived jobs share an account per
+//! tenant: series of their own would outlive them by days.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
-use weir_sample::{Kind, Series, Timestamp, Window};
-use weir_store::{Error, Store};
+use weir_sample::{Kind, Series, Timestamp};
+use weir_store::{Error, Rows, Store};
 use weir_wire::{AgentId, Totals};
 
 use crate::agents::Agent;
+use crate::completeness::Sums;
 
-/// Who is to be written when, and the sums by which completeness is judged.
+/// Who is to be written when, and the accounts of jobs.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    due: VecDeque<(Timestamp, AgentId)>,
-    /// Sums of sealed and received samples by tenant and pool, one for each of the last minutes.
-    minutes: VecDeque<(Timestamp, Sums)>,
+    due: VecDeque<(Timestamp, Owner)>,
+    /// By tenant.
+    pub jobs: BTreeMap<u32, Jobs>,
 }
 
-type Sums = BTreeMap<(u32, Arc<str>), [u64; 2]>;
+/// Whose account it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Agent(AgentId),
+    /// All jobs of this tenant.
+    Jobs(u32),
+}
 
-/// What the sink itself saw of an agent.
+/// What the sink itself saw of a sender.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Received {
     pub samples: u64,
@@ -33,99 +40,143 @@ pub(crate) struct Received {
     pub late: u64,
 }
 
+/// The sink's side of an account, and where it is written.
+#[derive(Default)]
+pub(crate) struct Account {
+    pub seen: Received,
+    /// Whether an entry is to come.
+    pub is_due: bool,
+    pub rows: Option<Rows>,
+}
+
+/// All jobs of a tenant.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    /// What they say of themselves, added up.
+    pub totals: Totals,
+    pub account: Account,
+}
+
 /// From the first change to the entry.
 const EVERY: Duration = Duration::from_secs(60);
-/// Completeness is that of the samples sealed in this time.
-const SPAN: Duration = Duration::from_secs(600);
 
-/// The store keeps an agent's account apart from its samples, whose timestamps are others: under its id with these bits
-/// turned, which no other id is likely to be.
+/// The store keeps an account apart from its sender's samples, whose timestamps are others: under the sender's id with
+/// these bits turned, which no other id is likely to be.
 const APART: u128 = 0x6c65_6467_6572_0000_0000_0000_0000_0001;
 
 impl Ledger {
-    /// After a restart all agents are due: what was noted of them before is not known.
-    pub(crate) fn resume<'a>(agents: impl Iterator<Item = &'a AgentId>, newest: Timestamp) -> Self {
-        let due = agents.map(|agent| (newest.plus(EVERY), *agent)).collect();
-        Self { due, minutes: VecDeque::new() }
+    /// After a restart all accounts are due: what was noted of them before is not known.
+    pub(crate) fn resume<'a>(
+        agents: impl Iterator<Item = (&'a AgentId, &'a mut Agent)>,
+        jobs: BTreeMap<u32, Jobs>,
+        newest: Timestamp,
+    ) -> Self {
+        let mut ledger = Self { due: VecDeque::new(), jobs };
+        for (id, agent) in agents.filter(|(id, _)| !id.is_job()) {
+            agent.account.is_due = true;
+            ledger.due.push_back((newest.plus(EVERY), Owner::Agent(*id)));
+        }
+        for (tenant, jobs) in &mut ledger.jobs {
+            jobs.account.is_due = true;
+            ledger.due.push_back((newest.plus(EVERY), Owner::Jobs(*tenant)));
+        }
+        ledger
     }
 
-    /// Notes that an agent's account changes.
-    pub(crate) fn touch(&mut self, id: AgentId, agent: &mut Agent, received: Timestamp) {
-        if !agent.is_due {
-            agent.is_due = true;
-            self.due.push_back((received.plus(EVERY), id));
+    /// Changes what was seen of a sender.
+    pub(crate) fn note(
+        &mut self,
+        id: AgentId,
+        agent: &mut Agent,
+        received: Timestamp,
+        change: impl FnOnce(&mut Received),
+    ) {
+        let (owner, account) = match id.is_job() {
+            true => (Owner::Jobs(agent.tenant), &mut self.jobs.entry(agent.tenant).or_default().account),
+            false => (Owner::Agent(id), &mut agent.account),
+        };
+        change(&mut account.seen);
+        if !std::mem::replace(&mut account.is_due, true) {
+            self.due.push_back((received.plus(EVERY), owner));
         }
     }
 
-    /// The agents that are due at `now`, with the time of their entry.
-    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, AgentId)> {
+    /// Takes in what a sender's own account has grown by. Agents keep theirs, by epoch.
+    pub(crate) fn grow(&mut self, id: AgentId, tenant: u32, growth: &Totals) {
+        if id.is_job() {
+            let totals = &mut self.jobs.entry(tenant).or_default().totals;
+            *totals = sum(totals, growth);
+        }
+    }
+
+    /// The accounts that are due at `now`, with the time of their entry.
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, Owner)> {
         let (due, _) = self.due.front()?;
         if *due <= now { self.due.pop_front() } else { None }
     }
 
-    /// Once a minute, the share of the samples sealed lately that arrived, by tenant and pool.
-    pub(crate) fn completeness<'a>(
-        &mut self,
-        now: Timestamp,
-        agents: impl Iterator<Item = &'a Agent>,
-    ) -> Vec<(Series, f64)> {
-        if self.minutes.back().is_some_and(|(last, _)| now.since(*last) < EVERY) {
-            return Vec::new();
-        }
+    /// Samples sealed and received.
+    pub(crate) fn sums<'a>(&self, agents: impl Iterator<Item = (&'a AgentId, &'a Agent)>) -> Sums {
         let mut sums = Sums::new();
-        for agent in agents {
-            let [sealed, received] = sums.entry((agent.tenant, agent.pool.clone())).or_default();
-            *sealed += agent.totals().sealed_samples;
-            *received += agent.seen.samples;
+        let jobs = self.jobs.iter().map(|(tenant, jobs)| ((*tenant, "".into()), jobs.samples()));
+        let agents = agents.filter(|(id, _)| !id.is_job()).map(|(_, agent)| (agent.group(), agent.samples()));
+        for (group, [sealed, received]) in jobs.chain(agents) {
+            let sum = sums.entry(group).or_default();
+            *sum = [sum[0] + sealed, sum[1] + received];
         }
-        while self.minutes.front().is_some_and(|(first, _)| now.since(*first) > SPAN) {
-            self.minutes.pop_front();
-        }
-        let before = self.minutes.front().map(|(_, sums)| sums);
-        let ratios = sums.iter().filter_map(|(group, [sealed, received])| {
-            let [sealed_before, received_before] = before.and_then(|sums| sums.get(group)).copied().unwrap_or_default();
-            let (sealed, received) = (sealed.checked_sub(sealed_before)?, received.checked_sub(received_before)?);
-            (sealed > 0).then(|| (completeness_series(group), (received as f64 / sealed as f64).min(1.0)))
-        });
-        let ratios = ratios.collect();
-        self.minutes.push_back((now, sums));
-        ratios
+        sums
+    }
+
+    /// Writes the account of a tenant's jobs.
+    pub(crate) fn write_jobs(&mut self, store: &Store, tenant: u32, at: Timestamp) -> Result<(), Error> {
+        let Some(Jobs { totals, account }) = self.jobs.get_mut(&tenant) else { return Ok(()) };
+        let group = u128::from_be_bytes(AgentId::of_job([0; 10]).0) ^ u128::from(tenant) << 32;
+        let labels = [("agent", "jobs"), ("tenant", &tenant_label(tenant))];
+        write(store, group, &labels, totals, account, at)
     }
 }
 
-/// Writes an agent's account into the store.
-pub(crate) fn write(store: &Store, id: AgentId, agent: &mut Agent, at: Timestamp) -> Result<(), Error> {
-    agent.is_due = false;
-    let row = figures(&agent.totals(), &agent.seen);
+impl Jobs {
+    fn samples(&self) -> [u64; 2] {
+        [self.totals.sealed_samples, self.account.seen.samples]
+    }
+}
+
+/// Writes an agent's account.
+pub(crate) fn write_agent(store: &Store, id: AgentId, agent: &mut Agent, at: Timestamp) -> Result<(), Error> {
+    let (name, tenant, totals) = (id.to_string(), tenant_label(agent.tenant), agent.totals());
+    // Empty labels are left out of a series.
+    let labels = [("agent", name.as_str()), ("host", &agent.host), ("pool", &agent.pool), ("tenant", &tenant)];
+    write(store, u128::from_be_bytes(id.0), &labels, &totals, &mut agent.account, at)
+}
+
+fn write(
+    store: &Store,
+    group: u128,
+    labels: &[(&str, &str)],
+    totals: &Totals,
+    account: &mut Account,
+    at: Timestamp,
+) -> Result<(), Error> {
+    account.is_due = false;
+    let row = figures(totals, &account.seen);
     loop {
-        let rows = match agent.ledger_rows.take().filter(|rows| store.is_current(rows)) {
+        let rows = match account.rows.take().filter(|rows| store.is_current(rows)) {
             Some(rows) => rows,
-            None => store.rows(u128::from_be_bytes(id.0) ^ APART, &columns(id, agent)),
+            None => store.rows(group ^ APART, &columns(labels)),
         };
         match store.append(&rows, at, EVERY, &row.map(|(_, value)| value)) {
             Err(Error::StaleRows) => {}
             outcome => {
-                agent.ledger_rows = Some(rows);
+                account.rows = Some(rows);
                 return outcome.map(drop);
             }
         }
     }
 }
 
-/// Writes figures about many agents.
-pub(crate) fn write_completeness(store: &Store, at: Timestamp, ratios: Vec<(Series, f64)>) -> Result<(), Error> {
-    let at = Window::containing(at, EVERY).start();
-    for (series, ratio) in ratios {
-        store.append_sample(&series, Kind::Gauge, at, ratio)?;
-    }
-    Ok(())
-}
-
-fn columns(id: AgentId, agent: &Agent) -> Vec<(Series, Kind)> {
-    let (id, tenant) = (id.to_string(), tenant_label(agent.tenant));
-    let labels = [("agent", id.as_str()), ("host", &agent.host), ("pool", &agent.pool), ("tenant", &tenant)];
-    // Empty labels are left out of a series.
-    let series = |name| (Series::new(name, labels), Kind::Gauge);
+fn columns(labels: &[(&str, &str)]) -> Vec<(Series, Kind)> {
+    let series = |name| (Series::new(name, labels.iter().copied()), Kind::Gauge);
     figures(&Totals::default(), &Received::default()).iter().map(|(name, _)| series(name)).collect()
 }
 
@@ -148,13 +199,36 @@ fn figures(totals: &Totals, seen: &Received) -> [(&'static str, f64); 12] {
     .map(|(name, value)| (name, value as f64))
 }
 
-fn completeness_series((tenant, pool): &(u32, Arc<str>)) -> Series {
-    let tenant = tenant_label(*tenant);
-    Series::new("weir_completeness_ratio", [("tenant", tenant.as_str()), ("pool", pool)])
+/// Two accounts as one. What waits is told whole by the second.
+pub(crate) fn sum(first: &Totals, second: &Totals) -> Totals {
+    Totals {
+        sealed_batches: first.sealed_batches + second.sealed_batches,
+        sealed_samples: first.sealed_samples + second.sealed_samples,
+        acked_batches: first.acked_batches + second.acked_batches,
+        acked_samples: first.acked_samples + second.acked_samples,
+        resent_batches: first.resent_batches + second.resent_batches,
+        dropped_batches: first.dropped_batches + second.dropped_batches,
+        dropped_samples: first.dropped_samples + second.dropped_samples,
+        spooled_batches: second.spooled_batches,
+    }
+}
+
+/// What an account has grown by. Nothing is waiting of a difference.
+pub(crate) fn growth(before: &Totals, now: &Totals) -> Totals {
+    Totals {
+        sealed_batches: now.sealed_batches.saturating_sub(before.sealed_batches),
+        sealed_samples: now.sealed_samples.saturating_sub(before.sealed_samples),
+        acked_batches: now.acked_batches.saturating_sub(before.acked_batches),
+        acked_samples: now.acked_samples.saturating_sub(before.acked_samples),
+        resent_batches: now.resent_batches.saturating_sub(before.resent_batches),
+        dropped_batches: now.dropped_batches.saturating_sub(before.dropped_batches),
+        dropped_samples: now.dropped_samples.saturating_sub(before.dropped_samples),
+        spooled_batches: 0,
+    }
 }
 
 /// The default tenant goes without a label, as everywhere.
-fn tenant_label(tenant: u32) -> String {
+pub(crate) fn tenant_label(tenant: u32) -> String {
     if tenant == 0 { String::new() } else { tenant.to_string() }
 }
 
@@ -162,40 +236,19 @@ fn tenant_label(tenant: u32) -> String {
 mod tests {
     use super::*;
 
-    fn agent(sealed: u64, received: u64) -> Agent {
-        let mut agent = Agent::new(3);
-        agent.pool = "web".into();
-        let epoch = weir_wire::Epoch(1);
-        agent.admit(epoch, 0).unwrap().totals.sealed_samples = sealed;
-        agent.seen.samples = received;
-        agent
-    }
-
     #[test]
-    fn completeness_is_that_of_the_last_minutes() {
-        let mut ledger = Ledger::default();
-        let mut check = |at: i64, sealed, received, expected: &[f64]| {
-            let found = ledger.completeness(Timestamp::from_secs(at), [agent(sealed, received)].iter());
-            assert_eq!(found.iter().map(|(_, ratio)| *ratio).collect::<Vec<_>>(), expected, "at {at}");
-            for (series, _) in found {
-                assert_eq!(series.to_string(), "weir_completeness_ratio{pool=\"web\",tenant=\"3\"}");
-            }
-        };
-        check(0, 100, 90, &[0.9]);
-        check(30, 150, 90, &[]);
-        check(60, 200, 190, &[1.0]);
-        check(120, 200, 190, &[1.0]);
-        check(700, 300, 240, &[0.5]);
-    }
-
-    #[test]
-    fn an_agent_is_due_once_a_minute_after_a_change() {
-        let (mut ledger, mut agent, id) = (Ledger::default(), agent(1, 1), AgentId([1; 16]));
+    fn an_account_is_due_once_a_minute_after_a_change() {
         let at = Timestamp::from_secs;
-        ledger.touch(id, &mut agent, at(10));
-        ledger.touch(id, &mut agent, at(20));
-        assert_eq!(ledger.take_due(at(69)), None);
-        assert_eq!(ledger.take_due(at(70)), Some((at(70), id)));
-        assert_eq!(ledger.take_due(at(700)), None);
+        let job = |random| AgentId::of_job([random; 10]);
+        for (first, second, owner) in
+            [(AgentId([1; 16]), AgentId([1; 16]), Owner::Agent(AgentId([1; 16]))), (job(1), job(2), Owner::Jobs(3))]
+        {
+            let (mut ledger, mut agent) = (Ledger::default(), Agent::new(3, Timestamp::default()));
+            ledger.note(first, &mut agent, at(10), |seen| seen.batches += 1);
+            ledger.note(second, &mut agent, at(20), |seen| seen.batches += 1);
+            assert_eq!(ledger.take_due(at(69)), None);
+            assert_eq!(ledger.take_due(at(70)), Some((at(70), owner)));
+            assert_eq!(ledger.take_due(at(700)), None);
+        }
     }
 }

@@ -6,9 +6,12 @@
 
 mod admission;
 mod agents;
+mod completeness;
+mod desk;
 mod fleet;
 mod ledger;
 mod plan;
+mod roster;
 mod service;
 mod shared;
 mod sink;
@@ -16,6 +19,7 @@ mod state;
 
 pub use admission::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
 pub use fleet::FleetStatus;
+pub use roster::Memory;
 pub use service::{Service, ServiceConfig};
 pub use sink::{Sink, SinkConfig};
 

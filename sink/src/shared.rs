@@ -1,6 +1,7 @@
 //! Series that several senders write: partial aggregates are merged by (series, window) and written once the window's
 //! allowed lateness has passed.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -13,10 +14,21 @@ use crate::plan::{stored_kind, totals_of};
 /// Owner of shared series in the store; no agent id is all ones.
 const SHARED: u128 = u128::MAX;
 
+/// The parts of open windows, merged.
+pub(crate) type Open = BTreeMap<Window, HashMap<Series, Part>>;
+
+/// What is known of a series in a window.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    pub value: Value,
+    /// When the gauge that stands was received; nothing else depends on time.
+    pub at: Timestamp,
+}
+
 /// Windows still open, and what the late ones cost.
 #[derive(Default)]
 pub(crate) struct Shared {
-    open: BTreeMap<Window, HashMap<Series, Value>>,
+    open: Open,
     /// No window that ends at or before this instant is open any more.
     closed_until: Timestamp,
     /// Parts that came after their window was closed and were added to the oldest open one.
@@ -27,11 +39,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Merges one part. A part of a closed window goes to the oldest open window after it; a gauge of the past is
-    /// dropped, because a newer value stands already.
-    pub(crate) fn merge(&mut self, window: Window, series: &Series, part: Value) {
+    /// dropped, because a newer value stands already. Of gauges the one received last stands, whichever is read last.
+    pub(crate) fn merge(&mut self, window: Window, series: &Series, value: Value, at: Timestamp) {
         let mut window = window;
         if window.end() <= self.closed_until {
-            if matches!(part, Value::Gauge(_)) {
+            if matches!(value, Value::Gauge(_)) {
                 self.late_gauges += 1;
                 return;
             }
@@ -40,9 +52,9 @@ impl Shared {
         }
         let parts = self.open.entry(window).or_default();
         match parts.get_mut(series) {
-            Some(value) => value.merge(part),
+            Some(part) => part.merge(Part { value, at }),
             None => {
-                parts.insert(series.clone(), part);
+                parts.insert(series.clone(), Part { value, at });
             }
         }
     }
@@ -61,7 +73,7 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn open(&self) -> &BTreeMap<Window, HashMap<Series, Value>> {
+    pub(crate) fn open(&self) -> &Open {
         &self.open
     }
 
@@ -70,14 +82,28 @@ impl Shared {
     }
 
     /// Takes up where a checkpoint left off.
-    pub(crate) fn resume(closed_until: Timestamp, open: BTreeMap<Window, HashMap<Series, Value>>) -> Self {
+    pub(crate) fn resume(closed_until: Timestamp, open: Open) -> Self {
         Self { open, closed_until, ..Self::default() }
     }
 }
 
-fn write(store: &Store, window: Window, parts: &HashMap<Series, Value>) -> Result<(), Error> {
+impl Part {
+    /// Two gauges of the same millisecond: the larger, so that the order of reading makes no difference.
+    fn merge(&mut self, other: Part) {
+        match (&self.value, &other.value) {
+            (Value::Gauge(mine), Value::Gauge(theirs)) => {
+                if (other.at, theirs).partial_cmp(&(self.at, mine)) == Some(Ordering::Greater) {
+                    *self = other;
+                }
+            }
+            _ => self.value.merge(other.value),
+        }
+    }
+}
+
+fn write(store: &Store, window: Window, parts: &HashMap<Series, Part>) -> Result<(), Error> {
     let (mut columns, mut floats, mut sketches) = (Vec::new(), Vec::new(), Vec::<(usize, &Sketch)>::new());
-    for (series, value) in parts {
+    for (series, Part { value, .. }) in parts {
         columns.push((series.clone(), stored_kind(value.kind())));
         floats.push(match value {
             Value::Counter(delta) => *delta,
@@ -109,11 +135,27 @@ mod tests {
         let window = |end: i64| Window::ending(Timestamp::from_secs(end), 10_000);
         let (counter, gauge) = (Series::named("c"), Series::named("g"));
         let mut shared = Shared::resume(Timestamp::from_secs(100), BTreeMap::new());
-        shared.merge(window(100), &counter, Value::Counter(2.0));
-        shared.merge(window(110), &counter, Value::Counter(3.0));
-        shared.merge(window(90), &gauge, Value::Gauge(1.0));
+        let mut merge = |end, series, value| shared.merge(window(end), series, value, Timestamp::from_secs(120));
+        merge(100, &counter, Value::Counter(2.0));
+        merge(110, &counter, Value::Counter(3.0));
+        merge(90, &gauge, Value::Gauge(1.0));
         assert_eq!((shared.late_added, shared.late_gauges), (1, 1));
-        assert_eq!(shared.open()[&window(110)][&counter], Value::Counter(5.0));
+        assert_eq!(shared.open()[&window(110)][&counter].value, Value::Counter(5.0));
         assert_eq!(shared.open().len(), 1);
+    }
+
+    #[test]
+    fn of_gauges_the_newest_stands_in_whatever_order_they_are_read() {
+        let gauges = [(5, 1.0), (7, 2.0), (6, 9.0), (7, 3.0)];
+        for turn in 0..gauges.len() {
+            let (mut shared, series) = (Shared::default(), Series::named("g"));
+            let window = Window::ending(Timestamp::from_secs(10), 10_000);
+            for at in 0..gauges.len() {
+                let (received, value) = gauges[(at + turn) % gauges.len()];
+                shared.merge(window, &series, Value::Gauge(value), Timestamp::from_secs(received));
+            }
+            let stands = Part { value: Value::Gauge(3.0), at: Timestamp::from_secs(7) };
+            assert_eq!(shared.open()[&window][&series], stands);
+        }
     }
 }

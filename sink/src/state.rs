@@ -6,28 +6,35 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use weir_queue::Checkpoint;
-use weir_sample::{Timestamp, Window};
+use weir_sample::{Series, Timestamp, Window};
 use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, Totals, decode as decode_batch};
 
 use crate::Error;
-use crate::admission::Grant;
+use crate::admission::{Grant, Room};
 use crate::agents::{Agent, EpochSeen};
-use crate::ledger::Received;
-use crate::shared::Shared;
+use crate::ledger::{Account, Jobs, Received};
+use crate::roster::{Forgotten, Roster};
+use crate::shared::{Open, Part, Shared};
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 6;
 
 /// What a checkpoint brings back.
 pub(crate) struct Saved {
     pub queue: Checkpoint,
     pub agents: HashMap<AgentId, Agent>,
+    pub forgotten: Forgotten,
+    pub jobs: BTreeMap<u32, Jobs>,
+    /// Where shared series were let in, by tenant.
+    pub rooms: Vec<(u32, Room)>,
     pub shared: Shared,
     pub newest: Timestamp,
 }
 
 pub(crate) fn encode(
     queue: &Checkpoint,
-    agents: &HashMap<AgentId, Agent>,
+    roster: &Roster,
+    jobs: &BTreeMap<u32, Jobs>,
+    rooms: &[(u32, Vec<u8>)],
     shared: &Shared,
     newest: Timestamp,
 ) -> Vec<u8> {
@@ -35,14 +42,25 @@ pub(crate) fn encode(
     block(&mut out, &queue.encode());
     out.extend(newest.0.to_le_bytes());
     out.extend(shared.closed_until().0.to_le_bytes());
-    let windows: Vec<Vec<u8>> =
-        shared.open().iter().flat_map(|(window, parts)| encode_window(*window, parts)).collect();
-    out.extend((windows.len() as u32).to_le_bytes());
-    windows.iter().for_each(|window| block(&mut out, window));
-    out.extend((agents.len() as u32).to_le_bytes());
-    for (id, agent) in agents {
-        encode_agent(&mut out, id, agent);
+    out.extend(
+        (shared.open().values().map(|parts| parts.len().div_ceil(PART_SERIES)).sum::<usize>() as u32).to_le_bytes(),
+    );
+    shared.open().iter().for_each(|(window, parts)| encode_window(&mut out, *window, parts));
+    let Forgotten { agents, jobs: of_jobs } = roster.forgotten();
+    [agents, of_jobs].iter().for_each(|until| out.extend(until.0.to_le_bytes()));
+    out.extend((jobs.len() as u32).to_le_bytes());
+    for (tenant, Jobs { totals, account }) in jobs {
+        out.extend(tenant.to_le_bytes());
+        block(&mut out, &totals.encode());
+        encode_received(&mut out, &account.seen);
     }
+    out.extend((rooms.len() as u32).to_le_bytes());
+    for (tenant, room) in rooms {
+        out.extend(tenant.to_le_bytes());
+        block(&mut out, room);
+    }
+    out.extend((roster.len() as u32).to_le_bytes());
+    roster.iter().for_each(|(id, agent)| encode_agent(&mut out, id, agent));
     out
 }
 
@@ -51,6 +69,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     let mut saved = Saved {
         queue: Checkpoint::default(),
         agents: HashMap::new(),
+        forgotten: Forgotten::default(),
+        jobs: BTreeMap::new(),
+        rooms: Vec::new(),
         shared: Shared::default(),
         newest: Timestamp::default(),
     };
@@ -62,14 +83,23 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         return Err(Error::State("version"));
     }
     saved.queue = Checkpoint::decode(input.block()?)?;
-    saved.newest = Timestamp(i64::from_le_bytes(input.array()?));
-    let closed_until = Timestamp(i64::from_le_bytes(input.array()?));
-    let mut open = BTreeMap::<Window, HashMap<_, _>>::new();
+    saved.newest = input.timestamp()?;
+    let closed_until = input.timestamp()?;
+    let mut open = Open::new();
     for _ in 0..input.u32()? {
-        let batch = decode_batch(input.block()?).map_err(|_| Error::State("open window"))?;
-        open.entry(batch.window).or_default().extend(batch.points);
+        decode_window(&mut input, &mut open)?;
     }
     saved.shared = Shared::resume(closed_until, open);
+    saved.forgotten = Forgotten { agents: input.timestamp()?, jobs: input.timestamp()? };
+    for _ in 0..input.u32()? {
+        let tenant = input.u32()?;
+        let totals = Totals::decode(input.block()?).map_err(|_| Error::State("totals"))?;
+        let account = Account { seen: decode_received(&mut input)?, ..Account::default() };
+        saved.jobs.insert(tenant, Jobs { totals, account });
+    }
+    for _ in 0..input.u32()? {
+        saved.rooms.push((input.u32()?, decode_room(&mut input)?));
+    }
     for _ in 0..input.u32()? {
         let (id, agent) = decode_agent(&mut input)?;
         saved.agents.insert(id, agent);
@@ -77,13 +107,26 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     Ok(saved)
 }
 
-/// An open window is kept in the form of a batch.
-fn encode_window(window: Window, parts: &HashMap<weir_sample::Series, weir_sample::Value>) -> Vec<Vec<u8>> {
-    let points: Vec<_> = parts.iter().map(|(series, value)| (series.clone(), value.clone())).collect();
-    let mut encoder = Encoder::new();
-    let parts =
-        points.chunks(PART_SERIES).map(|points| Batch { window, totals: Totals::default(), points: points.to_vec() });
-    parts.flat_map(|part| encoder.encode(&part, usize::MAX).0).collect()
+/// An open window is kept in the form of batches, each followed by the times of its points, in order of series.
+fn encode_window(out: &mut Vec<u8>, window: Window, parts: &HashMap<Series, Part>) {
+    let (mut encoder, mut parts) = (Encoder::new(), parts.iter().collect::<Vec<_>>());
+    parts.sort_by(|a, b| a.0.cmp(b.0));
+    for parts in parts.chunks(PART_SERIES) {
+        let points = parts.iter().map(|(series, part)| ((*series).clone(), part.value.clone())).collect();
+        let batch = Batch { window, totals: Totals::default(), points };
+        // Without a bound on its size a batch is one payload.
+        encoder.encode(&batch, usize::MAX).0.iter().for_each(|payload| block(out, payload));
+        parts.iter().for_each(|(_, part)| out.extend(part.at.0.to_le_bytes()));
+    }
+}
+
+fn decode_window(input: &mut Input<'_>, open: &mut Open) -> Result<(), Error> {
+    let batch = decode_batch(input.block()?).map_err(|_| Error::State("open window"))?;
+    let parts = open.entry(batch.window).or_default();
+    for (series, value) in batch.points {
+        parts.insert(series, Part { value, at: input.timestamp()? });
+    }
+    Ok(())
 }
 
 /// Series that one part of an open window holds: a batch has bounds of its own.
@@ -92,12 +135,12 @@ const PART_SERIES: usize = 1_000;
 fn encode_agent(out: &mut Vec<u8>, id: &AgentId, agent: &Agent) {
     out.extend(id.0);
     out.extend(agent.tenant.to_le_bytes());
-    out.extend(agent.last_seen.0.to_le_bytes());
+    [agent.last_seen, agent.newest, agent.doubtful_until].iter().for_each(|time| out.extend(time.0.to_le_bytes()));
     block(out, &agent.grant.as_ref().map(|grant| grant.encode()).unwrap_or_default());
+    block(out, &agent.room.encode());
     block(out, agent.host.as_bytes());
     block(out, agent.pool.as_bytes());
-    let Received { samples, batches, duplicates, late } = agent.seen;
-    [samples, batches, duplicates, late].iter().for_each(|figure| out.extend(figure.to_le_bytes()));
+    encode_received(out, &agent.account.seen);
     out.push(agent.epochs.len() as u8);
     for seen in &agent.epochs {
         out.extend(seen.epoch.0.to_le_bytes());
@@ -108,14 +151,14 @@ fn encode_agent(out: &mut Vec<u8>, id: &AgentId, agent: &Agent) {
 
 fn decode_agent(input: &mut Input<'_>) -> Result<(AgentId, Agent), Error> {
     let id = AgentId(input.array()?);
-    let mut agent = Agent::new(input.u32()?);
-    agent.last_seen = Timestamp(i64::from_le_bytes(input.array()?));
+    let mut agent = Agent::new(input.u32()?, Timestamp::default());
+    (agent.last_seen, agent.newest, agent.doubtful_until) =
+        (input.timestamp()?, input.timestamp()?, input.timestamp()?);
     agent.grant = Grant::decode(input.block()?).map(Arc::new);
+    agent.room = decode_room(input)?;
     agent.host = input.text()?.into();
     agent.pool = input.text()?.into();
-    let mut figure = || input.array().map(u64::from_le_bytes);
-    agent.seen = Received { samples: figure()?, batches: figure()?, duplicates: figure()?, late: figure()? };
-    agent.is_due = true;
+    agent.account.seen = decode_received(input)?;
     let [epochs] = input.array()?;
     for _ in 0..epochs {
         let epoch = Epoch(u64::from_le_bytes(input.array()?));
@@ -124,6 +167,20 @@ fn decode_agent(input: &mut Input<'_>) -> Result<(AgentId, Agent), Error> {
         agent.epochs.push(EpochSeen { epoch, window, totals });
     }
     Ok((id, agent))
+}
+
+fn decode_room(input: &mut Input<'_>) -> Result<Room, Error> {
+    Room::decode(input.block()?).ok_or(Error::State("room"))
+}
+
+fn encode_received(out: &mut Vec<u8>, seen: &Received) {
+    let Received { samples, batches, duplicates, late } = seen;
+    [samples, batches, duplicates, late].iter().for_each(|figure| out.extend(figure.to_le_bytes()));
+}
+
+fn decode_received(input: &mut Input<'_>) -> Result<Received, Error> {
+    let mut figure = || input.array().map(u64::from_le_bytes);
+    Ok(Received { samples: figure()?, batches: figure()?, duplicates: figure()?, late: figure()? })
 }
 
 fn block(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -142,6 +199,10 @@ impl<'a> Input<'a> {
 
     fn u32(&mut self) -> Result<u32, Error> {
         self.array().map(u32::from_le_bytes)
+    }
+
+    fn timestamp(&mut self) -> Result<Timestamp, Error> {
+        self.array().map(|bytes| Timestamp(i64::from_le_bytes(bytes)))
     }
 
     fn text(&mut self) -> Result<&'a str, Error> {

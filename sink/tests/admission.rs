@@ -155,6 +155,40 @@ fn a_tenants_limit_holds_over_its_agents_and_shared_series() {
 }
 
 #[test]
+fn after_a_crash_who_was_in_has_its_place_and_a_limit_counts_on() {
+    let mut bench = Bench::new(AdmissionConfig { max_tenant_series: 2, ..AdmissionConfig::default() });
+    bench.append(1, 0, vec![counter(on("a", "x", ""), 1.0), counter(Series::named("jobs"), 1.0)]);
+    bench.drain();
+    bench.sink.checkpoint().unwrap();
+    let mut bench = bench.crash();
+    bench.append(2, 1, vec![counter(on("b", "x", ""), 4.0), counter(Series::named("more_jobs"), 4.0)]);
+    bench.append(1, 1, vec![counter(on("a", "x", ""), 1.0), counter(Series::named("jobs"), 1.0)]);
+    bench.drain();
+    let expected = [
+        ("jobs", 2.0),
+        (r#"more_jobs{__overflow__="true"}"#, 4.0),
+        (r#"x{__overflow__="true"}"#, 4.0),
+        (r#"x{host="a"}"#, 2.0),
+    ];
+    assert_eq!(bench.last(), expected.map(|(series, value)| (series.to_owned(), value)).into());
+}
+
+#[test]
+fn an_agent_gone_silent_leaves_its_tenants_places_to_others() {
+    let mut bench = Bench::new(AdmissionConfig { max_tenant_series: 2, ..AdmissionConfig::default() });
+    bench.append(1, 0, vec![counter(on("a", "x", ""), 1.0)]);
+    bench.append(2, 0, vec![counter(on("b", "x", ""), 1.0)]);
+    bench.append(3, 0, vec![counter(on("c", "x", ""), 1.0)]);
+    bench.append(2, 1_000, vec![counter(on("b", "x", ""), 1.0)]);
+    bench.drain();
+    bench.append(3, 1_001, vec![counter(on("c", "x", ""), 2.0)]);
+    bench.drain();
+    let expected =
+        [(r#"x{__overflow__="true"}"#, 1.0), (r#"x{host="a"}"#, 1.0), (r#"x{host="b"}"#, 2.0), (r#"x{host="c"}"#, 2.0)];
+    assert_eq!(bench.last(), expected.map(|(series, value)| (series.to_owned(), value)).into());
+}
+
+#[test]
 fn rules_deny_rename_and_merge() {
     let mut bench = Bench::new(rules(vec![
         rule("debug_*", Action::Deny),

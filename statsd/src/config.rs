@@ -5,8 +5,8 @@
 pub struct AggregatorConfig {
     /// Put before every metric name, as it is: write the dot or underscore too. Default: empty.
     pub prefix: String,
-    /// The value of the label `host`, which makes a series this agent's own. A tag `host` of the client is then kept as
-    /// `exported_host`. `None` (the default) adds none, as a gateway wants it: every series is shared.
+    /// The value of the label `host`, which makes a series this agent's own. `None` (the default) adds none, as a gateway
+    /// wants it: every series is shared. A client's tag `host` is kept as `exported_host` in both cases.
     pub host: Option<String>,
     /// Labels for every series; a tag of the same name wins, and so does `host`. Default: none.
     pub labels: Vec<(String, String)>,

@@ -95,8 +95,8 @@ impl Naming {
             }
             let name = label_name(tag.name);
             if self.keeps(&name) {
-                let taken = name == "host" && self.host.is_some();
-                series.label(if taken { "exported_host" } else { &name }, tag.value);
+                // With it a series would be an agent's own, and two clients' claims would meet in one unmerged.
+                series.label(if name == "host" { "exported_host" } else { &name }, tag.value);
             }
         }
         if let Some(host) = host {

@@ -16,7 +16,7 @@ use crate::index::Index;
 use crate::index::coding::decode_index;
 
 /// Format of every file of the store; raised when an older program could not read them.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 const MAGIC: &[u8; 8] = b"weirsto\0";
 

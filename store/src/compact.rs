@@ -101,7 +101,7 @@ impl Inner {
             let next = merge.next(|_, page, entry| {
                 let part = match job.name.tier {
                     Tier::Raw => Part::Samples(decode(page, entry)?),
-                    Tier::Minute | Tier::Hour => Part::Points(coding::decode(page, entry)?),
+                    Tier::Minute | Tier::Hour => Part::Points(coding::decode(page, entry, None)?),
                 };
                 match parts.iter_mut().find(|(kind, _)| *kind == entry.kind) {
                     Some((_, before)) => before.lay(part)?,

@@ -17,7 +17,7 @@ use crate::head::shard::SHARDS;
 use crate::index::coding::Adopted;
 use crate::index::matching::Match;
 use crate::index::{Index, SeriesId, SetId};
-use crate::run::{Run, decode};
+use crate::run::{Run, decode, decode_within};
 use crate::store::Inner;
 use crate::tier::coding;
 use crate::tier::points::Points;
@@ -145,7 +145,7 @@ impl<'a> Writers<'a> {
         for cursor in &mut self.before {
             cursor.each(id, self.window + 1, self.window + WINDOW_MS, |page, entry| {
                 if entry.kind == kind {
-                    let before = decode(page, entry)?.within(self.window + 1, self.window + WINDOW_MS);
+                    let before = decode_within(page, entry, self.window + 1, self.window + WINDOW_MS)?;
                     full.get_or_insert_with(|| Run::empty(kind)).lay(before);
                 }
                 Ok(())

@@ -24,6 +24,7 @@ mod listing;
 mod lock;
 mod maintain;
 mod matcher;
+mod parallel;
 mod rows;
 mod run;
 mod select;

@@ -18,17 +18,25 @@ pub(crate) struct Run {
 
 /// Reads one series of a page.
 pub(crate) fn decode(page: &Page, entry: &Entry) -> Result<Run, Damaged> {
+    decode_within(page, entry, i64::MIN, i64::MAX)
+}
+
+/// Reads the samples of one series of a page from `start` to `end`, both included.
+pub(crate) fn decode_within(page: &Page, entry: &Entry, start: i64, end: i64) -> Result<Run, Damaged> {
     let times = page.times(entry)?;
+    let from = times.partition_point(|&time| time < start);
+    let wanted = from..times.partition_point(|&time| time <= end).max(from);
     let mut input = Input(page.content(entry));
     let values = if entry.kind == Kind::Distribution {
+        (0..wanted.start).try_for_each(|_| input.block().map(drop))?;
         let sketch = |_| sketch::decode(&mut Input(input.block()?));
-        Column::Sketches((0..times.len()).map(sketch).collect::<Result<Vec<Sketch>, _>>()?)
+        Column::Sketches(wanted.clone().map(sketch).collect::<Result<Vec<Sketch>, _>>()?)
     } else {
-        let mut values = Vec::with_capacity(times.len());
-        frame::decode_all(&mut input, times.len(), &mut values)?;
+        let mut values = Vec::with_capacity(wanted.len());
+        frame::decode_some(&mut input, times.len(), wanted.clone(), &mut values)?;
         Column::Floats(values)
     };
-    Ok(Run { times, values })
+    Ok(Run { times: times[wanted].to_vec(), values })
 }
 
 impl Run {

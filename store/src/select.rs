@@ -8,19 +8,23 @@ use weir_sample::{Kind, Series};
 
 use crate::blocks::BlockSet;
 use crate::disk::pages::PageCursor;
-use crate::disk::slab::Slab;
 use crate::error::Damaged;
 use crate::head::shard::place_of;
 use crate::index::matching::Match;
 use crate::index::{Index, SeriesId};
-use crate::run::{Run, decode};
+use crate::parallel;
+use crate::run::{Run, decode_within};
 use crate::store::{Inner, Store};
 use crate::tier::coding;
 use crate::tier::points::Points;
 use crate::{Answered, Column, Error, Matcher, Selection, SeriesData, Tier};
 
-/// Sealed slabs and the open samples that follow them.
-type Opened = (Vec<Arc<Slab>>, Run);
+/// The slabs of a shard that a query reads.
+struct Sealed {
+    /// Number of slabs and sequence of the newest when this was made: unless they have changed, it still stands.
+    made_of: (usize, Option<u64>),
+    cursors: Vec<PageCursor>,
+}
 
 /// A block that a query reads: its labels, and the page that it is at.
 struct Source {
@@ -30,21 +34,22 @@ struct Source {
 
 /// A series that satisfies a question, and who says so: 0 is memory, the others are blocks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Found {
-    id: SeriesId,
+pub(crate) struct Found {
+    pub id: SeriesId,
     source: u32,
     found: Match,
 }
 
 /// What a query keeps open while it goes from series to series.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     inner: &'a Inner,
     set: Arc<BlockSet>,
     tier: Tier,
     start: i64,
     end: i64,
     sources: Vec<Source>,
-    slabs: HashMap<u64, PageCursor>,
+    /// By shard.
+    slabs: HashMap<usize, Sealed>,
 }
 
 impl Store {
@@ -61,6 +66,11 @@ impl Store {
         let mut reader = Reader::new(&self.inner, selection.start.millis(), selection.end.millis())?;
         let answered = Answered { tier: reader.tier };
         let all = reader.find(selection.matchers);
+        let readers = parallel::readers(all.len());
+        if readers > 1 {
+            parallel::select(&reader, readers, &all, selection, each)?;
+            return Ok(answered);
+        }
         for same in all.chunk_by(|a, b| a.id == b.id) {
             let Some(data) = reader.series(same, selection)? else { continue };
             if each(data).is_break() {
@@ -87,6 +97,19 @@ impl<'a> Reader<'a> {
             sources.push(Source { cursor: PageCursor::new(block.pages.clone()), labels });
         }
         Ok(Self { inner, set, tier, start, end, sources, slabs: HashMap::new() })
+    }
+
+    /// A reader of the same blocks, for another thread.
+    pub(crate) fn another(&self) -> Self {
+        let source = |source: &Source| Source { labels: source.labels.clone(), cursor: source.cursor.another() };
+        let sources = self.sources.iter().map(source).collect();
+        Self { set: self.set.clone(), sources, slabs: HashMap::new(), ..*self }
+    }
+
+    /// Some series of an answer.
+    pub(crate) fn batch(&mut self, found: &[Found], selection: &Selection<'_>) -> Result<Vec<SeriesData>, Error> {
+        let series = found.chunk_by(|a, b| a.id == b.id);
+        series.filter_map(|same| self.series(same, selection).transpose()).collect()
     }
 
     /// Every series that some source knows, in order of identity.
@@ -154,7 +177,7 @@ impl<'a> Reader<'a> {
         for source in &mut self.sources {
             source.cursor.each(same[0].id, start, end, |page, entry| {
                 if entry.kind == kind {
-                    all.lay(decode(page, entry)?.within(start, end));
+                    all.lay(decode_within(page, entry, start, end)?);
                 }
                 Ok(())
             })?;
@@ -170,7 +193,7 @@ impl<'a> Reader<'a> {
         for source in &mut self.sources {
             source.cursor.each(same[0].id, start, end, |page, entry| {
                 if entry.kind == kind {
-                    points.lay(coding::decode(page, entry)?);
+                    points.lay(coding::decode(page, entry, Some(selection.hint))?);
                 }
                 Ok(())
             })?;
@@ -194,15 +217,15 @@ impl<'a> Reader<'a> {
     /// Lays what slabs and open chunks have of a series over older samples.
     fn recent(&mut self, same: &[Found], kind: Kind, range: (i64, i64), all: &mut Run) -> Result<(), Error> {
         for found in same.iter().filter(|found| found.source == 0) {
-            if self.kind(found) != Some(kind) {
+            if same.len() > 1 && self.kind(found) != Some(kind) {
                 continue;
             }
-            let Some((slabs, open)) = self.open(&found.found, kind, range)? else { continue };
-            for slab in slabs {
-                let cursor = self.slabs.entry(slab.sequence).or_insert_with(|| PageCursor::new(slab.pages.clone()));
+            let Some(open) = self.open(&found.found, kind, range)? else { continue };
+            let sealed = self.slabs.get_mut(&place_of(found.found.group).0);
+            for cursor in sealed.into_iter().flat_map(|sealed| &mut sealed.cursors) {
                 cursor.each(found.id, range.0, range.1, |page, entry| {
                     if entry.kind == kind {
-                        all.lay(decode(page, entry)?.within(range.0, range.1));
+                        all.lay(decode_within(page, entry, range.0, range.1)?);
                     }
                     Ok(())
                 })?;
@@ -212,10 +235,17 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The open samples of a series, and the slabs that have the sealed ones: both of the same instant.
-    fn open(&self, found: &Match, kind: Kind, (start, end): (i64, i64)) -> Result<Option<Opened>, Error> {
+    /// The open samples of a series. The slabs that have the sealed ones are noted at the same instant.
+    fn open(&mut self, found: &Match, kind: Kind, (start, end): (i64, i64)) -> Result<Option<Run>, Error> {
         let (number, slot) = place_of(found.group);
         let shard = self.inner.shard(number);
+        let made_of = (shard.slabs.len(), shard.slabs.last().map(|slab| slab.sequence));
+        if self.slabs.get(&number).is_none_or(|sealed| sealed.made_of != made_of) {
+            let epoch = self.set.epoch;
+            let slabs = shard.slabs.iter().filter(|slab| slab.is_open_to(epoch) && slab.overlaps(start, end));
+            let cursors = slabs.map(|slab| PageCursor::new(slab.pages.clone())).collect();
+            self.slabs.insert(number, Sealed { made_of, cursors });
+        }
         let Some(group) = shard.group(slot) else { return Ok(None) };
         let Some(column) = group.tails.iter().position(|&tail| tail == found.tail) else { return Ok(None) };
         let damaged = |Damaged(what)| Error::Damaged { path: "head".into(), what };
@@ -226,8 +256,6 @@ impl<'a> Reader<'a> {
             let samples = group.read(column, start, end).map_err(damaged)?;
             Run { times: samples.times, values: Column::Floats(samples.values) }
         };
-        let epoch = self.set.epoch;
-        let slabs = shard.slabs.iter().filter(|slab| slab.is_open_to(epoch) && slab.overlaps(start, end));
-        Ok(Some((slabs.cloned().collect(), run)))
+        Ok(Some(run))
     }
 }

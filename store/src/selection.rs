@@ -15,8 +15,6 @@ pub enum Hint {
     Raw,
     /// Take increases or rates: of a coarser tier, a running total of the reset-corrected increase.
     Increase,
-    /// Take averages: of a coarser tier, the mean per point.
-    Average,
     /// Take the smallest or largest, not said which: of a coarser tier, the last one per point.
     Extremes,
     /// Take the smallest.

@@ -136,7 +136,7 @@ impl Verified {
             for entry in page.entries() {
                 let samples = match tier {
                     Tier::Raw => run::decode(&page, entry).map(|run| run.times.len()),
-                    Tier::Minute | Tier::Hour => coding::decode(&page, entry).map(|points| points.times.len()),
+                    Tier::Minute | Tier::Hour => coding::decode(&page, entry, None).map(|points| points.times.len()),
                 };
                 match samples {
                     Ok(samples) => self.samples += samples as u64,

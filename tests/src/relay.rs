@@ -2,13 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::Chance;
+use crate::{Chance, free_port};
 
 /// What happens to a datagram, each as a share from 0 to 1, in both directions.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,7 +34,19 @@ pub struct Relay {
 impl Relay {
     /// Starts relaying between whoever sends here and `target`. `seed` fixes the course of chance.
     pub fn start(target: SocketAddr, faults: Faults, seed: u64) -> Self {
-        let inward = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self::start_on(UdpSocket::bind("127.0.0.1:0").unwrap(), target, faults, seed)
+    }
+
+    /// The same, and streams to the same port pass unharmed.
+    pub fn start_with_streams(target: SocketAddr, faults: Faults, seed: u64) -> Self {
+        let address = free_port();
+        let listener = TcpListener::bind(address).unwrap();
+        // Ends with the test's process: it holds nothing but a port.
+        std::thread::spawn(move || listener.incoming().flatten().for_each(|inward| pass(inward, target)));
+        Self::start_on(UdpSocket::bind(address).unwrap(), target, faults, seed)
+    }
+
+    fn start_on(inward: UdpSocket, target: SocketAddr, faults: Faults, seed: u64) -> Self {
         let address = inward.local_addr().unwrap();
         let (stop, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let mut course = Course {
@@ -138,6 +150,18 @@ impl Course {
                 false => self.inward.send_to(&bytes, from),
             };
         }
+    }
+}
+
+/// Passes on what either end of a stream sends, until it has no more.
+fn pass(inward: TcpStream, target: SocketAddr) {
+    let Ok(outward) = TcpStream::connect(target) else { return };
+    for (from, to) in [(&inward, &outward), (&outward, &inward)] {
+        let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        });
     }
 }
 

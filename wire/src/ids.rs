@@ -9,6 +9,25 @@ use weir_sample::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentId(pub [u8; 16]);
 
+/// How the ids of jobs begin: "wr-job".
+const JOB: [u8; 6] = *b"wr-job";
+
+impl AgentId {
+    /// The id of a short-lived job: a sender without a host that lives for minutes, keeps nothing on disk, and never uses
+    /// its id again. The sink remembers it for hours, not days.
+    pub fn of_job(random: [u8; 10]) -> Self {
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&JOB);
+        id[6..].copy_from_slice(&random);
+        Self(id)
+    }
+
+    /// Whether the sender is a short-lived job.
+    pub fn is_job(&self) -> bool {
+        self.0.starts_with(&JOB)
+    }
+}
+
 impl fmt::Display for AgentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, byte) in self.0.iter().enumerate() {

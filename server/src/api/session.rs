@@ -77,6 +77,10 @@ async fn tell(queue: Option<Arc<Log>>, claims: &Claims, agent: AgentId, now: Tim
     let max_series = claims.max_series.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
     let labels = claims.labels.iter().map(|(label, value)| (label.clone(), value.clone())).collect();
     let (grant, tenant) = (Grant { max_series, labels }, claims.tenant);
+    // A job's id is new, so there is no earlier grant to take back.
+    if agent.is_job() && grant == Grant::default() {
+        return Ok(());
+    }
     let Some(queue) = queue else {
         return if grant == Grant::default() { Ok(()) } else { Err(NO_QUEUE.into()) };
     };
@@ -109,7 +113,8 @@ const MAX_BODY_BYTES: usize = 4 * 1024;
 const SHAPE: &str = "the body must be {\"agent\": UUID}";
 const NO_TOKEN_KEYS: &str =
     "this server has no token keys, so it gives no sessions: name keys in its configuration, or give the agent --keys";
-const NO_QUEUE: &str = "this process runs no gateway, so it cannot keep what the token grants: ask a gateway";
+const NO_QUEUE: &str =
+    "this process does not write to the queue, so it cannot keep what the token grants: ask a gateway";
 const NOT_PRIVATE: &str = "session keys are given over TLS only";
 
 #[cfg(test)]

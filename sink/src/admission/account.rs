@@ -97,7 +97,21 @@ const MAX_LABELS: usize = 20;
 /// Metrics named by the telemetry.
 const NAMED: usize = 10;
 
+impl Tenant {
+    /// Takes an agent's series out of the count: it has gone, or there is no limit any more.
+    pub(crate) fn give_up(&mut self, room: &mut Room) {
+        if room.len() > 0 {
+            self.series = self.series.saturating_sub(std::mem::take(room).len());
+        }
+    }
+}
+
 impl Accounts {
+    pub(crate) fn shared_rooms(&self) -> Vec<(u32, Vec<u8>)> {
+        let rooms = self.tenants.iter().filter(|(_, tenant)| tenant.shared.len() > 0);
+        rooms.map(|(number, tenant)| (*number, tenant.shared.encode())).collect()
+    }
+
     pub(crate) fn tenant(&mut self, number: u32) -> &mut Tenant {
         self.tenants.entry(number).or_default()
     }

@@ -18,7 +18,7 @@ pub use grant::Grant;
 pub use rule::{Action, Rule};
 
 use account::Accounts;
-pub(crate) use room::Room;
+pub(crate) use room::{GENERATION, Room};
 
 /// What an operator decides over series.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,6 +71,31 @@ impl Admission {
 
     fn config(&self) -> Arc<AdmissionConfig> {
         Arc::clone(&lock(&self.config))
+    }
+
+    /// Takes up the rooms of a checkpoint: those of tenants' shared series, and how many series their agents have.
+    pub(crate) fn resume(shared: Vec<(u32, Room)>, of_agents: impl Iterator<Item = (u32, usize)>) -> Self {
+        let mut accounts = Accounts::default();
+        for (number, room) in shared {
+            let tenant = accounts.tenant(number);
+            (tenant.series, tenant.shared) = (tenant.series + room.len(), room);
+        }
+        of_agents
+            .filter(|(_, series)| *series > 0)
+            .for_each(|(tenant, series)| accounts.tenant(tenant).series += series);
+        Self { accounts: Mutex::new(accounts), ..Self::default() }
+    }
+
+    /// The rooms of tenants' shared series, as they are saved.
+    pub(crate) fn shared_rooms(&self) -> Vec<(u32, Vec<u8>)> {
+        lock(&self.accounts).shared_rooms()
+    }
+
+    /// Gives the places of an agent that has gone silent to others of its tenant.
+    pub(crate) fn release(&self, tenant: u32, room: &mut Room) {
+        if room.len() > 0 {
+            lock(&self.accounts).tenant(tenant).give_up(room);
+        }
     }
 
     /// Begins to judge one layout of an agent.
@@ -167,11 +192,12 @@ impl Judge<'_> {
             None => self.config.max_agent_series,
         };
         let tenant_limit = self.config.max_tenant_series;
+        let tenant = self.accounts.tenant(self.tenant);
         if agent_limit == 0 && tenant_limit == 0 {
+            tenant.give_up(self.room);
             return true;
         }
         let (key, now) = (room::key(series), self.now);
-        let tenant = self.accounts.tenant(self.tenant);
         let tenant_full = tenant_limit > 0 && tenant.series >= tenant_limit;
         let (room, full) = match shared {
             true => (&mut tenant.shared, tenant_full),

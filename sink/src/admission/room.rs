@@ -1,10 +1,11 @@
 //! The series that an agent, or a tenant, has been let in with.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
 use weir_sample::{Series, Timestamp};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Series by key, in two generations: what was not met for a whole one leaves.
 #[derive(Debug, Default)]
@@ -20,11 +21,9 @@ pub(crate) type Keys = HashSet<u64, BuildHasherDefault<Unchanged>>;
 /// How long a generation lasts. Plans are made anew in less, so that a series that is still sent is met in each.
 pub(crate) const GENERATION: Duration = Duration::from_secs(2 * 3_600);
 
-/// What a series is known by here.
+/// What a series is known by here, today and after any restart.
 pub(crate) fn key(series: &Series) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    series.key().hash(&mut hasher);
-    hasher.finish()
+    xxh3_64(series.key().as_bytes())
 }
 
 impl Room {
@@ -45,6 +44,31 @@ impl Room {
         }
         self.young.insert(key);
         true
+    }
+
+    /// The bytes that [`Room::decode`] takes: when the young generation began, and both. None for an empty room.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        if self.len() == 0 {
+            return Vec::new();
+        }
+        let mut out = self.since.unwrap_or_default().0.to_le_bytes().to_vec();
+        out.extend((self.young.len() as u32).to_le_bytes());
+        out.extend(self.young.iter().chain(&self.old).flat_map(|key| key.to_le_bytes()));
+        out
+    }
+
+    /// Reads what [`Room::encode`] wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        if bytes.is_empty() {
+            return Some(Self::default());
+        }
+        let (since, rest) = bytes.split_first_chunk()?;
+        let (young, keys) = rest.split_first_chunk()?;
+        let keys: Option<Vec<u64>> = keys.chunks(8).map(|key| Some(u64::from_le_bytes(key.try_into().ok()?))).collect();
+        let keys = keys?;
+        let (young, old) = keys.split_at_checked(u32::from_le_bytes(*young) as usize)?;
+        let keys = |keys: &[u64]| keys.iter().copied().collect();
+        Some(Self { young: keys(young), old: keys(old), since: Some(Timestamp(i64::from_le_bytes(*since))) })
     }
 
     fn age(&mut self, now: Timestamp) {
@@ -88,5 +112,17 @@ mod tests {
         assert_eq!(room.len(), 2);
         assert!(room.enter(1, later(2), true));
         assert_eq!(room.len(), 1, "2 was not met for a generation");
+    }
+
+    #[test]
+    fn a_saved_room_goes_on_as_it_was() {
+        let (mut room, start) = (Room::default(), Timestamp::from_secs(1_000));
+        assert_eq!(Room::decode(&room.encode()).unwrap().len(), 0);
+        (0..3).for_each(|key| assert!(room.enter(key, start, false)));
+        assert!(room.enter(1, start.plus(GENERATION), false) && room.enter(7, start.plus(GENERATION), false));
+        let mut saved = Room::decode(&room.encode()).unwrap();
+        assert_eq!((saved.len(), &saved.young, &saved.old, saved.since), (4, &room.young, &room.old, room.since));
+        assert!(saved.enter(2, start.plus(GENERATION), true) && !saved.enter(9, start.plus(GENERATION), true));
+        assert!(Room::decode(&room.encode()[..30]).is_none());
     }
 }

@@ -6,12 +6,17 @@
 //! - `DECIMAL + d`: values are integers over `10^d`. Width, the smallest difference of neighbours, then every
 //!   difference less the smallest, packed. `SHIFTED + d`: the same after a shift that all differences allow.
 
+use std::ops::Range;
+
 use super::bits;
 use crate::bytes::{Input, put_signed};
 use crate::error::Damaged;
 
 /// Most values in one frame: one header for 64 values costs little, and the width still follows the data.
 pub(crate) const FRAME: usize = 64;
+
+/// Values after which the coding starts anew, so that a reader of a few need not begin at the first.
+const STRETCH: usize = 1 + 8 * FRAME;
 
 const SAME: u8 = 0;
 const XOR: u8 = 1;
@@ -86,13 +91,14 @@ pub(crate) fn skip(input: &mut Input<'_>, count: usize) -> Result<(), Damaged> {
     input.take(bits::packed_size(width.into(), count)).map(drop)
 }
 
-fn decimals(tag: u8, base: u8) -> Result<usize, Damaged> {
+/// The decimals that a tag says.
+pub(crate) fn decimals(tag: u8, base: u8) -> Result<usize, Damaged> {
     let d = usize::from(tag.wrapping_sub(base));
     if d < POWERS.len() { Ok(d) } else { Err(Damaged("unknown frame")) }
 }
 
 /// `value * 10^d`, if that integer gives back the exact bits.
-fn integer(value: f64, d: usize) -> Option<i64> {
+pub(crate) fn integer(value: f64, d: usize) -> Option<i64> {
     let scaled = value * POWERS[d];
     if scaled.is_nan() || scaled.abs() >= EXACT {
         return None;
@@ -102,8 +108,15 @@ fn integer(value: f64, d: usize) -> Option<i64> {
     (float(integer, d).to_bits() == value.to_bits()).then_some(integer)
 }
 
-fn float(integer: i64, d: usize) -> f64 {
+/// What [`integer`] takes apart.
+pub(crate) fn float(integer: i64, d: usize) -> f64 {
     if d == 0 { integer as f64 } else { integer as f64 / POWERS[d] }
+}
+
+/// The fewest decimals that every value has at most, if that is few enough.
+pub(crate) fn decimals_of(mut values: impl Iterator<Item = f64>) -> Option<usize> {
+    let more = |d, value| (d..POWERS.len()).find(|&d| integer(value, d).is_some());
+    values.try_fold(0, more)
 }
 
 /// The integer that stands before the first of a frame. Both sides work it out from the value alone.
@@ -198,30 +211,65 @@ fn decode_xor(input: &mut Input<'_>, before: f64, values: &mut [f64]) -> Result<
     Ok(())
 }
 
-/// Any number of values on their own: the first, then frames.
+/// Any number of values on their own: stretches of a first value and a few frames.
 pub(crate) fn encode_all(out: &mut Vec<u8>, values: &[f64]) {
-    let Some((&first, rest)) = values.split_first() else { return };
-    put_first(out, first);
-    let mut before = first;
-    for frame in rest.chunks(FRAME) {
-        encode(out, before, frame);
-        before = frame[frame.len() - 1];
+    for stretch in values.chunks(STRETCH) {
+        let (&first, rest) = stretch.split_first().expect("chunks are not empty");
+        put_first(out, first);
+        let mut before = first;
+        for frame in rest.chunks(FRAME) {
+            encode(out, before, frame);
+            before = frame[frame.len() - 1];
+        }
     }
+}
+
+/// Reads `count` values that [`encode_all`] wrote and appends those in `wanted`. Most of the others are passed over.
+pub(crate) fn decode_some(
+    input: &mut Input<'_>,
+    count: usize,
+    wanted: Range<usize>,
+    values: &mut Vec<f64>,
+) -> Result<(), Damaged> {
+    let (base, mut ahead) = (values.len(), 0);
+    for start in (0..count).step_by(STRETCH) {
+        let size = STRETCH.min(count - start);
+        if start + size <= wanted.start || start >= wanted.end {
+            skip_stretch(input, size)?;
+        } else {
+            ahead = ahead.max(wanted.start.saturating_sub(start));
+            decode_stretch(input, size, wanted.end - start, values)?;
+        }
+    }
+    values.truncate(base + ahead + wanted.len());
+    values.drain(base..base + ahead);
+    Ok(())
 }
 
 /// Reads `count` values that [`encode_all`] wrote and appends them.
 pub(crate) fn decode_all(input: &mut Input<'_>, count: usize, values: &mut Vec<f64>) -> Result<(), Damaged> {
-    let Some(rest) = count.checked_sub(1) else { return Ok(()) };
+    decode_some(input, count, 0..count, values)
+}
+
+fn skip_stretch(input: &mut Input<'_>, count: usize) -> Result<(), Damaged> {
+    first(input)?;
+    (1..count).step_by(FRAME).try_for_each(|start| skip(input, FRAME.min(count - start)))
+}
+
+/// Appends at least the values ahead of `until`.
+fn decode_stretch(input: &mut Input<'_>, count: usize, until: usize, values: &mut Vec<f64>) -> Result<(), Damaged> {
     let mut before = first(input)?;
     values.push(before);
-    let mut left = rest;
-    while left > 0 {
-        let size = left.min(FRAME);
-        let at = values.len();
-        values.resize(at + size, 0.0);
-        decode(input, before, &mut values[at..])?;
-        before = values[at + size - 1];
-        left -= size;
+    let mut frame = [0.0; FRAME];
+    for start in (1..count).step_by(FRAME) {
+        let size = FRAME.min(count - start);
+        if start >= until {
+            skip(input, size)?;
+            continue;
+        }
+        decode(input, before, &mut frame[..size])?;
+        before = frame[size - 1];
+        values.extend_from_slice(&frame[..size]);
     }
     Ok(())
 }
@@ -267,6 +315,19 @@ mod tests {
             let mut input = Input(&out);
             skip(&mut input, values.len()).unwrap();
             prop_assert!(input.is_empty());
+        }
+
+        #[test]
+        fn a_part_can_be_read(values in prop::collection::vec(any_float(), 1..1200), a in 0usize..1200, b in 0usize..1200) {
+            let (a, b) = (a.min(values.len()), b.min(values.len()));
+            let wanted = a.min(b)..a.max(b);
+            let mut out = Vec::new();
+            encode_all(&mut out, &values);
+            let (mut input, mut back) = (Input(&out), vec![7.0]);
+            decode_some(&mut input, values.len(), wanted.clone(), &mut back).unwrap();
+            prop_assert!(input.is_empty());
+            let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&back[1..]), bits(&values[wanted]));
         }
 
         #[test]

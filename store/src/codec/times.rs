@@ -28,10 +28,8 @@ pub(crate) fn decode(input: &mut Input<'_>, before: i64, count: usize, times: &m
         if run == 0 || run > left {
             return Err(Damaged("run of timestamps"));
         }
-        for _ in 0..run {
-            previous = previous.wrapping_add(distance);
-            times.push(previous);
-        }
+        times.extend((1..=run as i64).map(|step| previous.wrapping_add(distance.wrapping_mul(step))));
+        previous = previous.wrapping_add(distance.wrapping_mul(run as i64));
         left -= run;
     }
     Ok(())

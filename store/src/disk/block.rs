@@ -27,7 +27,7 @@ const PAGE_BYTES: usize = 64 << 10;
 const WRITE_BYTES: usize = 1 << 20;
 
 const MAGIC: &[u8; 8] = b"weirblk\0";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const FOOTER: usize = 8 * 6 + 4 * 3;
 
 /// Which samples a block has. Its file is named so.

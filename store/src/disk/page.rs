@@ -1,7 +1,11 @@
 //! A page: the samples of a run of series, about 64 KiB, with its own directory and checksum.
 //!
-//! Layout: number of series, distinct timestamp columns, directory (identity, kind, which timestamps, size), contents,
+//! Layout: number of series, distinct timestamp columns, directory (step of identity, kind, which timestamps, size), contents,
 //! CRC32C of all before. Timestamps stand apart because the series of a page mostly share theirs.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::Arc;
 
 use weir_sample::Kind;
 
@@ -46,6 +50,7 @@ impl PageBuilder {
         if self.count == 0 {
             *meta = PageMeta { first: id, min_time: i64::MAX, max_time: i64::MIN, ..PageMeta::default() };
         }
+        let previous = if self.count == 0 { 0 } else { meta.last };
         meta.last = id;
         meta.min_time = meta.min_time.min(span.0);
         meta.max_time = meta.max_time.max(span.1);
@@ -59,7 +64,7 @@ impl PageBuilder {
                 self.times.len() - 1
             }
         };
-        self.directory.extend_from_slice(&id.to_le_bytes());
+        put_step(&mut self.directory, id - previous);
         self.directory.push(kind as u8);
         put_varint(&mut self.directory, at as u64);
         put_varint(&mut self.directory, content.len() as u64);
@@ -91,12 +96,29 @@ impl PageBuilder {
     }
 }
 
+/// Appends how far an identity is from the one before: its bytes, led by their number.
+fn put_step(out: &mut Vec<u8>, step: SeriesId) {
+    let size = 16 - step.leading_zeros() as usize / 8;
+    out.push(size as u8);
+    out.extend_from_slice(&step.to_le_bytes()[..size]);
+}
+
+/// Reads what [`put_step`] wrote.
+fn step(input: &mut Input<'_>) -> Result<SeriesId, Damaged> {
+    let size = usize::from(input.u8()?);
+    let mut bytes = [0; 16];
+    bytes.get_mut(..size).ok_or(Damaged("page directory"))?.copy_from_slice(input.take(size)?);
+    Ok(SeriesId::from_le_bytes(bytes))
+}
+
 /// A page that was read and whose checksum holds.
 #[derive(Debug)]
 pub(crate) struct Page {
     bytes: Vec<u8>,
     times: Vec<(usize, usize)>,
     entries: Vec<Entry>,
+    /// The timestamps decoded last, and their number.
+    last_times: RefCell<Option<(u32, Arc<[i64]>)>>,
 }
 
 /// One series of a page.
@@ -117,7 +139,7 @@ impl Page {
         }
         let size = body.len();
         let mut input = Input(body);
-        let count = input.count(17)?;
+        let count = input.count(4)?;
         let columns = input.count(1)?;
         let mut times = Vec::with_capacity(columns);
         for _ in 0..columns {
@@ -126,9 +148,9 @@ impl Page {
             times.push((end - block.len(), end));
         }
         let mut entries = Vec::with_capacity(count);
-        let mut at = 0usize;
+        let (mut at, mut id) = (0usize, 0);
         for _ in 0..count {
-            let id = input.u128()?;
+            id = step(&mut input)?.checked_add(id).ok_or(Damaged("page directory"))?;
             let kind = Kind::from_u8(input.u8()?).ok_or(Damaged("unknown kind"))?;
             let (times, length) = (input.varint()? as u32, input.varint()? as usize);
             let end = at.checked_add(length).filter(|&end| end <= size).ok_or(Damaged("page directory"))?;
@@ -140,7 +162,7 @@ impl Page {
             return Err(Damaged("page directory"));
         }
         entries.iter_mut().for_each(|entry| (entry.start, entry.end) = (entry.start + base, entry.end + base));
-        Ok(Self { bytes, times, entries })
+        Ok(Self { bytes, times, entries, last_times: RefCell::default() })
     }
 
     /// All entries, by identity.
@@ -148,19 +170,35 @@ impl Page {
         &self.entries
     }
 
-    /// The entries of one series; mostly one.
-    pub(crate) fn entries_of(&self, id: SeriesId) -> &[Entry] {
-        let from = self.entries.partition_point(|entry| entry.id < id);
+    /// Where the entries of one series are, mostly one. Looks from `near` on, which the entry before was at, in steps
+    /// that grow: who reads one series after another is there at once.
+    pub(crate) fn entries_of(&self, id: SeriesId, near: usize) -> Range<usize> {
+        let is_before = |entry: &Entry| entry.id < id;
+        let near = if self.entries.get(near).is_some_and(is_before) { near } else { 0 };
+        let mut step = 1;
+        while self.entries.get(near + step).is_some_and(is_before) {
+            step *= 2;
+        }
+        let low = near + step / 2;
+        let high = self.entries.len().min(near + step + 1);
+        let from = low + self.entries[low..high].partition_point(is_before);
         let count = self.entries[from..].iter().take_while(|entry| entry.id == id).count();
-        &self.entries[from..from + count]
+        from..from + count
     }
 
     pub(crate) fn content(&self, entry: &Entry) -> &[u8] {
         &self.bytes[entry.start as usize..entry.end as usize]
     }
 
-    pub(crate) fn times(&self, entry: &Entry) -> Result<Vec<i64>, Damaged> {
-        times::decode_all(&mut Input(self.coded_times(entry)?), MOST_SAMPLES)
+    /// The timestamps of a series. Neighbours mostly share theirs, which are then not decoded again.
+    pub(crate) fn times(&self, entry: &Entry) -> Result<Arc<[i64]>, Damaged> {
+        let mut last = self.last_times.borrow_mut();
+        if let Some((_, times)) = last.as_ref().filter(|(at, _)| *at == entry.times) {
+            return Ok(times.clone());
+        }
+        let times: Arc<[i64]> = times::decode_all(&mut Input(self.coded_times(entry)?), MOST_SAMPLES)?.into();
+        *last = Some((entry.times, times.clone()));
+        Ok(times)
     }
 
     /// The coded timestamps of a series; equal bytes are equal timestamps.
@@ -193,12 +231,25 @@ mod tests {
         let (bytes, meta) = page(&series);
         assert_eq!((meta.first, meta.last, meta.count, meta.min_time, meta.max_time), (3, 9, 3, 10, 30));
         let page = Page::parse(bytes).unwrap();
-        let threes = page.entries_of(3);
-        assert_eq!((threes.len(), page.content(&threes[0]), page.times(&threes[1])), (2, &[1, 2][..], Ok(vec![30])));
-        assert_eq!((page.entries_of(4).len(), page.content(&page.entries_of(9)[0]).len()), (0, 100));
+        let of = |id| &page.entries()[page.entries_of(id, 0)];
+        let threes = of(3);
+        assert_eq!((threes.len(), page.content(&threes[0]), page.times(&threes[1])), (2, &[1, 2][..], Ok([30].into())));
+        assert_eq!((of(4).len(), page.content(&of(9)[0]).len()), (0, 100));
     }
 
     proptest! {
+        #[test]
+        fn entries_are_found_from_anywhere(mut ids in prop::collection::vec(0u128..60, 1..80), near in 0usize..90) {
+            ids.sort_unstable();
+            let (bytes, _) = page(&ids.iter().map(|&id| (id, vec![1], vec![])).collect::<Vec<_>>());
+            let page = Page::parse(bytes).unwrap();
+            for id in 0..61 {
+                let first = ids.partition_point(|&other| other < id);
+                let count = ids.iter().filter(|&&other| other == id).count();
+                prop_assert_eq!(page.entries_of(id, near), first..first + count);
+            }
+        }
+
         #[test]
         fn a_flipped_bit_is_noticed(bit in 0usize..1000) {
             let (mut bytes, _) = page(&[(3, vec![10, 20], vec![1, 2]), (9, vec![10, 20], vec![5; 100])]);

@@ -73,11 +73,28 @@ impl Pages {
 pub(crate) struct PageCursor {
     pages: Arc<Pages>,
     current: Option<(usize, Option<Page>)>,
+    /// Entry of the current page that was read last.
+    entry: usize,
 }
 
 impl PageCursor {
     pub(crate) fn new(pages: Arc<Pages>) -> Self {
-        Self { pages, current: None }
+        Self { pages, current: None, entry: 0 }
+    }
+
+    /// A cursor of the same pages, at no page yet.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.pages.clone())
+    }
+
+    /// The first page that may have a series: mostly the current.
+    fn page_of(&self, id: SeriesId) -> usize {
+        let index = &self.pages.index;
+        let is_before = |at: usize| at.checked_sub(1).is_none_or(|before| index[before].last < id);
+        match &self.current {
+            Some((at, _)) if index[*at].last >= id && is_before(*at) => *at,
+            _ => index.partition_point(|page| page.last < id),
+        }
     }
 
     /// Hands over every entry of a series that may have samples from `start` to `end`.
@@ -89,14 +106,16 @@ impl PageCursor {
         mut take: impl FnMut(&Page, &Entry) -> Result<(), Damaged>,
     ) -> Result<(), Error> {
         let pages = self.pages.clone();
-        let mut at = pages.index.partition_point(|page| page.last < id);
+        let mut at = self.page_of(id);
         while let Some(meta) = pages.index.get(at).filter(|page| page.first <= id) {
             if meta.min_time <= end && meta.max_time >= start {
                 if self.current.as_ref().is_none_or(|&(current, _)| current != at) {
-                    self.current = Some((at, pages.read(at)?));
+                    (self.current, self.entry) = (Some((at, pages.read(at)?)), 0);
                 }
                 if let Some((_, Some(page))) = &self.current {
-                    for entry in page.entries_of(id) {
+                    let found = page.entries_of(id, self.entry);
+                    self.entry = found.start;
+                    for entry in &page.entries()[found] {
                         take(page, entry).map_err(Error::damaged(&pages.path))?;
                     }
                 }

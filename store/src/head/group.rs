@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use weir_sample::{Kind, Sketch};
 
 use super::late::{Late, overlay};
-use super::segment::{self, ROWS, Seen};
+use super::segment::{self, Piece, ROWS, Seen};
 use super::sketches::OpenSketches;
+use super::total;
 use crate::error::Damaged;
 use crate::index::SetId;
 use crate::rows::Span;
@@ -49,6 +50,8 @@ pub(crate) struct Group {
     /// One row ahead of `rows`, then `rows`, each as wide as `tails`.
     pub values: Vec<f64>,
     pub chunk: Vec<u8>,
+    /// Where its segments begin.
+    pub starts: Vec<u32>,
     pub seen: Seen,
     pub chunk_rows: u32,
     /// Timestamp of the last row in the chunk; the base of the next segment's timestamps.
@@ -79,6 +82,7 @@ impl Group {
             rows: Vec::new(),
             values: Vec::new(),
             chunk: Vec::new(),
+            starts: Vec::new(),
             seen: Seen::default(),
             chunk_rows: 0,
             chunk_end: 0,
@@ -144,7 +148,7 @@ impl Group {
                 for (i, &value) in span_floats.iter().enumerate() {
                     if !value.is_nan() {
                         let slot = &mut row[to + i];
-                        *slot = if counters >> (to + i) & 1 == 1 { *slot + value } else { value };
+                        *slot = if counters >> (to + i) & 1 == 1 { total::add(*slot, value) } else { value };
                     }
                 }
             }
@@ -219,7 +223,7 @@ impl Group {
         if self.known & bit == 0 {
             self.start_counters(bit, time.saturating_sub(interval));
         }
-        let total = self.total(column) + value;
+        let total = total::add(self.total(column), value);
         match self.rows.iter().position(|row| row.time == time) {
             Some(at) if self.rows[at..].iter().all(|row| row.present & bit == 0) => {
                 self.rows[at].present |= bit;
@@ -287,6 +291,7 @@ impl Group {
         let (before, rest) = self.values.split_at(width);
         let rows = &rest[..count * width];
         grow(&mut self.chunk, 2 * width);
+        self.starts.push(self.chunk.len() as u32);
         segment::append(
             &mut self.chunk,
             &mut self.seen,
@@ -318,6 +323,7 @@ impl Group {
     /// Empties the chunk and forgets late samples, which must all have been read.
     pub(crate) fn clear_chunk(&mut self) {
         self.chunk = Vec::new();
+        self.starts = Vec::new();
         self.seen = Seen::default();
         self.chunk_rows = 0;
         self.chunk_end = 0;
@@ -336,7 +342,8 @@ impl Group {
             }
         };
         if self.chunk_rows > 0 && self.chunk_end >= start {
-            segment::walk(&self.chunk, 0, bit, |piece| piece.samples().for_each(|(time, value)| push(time, value)))?;
+            let push = |piece: Piece<'_>| piece.samples().for_each(|(time, value)| push(time, value));
+            segment::walk_column(&self.chunk, &self.starts, column, push)?;
         }
         let width = self.width();
         for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| row.present & bit != 0) {

@@ -102,7 +102,7 @@ fn seals_newest(sketches: &OpenSketches, group: &Group, extent: Extent) -> bool 
 impl Coded {
     fn add_group(&mut self, index: &Index, group: &Group, extent: Extent) -> Result<(), Damaged> {
         let mut columns = vec![(Vec::new(), Vec::new()); group.width()];
-        segment::walk(&group.chunk, 0, u128::MAX, |piece| {
+        segment::walk(&group.chunk, |piece| {
             let (times, values) = &mut columns[piece.column];
             for (time, value) in piece.samples() {
                 times.push(time);

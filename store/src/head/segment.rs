@@ -4,6 +4,8 @@
 //! where not every row has one. A column's first value in the chunk stands alone, and so does one that follows a total
 //! which no row has shown.
 
+use std::ops::Range;
+
 use crate::bytes::Input;
 use crate::codec::{frame, times};
 use crate::error::Damaged;
@@ -102,42 +104,98 @@ pub(crate) struct Piece<'a> {
     pub values: &'a [f64],
 }
 
-/// Goes through a buffer of segments and hands over the columns in `wanted`.
-pub(crate) fn walk(
-    bytes: &[u8],
-    mut last_time: i64,
-    wanted: u128,
-    mut each: impl FnMut(Piece<'_>),
-) -> Result<(), Damaged> {
+/// What stands ahead of a segment's columns.
+struct Head<'a> {
+    width: usize,
+    /// Where each stride ends.
+    ends: &'a [u8],
+}
+
+/// Reads the head of a segment and replaces `times` with those of its rows.
+fn head<'a>(input: &mut Input<'a>, times: &mut Vec<i64>) -> Result<Head<'a>, Damaged> {
+    let [rows, width] = input.array()?.map(usize::from);
+    if rows > ROWS || width > COLUMNS {
+        return Err(Damaged("segment too large"));
+    }
+    let last_time = times.last().copied().unwrap_or_default();
+    times.clear();
+    times::decode(input, last_time, rows, times)?;
+    Ok(Head { width, ends: input.take(2 * width.div_ceil(STRIDE))? })
+}
+
+impl Head<'_> {
+    /// Where a stride begins and ends, from the end of the head on.
+    fn stride(&self, number: usize) -> Result<Range<usize>, Damaged> {
+        let end = |at: usize| self.ends.get(2 * at..).and_then(<[u8]>::first_chunk).map(|end| u16::from_le_bytes(*end));
+        let start = if number == 0 { Some(0) } else { end(number - 1) };
+        start.zip(end(number)).map(|(start, end)| start.into()..end.into()).ok_or(Damaged("segment"))
+    }
+
+    fn strides(&self) -> usize {
+        self.width.div_ceil(STRIDE)
+    }
+}
+
+/// Where each segment of a buffer begins.
+pub(crate) fn starts(bytes: &[u8]) -> Result<Vec<u32>, Damaged> {
+    let (mut input, mut times, mut starts) = (Input(bytes), Vec::with_capacity(ROWS), Vec::new());
+    while !input.is_empty() {
+        starts.push((bytes.len() - input.0.len()) as u32);
+        let head = head(&mut input, &mut times)?;
+        let body = if head.strides() == 0 { 0 } else { head.stride(head.strides() - 1)?.end };
+        input.take(body)?;
+    }
+    Ok(starts)
+}
+
+/// Goes through a buffer of segments and hands over every column.
+pub(crate) fn walk(bytes: &[u8], mut each: impl FnMut(Piece<'_>)) -> Result<(), Damaged> {
     let (mut input, mut times) = (Input(bytes), Vec::with_capacity(ROWS));
     let mut before = [0.0; COLUMNS];
     while !input.is_empty() {
-        let [rows, width] = input.array()?.map(usize::from);
-        if rows > ROWS || width > COLUMNS {
-            return Err(Damaged("segment too large"));
+        let head = head(&mut input, &mut times)?;
+        let (rest, mut body) = (input.0, 0);
+        for number in 0..head.strides() {
+            let range = head.stride(number)?;
+            body = range.end;
+            let stride = rest.get(range).ok_or(Damaged("segment"))?;
+            walk_stride(&mut Input(stride), &times, columns_of(&mut before, number, head.width), u128::MAX, &mut each)?;
         }
-        times.clear();
-        times::decode(&mut input, last_time, rows, &mut times)?;
-        last_time = times.last().copied().unwrap_or(last_time);
-        let (mut ends, mut start) = (Input(input.take(2 * width.div_ceil(STRIDE))?), 0);
-        let rest = input.0;
-        for first in (0..width).step_by(STRIDE) {
-            let end = usize::from(u16::from_le_bytes(ends.array()?));
-            let stride = rest.get(start..end).ok_or(Damaged("segment"))?;
-            start = end;
-            if wanted >> first & STRIDE_MASK != 0 {
-                let columns = before[first..width.min(first + STRIDE)].iter_mut().enumerate();
-                let columns = columns.map(|(at, before)| (first + at, before));
-                walk_stride(&mut Input(stride), &times, columns, wanted, &mut each)?;
-            }
-        }
-        input.take(start)?;
+        input.take(body)?;
     }
     Ok(())
 }
 
-/// Bits of the columns of one stride.
-const STRIDE_MASK: u128 = (1 << STRIDE) - 1;
+/// Goes through a buffer of segments that begin at `starts` and hands over one column.
+pub(crate) fn walk_column(
+    bytes: &[u8],
+    starts: &[u32],
+    column: usize,
+    mut each: impl FnMut(Piece<'_>),
+) -> Result<(), Damaged> {
+    // The heads are far apart. Touched together they come out of memory together, not one after another.
+    let touched = starts.iter().fold(0, |all, &start| all ^ bytes.get(start as usize).copied().unwrap_or_default());
+    std::hint::black_box(touched);
+    let mut times = Vec::with_capacity(ROWS);
+    let mut before = [0.0; COLUMNS];
+    for &start in starts {
+        let mut input = Input(bytes.get(start as usize..).ok_or(Damaged("segment"))?);
+        let head = head(&mut input, &mut times)?;
+        if column >= head.width {
+            continue;
+        }
+        let stride = input.0.get(head.stride(column / STRIDE)?).ok_or(Damaged("segment"))?;
+        let columns = columns_of(&mut before, column / STRIDE, head.width).take(column % STRIDE + 1);
+        walk_stride(&mut Input(stride), &times, columns, 1 << column, &mut each)?;
+    }
+    Ok(())
+}
+
+/// The columns of a stride, each with its value ahead of the segment.
+fn columns_of(before: &mut [f64; COLUMNS], stride: usize, width: usize) -> impl Iterator<Item = (usize, &mut f64)> {
+    let first = stride * STRIDE;
+    before[first..width.min(first + STRIDE)].iter_mut().enumerate().map(move |(at, before)| (first + at, before))
+}
 
 fn walk_stride<'b>(
     input: &mut Input<'_>,

@@ -4,7 +4,7 @@ use weir_sample::Kind;
 
 use super::group::{Group, Row};
 use super::late::Late;
-use super::segment::{COLUMNS, ROWS, Seen};
+use super::segment::{self, COLUMNS, ROWS, Seen};
 use super::shard::{Agent, Shard};
 use super::sketches::OpenSketches;
 use crate::bytes::{Input, put_block, put_signed, put_varint};
@@ -133,6 +133,7 @@ fn decode_group(input: &mut Input<'_>, index: &Index) -> Result<Group, Damaged> 
     (group.chunk_end, group.opened, group.newest) = (input.signed()?, input.signed()?, input.signed()?);
     group.chunk_rows = input.varint()? as u32;
     group.chunk = input.block()?.to_vec();
+    group.starts = segment::starts(&group.chunk)?;
     decode_rows(input, &mut group)?;
     for _ in 0..input.count(10)? {
         let (column, time, value) = (input.u8()?, input.signed()?, input.f64()?);

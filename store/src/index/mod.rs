@@ -85,9 +85,7 @@ impl Index {
 
     /// The series with these halves.
     pub(crate) fn series(&self, common: SetId, tail: SetId) -> Series {
-        let mut all: Vec<PairId> = self.commons.pairs(common).iter().chain(self.tails.pairs(tail)).copied().collect();
-        self.pairs.sort(&mut all);
-        self.pairs.series(&all)
+        self.pairs.series(self.commons.pairs(common), self.tails.pairs(tail))
     }
 
     pub(crate) fn groups_of(&self, common: SetId) -> &RoaringBitmap {

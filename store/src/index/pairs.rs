@@ -151,6 +151,7 @@ impl Pairs {
     }
 
     /// Puts pairs in the order of their labels.
+    #[cfg(test)]
     pub(crate) fn sort(&self, pairs: &mut [PairId]) {
         pairs.sort_unstable_by_key(|&pair| self.label_of(pair));
     }
@@ -197,11 +198,16 @@ impl Pairs {
         self.free.push(id);
     }
 
-    /// The series with these pairs, which must be in order.
-    pub(crate) fn series(&self, sorted: &[PairId]) -> Series {
+    /// The series with the pairs of two halves, each in order.
+    pub(crate) fn series(&self, a: &[PairId], b: &[PairId]) -> Series {
         let (mut key, mut labels) = (String::with_capacity(192), String::with_capacity(192));
-        for &id in sorted {
-            let pair = self.pair(id);
+        let mut halves = [a, b].map(|half| half.iter().map(|&id| self.pair(id)).peekable());
+        let [a, b] = &mut halves;
+        while let Some(pair) = match (a.peek(), b.peek()) {
+            (Some(of_a), Some(of_b)) if of_b.label() < of_a.label() => b.next(),
+            (None, _) => b.next(),
+            _ => a.next(),
+        } {
             if pair.label() == NAME {
                 key.push_str(pair.value());
             } else {

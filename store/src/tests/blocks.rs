@@ -72,7 +72,7 @@ fn what_is_older_than_raw_samples_is_answered_by_points() {
     assert_eq!(hour(Hint::Max), points([59.0; 3]));
     assert_eq!(hour(Hint::Min), points([0.0; 3]));
     assert_eq!(hour(Hint::Count).1[1..], [(7_200, 60.0), (10_800, 60.0)]);
-    assert_eq!(hour(Hint::Average).1[1..], [(7_200, 29.5), (10_800, 29.5)]);
+    assert_eq!(hour(Hint::Sum).1[1..], [(7_200, 1_770.0), (10_800, 1_770.0)]);
     let (tier, samples) = select(&store, "c", (DAY, 6 * DAY), Hint::Increase);
     assert_eq!(tier, Tier::Hour);
     // The range begins two points earlier. A stretch that is not over yet stands at its last sample.

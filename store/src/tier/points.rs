@@ -5,6 +5,7 @@
 
 use weir_sample::{Kind, Sketch};
 
+use crate::codec::frame;
 use crate::run::Run;
 use crate::{Column, Hint};
 
@@ -111,9 +112,9 @@ impl Points {
         let times = self.times.split_off(at);
         let columns = match &mut self.columns {
             Columns::Counter { first, points } => {
-                Columns::Counter { first: *first, points: points.each_mut().map(|column| column.split_off(at)) }
+                Columns::Counter { first: *first, points: points.each_mut().map(|column| split_off(column, at)) }
             }
-            Columns::Gauge(points) => Columns::Gauge(points.each_mut().map(|column| column.split_off(at))),
+            Columns::Gauge(points) => Columns::Gauge(points.each_mut().map(|column| split_off(column, at))),
             Columns::Distribution(sketches) => Columns::Distribution(sketches.split_off(at)),
         };
         Self { times, columns }
@@ -160,7 +161,6 @@ impl Points {
             Columns::Gauge([counts, sums, smallest, largest, last]) => Column::Floats(match hint {
                 Hint::Count => counts,
                 Hint::Sum => sums,
-                Hint::Average => sums.iter().zip(&counts).map(|(sum, count)| sum / count).collect(),
                 Hint::Min => smallest,
                 Hint::Max => largest,
                 Hint::Raw | Hint::Increase | Hint::Extremes => last,
@@ -192,6 +192,11 @@ impl Columns {
     }
 }
 
+/// Columns that were left out are empty.
+fn split_off(column: &mut Vec<f64>, at: usize) -> Vec<f64> {
+    column.split_off(at.min(column.len()))
+}
+
 fn counter(columns: &mut [Vec<f64>; 3], before: Option<f64>, values: &[f64]) {
     let (mut previous, mut resets) = (before.unwrap_or(values[0]), 0.0);
     for &value in values {
@@ -214,17 +219,13 @@ fn gauge(columns: &mut [Vec<f64>; 5], values: &[f64]) {
     columns[LAST].push(values[values.len() - 1]);
 }
 
-/// Adds up. What has at most two decimals is added as hundredths: exact, and short to store.
+/// Adds up. Decimals are added as integers: exact, and short to store.
 fn sum(values: &[f64]) -> f64 {
-    let hundredths = values.iter().try_fold(0i64, |sum, &value| {
-        let scaled = (value * 100.0).round();
-        let exact = scaled.abs() < 1e14 && (scaled / 100.0).to_bits() == value.to_bits();
-        exact.then(|| sum + scaled as i64)
+    let exact = frame::decimals_of(values.iter().copied()).and_then(|decimals| {
+        let sum = values.iter().try_fold(0i64, |sum, &value| Some(sum + frame::integer(value, decimals)?))?;
+        (sum.unsigned_abs() < 1 << 53).then(|| frame::float(sum, decimals))
     });
-    match hundredths {
-        Some(hundredths) => hundredths as f64 / 100.0,
-        None => values.iter().filter(|value| !value.is_nan()).sum(),
-    }
+    exact.unwrap_or_else(|| values.iter().filter(|value| !value.is_nan()).sum())
 }
 
 fn merged(sketches: &[Sketch]) -> Sketch {
@@ -251,7 +252,6 @@ mod tests {
     #[test]
     fn a_gauge_keeps_what_can_be_asked_of_it() {
         let points = of(Kind::Gauge, &[(1, 2.0), (30, 8.0), (60, 5.0), (61, 0.25)]);
-        assert_eq!(read(&points, Hint::Average), [(60, 5.0), (120, 0.25)]);
         assert_eq!(read(&points, Hint::Min), [(60, 2.0), (120, 0.25)]);
         assert_eq!(read(&points, Hint::Max), [(60, 8.0), (120, 0.25)]);
         assert_eq!(read(&points, Hint::Sum), [(60, 15.0), (120, 0.25)]);
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn hundredths_add_up_without_a_tail() {
+    fn decimals_add_up_without_a_tail() {
         assert_eq!(sum(&[0.1, 0.2]).to_bits(), 0.3f64.to_bits());
         assert_eq!(sum(&[f64::NAN, 1e300]), 1e300);
     }

@@ -1,0 +1,6 @@
+//! Real queue, real store: what the sink promises of counting and of forgetting.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod counting;
+mod forgetting;
