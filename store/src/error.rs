@@ -20,6 +20,17 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The object store did not do what it was asked.
+    #[error("cannot {action} {key} in the object store")]
+    Remote {
+        /// What was being done.
+        action: &'static str,
+        /// To which object.
+        key: String,
+        /// What the object store said.
+        #[source]
+        source: io::Error,
+    },
     /// A file's content is not what was written.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {
@@ -61,6 +72,10 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn remote(action: &'static str, key: &str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Remote { action, key: key.to_owned(), source }
     }
 
     pub(crate) fn damaged(path: &Path) -> impl FnOnce(Damaged) -> Self {

@@ -71,8 +71,12 @@ pub(crate) fn main(command: StoreCommand) -> Result<()> {
 }
 
 fn verify(folder: &Path) -> Result<()> {
-    let Verified { files, pages, samples, damaged } = weir_store::verify(folder).context("reading the store")?;
+    let Verified { files, pages, samples, cold_unread, damaged } =
+        weir_store::verify(folder, None).context("reading the store")?;
     println!("{files} files, {pages} pages, {samples} samples");
+    if cold_unread > 0 {
+        println!("{cold_unread} blocks are in the object store and were not read");
+    }
     damaged.iter().for_each(|line| println!("damaged: {line}"));
     if damaged.is_empty() {
         return Ok(());
