@@ -56,6 +56,12 @@ pub enum Error {
     /// A later cut took the place of this one.
     #[error("a later checkpoint was begun before this one was written")]
     Superseded,
+    /// A backup is only brought back to where nothing is.
+    #[error("{} is not empty: a backup is brought back to an empty folder only", .0.display())]
+    NotEmpty(PathBuf),
+    /// There is no such backup.
+    #[error("there is no backup {0} there")]
+    NoBackup(String),
     /// The columns were resolved before series of them were forgotten: resolve them again.
     #[error("these rows are out of date; resolve their columns again")]
     StaleRows,

@@ -8,6 +8,7 @@
 //! `tier/points.rs`), later part of a larger block (`compact.rs`), and in the end an
 //! object elsewhere (`cold/moving.rs`).
 
+mod backup;
 mod blocks;
 mod bytes;
 mod checkpoint;
@@ -38,6 +39,7 @@ mod tests;
 mod tier;
 mod verify;
 
+pub use backup::{Transferred, backup, backups, restore};
 pub use cold::{ColdConfig, Remote};
 pub use config::StoreConfig;
 pub use cut::Cut;

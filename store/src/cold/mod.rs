@@ -20,6 +20,7 @@ use weir_sample::Reading;
 use crate::Error;
 use cache::Cache;
 pub use remote::Remote;
+pub(crate) use remote::put_compared;
 pub(crate) use stub::{identity, stub_name};
 
 /// Which blocks go to an object store, and to which.

@@ -9,15 +9,12 @@ use std::sync::{Arc, PoisonError};
 
 use weir_sample::Timestamp;
 
-use super::{ColdConfig, Remote, identity, stub, stub_name};
+use super::{ColdConfig, Remote, identity, put_compared, stub, stub_name};
 use crate::blocks::BlockSet;
 use crate::disk::block::Block;
 use crate::disk::files;
 use crate::store::Inner;
 use crate::{Error, Store};
-
-/// What is read back at once for comparison.
-const COMPARED_AT_ONCE: usize = 4 << 20;
 
 impl Store {
     /// Moves the blocks that are old enough to the object store, and deletes the objects that no checkpoint names any
@@ -75,36 +72,15 @@ impl Inner {
         let name = stub_name(block, &identity(block)?);
         let path = self.blocks_folder().join(&name);
         let moved = stub::write(block, &path)
-            .and_then(|()| self.upload(remote, block, &key_of(&path)))
-            .and_then(|()| Block::open(&self.blocks_folder(), &name, self.quarantine.clone(), &self.cold))
+            .and_then(|()| {
+                put_compared(remote, &key_of(&path), &mut Body { block, at: 0, inner: self }, || self.go_on())
+            })
+            .and_then(|_| Block::open(&self.blocks_folder(), &name, self.quarantine.clone(), &self.cold))
             .map(|cold| cold.is_some_and(|cold| self.swap(block, Arc::new(cold))));
         if !matches!(moved, Ok(true)) {
             self.condemn(path);
         }
         moved
-    }
-
-    /// Stores a block and reads it back.
-    fn upload(&self, remote: &dyn Remote, block: &Block, key: &str) -> Result<(), Error> {
-        let mut body = Body { block, at: 0, sum: 0, inner: self };
-        let stored = remote.put(key, &mut body);
-        self.go_on()?;
-        stored.map_err(Error::remote("write", key))?;
-        let (mut at, mut sum) = (0, 0);
-        while at < block.size {
-            self.go_on()?;
-            let bytes = remote.get_range(key, at, COMPARED_AT_ONCE).map_err(Error::remote("read back", key))?;
-            if bytes.is_empty() {
-                break;
-            }
-            sum = crc32c::crc32c_append(sum, &bytes);
-            at += bytes.len() as u64;
-        }
-        if (at, sum) == (block.size, body.sum) {
-            return Ok(());
-        }
-        let differs = io::Error::new(io::ErrorKind::InvalidData, "what is read back is not what was written");
-        Err(Error::remote("write", key)(differs))
     }
 
     /// Puts a stub in the place of its block, unless the block was merged or retired meanwhile.
@@ -138,11 +114,10 @@ fn key_of(stub: &Path) -> String {
     stub.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The bytes of a block, summed up on their way.
+/// The bytes of a block, until maintenance is to stop.
 struct Body<'a> {
     block: &'a Block,
     at: u64,
-    sum: u32,
     inner: &'a Inner,
 }
 
@@ -152,7 +127,6 @@ impl Read for Body<'_> {
             return Err(io::Error::other("maintenance was stopped"));
         }
         let read = self.block.pages.file.read_at(buffer, self.at)?;
-        self.sum = crc32c::crc32c_append(self.sum, &buffer[..read]);
         self.at += read as u64;
         Ok(read)
     }

@@ -9,15 +9,15 @@ use super::*;
 use crate::disk::files::fault;
 use crate::{ColdConfig, Remote, Tier};
 
-const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 
 /// An object store in memory, which fails where the disk of its thread does.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    objects: Mutex<BTreeMap<String, Vec<u8>>>,
-    down: AtomicBool,
+    pub(super) objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    pub(super) down: AtomicBool,
     /// What is stored is not what was sent.
-    garbles: AtomicBool,
+    pub(super) garbles: AtomicBool,
     requests: AtomicU64,
 }
 
@@ -70,14 +70,14 @@ impl Remote for Memory {
     }
 }
 
-fn config(remote: &Arc<Memory>, cache_bytes: u64) -> StoreConfig {
+pub(super) fn config(remote: &Arc<Memory>, cache_bytes: u64) -> StoreConfig {
     let (raw_retention, hour_retention) = (Duration::from_secs(3 * DAY as u64), Duration::ZERO);
     let minute_retention = Duration::ZERO;
     let cold = Some(remote.config(cache_bytes));
     StoreConfig { chunk_rows: 60, cold, raw_retention, minute_retention, hour_retention, ..StoreConfig::default() }
 }
 
-fn fill(store: &Store, minutes: std::ops::Range<i64>) {
+pub(super) fn fill(store: &Store, minutes: std::ops::Range<i64>) {
     for minute in minutes {
         let ts = Timestamp::from_secs(minute * 60);
         let columns = [(Series::new("g", [("host", "a")]), Kind::Gauge)];
@@ -89,7 +89,7 @@ fn fill(store: &Store, minutes: std::ops::Range<i64>) {
 }
 
 /// Samples of `g` in seconds, and whether the answer says that it lacks some.
-fn select(store: &Store, range: (i64, i64)) -> (usize, bool) {
+pub(super) fn select(store: &Store, range: (i64, i64)) -> (usize, bool) {
     let matchers = [Matcher::new(NAME, MatchOp::Equal, "g").unwrap()];
     let (start, end) = (Timestamp::from_secs(range.0), Timestamp::from_secs(range.1));
     let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw };

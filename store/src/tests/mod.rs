@@ -1,5 +1,6 @@
 //! The store as a whole: what was written is read back, before and after a checkpoint, a crash and a replay.
 
+mod backup;
 mod blocks;
 mod cold;
 mod crash;
