@@ -12,6 +12,7 @@ mod identity;
 mod listener;
 mod process;
 mod query;
+mod remote_write;
 mod shutdown;
 mod stations;
 mod statsd;
