@@ -1,30 +1,34 @@
-//! Prometheus remote write 1.0: the messages, and the snappy that they come in. Fields that are not named here are passed
-//! over, as protobuf has it.
+//! Prometheus remote write 1.0: snappy-compressed protobuf requests.
 
-use weir_sample::Series;
+use prost::Message;
+use weir_sample::{Kind, Series};
 
-/// What one request carries.
-#[derive(Clone, PartialEq, prost::Message)]
+/// What one request may unfold to: Prometheus' own are a few hundred kilobytes.
+const MOST_BYTES: usize = 256 << 20;
+
+/// Samples of some series, and what the metrics are.
+#[derive(Clone, PartialEq, Message)]
 pub(crate) struct WriteRequest {
     #[prost(message, repeated, tag = "1")]
     pub timeseries: Vec<TimeSeries>,
     #[prost(message, repeated, tag = "3")]
-    pub metadata: Vec<Metadata>,
+    pub metadata: Vec<MetricMetadata>,
 }
 
-/// Samples of one series.
-#[derive(Clone, PartialEq, prost::Message)]
+/// One series with its samples.
+#[derive(Clone, PartialEq, Message)]
 pub(crate) struct TimeSeries {
     #[prost(message, repeated, tag = "1")]
     pub labels: Vec<Label>,
     #[prost(message, repeated, tag = "2")]
     pub samples: Vec<Sample>,
-    /// Native histograms, undecoded.
+    /// Native histograms, of which only the number is looked at.
     #[prost(bytes = "vec", repeated, tag = "4")]
     pub histograms: Vec<Vec<u8>>,
 }
 
-#[derive(Clone, PartialEq, prost::Message)]
+/// One label; the metric's name is `__name__`.
+#[derive(Clone, PartialEq, Message)]
 pub(crate) struct Label {
     #[prost(string, tag = "1")]
     pub name: String,
@@ -32,34 +36,96 @@ pub(crate) struct Label {
     pub value: String,
 }
 
-#[derive(Clone, Copy, PartialEq, prost::Message)]
+/// One value and its time in milliseconds.
+#[derive(Clone, Copy, PartialEq, Message)]
 pub(crate) struct Sample {
     #[prost(double, tag = "1")]
     pub value: f64,
-    /// Milliseconds.
     #[prost(int64, tag = "2")]
     pub timestamp: i64,
 }
 
-/// What the series of a metric are.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Metadata {
-    /// 1 counter, 2 gauge, 3 histogram, 5 summary.
+/// What a metric is; `kind` 1 is a counter, 2 a gauge.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct MetricMetadata {
     #[prost(int32, tag = "1")]
     pub kind: i32,
     #[prost(string, tag = "2")]
-    pub family: String,
+    pub metric_family_name: String,
 }
 
-/// Label that holds a series' name.
-pub(crate) const NAME: &str = "__name__";
+/// Why a request cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("it is not snappy-compressed: {0}")]
+    Snappy(#[from] snap::Error),
+    #[error("it unfolds to more than {} MiB", MOST_BYTES >> 20)]
+    TooLarge,
+    #[error("it is no remote-write request: {0}")]
+    Protobuf(#[from] prost::DecodeError),
+}
+
+impl WriteRequest {
+    /// Reads a request as it is sent.
+    pub(crate) fn read(compressed: &[u8]) -> Result<Self, Refused> {
+        if snap::raw::decompress_len(compressed)? > MOST_BYTES {
+            return Err(Refused::TooLarge);
+        }
+        Ok(Self::decode(&*snap::raw::Decoder::new().decompress_vec(compressed)?)?)
+    }
+
+    /// The request as it is sent.
+    #[cfg(test)]
+    pub(crate) fn write(&self) -> Vec<u8> {
+        snap::raw::Encoder::new().compress_vec(&self.encode_to_vec()).expect("a request is below 4 GiB")
+    }
+
+    /// What the series of a name are: as the metadata say, else as the name ends.
+    pub(crate) fn kind_of(&self, name: &str) -> Kind {
+        let said = self.metadata.iter().find(|metadata| metadata.metric_family_name == name);
+        let counter = match said {
+            Some(metadata) => metadata.kind == 1,
+            None => ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end)),
+        };
+        if counter { Kind::Counter } else { Kind::Gauge }
+    }
+}
 
 impl TimeSeries {
     /// A series without samples.
     pub(crate) fn named(series: &Series) -> Self {
         let label = |name: &str, value: &str| Label { name: name.to_owned(), value: value.to_owned() };
-        let labels = std::iter::once(label(NAME, series.name()));
+        let labels = std::iter::once(label(weir_store::NAME, series.name()));
         let labels = labels.chain(series.labels().map(|(name, value)| label(name, value))).collect();
         Self { labels, ..Self::default() }
+    }
+
+    /// Name and labels. `None`: it has no name.
+    pub(crate) fn series(&self) -> Option<Series> {
+        let name = self.labels.iter().find(|label| label.name == weir_store::NAME)?;
+        let labels = self.labels.iter().filter(|label| label.name != weir_store::NAME);
+        Some(Series::new(&name.value, labels.map(|label| (label.name.as_str(), label.value.as_str()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        assert!(matches!(WriteRequest::read(b"\xff\xff\xff\xff\xff\xff"), Err(Refused::Snappy(_))));
+        assert!(matches!(WriteRequest::read(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0]), Err(Refused::TooLarge)));
+        let text = snap::raw::Encoder::new().compress_vec(b"up 1 2").unwrap();
+        assert!(matches!(WriteRequest::read(&text), Err(Refused::Protobuf(_))));
+    }
+
+    #[test]
+    fn the_kind_is_what_the_metadata_say_or_the_name() {
+        let metadata = vec![MetricMetadata { kind: 2, metric_family_name: "seats_total".into() }];
+        let request = WriteRequest { timeseries: Vec::new(), metadata };
+        assert_eq!(WriteRequest::read(&request.write()).unwrap(), request);
+        assert_eq!((request.kind_of("seats_total"), request.kind_of("jobs_total")), (Kind::Gauge, Kind::Counter));
+        assert_eq!(request.kind_of("temperature"), Kind::Gauge);
     }
 }

@@ -44,7 +44,7 @@ impl Inner {
     }
 
     fn keep(&self, now: Timestamp, looked: &mut Option<Timestamp>) -> Result<(), Error> {
-        self.retire_slabs(now);
+        self.flush_past(now)?;
         self.retire_blocks(now);
         let newest = self.watermark.load(Relaxed).min(now.millis());
         if newest == i64::MIN {
@@ -74,25 +74,12 @@ impl Inner {
         }
     }
 
-    /// Takes slabs out whose windows are past retention.
-    fn retire_slabs(&self, now: Timestamp) {
-        let oldest = now.millis().saturating_sub(millis(self.config.raw_retention));
-        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+    /// Moves windows to blocks that are past the retention of raw samples already: imports, or what was there before a
+    /// long stop. Their samples go at once, their points stay.
+    fn flush_past(&self, now: Timestamp) -> Result<(), Error> {
+        let frontier = window_of(now.millis().saturating_sub(millis(self.config.raw_retention)));
         let windows = self.slab_files().windows();
-        let past: Vec<i64> = windows.into_iter().filter(|window| window + WINDOW_MS <= oldest).collect();
-        if past.is_empty() {
-            return;
-        }
-        let mut paths = Vec::new();
-        for &window in &past {
-            let mut slabs = self.slab_files();
-            let numbers = slabs.close(window);
-            paths.extend(numbers.into_iter().filter_map(|number| slabs.take(window, number)));
-        }
-        for number in 0..SHARDS {
-            self.shard(number).slabs.retain(|slab| !past.contains(&slab.window));
-        }
-        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
+        if windows.iter().any(|window| window + WINDOW_MS <= frontier) { self.flush(frontier) } else { Ok(()) }
     }
 
     fn retire_blocks(&self, now: Timestamp) {

@@ -1,8 +1,11 @@
 //! `weir store`: a look at the embedded store, and copies of it.
 
+mod export;
+mod import;
+#[cfg(feature = "parquet")]
+mod parquet;
 pub(crate) mod settings;
 mod text;
-mod transfer;
 
 use std::path::{Path, PathBuf};
 
@@ -17,10 +20,10 @@ pub(crate) enum StoreCommand {
     Stats(Folder),
     /// Copy the store as of its last checkpoint, by hard links; may run beside the server
     Snapshot(SnapshotArgs),
-    /// Write samples as Prometheus text with timestamps; the server must be stopped
-    Export(transfer::ExportArgs),
-    /// Store samples of Prometheus text with timestamps; the server must be stopped
-    Import(transfer::ImportArgs),
+    /// Write samples as Prometheus text with timestamps, or as a Parquet file; the server must be stopped
+    Export(export::ExportArgs),
+    /// Store samples of Prometheus text with timestamps, or of remote-write requests; the server must be stopped
+    Import(import::ImportArgs),
 }
 
 #[derive(clap::Args)]
@@ -57,8 +60,8 @@ pub(crate) fn main(command: StoreCommand) -> Result<()> {
             print_stats(&weir_store::stats(&folder.store()).context("reading the store")?);
             Ok(())
         }
-        StoreCommand::Export(args) => transfer::export(&args),
-        StoreCommand::Import(args) => transfer::import(&args),
+        StoreCommand::Export(args) => export::main(&args),
+        StoreCommand::Import(args) => import::main(&args),
         StoreCommand::Snapshot(SnapshotArgs { folder, target }) => {
             weir_store::snapshot(&folder.store(), &target).context("copying the store")?;
             println!("copied to {}", target.display());

@@ -186,3 +186,25 @@ fn maintenance_that_is_stopped_leaves_the_store_as_it_was() {
     assert_eq!(std::fs::read_dir(folder.path().join("blocks")).unwrap().count(), 0);
     assert_eq!(select(&store, "g", (0, 36_000), Hint::Raw).1.len(), 600);
 }
+
+#[test]
+fn what_is_imported_too_late_for_raw_samples_becomes_points() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || StoreConfig { raw_retention: Duration::from_secs(DAY as u64), ..config() };
+    let (store, _) = Store::open(folder.path(), config()).unwrap();
+    let now = Timestamp::from_secs(10 * DAY);
+    store.append_sample(&Series::named("now"), Kind::Gauge, now, 1.0).unwrap();
+    for at in (0..4 * 3_600).rev() {
+        let ts = Timestamp::from_secs(DAY + at);
+        store.append_sample(&Series::named("old"), Kind::Gauge, ts, (at % 60) as f64).unwrap();
+    }
+    store.checkpoint(b"").unwrap();
+    drop(store);
+    let (store, _) = Store::open(folder.path(), config()).unwrap();
+    store.maintain(now).unwrap();
+    store.append_sample(&Series::named("now"), Kind::Gauge, Timestamp::from_secs(10 * DAY + 9_000), 1.0).unwrap();
+    store.maintain(Timestamp::from_secs(10 * DAY + 9_000)).unwrap();
+    let (tier, samples) = select(&store, "old", (DAY + 600, DAY + 4 * 3_600 - 1), Hint::Sum);
+    assert_eq!(tier, Tier::Minute);
+    assert!(samples.len() >= 230 && samples[3..].iter().all(|&(_, sum)| sum == 1_770.0), "{samples:?}");
+}

@@ -91,8 +91,7 @@ mod tests {
         for step in 1..=plan.steps {
             let mut decoded = Vec::new();
             let decode = |body: Vec<u8>| {
-                let body = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
-                decoded.extend(WriteRequest::decode(&body[..]).unwrap().timeseries);
+                decoded.extend(WriteRequest::read(&body).unwrap().timeseries);
                 Ok::<_, ()>(())
             };
             assert_eq!(requests.step(plan.time(step), decode), Ok(6_500));
