@@ -5,12 +5,12 @@ mod import;
 #[cfg(feature = "parquet")]
 mod parquet;
 pub(crate) mod settings;
-mod text;
+pub(crate) mod text;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use weir_store::{Stats, Verified};
+use weir_store::{Error, Stats, Store, StoreConfig, Verified};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum StoreCommand {
@@ -53,11 +53,28 @@ impl Folder {
     }
 }
 
+/// Opens a store that nobody else has open, with the state of its sink.
+fn open(folder: &Path) -> Result<(Store, Vec<u8>)> {
+    Store::open(folder, StoreConfig::default()).map_err(say_owner).context("opening the store")
+}
+
+/// A store that a server has open is asked through it.
+fn say_owner(error: Error) -> anyhow::Error {
+    let locked = matches!(error, Error::Locked { .. });
+    let error = anyhow::Error::from(error);
+    if locked { error.context(ONLINE) } else { error }
+}
+
+const ONLINE: &str = "this works on a stopped server alone. A running one is asked by HTTP, here at its usual address: \
+    samples by curl -G http://127.0.0.1:8641/api/v1/export --data-urlencode 'match[]=SELECTOR', sizes by curl \
+    http://127.0.0.1:8641/metrics, all by weir query; a copy of it by weir store snapshot is as good";
+
 pub(crate) fn main(command: StoreCommand) -> Result<()> {
     match command {
         StoreCommand::Verify(folder) => verify(&folder.existing_store()?),
         StoreCommand::Stats(folder) => {
-            print_stats(&weir_store::stats(&folder.store()).context("reading the store")?);
+            let stats = weir_store::stats(&folder.existing_store()?).map_err(say_owner);
+            print_stats(&stats.context("reading the store")?);
             Ok(())
         }
         StoreCommand::Export(args) => export::main(&args),
@@ -89,5 +106,25 @@ fn print_stats(stats: &Stats) {
         let each = if tier.samples > 0 { tier.bytes as f64 / tier.samples as f64 } else { 0.0 };
         let name = tier.tier.name();
         println!("{name:<6}{:>8}{:>14}{:>18}{:>18}{each:>10.3}", tier.blocks, tier.series, tier.samples, tier.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_in_use_names_its_owner_and_the_way_to_ask_it() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = Folder { data: data.path().to_owned() };
+        let (server, _) = Store::open(&folder.store(), StoreConfig::default()).unwrap();
+        server.checkpoint(b"").unwrap();
+        let stats = main(StoreCommand::Stats(folder)).unwrap_err();
+        let open = open(&data.path().join("store")).unwrap_err();
+        for error in [stats, open] {
+            let text = format!("{error:#}");
+            let owner = format!("is in use by process {}", std::process::id());
+            assert!(text.contains(&owner) && text.contains("/api/v1/export"), "{text}");
+        }
     }
 }
