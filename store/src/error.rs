@@ -7,8 +7,13 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process has the store open.
-    #[error("{} is in use by another process", .0.display())]
-    Locked(PathBuf),
+    #[error("{} is in use by {}", folder.display(), process(*owner))]
+    Locked {
+        /// The store.
+        folder: PathBuf,
+        /// Its process id, if it has told it yet.
+        owner: Option<u32>,
+    },
     /// A file could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -73,6 +78,10 @@ pub enum Error {
         /// Values given.
         found: usize,
     },
+}
+
+fn process(owner: Option<u32>) -> String {
+    owner.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
 
 impl Error {

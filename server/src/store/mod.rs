@@ -7,7 +7,7 @@ mod import;
 mod parquet;
 mod remote;
 pub(crate) mod settings;
-mod text;
+pub(crate) mod text;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use weir_sample::Timestamp;
-use weir_store::{Remote, Stats, Verified};
+use weir_store::{Error, Remote, Stats, Store, StoreConfig, Verified};
 
 use crate::config::Config;
 use crate::identity::now;
@@ -47,7 +47,8 @@ pub(crate) struct Folder {
     /// Folder of keys, queue and store, as in the server's configuration
     #[arg(long)]
     data: PathBuf,
-    /// The server's configuration: its [store.cold] says where cold blocks are
+    /// The server's configuration, which says how long samples are kept and where cold blocks are; without it, as long as
+    /// by default, and nowhere
     #[arg(long)]
     config: Option<PathBuf>,
 }
@@ -96,18 +97,36 @@ impl Folder {
         }
     }
 
+    /// How the server opens the store, if its configuration is given; how one is opened by default, if not.
+    fn store_config(&self) -> Result<StoreConfig> {
+        self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default().store.open()
+    }
+
     /// The object store of `[store.cold]`, if a configuration is given that has one.
     fn cold(&self) -> Result<Option<Arc<dyn Remote>>> {
-        let Some(path) = &self.config else { return Ok(None) };
-        let config = Config::read(path)?;
-        let cold = config.store.cold.as_ref().map(cold::ColdSettings::open).transpose()?;
-        Ok(cold.map(|cold| cold.remote))
+        Ok(self.store_config()?.cold.map(|cold| cold.remote))
     }
 
     fn store(&self) -> PathBuf {
         self.data.join("store")
     }
 }
+
+/// Opens a store that nobody else has open, with the state of its sink.
+fn open(folder: &Path, config: StoreConfig) -> Result<(Store, Vec<u8>)> {
+    Store::open(folder, config).map_err(say_owner).context("opening the store")
+}
+
+/// A store that a server has open is asked through it.
+fn say_owner(error: Error) -> anyhow::Error {
+    let locked = matches!(error, Error::Locked { .. });
+    let error = anyhow::Error::from(error);
+    if locked { error.context(ONLINE) } else { error }
+}
+
+const ONLINE: &str = "this works on a stopped server alone. A running one is asked by HTTP, here at its usual address: \
+    samples by curl -G http://127.0.0.1:8641/api/v1/export --data-urlencode 'match[]=SELECTOR', sizes by curl \
+    http://127.0.0.1:8641/metrics, all by weir query; a copy of it by weir store snapshot is as good";
 
 pub(crate) fn main(command: StoreCommand) -> Result<()> {
     match command {
@@ -120,7 +139,8 @@ pub(crate) fn main(command: StoreCommand) -> Result<()> {
         }
         StoreCommand::Restore(RestoreArgs { folder, source, at }) => restore(&folder, &source, at.as_deref()),
         StoreCommand::Stats(folder) => {
-            print_stats(&weir_store::stats(&folder.store()).context("reading the store")?);
+            let stats = weir_store::stats(&folder.existing_store()?).map_err(say_owner);
+            print_stats(&stats.context("reading the store")?);
             Ok(())
         }
         StoreCommand::Export(args) => export::main(&args),
@@ -209,6 +229,21 @@ mod tests {
             (4_107_542_400, "21000301T000000Z"),
         ] {
             assert_eq!(name_of(Timestamp::from_secs(secs)), name);
+        }
+    }
+
+    #[test]
+    fn a_store_in_use_names_its_owner_and_the_way_to_ask_it() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = Folder { data: data.path().to_owned(), config: None };
+        let (server, _) = Store::open(&folder.store(), StoreConfig::default()).unwrap();
+        server.checkpoint(b"").unwrap();
+        let stats = main(StoreCommand::Stats(folder)).unwrap_err();
+        let open = open(&data.path().join("store"), StoreConfig::default()).unwrap_err();
+        for error in [stats, open] {
+            let text = format!("{error:#}");
+            let owner = format!("is in use by process {}", std::process::id());
+            assert!(text.contains(&owner) && text.contains("/api/v1/export"), "{text}");
         }
     }
 }

@@ -150,7 +150,8 @@ fn idle_series_and_old_windows_go() {
 fn one_process_owns_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let _store = open(folder.path());
-    assert!(matches!(Store::open(folder.path(), StoreConfig::default()), Err(Error::Locked(_))));
+    let error = Store::open(folder.path(), StoreConfig::default()).unwrap_err();
+    assert!(matches!(error, Error::Locked { owner, .. } if owner == Some(std::process::id())), "{error}");
 }
 
 proptest! {
