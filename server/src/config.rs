@@ -313,7 +313,9 @@ mod tests {
         assert_eq!(listen(&full), listen(&usual));
         let sink = |config: &Config| (config.sink.checkpoint_interval_s, config.sink.lateness_s, config.sink.memory(0));
         assert_eq!(sink(&full), sink(&usual));
-        assert_eq!(full.store, usual.store);
+        let cold = full.store.cold.clone().unwrap();
+        assert_eq!((cold.check(), cold.after.as_secs(), cold.cache), (Ok(()), 3 * 86_400, 1 << 30));
+        assert_eq!(StoreSettings { cold: None, ..full.store }, usual.store);
         assert_eq!(full.queue.writer, usual.queue.writer);
         assert_eq!(full.identity.session_lifetime_s, usual.identity.session_lifetime_s);
         let statsd = |config: &Config| {

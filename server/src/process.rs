@@ -12,8 +12,8 @@ pub(crate) fn readings() -> Vec<Reading> {
         readings.extend(value.map(|value| Reading::gauge(name, &[], value, help)));
     };
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = Fields::parse(&stat);
-    gauge("process_resident_memory_bytes", fields.as_ref().map(Fields::resident_bytes), "Memory in RAM.");
+    let fields = Usage::parse(&stat);
+    gauge("process_resident_memory_bytes", fields.as_ref().map(|fields| fields.resident_bytes), "Memory in RAM.");
     gauge("process_threads", fields.as_ref().map(|fields| fields.threads), "Threads.");
     gauge("process_start_time_seconds", Some(*STARTED.get_or_init(now)), "Unix time of the start.");
     let open = std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as f64);
@@ -29,7 +29,7 @@ pub(crate) fn thread_readings() -> Vec<Reading> {
     for thread in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
         let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
         let name = stat.split_once('(').and_then(|(_, rest)| Some(rest.rsplit_once(')')?.0));
-        if let (Some(name), Some(fields)) = (name, Fields::parse(&stat)) {
+        if let (Some(name), Some(fields)) = (name, Usage::parse(&stat)) {
             let task = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
             *tasks.entry(task.to_owned()).or_default() += fields.cpu_s;
         }
@@ -62,25 +62,28 @@ fn now() -> f64 {
     crate::identity::now().as_secs_f64()
 }
 
-/// The fields of `/proc/self/stat` that are shown. See proc_pid_stat(5).
-#[derive(Debug, PartialEq)]
-struct Fields {
-    cpu_s: f64,
-    threads: f64,
-    resident_pages: f64,
+/// What a process of this host uses, if it is there.
+pub(crate) fn usage(pid: u32) -> Option<Usage> {
+    Usage::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-impl Fields {
+/// The fields of `/proc/PID/stat` that are shown. See proc_pid_stat(5).
+#[derive(Debug, PartialEq)]
+pub(crate) struct Usage {
+    /// User and system time.
+    pub cpu_s: f64,
+    pub resident_bytes: f64,
+    threads: f64,
+}
+
+impl Usage {
     fn parse(stat: &str) -> Option<Self> {
         // The second field is the program's name in parentheses, and may hold anything.
         let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
         let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
         let ticks_per_s = rustix::param::clock_ticks_per_second() as f64;
-        Some(Self { cpu_s: (field(14)? + field(15)?) / ticks_per_s, threads: field(20)?, resident_pages: field(24)? })
-    }
-
-    fn resident_bytes(&self) -> f64 {
-        self.resident_pages * rustix::param::page_size() as f64
+        let resident_bytes = field(24)? * rustix::param::page_size() as f64;
+        Some(Self { cpu_s: (field(14)? + field(15)?) / ticks_per_s, resident_bytes, threads: field(20)? })
     }
 }
 
@@ -92,10 +95,10 @@ mod tests {
     fn fields_are_found_after_any_name() {
         let stat =
             "7 (we) ir 9) S 1 7 7 0 -1 4194304 900 0 0 0 150 50 0 0 20 0 12 0 100 1000000 321 18446744073709551615";
-        let fields = Fields::parse(stat).unwrap();
-        assert_eq!((fields.threads, fields.resident_pages), (12.0, 321.0));
+        let fields = Usage::parse(stat).unwrap();
+        assert_eq!((fields.threads, fields.resident_bytes), (12.0, 321.0 * rustix::param::page_size() as f64));
         assert_eq!(fields.cpu_s, 200.0 / rustix::param::clock_ticks_per_second() as f64);
-        assert_eq!(Fields::parse("7 (weir)"), None);
+        assert_eq!(Usage::parse("7 (weir)"), None);
     }
 
     #[test]

@@ -92,6 +92,14 @@ impl WriteRequest {
 }
 
 impl TimeSeries {
+    /// A series without samples.
+    pub(crate) fn named(series: &Series) -> Self {
+        let label = |name: &str, value: &str| Label { name: name.to_owned(), value: value.to_owned() };
+        let labels = std::iter::once(label(weir_store::NAME, series.name()));
+        let labels = labels.chain(series.labels().map(|(name, value)| label(name, value))).collect();
+        Self { labels, ..Self::default() }
+    }
+
     /// Name and labels. `None`: it has no name.
     pub(crate) fn series(&self) -> Option<Series> {
         let name = self.labels.iter().find(|label| label.name == weir_store::NAME)?;

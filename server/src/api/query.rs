@@ -3,6 +3,7 @@
 //! Parameters come in the URL or as a form. Evaluation takes a thread of its own, has a deadline, and waits for its turn
 //! if too many queries run; a bearer of a tenant's token sees that tenant's series alone.
 
+mod export;
 mod parameters;
 mod tenant;
 mod time;
@@ -48,6 +49,7 @@ pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine) -> Router {
         .route("/api/v1/series", get(series).post(series))
         .route("/api/v1/labels", get(labels).post(labels))
         .route("/api/v1/label/{name}/values", get(label_values))
+        .route("/api/v1/export", get(export::export).post(export::export))
         .route("/api/v1/metadata", get(metadata))
         .route("/api/v1/status/buildinfo", get(buildinfo))
         .with_state(Api { source, engine, turns })

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use anyhow::{Context, Result};
 use weir_query::{Column, Hint, Selection, selector};
 use weir_sample::Timestamp;
-use weir_store::{SeriesData, Store, StoreConfig};
+use weir_store::{SeriesData, Store};
 
 use super::{Folder, text};
 
@@ -30,7 +30,7 @@ pub(crate) struct ExportArgs {
 
 pub(super) fn main(args: &ExportArgs) -> Result<()> {
     let folder = args.folder.existing_store()?;
-    let (store, _) = Store::open(&folder, StoreConfig::default()).context("opening the store")?;
+    let (store, _) = super::open(&folder, args.folder.store_config()?)?;
     let matchers = selector(&args.selector).context("reading the selector")?;
     let (start, end) = (Timestamp::from_secs(args.start), Timestamp::from_secs(args.end));
     let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw };
@@ -38,9 +38,9 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
     if let Some(path) = &args.parquet {
         return to_parquet(&store, &selection, path).with_context(|| format!("writing {}", path.display()));
     }
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    each(&store, &selection, |data, values| Ok(text::write(&mut out, &data.series, &data.timestamps, values)?))?;
-    out.flush().context("writing")
+    let mut out = text::Writer::new(BufWriter::new(std::io::stdout().lock()));
+    each(&store, &selection, |data, values| Ok(out.series(&data.series, data.kind, &data.timestamps, values)?))?;
+    out.out().flush().context("writing")
 }
 
 #[cfg(feature = "parquet")]
@@ -70,6 +70,11 @@ fn each(
     })?;
     taken.context("writing")?;
     eprintln!("answered from {}; {left_out} distributions left out", answered.tier.name());
+    if answered.partial {
+        anyhow::bail!(
+            "the object store with the older samples did not answer: they are missing (--config says where it is)"
+        );
+    }
     Ok(())
 }
 
@@ -78,6 +83,7 @@ mod tests {
     use super::*;
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use weir_sample::{Kind, Series};
+    use weir_store::StoreConfig;
 
     #[test]
     fn a_range_of_a_store_becomes_a_table() {

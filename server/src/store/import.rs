@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use weir_sample::{Kind, Series, Timestamp};
@@ -11,6 +12,7 @@ use weir_store::{Store, StoreConfig};
 
 use super::Folder;
 use super::text::{self, Line};
+use crate::identity::now;
 use crate::remote_write::WriteRequest;
 
 #[derive(clap::Args)]
@@ -20,7 +22,8 @@ pub(crate) struct ImportArgs {
     /// Each file is the body of a Prometheus remote-write request, not text
     #[arg(long)]
     remote_write: bool,
-    /// Prometheus text with a timestamp in milliseconds on every line; files are read in this order
+    /// Prometheus text with a timestamp in milliseconds on every line; files are read in this order, of a folder all by
+    /// name, and `-` is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }
@@ -34,33 +37,75 @@ struct Import {
     store: Store,
     state: Vec<u8>,
     kinds: HashMap<String, Kind>,
+    /// Samples from before this instant are past the retention of raw samples, or of every tier.
+    raw_since: Timestamp,
+    kept_since: Timestamp,
+    done: Done,
+}
+
+/// What became of the samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Done {
     stored: u64,
-    /// Native histograms and series without a name.
+    /// Stored too, but too old to be kept as they are: the server's next maintenance makes points of them.
+    points_only: u64,
+    /// Older than anything is kept; not stored.
+    too_old: u64,
+    /// Native histograms and samples of series without a name; not stored.
     left_out: u64,
 }
 
 pub(super) fn main(args: &ImportArgs) -> Result<()> {
-    let mut import = Import::open(&args.folder.existing_store()?)?;
-    for path in &args.files {
-        let outcome = if args.remote_write { import.request(path) } else { import.text_file(path) };
+    let mut import = Import::open(&args.folder.existing_store()?, &args.folder.store_config()?, now())?;
+    for path in files_of(&args.files)? {
+        let outcome = import.file(&path, args.remote_write);
         outcome.with_context(|| format!("importing {}", path.display()))?;
     }
-    let left_out = import.left_out;
-    println!("{} samples stored", import.finish()?);
-    if left_out > 0 {
-        println!("{left_out} native histograms and samples without a metric name left out");
-    }
+    let Done { stored, points_only, too_old, left_out } = import.finish()?;
+    println!("{stored} samples stored");
+    let say = |count: u64, what: &str| (count > 0).then(|| println!("{count} {what}"));
+    say(points_only, "of them are older than samples are kept as they came: they become points of one minute or hour");
+    say(too_old, "samples left out: older than anything is kept, see [store] in weir.toml");
+    say(left_out, "native histograms and samples without a metric name left out");
     Ok(())
 }
 
+/// The files, and in place of each folder the files in it.
+fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        let entries = entries.with_context(|| format!("reading {}", path.display()))?;
+        let mut inside: Vec<PathBuf> = entries.iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+        inside.sort();
+        files.extend(inside);
+    }
+    Ok(files)
+}
+
 impl Import {
-    fn open(folder: &Path) -> Result<Self> {
-        let (store, state) = Store::open(folder, StoreConfig::default()).context("opening the store")?;
-        Ok(Self { store, state, kinds: HashMap::new(), stored: 0, left_out: 0 })
+    fn open(folder: &Path, config: &StoreConfig, now: Timestamp) -> Result<Self> {
+        let (store, state) = super::open(folder, config.clone())?;
+        let kept: Duration = config.raw_retention.max(config.minute_retention).max(config.hour_retention);
+        let (raw_since, kept_since) = (now.minus(config.raw_retention), now.minus(kept));
+        Ok(Self { store, state, kinds: HashMap::new(), raw_since, kept_since, done: Done::default() })
     }
 
-    fn text_file(&mut self, path: &Path) -> Result<()> {
-        self.text(BufReader::new(File::open(path)?))
+    fn file(&mut self, path: &Path, remote_write: bool) -> Result<()> {
+        let mut input: Box<dyn BufRead> = match path.as_os_str().as_encoded_bytes() {
+            b"-" => Box::new(std::io::stdin().lock()),
+            _ => Box::new(BufReader::new(File::open(path)?)),
+        };
+        if !remote_write {
+            return self.text(input);
+        }
+        let mut body = Vec::new();
+        input.read_to_end(&mut body)?;
+        self.request(&body)
     }
 
     fn text(&mut self, input: impl BufRead) -> Result<()> {
@@ -78,12 +123,12 @@ impl Import {
         })
     }
 
-    fn request(&mut self, path: &Path) -> Result<()> {
-        let request = WriteRequest::read(&std::fs::read(path)?)?;
+    fn request(&mut self, body: &[u8]) -> Result<()> {
+        let request = WriteRequest::read(body)?;
         for one in &request.timeseries {
-            self.left_out += one.histograms.len() as u64;
+            self.done.left_out += one.histograms.len() as u64;
             let Some(series) = one.series() else {
-                self.left_out += one.samples.len() as u64;
+                self.done.left_out += one.samples.len() as u64;
                 continue;
             };
             let kind = request.kind_of(series.name());
@@ -95,17 +140,22 @@ impl Import {
     }
 
     fn sample(&mut self, series: &Series, kind: Kind, time: Timestamp, value: f64) -> Result<()> {
+        if time < self.kept_since {
+            self.done.too_old += 1;
+            return Ok(());
+        }
         self.store.append_sample(series, kind, time, value)?;
-        self.stored += 1;
-        if self.stored.is_multiple_of(STRETCH) {
+        self.done.stored += 1;
+        self.done.points_only += u64::from(time < self.raw_since);
+        if self.done.stored.is_multiple_of(STRETCH) {
             self.store.checkpoint(&self.state)?;
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<u64> {
+    fn finish(self) -> Result<Done> {
         self.store.checkpoint(&self.state)?;
-        Ok(self.stored)
+        Ok(self.done)
     }
 }
 
@@ -115,6 +165,10 @@ mod tests {
     use crate::remote_write::{Label, Sample, TimeSeries};
     use std::ops::ControlFlow;
     use weir_query::{Column, Hint, Selection, selector};
+
+    fn open(folder: &Path) -> Import {
+        Import::open(folder, &StoreConfig::default(), Timestamp(10_000)).unwrap()
+    }
 
     type Found = (Kind, Vec<i64>, Vec<u64>);
 
@@ -144,11 +198,11 @@ mod tests {
         store.checkpoint(b"here").unwrap();
         drop(store);
         let text = "# TYPE jobs_total counter\njobs_total{host=\"a\"} 5 2000\njobs_total{host=\"a\"} 3 1000\nx 1 1\n";
-        let mut import = Import::open(folder.path()).unwrap();
+        let mut import = open(folder.path());
         import.text(text.as_bytes()).unwrap();
         let error = import.text(&b"x 1 1\nx 1"[..]).unwrap_err();
         assert_eq!(error.to_string(), "line 2: the timestamp in milliseconds is missing");
-        assert_eq!(import.finish().unwrap(), 4);
+        assert_eq!(import.finish().unwrap(), Done { stored: 4, ..Done::default() });
         let (store, state) = Store::open(folder.path(), StoreConfig::default()).unwrap();
         assert_eq!(state, b"here");
         assert_eq!(read(&store, "jobs_total"), [(Kind::Counter, vec![1_000, 2_000], bits([3.0, 5.0]))]);
@@ -171,14 +225,30 @@ mod tests {
             of("odd", vec![], vec![vec![1]]),
             nameless,
         ];
-        let path = folder.path().join("request");
-        std::fs::write(&path, WriteRequest { timeseries, metadata: vec![] }.write()).unwrap();
+        let requests = folder.path().join("requests");
+        std::fs::create_dir(&requests).unwrap();
+        std::fs::write(requests.join("1"), WriteRequest { timeseries, metadata: vec![] }.write()).unwrap();
         let store = folder.path().join("store");
-        let mut import = Import::open(&store).unwrap();
-        import.request(&path).unwrap();
-        assert_eq!((import.left_out, import.finish().unwrap()), (2, 3));
+        let mut import = open(&store);
+        for path in files_of(&[requests]).unwrap() {
+            import.file(&path, true).unwrap();
+        }
+        assert_eq!(import.finish().unwrap(), Done { stored: 3, left_out: 2, ..Done::default() });
         let (store, _) = Store::open(&store, StoreConfig::default()).unwrap();
         let samples = (Kind::Counter, vec![1_000, 2_000, 3_000], bits([3.0, 5.0, stale]));
         assert_eq!(read(&store, "jobs_total"), [samples]);
+    }
+
+    #[test]
+    fn what_is_too_old_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (day, year) = (86_400, 365 * 86_400);
+        let config = StoreConfig::default();
+        let mut import = Import::open(folder.path(), &config, Timestamp::from_secs(2 * year)).unwrap();
+        for time_s in [2 * year - day, 2 * year - 8 * day, year, year - 1] {
+            import.text(format!("x 1 {}", time_s * 1_000).as_bytes()).unwrap();
+        }
+        let done = Done { stored: 3, points_only: 2, too_old: 1, left_out: 0 };
+        assert_eq!(import.finish().unwrap(), done);
     }
 }

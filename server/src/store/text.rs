@@ -15,12 +15,48 @@ pub(super) enum Line {
     Nothing,
 }
 
-/// Writes one series, a line per sample.
-pub(super) fn write(out: &mut impl Write, series: &Series, times: &[i64], values: &[f64]) -> std::io::Result<()> {
-    for (time, value) in times.iter().zip(values) {
-        writeln!(out, "{series} {value} {time}")?;
+/// Writes series one after another, each name's kind ahead of it.
+pub(crate) struct Writer<W> {
+    out: W,
+    /// The name and kind told last.
+    told: Option<(String, Kind)>,
+}
+
+impl<W: Write> Writer<W> {
+    pub(crate) fn new(out: W) -> Self {
+        Self { out, told: None }
     }
-    Ok(())
+
+    /// Writes one series, a line per sample.
+    pub(crate) fn series(&mut self, series: &Series, kind: Kind, times: &[i64], values: &[f64]) -> std::io::Result<()> {
+        let name = series.name();
+        if self.told.as_ref().is_none_or(|(told, of)| told != name || *of != kind) {
+            writeln!(self.out, "# TYPE {name} {}", kind.prometheus_type())?;
+            self.told = Some((name.to_owned(), kind));
+        }
+        let key = spell(series);
+        for (time, value) in times.iter().zip(values) {
+            writeln!(self.out, "{key} {value} {time}")?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+}
+
+/// The series as the exposition format has it, which knows three escapes.
+fn spell(series: &Series) -> String {
+    let mut text = series.name().to_owned();
+    for (at, (label, value)) in series.labels().enumerate() {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        text.extend([if at == 0 { "{" } else { "," }, label, "=\"", value.as_str(), "\""]);
+    }
+    if series.labels().next().is_some() {
+        text.push('}');
+    }
+    text
 }
 
 /// Reads lines and hands them over with their number.
@@ -105,18 +141,23 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let series = Series::new("x", [("a", "one \"two\"\\ \n{three}, four"), ("b", "")]);
-        let mut out = Vec::new();
-        write(&mut out, &series, &[1_000, -2], &[0.1, f64::INFINITY]).unwrap();
+        let series = Series::new("x", [("a", "one \"two\"\\ \n{three}, four\t\u{200b}"), ("b", "")]);
+        let mut writer = Writer::new(Vec::new());
+        writer.series(&series, Kind::Counter, &[1_000], &[0.1]).unwrap();
+        writer.series(&series, Kind::Counter, &[-2], &[f64::INFINITY]).unwrap();
         let mut back = Vec::new();
-        read(&out[..], |_, line| {
+        read(&writer.out[..], |_, line| {
             back.push(line.unwrap());
             Ok::<_, std::io::Error>(())
         })
         .unwrap();
         assert_eq!(
             back,
-            [Line::Sample(series.clone(), 0.1, Timestamp(1_000)), Line::Sample(series, f64::INFINITY, Timestamp(-2))]
+            [
+                Line::Type("x".into(), Kind::Counter),
+                Line::Sample(series.clone(), 0.1, Timestamp(1_000)),
+                Line::Sample(series, f64::INFINITY, Timestamp(-2))
+            ]
         );
     }
 

@@ -1,10 +1,13 @@
 //! The store as a whole: what was written is read back, before and after a checkpoint, a crash and a replay.
 
+mod backup;
 mod blocks;
+mod cold;
 mod crash;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -147,7 +150,8 @@ fn idle_series_and_old_windows_go() {
 fn one_process_owns_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let _store = open(folder.path());
-    assert!(matches!(Store::open(folder.path(), StoreConfig::default()), Err(Error::Locked(_))));
+    let error = Store::open(folder.path(), StoreConfig::default()).unwrap_err();
+    assert!(matches!(error, Error::Locked { owner, .. } if owner == Some(std::process::id())), "{error}");
 }
 
 proptest! {

@@ -45,6 +45,32 @@ fn check(path: &str, parameters: &str, status: u16, expected: &str) {
 }
 
 #[test]
+fn an_export_is_what_an_import_takes() {
+    let check = |parameters: &str, status: u16, expected: &str| check("/api/v1/export", parameters, status, expected);
+    let text = "# TYPE x counter\nx{host=\"a\"} 0 1000000\nx{host=\"a\"} 10 1010000\n";
+    check("match[]=x&start=1000&end=1010", 200, text);
+    check("match[]=%7Bhost%3D%22a%22%7D&start=1050", 200, "# TYPE y gauge\ny{host=\"a\",tenant=\"7\"} 1.5 1050000\n");
+    check("match[]=nothing", 200, "");
+    check("start=1000", 400, "match[]");
+    check("match[]=x%7B", 400, "bad_data");
+}
+
+#[test]
+fn a_long_export_comes_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
+    let rows = store.rows(1, &[(Series::new("long", [("host", "a")]), Kind::Gauge)]);
+    for at in 1..=30_000 {
+        store.append(&rows, Timestamp::from_secs(at), Duration::from_secs(1), &[at as f64]).unwrap();
+    }
+    let server = serve(guard(routes(std::sync::Arc::new(store), Engine::default()), None, Scope::Read));
+    let (status, text) = ask(&server, "GET", "/api/v1/export?match[]=long", None, "");
+    let expected = (1..=30_000).map(|at| format!("long{{host=\"a\"}} {at} {at}000\n")).collect::<String>();
+    assert_eq!(status, 200);
+    assert!(text.contains(&expected), "{} bytes", text.len());
+}
+
+#[test]
 fn instant_queries() {
     let check = |parameters: &str, expected: &str| check("/api/v1/query", parameters, 200, expected);
     check(

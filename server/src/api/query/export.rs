@@ -1,0 +1,102 @@
+//! `/api/v1/export`: samples as they are stored, as Prometheus text with timestamps, while the server runs.
+//!
+//! The text is made as fast as the client takes it, a few pieces ahead: memory stays small however much is asked for. An
+//! export takes the turn of a query for as long as it lasts, and ends with a client that takes nothing for a minute.
+
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use flume::Sender;
+use weir_query::{Column, Hint, Matcher, QueryError, Selection, Source};
+use weir_sample::Timestamp;
+
+use super::parameters::{self, Parameters};
+use super::tenant::Tenanted;
+use super::{Api, TIMEOUT, refuse};
+use crate::api::auth::Caller;
+use crate::store::text::Writer;
+
+/// Size of a piece of text, and how many wait for the client.
+const PIECE_BYTES: usize = 64 << 10;
+const WAITING: usize = 4;
+
+/// A client that takes nothing for this long is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) async fn export(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
+    let asked = match Asked::of(&Parameters::of(url.as_deref(), &form)) {
+        Ok(asked) => asked,
+        Err(error) => return refuse(&error),
+    };
+    let Ok(Ok(turn)) = tokio::time::timeout(TIMEOUT, api.turns.clone().acquire_owned()).await else {
+        return refuse(&QueryError::Timeout);
+    };
+    let source = Tenanted::of(api.source.clone(), caller.tenant());
+    let tier = source.tier(asked.start).name();
+    let (pieces, waiting) = flume::bounded(WAITING);
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = asked.write(&source, Pieces(pieces.clone())) {
+            // Cuts the answer short, so that the client does not take it for all there is.
+            let _ = pieces.send_timeout(Err(error), PATIENCE);
+        }
+        drop(turn);
+    });
+    let headers = [(header::CONTENT_TYPE.as_str(), "text/plain; version=0.0.4; charset=utf-8"), ("weir-tier", tier)];
+    (headers, Body::from_stream(waiting.into_stream())).into_response()
+}
+
+struct Asked {
+    selectors: Vec<Vec<Matcher>>,
+    start: Timestamp,
+    end: Timestamp,
+}
+
+impl Asked {
+    fn of(parameters: &Parameters) -> Result<Self, QueryError> {
+        let (selectors, (start, end)) = (parameters.selectors()?, parameters.times()?);
+        if selectors.is_empty() { Err(parameters::missing("match[]")) } else { Ok(Self { selectors, start, end }) }
+    }
+
+    /// Writes the series of each selector. Distributions have no text; their counts and sums, which are series too, do.
+    fn write(&self, source: &dyn Source, pieces: Pieces) -> io::Result<()> {
+        let mut writer = Writer::new(BufWriter::with_capacity(PIECE_BYTES, pieces));
+        for matchers in &self.selectors {
+            let selection = Selection { matchers, start: self.start, end: self.end, step: None, hint: Hint::Raw };
+            let mut written = Ok(());
+            let read = source.select(&selection, &mut |data| {
+                if let Column::Floats(values) = &data.values {
+                    written = writer.series(&data.series, data.kind, &data.timestamps, values);
+                }
+                if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            written?;
+            let answered = read.map_err(|error| {
+                tracing::error!(%error, "an export could not read the store");
+                io::Error::other(error)
+            })?;
+            if answered.partial {
+                return Err(io::Error::other("the object store with the older samples did not answer"));
+            }
+        }
+        writer.out().flush()
+    }
+}
+
+/// Where pieces of text wait for the client.
+struct Pieces(Sender<io::Result<Bytes>>);
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.0.send_timeout(Ok(Bytes::copy_from_slice(bytes)), PATIENCE);
+        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,47 @@
+//! Time that a stretch of work took: by the wall clock, and of all this process' threads on a CPU.
+
+use std::ops::{Add, AddAssign};
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    pub wall: Duration,
+    pub cpu: Duration,
+}
+
+impl Spent {
+    /// Adds what `work` takes.
+    pub(super) fn on<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let (started, cpu) = (Instant::now(), cpu());
+        let outcome = work();
+        *self += Self { wall: started.elapsed(), cpu: self::cpu().saturating_sub(cpu) };
+        outcome
+    }
+
+    /// CPU time per item.
+    pub(super) fn cpu_ns(self, items: u64) -> f64 {
+        self.cpu.as_nanos() as f64 / items as f64
+    }
+}
+
+impl Add for Spent {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { wall: self.wall + other.wall, cpu: self.cpu + other.cpu }
+    }
+}
+
+impl AddAssign for Spent {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+/// User and system time of this process.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
