@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: demo test check build agent deb console setup clean
+.PHONY: demo test check build agent deb console setup autoscaling clean
 
 demo: build
 	$(BIN)/weir demo
@@ -32,6 +32,11 @@ console/node_modules/.package-lock.json: console/package.json console/package-lo
 # Real components that tests drive: a browser and a load balancer.
 setup:
 	@tests/setup
+
+# Three minutes of gateways that follow the load, as a picture.
+autoscaling: setup build
+	$(CARGO) build --release --locked --package weir-tests --example autoscaling
+	$(or $(CARGO_TARGET_DIR),target)/release/examples/autoscaling docs/autoscaling.png
 
 test: setup console
 	$(CARGO) build --locked --bin weir --bin weir-agent
