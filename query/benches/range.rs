@@ -36,7 +36,7 @@ impl Source for MadeUp {
                 break;
             }
         }
-        Ok(Answered { tier: Tier::Raw })
+        Ok(Answered { tier: Tier::Raw, partial: false })
     }
 
     fn series(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<(Series, Kind)>, QueryError> {

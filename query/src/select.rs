@@ -26,6 +26,9 @@ pub(crate) struct Samples {
     pub(crate) resolution: i64,
 }
 
+/// What an answer says that lacks samples.
+const PARTIAL: &str = "the object store with the older samples did not answer: what it has is missing here";
+
 impl Samples {
     /// The samples of the first window, as an instant query for a range shows them.
     pub(crate) fn into_line(self, ranges: Ranges) -> Line {
@@ -122,6 +125,9 @@ impl Evaluator<'_> {
             outcome = self.budget.read(samples.timestamps.len()).and_then(|()| each(samples));
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
+        if answered.partial {
+            self.budget.warn(PARTIAL);
+        }
         let mut tiers = self.tiers.borrow_mut();
         if !tiers.contains(&answered.tier) {
             tiers.push(answered.tier);

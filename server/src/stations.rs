@@ -12,7 +12,7 @@ use weir_query::Engine;
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
 use weir_sink::{FleetStatus, Service, ServiceConfig, Sink, SinkConfig};
-use weir_store::{Store, StoreConfig};
+use weir_store::Store;
 
 use crate::admission::{AdmissionSettings, Reloadable};
 use crate::api::write;
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::identity::now;
 use crate::listener::HandedOver;
 use crate::process;
+use crate::store::cold::Mover;
 
 /// Which stations a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(crate) struct StorageStation {
     /// Evaluates queries; its readings are this process' too.
     pub engine: Engine,
     sink: Service,
+    /// Where there is an object store for old blocks.
+    mover: Option<Mover>,
 }
 
 /// HTTP connections that arrive at the port of batches wait here for their turn, at most so many.
@@ -129,6 +132,7 @@ impl Stations {
         }
         if let Some(storage) = &self.storage {
             storage.sink.drain().context("storing what is left in the queue")?;
+            storage.mover.iter().for_each(Mover::stop);
         }
         Ok(())
     }
@@ -194,7 +198,7 @@ impl GatewayStation {
 
 impl StorageStation {
     fn start(config: &Config) -> Result<Self> {
-        let (store, saved) = Store::open(&config.data.join("store"), StoreConfig::from(&config.store))?;
+        let (store, saved) = Store::open(&config.data.join("store"), config.store.open()?)?;
         let store = Arc::new(store);
         let lateness = Duration::from_secs(config.sink.lateness_s);
         let memory = config.sink.memory(config.identity.session_lifetime_s);
@@ -202,7 +206,8 @@ impl StorageStation {
         let sink = Sink::open(&sink, store.clone(), &saved)?;
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
         let sink = Service::start(sink, ServiceConfig { checkpoint_interval }).context("starting the sink")?;
-        Ok(Self { store, engine: Engine::default(), sink })
+        let mover = config.store.cold.is_some().then(|| Mover::start(store.clone())).transpose()?;
+        Ok(Self { store, engine: Engine::default(), sink, mover })
     }
 }
 

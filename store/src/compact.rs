@@ -23,6 +23,14 @@ const DAY_MS: i64 = 24 * 3_600_000;
 /// Blocks that lie over a merged one before all are merged again: it is written anew in full.
 const MOST_OVERLAYS: usize = 4;
 
+impl BlockName {
+    /// End of the longest stretch that its block can be merged to.
+    pub(crate) fn stretch_end(&self) -> i64 {
+        let longest = self.tier.spans().iter().max().copied().unwrap_or(1);
+        (self.start.div_euclid(longest) + 1).saturating_mul(longest).max(self.end)
+    }
+}
+
 impl Tier {
     /// Lengths to which blocks are merged.
     const fn spans(self) -> &'static [i64] {
@@ -74,6 +82,10 @@ impl Inner {
                 };
                 let blocks: Vec<_> = set.of(tier).filter(fits).cloned().collect();
                 for same in blocks.chunk_by(|a, b| stretch(a) == stretch(b)) {
+                    // What was moved to the object store stays as it is, and so does what lies over it.
+                    if same.iter().any(|block| block.is_cold()) {
+                        continue;
+                    }
                     let whole = same.iter().any(|block| block.name.span() == span);
                     if same.len() >= if whole { 1 + MOST_OVERLAYS } else { 2 } {
                         let start = stretch(&same[0]) * span;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Tier;
+use crate::{ColdConfig, Tier};
 
 /// How long which resolution is kept, and how often things move to disk.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct StoreConfig {
     pub block_delay: Duration,
     /// Rows of a group after which its open chunk is sealed. Default 120: twenty minutes at 10 s.
     pub chunk_rows: u32,
+    /// Where old blocks go. Default nowhere.
+    pub cold: Option<ColdConfig>,
 }
 
 impl Default for StoreConfig {
@@ -31,6 +33,7 @@ impl Default for StoreConfig {
             idle_after: Duration::from_secs(3 * 3600),
             block_delay: Duration::from_secs(30 * 60),
             chunk_rows: 120,
+            cold: None,
         }
     }
 }

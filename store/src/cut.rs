@@ -103,7 +103,7 @@ impl Inner {
             windows,
             slabs,
             frontier: set.frontier,
-            blocks: set.blocks.iter().map(|block| block.name.to_string()).collect(),
+            blocks: set.blocks.iter().map(|block| block.file_name()).collect(),
         };
         let obsolete = self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Cut { number, checkpoint, labels, unsynced, obsolete }
@@ -129,7 +129,10 @@ impl Inner {
         if previous > 0 {
             files::remove(&checkpoint::head_path(&self.folder, previous))?;
         }
-        cut.obsolete.iter().try_for_each(|path| files::remove(path))?;
+        let is_stub = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "cold");
+        let (stubs, gone): (Vec<_>, Vec<_>) = cut.obsolete.iter().partition(is_stub);
+        gone.into_iter().try_for_each(|path| files::remove(path))?;
+        self.condemned.lock().unwrap_or_else(PoisonError::into_inner).extend(stubs.into_iter().cloned());
         self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| !cut.obsolete.contains(path));
         Ok(())
     }

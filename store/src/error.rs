@@ -25,6 +25,17 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The object store did not do what it was asked.
+    #[error("cannot {action} {key} in the object store")]
+    Remote {
+        /// What was being done.
+        action: &'static str,
+        /// To which object.
+        key: String,
+        /// What the object store said.
+        #[source]
+        source: io::Error,
+    },
     /// A file's content is not what was written.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {
@@ -50,6 +61,12 @@ pub enum Error {
     /// A later cut took the place of this one.
     #[error("a later checkpoint was begun before this one was written")]
     Superseded,
+    /// A backup is only brought back to where nothing is.
+    #[error("{} is not empty: a backup is brought back to an empty folder only", .0.display())]
+    NotEmpty(PathBuf),
+    /// There is no such backup.
+    #[error("there is no backup {0} there")]
+    NoBackup(String),
     /// The columns were resolved before series of them were forgotten: resolve them again.
     #[error("these rows are out of date; resolve their columns again")]
     StaleRows,
@@ -70,6 +87,10 @@ fn process(owner: Option<u32>) -> String {
 impl Error {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn remote(action: &'static str, key: &str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Remote { action, key: key.to_owned(), source }
     }
 
     pub(crate) fn damaged(path: &Path) -> impl FnOnce(Damaged) -> Self {

@@ -42,8 +42,18 @@ impl Inner {
     pub(crate) fn flush(&self, frontier: i64) -> Result<(), Error> {
         self.seal_until(frontier)?;
         let windows = self.slab_files().windows();
+        let mut deferred = false;
         for window in windows.into_iter().filter(|window| window + WINDOW_MS <= frontier) {
-            self.flush_window(window)?;
+            match self.flush_window(window) {
+                // Late samples over a block in the object store wait until it answers; other windows do not.
+                Err(Error::Remote { .. }) => deferred = true,
+                outcome => outcome?,
+            }
+        }
+        self.deferred.store(deferred, Relaxed);
+        if deferred {
+            self.counters.maintenance_failures.fetch_add(1, Relaxed);
+            self.sweep();
         }
         self.publish(&[], Vec::new(), frontier, |_| ());
         Ok(())

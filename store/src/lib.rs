@@ -5,12 +5,15 @@
 //!
 //! A sample's way: a row of its group (`head/group.rs`), the group's open chunk (`head/segment.rs`), after some 120
 //! rows a slab (`head/seal.rs`, `disk/slab.rs`), when its window is past a block and points of coarser tiers (`flush.rs`,
-//! `tier/points.rs`), later part of a larger block (`compact.rs`).
+//! `tier/points.rs`), later part of a larger block (`compact.rs`), and in the end an
+//! object elsewhere (`cold/moving.rs`).
 
+mod backup;
 mod blocks;
 mod bytes;
 mod checkpoint;
 mod codec;
+mod cold;
 mod compact;
 mod config;
 mod counters;
@@ -36,6 +39,8 @@ mod tests;
 mod tier;
 mod verify;
 
+pub use backup::{Transferred, backup, backups, restore};
+pub use cold::{ColdConfig, Remote};
 pub use config::StoreConfig;
 pub use cut::Cut;
 pub use error::Error;

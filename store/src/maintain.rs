@@ -63,12 +63,14 @@ impl Inner {
     }
 
     /// Removes block files that were begun and do not count. What cannot be removed is removed at the next start.
-    fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         let set = self.block_set();
         let obsolete = self.obsolete.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.blocks_folder();
         for path in files::names(&folder).unwrap_or_default().into_iter().map(|name| folder.join(name)) {
-            if !obsolete.contains(&path) && !set.blocks.iter().any(|block| block.pages.path == path) {
+            // The stub of a block that is being moved is in no set yet.
+            let stub = path.extension().is_some_and(|extension| extension == "cold");
+            if !stub && !obsolete.contains(&path) && !set.blocks.iter().any(|block| block.pages.path == path) {
                 let _ = files::remove(&path);
             }
         }
@@ -104,7 +106,8 @@ impl Inner {
     /// in blocks, which have their own labels.
     fn look_for_idle(&self, now: Timestamp, looked: &mut Option<Timestamp>) -> Result<(), Error> {
         let since = *looked.get_or_insert(now);
-        if now.since(since) < self.config.idle_after || since.millis() > self.block_set().frontier {
+        let in_blocks = since.millis() <= self.block_set().frontier && !self.deferred.load(Relaxed);
+        if now.since(since) < self.config.idle_after || !in_blocks {
             return Ok(());
         }
         for number in 0..SHARDS {

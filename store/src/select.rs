@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use weir_sample::{Kind, Series};
 
 use crate::blocks::BlockSet;
+use crate::disk::page::{Entry, Page};
 use crate::disk::pages::PageCursor;
 use crate::error::Damaged;
 use crate::head::shard::place_of;
@@ -48,8 +50,32 @@ pub(crate) struct Reader<'a> {
     start: i64,
     end: i64,
     sources: Vec<Source>,
+    /// The object store did not answer: the rest of the query does without it.
+    unreachable: Arc<AtomicBool>,
     /// By shard.
     slabs: HashMap<usize, Sealed>,
+}
+
+impl Source {
+    /// As [`PageCursor::each`], without the object store once it did not answer.
+    fn each(
+        &mut self,
+        unreachable: &AtomicBool,
+        id: SeriesId,
+        (start, end): (i64, i64),
+        take: impl FnMut(&Page, &Entry) -> Result<(), Damaged>,
+    ) -> Result<(), Error> {
+        if self.cursor.is_cold() && unreachable.load(Relaxed) {
+            return Ok(());
+        }
+        match self.cursor.each(id, start, end, take) {
+            Err(Error::Remote { .. }) => {
+                unreachable.store(true, Relaxed);
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
 }
 
 impl Store {
@@ -64,12 +90,11 @@ impl Store {
         each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>,
     ) -> Result<Answered, Error> {
         let mut reader = Reader::new(&self.inner, selection.start.millis(), selection.end.millis())?;
-        let answered = Answered { tier: reader.tier };
         let all = reader.find(selection.matchers);
         let readers = parallel::readers(all.len());
         if readers > 1 {
             parallel::select(&reader, readers, &all, selection, each)?;
-            return Ok(answered);
+            return Ok(reader.answered());
         }
         for same in all.chunk_by(|a, b| a.id == b.id) {
             let Some(data) = reader.series(same, selection)? else { continue };
@@ -77,7 +102,7 @@ impl Store {
                 break;
             }
         }
-        Ok(answered)
+        Ok(reader.answered())
     }
 
     /// The tier that a selection of this range is answered from.
@@ -96,14 +121,19 @@ impl<'a> Reader<'a> {
             let labels = inner.labels.labels(&block)?;
             sources.push(Source { cursor: PageCursor::new(block.pages.clone()), labels });
         }
-        Ok(Self { inner, set, tier, start, end, sources, slabs: HashMap::new() })
+        Ok(Self { inner, set, tier, start, end, sources, unreachable: Arc::default(), slabs: HashMap::new() })
+    }
+
+    fn answered(&self) -> Answered {
+        Answered { tier: self.tier, partial: self.unreachable.load(Relaxed) }
     }
 
     /// A reader of the same blocks, for another thread.
     pub(crate) fn another(&self) -> Self {
         let source = |source: &Source| Source { labels: source.labels.clone(), cursor: source.cursor.another() };
         let sources = self.sources.iter().map(source).collect();
-        Self { set: self.set.clone(), sources, slabs: HashMap::new(), ..*self }
+        let unreachable = self.unreachable.clone();
+        Self { set: self.set.clone(), sources, unreachable, slabs: HashMap::new(), ..*self }
     }
 
     /// Some series of an answer.
@@ -175,7 +205,7 @@ impl<'a> Reader<'a> {
         let (start, end) = (self.start, self.end);
         let mut all = Run::empty(kind);
         for source in &mut self.sources {
-            source.cursor.each(same[0].id, start, end, |page, entry| {
+            source.each(&self.unreachable, same[0].id, (start, end), |page, entry| {
                 if entry.kind == kind {
                     all.lay(decode_within(page, entry, start, end)?);
                 }
@@ -191,7 +221,7 @@ impl<'a> Reader<'a> {
         let (start, end, resolution) = (self.start, self.end, self.tier.millis());
         let mut points = Points::of(kind, &Run::empty(kind), resolution);
         for source in &mut self.sources {
-            source.cursor.each(same[0].id, start, end, |page, entry| {
+            source.each(&self.unreachable, same[0].id, (start, end), |page, entry| {
                 if entry.kind == kind {
                     points.lay(coding::decode(page, entry, Some(selection.hint))?);
                 }

@@ -123,4 +123,6 @@ impl Tier {
 pub struct Answered {
     /// The resolution. An instant selector must look back by at least this much.
     pub tier: Tier,
+    /// Some of it is in the object store, which did not answer: samples are missing.
+    pub partial: bool,
 }

@@ -9,6 +9,7 @@ use weir_sample::{Kind, Reading, Series, Sketch, Timestamp};
 
 use crate::blocks::{BlockSet, Blocks, LabelCache};
 use crate::checkpoint::{self, Checkpoint};
+use crate::cold::Cold;
 use crate::counters::Counters;
 use crate::disk::block::{Block, BlockName};
 use crate::disk::files;
@@ -67,6 +68,14 @@ pub(crate) struct Inner {
     pub looked: Mutex<Option<Timestamp>>,
     /// Files that the last checkpoint named and the next will not.
     pub obsolete: Mutex<Vec<PathBuf>>,
+    /// Blocks in the object store.
+    pub cold: Arc<Cold>,
+    /// Held while blocks are moved there.
+    pub moving: Mutex<()>,
+    /// Stubs that no checkpoint names, whose objects are to be deleted.
+    pub condemned: Mutex<Vec<PathBuf>>,
+    /// A window could not be flushed because blocks that it lies over could not be read.
+    pub deferred: AtomicBool,
     /// Number of the last head file.
     pub head: Mutex<u64>,
     /// Number of the last cut.
@@ -104,7 +113,8 @@ impl Store {
                 shard.slabs.push(Arc::new(slab));
             }
         }
-        let (set, next_block) = open_blocks(folder, &checkpoint, &quarantine)?;
+        let cold = Arc::new(Cold::open(folder, config.cold.clone())?);
+        let (set, next_block, condemned) = open_blocks(folder, &checkpoint, &quarantine, &cold)?;
         let inner = Inner {
             folder: folder.to_owned(),
             config,
@@ -122,6 +132,10 @@ impl Store {
             stopping: AtomicBool::new(false),
             looked: Mutex::default(),
             obsolete: Mutex::default(),
+            cold,
+            moving: Mutex::default(),
+            condemned: Mutex::new(condemned),
+            deferred: AtomicBool::new(false),
             cuts: AtomicU64::new(checkpoint.head),
             head: Mutex::new(checkpoint.head),
             refusal: Mutex::default(),
@@ -225,15 +239,16 @@ impl Store {
         let inner = &self.inner;
         let mut readings = inner.counters.readings();
         let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
+        readings.extend(inner.cold.readings());
         let quarantined = &inner.quarantine.pages;
+        let set = inner.block_set();
+        let bytes_of =
+            |cold: bool| set.blocks.iter().filter(|b| b.is_cold() == cold).map(|b| b.size).sum::<u64>() as f64;
         readings.extend([
             gauge("weir_store_series", inner.index().len() as f64, "Series in memory."),
             gauge("weir_store_slab_bytes", inner.slab_files().bytes() as f64, "Bytes sealed and not yet in blocks."),
-            gauge(
-                "weir_store_block_bytes",
-                inner.block_set().blocks.iter().map(|block| block.size).sum::<u64>() as f64,
-                "Bytes of all blocks of all tiers.",
-            ),
+            gauge("weir_store_block_bytes", bytes_of(false), "Bytes of the blocks of all tiers that are here."),
+            gauge("weir_store_cold_bytes", bytes_of(true), "Bytes of the blocks that are in the object store."),
             gauge(
                 "weir_store_refusing",
                 f64::from(u8::from(inner.refusing.load(Relaxed))),
@@ -270,21 +285,30 @@ fn read_head(folder: &Path, checkpoint: &Checkpoint, chunk_rows: u32) -> Result<
     Ok((Index::default(), (0..SHARDS as u32).map(shard).collect()))
 }
 
-/// Opens the blocks that a checkpoint names and removes every other.
-fn open_blocks(folder: &Path, checkpoint: &Checkpoint, quarantine: &Arc<Quarantine>) -> Result<(BlockSet, u64), Error> {
+/// Opens the blocks that a checkpoint names and removes every other. The last result are stubs whose objects must go.
+fn open_blocks(
+    folder: &Path,
+    checkpoint: &Checkpoint,
+    quarantine: &Arc<Quarantine>,
+    cold: &Arc<Cold>,
+) -> Result<(BlockSet, u64, Vec<PathBuf>), Error> {
     let folder = folder.join(BLOCKS);
     files::create_folder(&folder)?;
+    let mut condemned = Vec::new();
     for name in files::names(&folder)?.into_iter().filter(|name| !checkpoint.blocks.contains(name)) {
-        files::remove(&folder.join(name))?;
+        match BlockName::is_stub(&name) {
+            true => condemned.push(folder.join(name)),
+            false => files::remove(&folder.join(name))?,
+        }
     }
     let (mut blocks, mut next) = (Vec::new(), 0);
     for text in &checkpoint.blocks {
         let damaged = || Error::Damaged { path: folder.join(text), what: "name of a block" };
         let name = BlockName::parse(text).ok_or_else(damaged)?;
         next = next.max(name.number + 1);
-        blocks.extend(Block::open(&folder, name, quarantine.clone())?.map(Arc::new));
+        blocks.extend(Block::open(&folder, text, quarantine.clone(), cold)?.map(Arc::new));
     }
-    Ok((BlockSet::default().changed(&[], blocks, checkpoint.frontier), next))
+    Ok((BlockSet::default().changed(&[], blocks, checkpoint.frontier), next, condemned))
 }
 
 /// Folder of the blocks.

@@ -5,17 +5,19 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::Error;
 use crate::checkpoint::{self, Checkpoint};
-use crate::disk::block::{Block, BlockName};
+use crate::cold::{Cold, ColdConfig};
+use crate::disk::block::Block;
 use crate::disk::files;
 use crate::disk::pages::{Pages, Quarantine};
 use crate::disk::slab::{open_pages, slab_name};
 use crate::run;
 use crate::store::BLOCKS;
 use crate::tier::coding;
-use crate::{Stats, Store, Tier};
+use crate::{Remote, Stats, Store, Tier};
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Verified {
     pub pages: u64,
     /// Samples and points decoded.
     pub samples: u64,
+    /// Blocks in the object store whose pages were not read, because no object store was given.
+    pub cold_unread: u64,
     /// What is damaged, one line each.
     pub damaged: Vec<String>,
 }
@@ -33,12 +37,15 @@ pub struct Verified {
 /// How often a reader starts over because the owner's next checkpoint removed a file under its hands.
 const ATTEMPTS: usize = 5;
 
-/// Reads every file that the last checkpoint names and checks every page, index and sample.
+/// Reads every file that the last checkpoint names, and every object if an object store is given, and checks every page,
+/// index and sample.
 ///
 /// # Errors
-/// What the file system says; damage is no error but in the answer.
-pub fn verify(folder: &Path) -> Result<Verified, Error> {
-    retry(|| verify_once(folder))
+/// What the file system or the object store says; damage is no error but in the answer.
+pub fn verify(folder: &Path, remote: Option<Arc<dyn Remote>>) -> Result<Verified, Error> {
+    let config = remote.map(|remote| ColdConfig { remote, after: Duration::MAX, cache_bytes: 0 });
+    let cold = Arc::new(Cold::open(folder, config)?);
+    retry(|| verify_once(folder, &cold))
 }
 
 /// Copies the store as of its last checkpoint to a folder that must not exist yet. Files that never change are linked,
@@ -78,7 +85,7 @@ fn retry<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     }
 }
 
-fn verify_once(folder: &Path) -> Result<Verified, Error> {
+fn verify_once(folder: &Path, cold: &Arc<Cold>) -> Result<Verified, Error> {
     let mut found = Verified::default();
     let checkpoint = match Checkpoint::read(folder) {
         Err(Error::Damaged { path, what }) => {
@@ -108,18 +115,18 @@ fn verify_once(folder: &Path) -> Result<Verified, Error> {
     for text in &checkpoint.blocks {
         let path = folder.join(BLOCKS).join(text);
         found.files += 1;
-        let block = match BlockName::parse(text) {
-            Some(name) => Block::open(&folder.join(BLOCKS), name, quarantine.clone())?,
-            None => None,
-        };
-        let Some(block) = block else {
+        let Some(block) = Block::open(&folder.join(BLOCKS), text, quarantine.clone(), cold)? else {
             found.damaged.push(format!("{}: footer or index", path.display()));
             continue;
         };
         if block.read_labels()?.is_none() {
             found.damaged.push(format!("{}: labels", path.display()));
         }
-        found.check(&block.pages, block.name.tier)?;
+        if block.is_cold() && cold.config.is_none() {
+            found.cold_unread += 1;
+        } else {
+            found.check(&block.pages, block.name.tier)?;
+        }
     }
     Ok(found)
 }

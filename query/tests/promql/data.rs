@@ -61,7 +61,7 @@ impl Source for Stored {
                 break;
             }
         }
-        Ok(Answered { tier: Tier::Raw })
+        Ok(Answered { tier: Tier::Raw, partial: false })
     }
 
     fn series(

@@ -30,7 +30,7 @@ pub(crate) struct ExportArgs {
 
 pub(super) fn main(args: &ExportArgs) -> Result<()> {
     let folder = args.folder.existing_store()?;
-    let (store, _) = super::open(&folder)?;
+    let (store, _) = super::open(&folder, args.folder.store_config()?)?;
     let matchers = selector(&args.selector).context("reading the selector")?;
     let (start, end) = (Timestamp::from_secs(args.start), Timestamp::from_secs(args.end));
     let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw };
@@ -70,6 +70,11 @@ fn each(
     })?;
     taken.context("writing")?;
     eprintln!("answered from {}; {left_out} distributions left out", answered.tier.name());
+    if answered.partial {
+        anyhow::bail!(
+            "the object store with the older samples did not answer: they are missing (--config says where it is)"
+        );
+    }
     Ok(())
 }
 

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use weir_sample::{Kind, Series, Timestamp};
 use weir_store::{Store, StoreConfig};
 
 use super::Folder;
-use super::settings::StoreSettings;
 use super::text::{self, Line};
-use crate::config::Config;
 use crate::identity::now;
 use crate::remote_write::WriteRequest;
 
@@ -23,9 +22,6 @@ pub(crate) struct ImportArgs {
     /// Each file is the body of a Prometheus remote-write request, not text
     #[arg(long)]
     remote_write: bool,
-    /// The server's configuration, which says how long samples are kept; without it, as long as by default
-    #[arg(long)]
-    config: Option<PathBuf>,
     /// Prometheus text with a timestamp in milliseconds on every line; files are read in this order, of a folder all by
     /// name, and `-` is standard input
     #[arg(required = true)]
@@ -60,8 +56,7 @@ struct Done {
 }
 
 pub(super) fn main(args: &ImportArgs) -> Result<()> {
-    let config = args.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
-    let mut import = Import::open(&args.folder.existing_store()?, &config.store, now())?;
+    let mut import = Import::open(&args.folder.existing_store()?, &args.folder.store_config()?, now())?;
     for path in files_of(&args.files)? {
         let outcome = import.file(&path, args.remote_write);
         outcome.with_context(|| format!("importing {}", path.display()))?;
@@ -93,10 +88,10 @@ fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 impl Import {
-    fn open(folder: &Path, settings: &StoreSettings, now: Timestamp) -> Result<Self> {
-        let (store, state) = super::open(folder)?;
-        let raw_since = now.minus(StoreConfig::from(settings).raw_retention);
-        let kept_since = now.minus(settings.longest());
+    fn open(folder: &Path, config: &StoreConfig, now: Timestamp) -> Result<Self> {
+        let (store, state) = super::open(folder, config.clone())?;
+        let kept: Duration = config.raw_retention.max(config.minute_retention).max(config.hour_retention);
+        let (raw_since, kept_since) = (now.minus(config.raw_retention), now.minus(kept));
         Ok(Self { store, state, kinds: HashMap::new(), raw_since, kept_since, done: Done::default() })
     }
 
@@ -172,7 +167,7 @@ mod tests {
     use weir_query::{Column, Hint, Selection, selector};
 
     fn open(folder: &Path) -> Import {
-        Import::open(folder, &StoreSettings::default(), Timestamp(10_000)).unwrap()
+        Import::open(folder, &StoreConfig::default(), Timestamp(10_000)).unwrap()
     }
 
     type Found = (Kind, Vec<i64>, Vec<u64>);
@@ -248,8 +243,8 @@ mod tests {
     fn what_is_too_old_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let (day, year) = (86_400, 365 * 86_400);
-        let settings = StoreSettings::default();
-        let mut import = Import::open(folder.path(), &settings, Timestamp::from_secs(2 * year)).unwrap();
+        let config = StoreConfig::default();
+        let mut import = Import::open(folder.path(), &config, Timestamp::from_secs(2 * year)).unwrap();
         for time_s in [2 * year - day, 2 * year - 8 * day, year, year - 1] {
             import.text(format!("x 1 {}", time_s * 1_000).as_bytes()).unwrap();
         }

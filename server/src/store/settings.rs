@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use weir_store::StoreConfig;
 
+use super::cold::ColdSettings;
+
 /// How long samples are kept, and idle series in memory. Takes effect at a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -17,11 +19,19 @@ pub(crate) struct StoreSettings {
     pub hour_retention_h: u32,
     /// Hours without a sample after which a series leaves memory; less than 3 counts as 3.
     pub idle_after_h: u32,
+    /// Where old blocks go. Left out: nowhere.
+    pub cold: Option<ColdSettings>,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { raw_retention_h: 7 * 24, minute_retention_h: 30 * 24, hour_retention_h: 365 * 24, idle_after_h: 3 }
+        Self {
+            raw_retention_h: 7 * 24,
+            minute_retention_h: 30 * 24,
+            hour_retention_h: 365 * 24,
+            idle_after_h: 3,
+            cold: None,
+        }
     }
 }
 
@@ -36,8 +46,14 @@ impl StoreSettings {
     pub(crate) fn check(&self) -> Result<(), String> {
         match self.raw_retention_h {
             0 => Err("store.raw_retention_h: 0 would keep no sample; 168 is usual".into()),
-            _ => Ok(()),
+            _ => self.cold.as_ref().map_or(Ok(()), ColdSettings::check),
         }
+    }
+
+    /// The store's configuration, with the object store opened.
+    pub(crate) fn open(&self) -> anyhow::Result<StoreConfig> {
+        let cold = self.cold.as_ref().map(ColdSettings::open).transpose()?;
+        Ok(StoreConfig { cold, ..StoreConfig::from(self) })
     }
 }
 

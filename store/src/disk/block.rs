@@ -15,6 +15,7 @@ use weir_sample::Kind;
 use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
 use crate::bytes::Input;
+use crate::cold::{Away, Cold};
 use crate::error::Damaged;
 use crate::index::coding::{decode_block_index, encode_block_index};
 use crate::index::{Index, SeriesId};
@@ -62,9 +63,15 @@ impl std::fmt::Display for BlockName {
 }
 
 impl BlockName {
-    /// Reads what `Display` writes.
+    /// Whether a file of this name is the stub of a block in the object store.
+    pub(crate) fn is_stub(text: &str) -> bool {
+        text.ends_with(".cold")
+    }
+
+    /// Reads what `Display` writes, or the name of a stub, which has the identity of its block's content behind that.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.strip_suffix(".block")?.split('_');
+        let text = text.strip_suffix(".block").or_else(|| Some(text.strip_suffix(".cold")?.rsplit_once('_')?.0))?;
+        let mut parts = text.split('_');
         let name = parts.next()?;
         let tier = Tier::ALL.into_iter().find(|tier| tier.name() == name)?;
         let (start, end) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
@@ -77,14 +84,23 @@ impl BlockName {
 }
 
 impl Block {
-    /// Opens a block. `None`: the index of its pages is damaged, so none of it can be read; that was counted.
-    pub(crate) fn open(folder: &Path, name: BlockName, quarantine: Arc<Quarantine>) -> Result<Option<Self>, Error> {
-        let path = folder.join(name.to_string());
+    /// Opens a block or the stub of one. `None`: the index of its pages is damaged, so none of it can be read; that was
+    /// counted.
+    pub(crate) fn open(
+        folder: &Path,
+        file_name: &str,
+        quarantine: Arc<Quarantine>,
+        cold: &Arc<Cold>,
+    ) -> Result<Option<Self>, Error> {
+        let path = folder.join(file_name);
+        let damaged = || Error::Damaged { path: path.clone(), what: "name of a block" };
+        let name = BlockName::parse(file_name).ok_or_else(damaged)?;
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         let size = file.metadata().map_err(Error::io("open", &path))?.len();
         match read_footer(&file, size).map_err(Error::io("read", &path))? {
             Some((index, labels, series, samples)) => {
-                let pages = Arc::new(Pages::new(Arc::new(file), path, index, quarantine));
+                let away = BlockName::is_stub(file_name).then(|| Away::new(file_name, size, cold));
+                let pages = Arc::new(Pages::new(Arc::new(file), path, index, quarantine).away(away));
                 Ok(Some(Self { name, pages, series, samples, size, labels }))
             }
             None => {
@@ -92,6 +108,21 @@ impl Block {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether its pages are in the object store.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.pages.away.is_some()
+    }
+
+    /// Name of its file, or of its stub.
+    pub(crate) fn file_name(&self) -> String {
+        self.pages.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Where in its file its labels begin.
+    pub(crate) fn pages_end(&self) -> u64 {
+        self.labels.0
     }
 
     pub(crate) fn overlaps(&self, start: i64, end: i64) -> bool {
@@ -248,6 +279,7 @@ mod tests {
     fn names_come_back() {
         let name = BlockName { tier: Tier::Minute, start: -7_200_000, end: 0, number: 12 };
         assert_eq!(BlockName::parse(&name.to_string()), Some(name));
-        assert_eq!(BlockName::parse("1m_0_1.block"), None);
+        assert_eq!(BlockName::parse("1m_-7200000_0_12_ab.cold"), Some(name));
+        assert_eq!((BlockName::parse("1m_0_1.block"), BlockName::parse("1m_0_1_2.cold")), (None, None));
     }
 }

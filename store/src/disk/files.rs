@@ -119,7 +119,7 @@ pub(crate) mod fault {
         LEFT.set(operations);
     }
 
-    pub(super) fn check() -> Result<()> {
+    pub(crate) fn check() -> Result<()> {
         match LEFT.get() {
             None => Ok(()),
             Some(0) => Err(Error::from(ErrorKind::StorageFull)),

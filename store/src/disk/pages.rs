@@ -11,6 +11,7 @@ pub(crate) use super::page::PageMeta;
 use super::page::{Entry, Page, PageBuilder};
 use crate::Error;
 use crate::bytes::{Input, put_varint};
+use crate::cold::Away;
 use crate::error::Damaged;
 use crate::index::SeriesId;
 
@@ -19,6 +20,8 @@ use crate::index::SeriesId;
 pub(crate) struct Pages {
     pub file: Arc<File>,
     pub path: PathBuf,
+    /// Where the pages are if they are not in the file.
+    pub away: Option<Away>,
     pub index: Box<[PageMeta]>,
     /// First and last instant in any page.
     pub span: (i64, i64),
@@ -38,7 +41,12 @@ impl Pages {
         let span = index
             .iter()
             .fold((i64::MAX, i64::MIN), |(min, max), page| (min.min(page.min_time), max.max(page.max_time)));
-        Self { file, path, index: index.into(), span, quarantined: Mutex::default(), quarantine }
+        Self { file, path, away: None, index: index.into(), span, quarantined: Mutex::default(), quarantine }
+    }
+
+    /// The same pages, elsewhere.
+    pub(crate) fn away(self, away: Option<Away>) -> Self {
+        Self { away, ..self }
     }
 
     /// Whether a page was found damaged.
@@ -52,11 +60,9 @@ impl Pages {
         if self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).contains(&at) {
             return Ok(None);
         }
-        let mut bytes = vec![0; meta.size as usize];
-        let page = match self.file.read_exact_at(&mut bytes, meta.offset) {
-            Ok(()) => Page::parse(bytes).ok(),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => None,
-            Err(error) => return Err(Error::io("read", &self.path)(error)),
+        let page = match &self.away {
+            Some(away) => Page::parse(away.read(meta.offset, meta.size)?).ok(),
+            None => self.read_here(meta)?,
         };
         if page.is_none() {
             let mut quarantined = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,6 +72,17 @@ impl Pages {
             }
         }
         Ok(page)
+    }
+}
+
+impl Pages {
+    fn read_here(&self, meta: &PageMeta) -> Result<Option<Page>, Error> {
+        let mut bytes = vec![0; meta.size as usize];
+        match self.file.read_exact_at(&mut bytes, meta.offset) {
+            Ok(()) => Ok(Page::parse(bytes).ok()),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(Error::io("read", &self.path)(error)),
+        }
     }
 }
 
@@ -85,6 +102,11 @@ impl PageCursor {
     /// A cursor of the same pages, at no page yet.
     pub(crate) fn another(&self) -> Self {
         Self::new(self.pages.clone())
+    }
+
+    /// Whether the pages are in the object store.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.pages.away.is_some()
     }
 
     /// The first page that may have a series: mostly the current.

@@ -141,7 +141,7 @@ fn a_damaged_page_is_left_out_and_counted() {
     let (at, mut byte) = (block.pages.index[0].offset + 9, [0]);
     file.read_exact_at(&mut byte, at).unwrap();
     file.write_all_at(&[byte[0] ^ 4], at).unwrap();
-    let verified = crate::verify(folder.path()).unwrap();
+    let verified = crate::verify(folder.path(), None).unwrap();
     assert_eq!(verified.damaged, [format!("{}: page at {}", path.display(), block.pages.index[0].offset)]);
     let (store, _) = Store::open(folder.path(), config()).unwrap();
     let (_, after) = select(&store, "g", (0, 36_000), Hint::Raw);
@@ -164,12 +164,12 @@ fn a_snapshot_is_the_store_of_its_checkpoint() {
     let copy = folder.path().join("copy");
     crate::snapshot(&folder.path().join("store"), &copy).unwrap();
     assert!(crate::snapshot(&folder.path().join("store"), &copy).is_err(), "it exists");
-    let verified = crate::verify(&copy).unwrap();
+    let verified = crate::verify(&copy, None).unwrap();
     assert_eq!((verified.damaged.len(), verified.samples > 1_000), (0, true));
     let (restored, state) = Store::open(&copy, config()).unwrap();
     assert_eq!((state, select(&restored, "g", (0, 36_000), Hint::Raw).1), (b"there".to_vec(), before));
     drop(store);
-    assert!(crate::verify(&folder.path().join("store")).unwrap().damaged.is_empty());
+    assert!(crate::verify(&folder.path().join("store"), None).unwrap().damaged.is_empty());
 }
 
 #[test]

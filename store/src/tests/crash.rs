@@ -1,6 +1,7 @@
 //! The store is stopped at any operation on a file, opened again and given again what came after the last checkpoint;
 //! what it then holds is compared with a model.
 
+use super::cold::Memory;
 use super::*;
 use crate::disk::files::fault;
 
@@ -8,17 +9,28 @@ use crate::disk::files::fault;
 enum Event {
     Checkpoint,
     Maintain,
+    Cold,
     /// From here on the disk takes so many operations.
     Fail(u64),
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![Just(Event::Checkpoint), Just(Event::Maintain), Just(Event::Maintain), (0..80u64).prop_map(Event::Fail)]
+    prop_oneof![
+        Just(Event::Checkpoint),
+        Just(Event::Maintain),
+        Just(Event::Maintain),
+        Just(Event::Cold),
+        (0..80u64).prop_map(Event::Fail)
+    ]
 }
 
 fn config() -> StoreConfig {
     let (block_delay, idle_after) = (Duration::from_secs(60), Duration::MAX);
     StoreConfig { chunk_rows: 12, block_delay, idle_after, ..StoreConfig::default() }
+}
+
+fn config_with(remote: &Arc<Memory>) -> StoreConfig {
+    StoreConfig { cold: Some(remote.config(1 << 20)), ..config() }
 }
 
 /// Time between two steps: a hundred of them make some windows and a day.
@@ -46,7 +58,8 @@ proptest! {
         events in prop::collection::btree_map(0..220usize, event(), 0..60),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let (mut store, _) = Store::open(folder.path(), config()).unwrap();
+        let remote = Arc::<Memory>::default();
+        let (mut store, _) = Store::open(folder.path(), config_with(&remote)).unwrap();
         let (mut at, mut durable) = (0, 0);
         let mut seen = std::collections::BTreeSet::new();
         while at < steps.len() {
@@ -56,6 +69,7 @@ proptest! {
                 outcome = match event {
                     Event::Checkpoint => store.checkpoint(&at.to_le_bytes()),
                     Event::Maintain => store.maintain(Timestamp(at as i64 * STEP_MS)),
+                    Event::Cold => store.move_cold(Timestamp(at as i64 * STEP_MS)).map(drop),
                     Event::Fail(operations) => { fault::fail_after(Some(operations)); Ok(()) }
                 };
                 if outcome.is_ok() && matches!(event, Event::Checkpoint) {
@@ -65,7 +79,7 @@ proptest! {
             if outcome.is_err() {
                 fault::fail_after(None);
                 drop(store);
-                let (again, state) = Store::open(folder.path(), config()).unwrap();
+                let (again, state) = Store::open(folder.path(), config_with(&remote)).unwrap();
                 store = again;
                 prop_assert!(number(&state) == durable || number(&state) == at, "{} of {durable} or {at}", number(&state));
                 at = number(&state);
@@ -77,8 +91,13 @@ proptest! {
         check_model(&store, &steps, ts)?;
         if store.checkpoint(b"").is_ok() {
             drop(store);
-            let (store, _) = Store::open(folder.path(), config()).unwrap();
+            let (store, _) = Store::open(folder.path(), config_with(&remote)).unwrap();
             check_model(&store, &steps, ts)?;
+            store.move_cold(Timestamp(0)).unwrap();
+            let mut named = store.inner.block_set().blocks.iter().filter(|b| b.is_cold()).map(|b| b.file_name()).collect::<Vec<_>>();
+            named.iter_mut().for_each(|name| name.truncate(name.len() - ".cold".len()));
+            named.sort();
+            prop_assert_eq!(remote.keys(), named, "no object is lost, none is left over");
         }
     }
 }

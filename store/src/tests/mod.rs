@@ -1,10 +1,13 @@
 //! The store as a whole: what was written is read back, before and after a checkpoint, a crash and a replay.
 
+mod backup;
 mod blocks;
+mod cold;
 mod crash;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -75,10 +75,13 @@ impl Asked {
                 if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
             written?;
-            read.map_err(|error| {
+            let answered = read.map_err(|error| {
                 tracing::error!(%error, "an export could not read the store");
                 io::Error::other(error)
             })?;
+            if answered.partial {
+                return Err(io::Error::other("the object store with the older samples did not answer"));
+            }
         }
         writer.out().flush()
     }

@@ -1,0 +1,60 @@
+//! Backups: what is brought back is the store of that time, or an error.
+
+use super::cold::{DAY, Memory, config, fill};
+use super::*;
+use crate::{backup, backups, restore};
+
+/// A store of two days, its first day in an object store, and the folder it is in.
+fn store(cold: &Arc<Memory>) -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(&folder.path().join("store"), config(cold, 0)).unwrap();
+    fill(&store, 0..2 * 1_440);
+    store.move_cold(Timestamp::from_secs(2 * DAY)).unwrap();
+    store.checkpoint(b"there").unwrap();
+    (folder, store)
+}
+
+#[test]
+fn what_is_brought_back_is_the_store_of_that_time() {
+    let (cold, target) = (Arc::<Memory>::default(), Memory::default());
+    let (folder, store) = store(&cold);
+    let (path, before) = (folder.path().join("store"), floats(&store, "g"));
+    let first = backup(&path, Some(cold.clone()), &target, "1").unwrap();
+    fill(&store, 2 * 1_440..2 * 1_440 + 400);
+    store.checkpoint(b"later").unwrap();
+    let (second, after) = (backup(&path, Some(cold.clone()), &target, "2").unwrap(), floats(&store, "g"));
+    assert_eq!((first.there, second.there, backups(&target).unwrap()), (0, 2, vec!["1".to_owned(), "2".to_owned()]));
+    assert!(second.bytes < first.bytes);
+    assert!(matches!(restore(&target, None, &path), Err(Error::NotEmpty(_))));
+    assert!(matches!(restore(&target, Some("3"), &folder.path().join("none")), Err(Error::NoBackup(_))));
+    for (at, state, expected) in [(Some("1"), &b"there"[..], before), (None, b"later", after)] {
+        let copy = folder.path().join(format!("copy-{}", at.unwrap_or("newest")));
+        restore(&target, at, &copy).unwrap();
+        // Nothing of the cold object store is needed.
+        let (restored, saved) = Store::open(&copy, StoreConfig { cold: None, ..config(&cold, 0) }).unwrap();
+        assert_eq!((saved.as_slice(), floats(&restored, "g")), (state, expected));
+    }
+    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 3, "nothing is left over: {names:?}");
+}
+
+#[test]
+fn a_backup_that_ended_early_does_not_count_and_a_damaged_one_is_refused() {
+    let (cold, target) = (Arc::<Memory>::default(), Memory::default());
+    let (folder, _store) = store(&cold);
+    let path = folder.path().join("store");
+    assert!(matches!(backup(&path, None, &target, "0"), Err(Error::Remote { .. })), "cold blocks are not there");
+    assert!(backups(&target).unwrap().is_empty());
+    backup(&path, Some(cold.clone()), &target, "1").unwrap();
+    for key in target.keys() {
+        let flip = |at: usize| target.objects.lock().unwrap().get_mut(&key).unwrap()[at] ^= 1;
+        let at = target.objects.lock().unwrap()[&key].len() / 2;
+        flip(at);
+        let copy = folder.path().join("copy");
+        assert!(restore(&target, None, &copy).is_err(), "{key} is damaged");
+        assert!(!copy.exists());
+        flip(at);
+    }
+    target.objects.lock().unwrap().pop_first();
+    assert!(matches!(restore(&target, None, &folder.path().join("copy")), Err(Error::Remote { .. })));
+}
