@@ -4,6 +4,7 @@ mod backup;
 mod blocks;
 mod cold;
 mod crash;
+mod repair;
 
 use std::ops::ControlFlow;
 use std::path::Path;
