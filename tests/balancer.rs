@@ -4,78 +4,12 @@
 //! added.
 
 use std::fs;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use weir_tests::{
-    Agent, Applications, Program, Server, assert_counted_to_the_unit, eventually, free_port, program, start_role,
-};
+use weir_tests::{Agent, Applications, Balancer, Server, assert_counted_to_the_unit, eventually, program, start_role};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// nginx with its files in a folder of the test.
-struct Balancer {
-    program: Program,
-    address: SocketAddr,
-    folder: PathBuf,
-}
-
-impl Balancer {
-    fn start(folder: &Path, gateways: &[&Server]) -> Self {
-        let (address, folder) = (free_port(), folder.join("nginx"));
-        fs::create_dir(&folder).unwrap();
-        write_config(&folder, address, gateways);
-        let folder_text = folder.display().to_string();
-        let args = ["-p", &folder_text, "-c", "nginx.conf", "-e", "error.log"].map(str::to_owned);
-        let program = Program::start_at(Path::new("/usr/sbin/nginx"), &args, &folder.join("nginx.log"));
-        eventually("nginx to listen", PATIENCE, || std::net::TcpStream::connect(address).ok());
-        Self { program, address, folder }
-    }
-
-    /// Takes new connections and UDP sessions to these from now on.
-    fn lead_to(&self, gateways: &[&Server]) {
-        write_config(&self.folder, self.address, gateways);
-        self.program.signal(Signal::HUP);
-    }
-}
-
-impl Drop for Balancer {
-    /// Its workers would live on if it were killed.
-    fn drop(&mut self) {
-        self.program.stop();
-    }
-}
-
-fn write_config(folder: &Path, address: SocketAddr, gateways: &[&Server]) {
-    let server = |gateway: &&Server| format!("        server {} max_fails=1 fail_timeout=2s;\n", gateway.ports.batch);
-    let servers: String = gateways.iter().map(server).collect();
-    let config = format!(
-        "load_module /usr/lib/nginx/modules/ngx_stream_module.so;
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-events {{}}
-stream {{
-    upstream gateways {{
-        hash $remote_addr:$remote_port consistent;
-{servers}    }}
-    server {{
-        listen {address} udp;
-        proxy_pass gateways;
-        proxy_timeout 5s;
-    }}
-    server {{
-        listen {address};
-        proxy_pass gateways;
-        proxy_connect_timeout 1s;
-    }}
-}}
-"
-    );
-    fs::write(folder.join("nginx.conf"), config).unwrap();
-}
 
 fn acked(gateway: &Server) -> f64 {
     gateway.reading("weir_gateway_acked_batches_total").unwrap_or_default()

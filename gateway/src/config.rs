@@ -27,6 +27,9 @@ pub struct GatewayConfig {
     /// first; at it the gateway is not ready. Caches of sessions and connections get a quarter of it each at most. Zero,
     /// the default, means no bound; give one where the gateway is a process of its own, at least 128 MiB.
     pub memory_bytes: u64,
+    /// CPU cores at which this process counts as full. Zero, the default, takes the quota of its control group, or the
+    /// CPUs it may run on. Nothing is held back by it: it is what [`crate::Running::saturation`] refers to.
+    pub cpu_cores: f64,
     /// How far past this machine's clock a window may end. Beyond it the batch is refused and its agent told the time.
     /// Zero means no limit.
     pub clock_ahead: Duration,
@@ -46,6 +49,7 @@ impl Default for GatewayConfig {
             streams: None,
             statsd: None,
             memory_bytes: 0,
+            cpu_cores: 0.0,
             clock_ahead: Duration::from_secs(60),
             quiet: Duration::from_secs(2),
             drain_deadline: Duration::from_secs(25),

@@ -17,6 +17,7 @@ use crate::{
     Admission, Error, GateConfig, GatewayConfig, StatsdConfig, StreamConfig,
     acks::{AckWriter, Acker, Group},
     admission::Opener,
+    cpu::CpuMeter,
     load::Load,
     memory::Memory,
     receiver::{EmptyAcks, Receiver},
@@ -41,6 +42,8 @@ pub struct Running {
     shared: Arc<Shared>,
     intakes: Vec<Intake>,
     statsd: Vec<StatsdIntake>,
+    /// Of the thread that serves streams.
+    streams: Arc<Load>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     stop_streams: watch::Sender<bool>,
     batch: SocketAddr,
@@ -114,8 +117,9 @@ impl Gateway {
         let Self { config, shared, sockets: Sockets { batches, streams: listener, statsd, batch } } = self;
         let cached = shared.memory.sessions(config.cached_sessions) / batches.len().max(1);
         let (stop_streams, stop) = watch::channel(false);
-        let (intakes, threads) = (Vec::new(), Mutex::default());
-        let mut running = Running { config, shared, intakes, statsd: Vec::new(), threads, stop_streams, batch };
+        let (intakes, statsd_intakes, streams, threads) = (Vec::new(), Vec::new(), Arc::default(), Mutex::default());
+        let mut running =
+            Running { config, shared, intakes, statsd: statsd_intakes, streams, threads, stop_streams, batch };
         for socket in batches {
             // On an error the drop of `running` stops the threads that run already.
             let opener = running.opener(cached);
@@ -163,6 +167,7 @@ impl Running {
             shared: Arc::clone(&self.shared),
             socket: Arc::clone(&socket),
             load: Arc::clone(&load),
+            cpu: (number == 0).then(|| CpuMeter::new(self.config.cpu_cores, Instant::now())),
             opener,
             ring: Ring::new(64),
             admitted: Vec::new(),
@@ -190,7 +195,8 @@ impl Running {
         let config = StreamConfig { max_connections, ..config };
         let opener = self.opener(self.shared.memory.sessions(self.config.cached_sessions));
         let desk = Mutex::new(Desk { opener, clock: AckWriter::default() });
-        let streams = Streams { shared: Arc::clone(&self.shared), config, desk, groups, stop };
+        let (shared, load) = (Arc::clone(&self.shared), Arc::clone(&self.streams));
+        let streams = Streams { shared, config, desk, groups, stop, load };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let serve = move || {
             if let Err(error) = runtime.block_on(streams.run(listener)) {
@@ -231,12 +237,13 @@ impl Running {
         !self.shared.draining.load(Relaxed) && self.shared.memory.pressure() < 1.0 && self.shared.log.check().is_ok()
     }
 
-    /// How loaded this gateway is, from 0 to 1: the fullest of its threads' time, the channels between them, and the
-    /// buffer in front of the disk. Made for autoscalers.
+    /// How loaded this gateway is, from 0 to 1: the fullest of its threads' time, the channels between them, the buffer
+    /// in front of the disk, and the CPU that this process may use. Made for autoscalers.
     pub fn saturation(&self) -> f64 {
         let intake = |intake: &Intake| intake.load.ratio().max(intake.waiting_groups() as f64 / WAITING_GROUPS as f64);
         let statsd = self.statsd.iter().map(|intake| intake.load.ratio());
-        self.intakes.iter().map(intake).chain(statsd).fold(self.shared.log.saturation(), f64::max).min(1.0)
+        let whole = [self.shared.log.saturation(), self.shared.cpu.load.ratio(), self.streams.ratio()];
+        self.intakes.iter().map(intake).chain(statsd).chain(whole).fold(0.0, f64::max).min(1.0)
     }
 
     /// Asks agents to leave, waits until they have, and makes sure that everything received is durable and
@@ -289,6 +296,8 @@ impl Running {
         let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
         let mut readings = self.shared.counters.readings();
         readings.push(gauge("weir_gateway_saturation_ratio", self.saturation(), SATURATION_HELP));
+        readings.push(gauge("weir_gateway_cpu_ratio", self.shared.cpu.load.ratio(), CPU_HELP));
+        readings.push(gauge("weir_gateway_cpu_cores", self.shared.cpu.cores(), CORES_HELP));
         readings.push(gauge("weir_gateway_pressure_ratio", self.shared.pressure(), PRESSURE_HELP));
         readings.extend(self.shared.gate.readings());
         readings.push(gauge("weir_gateway_ready", f64::from(u8::from(self.ready())), READY_HELP));
@@ -338,6 +347,10 @@ impl Drop for Running {
 }
 
 const SATURATION_HELP: &str = "The fullest of this gateway's parts, 0 to 1. Scale out above 0.7.";
+const CPU_HELP: &str =
+    "Part of weir_gateway_cpu_cores that this process uses. If it is what saturates, add a gateway or cores.";
+const CORES_HELP: &str = "CPU cores that this process may use: gateway.cpu_cores, or its control group's quota, or the CPUs it \
+    may run on.";
 const PRESSURE_HELP: &str = "How far the queue backs up, or memory fills, 0 to 1. Agents slow down from 0.5, bulk is shed from 0.6 and \
     normal from 0.85. See to the queue's disk and to the sink.";
 const READY_HELP: &str = "1 while agents should be sent here. At 0: draining, at the memory bound, or the queue refuses; see weir_queue_healthy.";

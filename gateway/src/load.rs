@@ -1,4 +1,4 @@
-//! How busy the receiving threads are: the part of recent time that they did not wait for the network.
+//! How busy a thread is: the part of recent time that it did not wait for the network.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},
@@ -12,6 +12,10 @@ pub(crate) struct Load(AtomicU32);
 impl Load {
     pub(crate) fn ratio(&self) -> f64 {
         f64::from(f32::from_bits(self.0.load(Relaxed)))
+    }
+
+    pub(crate) fn set(&self, ratio: f64) {
+        self.0.store((ratio as f32).to_bits(), Relaxed);
     }
 }
 
@@ -40,7 +44,7 @@ impl LoadMeter {
         if period >= PERIOD {
             let busy = 1.0 - (self.idle.as_secs_f64() / period.as_secs_f64()).min(1.0);
             self.ratio += NEWEST * (busy - self.ratio);
-            load.0.store((self.ratio as f32).to_bits(), Relaxed);
+            load.set(self.ratio);
             (self.since, self.idle) = (now, Duration::ZERO);
         }
     }

@@ -18,6 +18,7 @@ use crate::{
     acks::{AckWriter, Group, Waiting},
     admission::{Admitted, Opened, Opener, Refused, payload},
     counters::Add,
+    cpu::CpuMeter,
     load::{Load, LoadMeter},
     shared::{Shared, wall_clock},
 };
@@ -26,6 +27,8 @@ pub(crate) struct Receiver {
     pub(crate) shared: Arc<Shared>,
     pub(crate) socket: Arc<UdpSocket>,
     pub(crate) load: Arc<Load>,
+    /// One of the receivers looks after the whole process.
+    pub(crate) cpu: Option<CpuMeter>,
     pub(crate) opener: Opener,
     pub(crate) ring: Ring,
     /// Places in the ring of the batches that are let in, and their lanes, reused from call to call.
@@ -47,6 +50,9 @@ impl Receiver {
             let now = Instant::now();
             meter.waited(from, now, &self.load);
             self.shared.memory.look(now);
+            if let Some(meter) = &mut self.cpu {
+                meter.look(now, &self.shared.cpu);
+            }
             match received {
                 Ok(0) => {}
                 Ok(_) => self.admit(now, wall_clock()),

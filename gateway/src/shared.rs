@@ -14,6 +14,7 @@ use weir_sample::Timestamp;
 use crate::{
     Admission,
     counters::Counters,
+    cpu::Cpu,
     gate::{Gate, SLOW_AT},
     memory::Memory,
     statsd,
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) statsd: Arc<statsd::Counters>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) memory: Memory,
+    pub(crate) cpu: Cpu,
     pub(crate) draining: AtomicBool,
     pub(crate) stopping: AtomicBool,
     log_failed: AtomicBool,
@@ -45,6 +47,7 @@ impl Shared {
             statsd: Arc::default(),
             gate: Arc::default(),
             memory,
+            cpu: Cpu::default(),
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             log_failed: AtomicBool::new(false),

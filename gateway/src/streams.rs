@@ -18,6 +18,8 @@ use crate::{
     admission::Opener,
     connection::{Connection, Tenant, stopped},
     counters::Add,
+    cpu::used_by_this_thread,
+    load::Load,
     shared::Shared,
 };
 
@@ -62,6 +64,7 @@ pub(crate) struct Streams {
     pub(crate) desk: Mutex<Desk>,
     pub(crate) groups: flume::Sender<Group>,
     pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) load: Arc<Load>,
 }
 
 /// What opens and answers for all connections: they share a thread, so its lock is never waited for.
@@ -71,11 +74,13 @@ pub(crate) struct Desk {
 }
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const PERIOD: Duration = Duration::from_secs(1);
 
 impl Streams {
     /// Serves until stopped, then lets every connection finish its acks.
     pub(crate) async fn run(self, listener: TcpListener) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        tokio::spawn(measure(Arc::clone(&self.load)));
         let (streams, mut tasks) = (Arc::new(self), JoinSet::new());
         let mut stop = streams.stop.clone();
         loop {
@@ -128,6 +133,18 @@ impl Streams {
 
     pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Notes how busy the thread of all streams is, for as long as its runtime lives.
+async fn measure(load: Arc<Load>) {
+    let (mut before, mut ratio) = (used_by_this_thread(), 0.0);
+    loop {
+        tokio::time::sleep(PERIOD).await;
+        let used = used_by_this_thread();
+        ratio = 0.5 * (ratio + ((used - before).as_secs_f64() / PERIOD.as_secs_f64()).min(1.0));
+        load.set(ratio);
+        before = used;
     }
 }
 

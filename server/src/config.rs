@@ -283,6 +283,7 @@ impl Config {
         let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         config.sink.check()?;
         config.store.check()?;
+        config.gateway.check()?;
         if config.identity.session_lifetime_s == 0 {
             return Err("identity.session_lifetime_s: 0 would expire every key at once; 3600 is usual".into());
         }
@@ -344,6 +345,7 @@ mod tests {
         check("sink.forget_agents_after_h = 0", "168 is usual");
         check("sink.forget_jobs_after_h = 1", "give at least 2");
         check("store.raw_retention_h = 0", "168 is usual");
+        check("gateway.cpu_cores = -0.5", "0.5 is half of one");
         check("statsd.networks = [\"10.0.0.0/40\"]", "\"10.0.0.0/40\" is not a network");
     }
 

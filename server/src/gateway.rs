@@ -16,6 +16,9 @@ pub(crate) struct GatewaySettings {
     /// Bound on the process's resident memory: near it agents slow down and batches are turned away, bulk first. Default:
     /// 0, no bound. For a gateway that is a process of its own; at least 128 MiB.
     pub memory_bytes: u64,
+    /// CPU cores at which this process counts as full in weir_gateway_saturation_ratio; it may use more where there are
+    /// more. Default: 0, the quota of its control group (a container's CPU limit), or the CPUs it may run on.
+    pub cpu_cores: f64,
     /// The most that its log in the queue may take on disk. Batches are turned away from 60 % on, bulk first. Default: 0,
     /// no bound but the disk.
     pub disk_bytes: u64,
@@ -33,6 +36,7 @@ impl Default for GatewaySettings {
             receivers: usual.receivers,
             receive_buffer_bytes: usual.receive_buffer_bytes,
             memory_bytes: usual.memory_bytes,
+            cpu_cores: usual.cpu_cores,
             disk_bytes: 0,
             clock_ahead_s: usual.clock_ahead.as_secs(),
             drain_s: usual.drain_deadline.as_secs(),
@@ -41,12 +45,21 @@ impl Default for GatewaySettings {
 }
 
 impl GatewaySettings {
+    /// Says what is wrong with the settings, if anything.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.cpu_cores.is_finite() && self.cpu_cores >= 0.0 {
+            true => Ok(()),
+            false => Err(format!("gateway.cpu_cores: {} is no number of cores; 0.5 is half of one", self.cpu_cores)),
+        }
+    }
+
     /// These settings; all else as usual.
     pub(crate) fn config(&self) -> GatewayConfig {
         GatewayConfig {
             receivers: self.receivers,
             receive_buffer_bytes: self.receive_buffer_bytes,
             memory_bytes: self.memory_bytes,
+            cpu_cores: self.cpu_cores,
             clock_ahead: Duration::from_secs(self.clock_ahead_s),
             drain_deadline: Duration::from_secs(self.drain_s),
             ..GatewayConfig::default()

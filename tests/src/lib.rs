@@ -1,16 +1,26 @@
 //! What end-to-end tests share: real programs in temporary folders on free loopback ports, stopped by pid.
 
+mod autoscaler;
+mod balancer;
+mod bench;
+mod capacity;
 mod chance;
 mod fleet;
 mod programs;
 mod relay;
 mod rounds;
+mod scaling;
 
+pub use autoscaler::{Autoscaler, Policy};
+pub use balancer::Balancer;
+pub use bench::Fleet;
+pub use capacity::Quota;
 pub use chance::Chance;
 pub use fleet::start_role;
 pub use programs::{Agent, Program, Server, ServerPorts, free_port, program};
 pub use relay::{Faults, Relay};
 pub use rounds::{Applications, PARTS, Stored, assert_counted_to_the_unit, stored};
+pub use scaling::{Moment, Outcome, Scenario, Second, cores_used, run};
 
 use std::time::{Duration, Instant};
 

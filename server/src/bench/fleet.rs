@@ -1,11 +1,14 @@
 //! `weir bench fleet`: simulated agents with ids, keys and epochs of their own, and an exact account of what they sent.
 
 mod host;
+mod progress;
+mod ramp;
 mod tally;
 mod tls;
 mod udp;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -23,6 +26,8 @@ use crate::identity::{duration, now};
 use crate::query;
 
 use host::{Host, Plan};
+use progress::Progress;
+use ramp::Ramp;
 use tally::Tally;
 use tls::TlsIdentity;
 
@@ -31,6 +36,10 @@ pub(crate) struct FleetArgs {
     /// Agents to simulate
     #[arg(long, default_value_t = 1_000)]
     agents: u64,
+    /// Agents at work in the course of the run, as multiples of --agents spread evenly over it, in a straight line from
+    /// each to the next: 1,8,8,1 rises for a third of the time, stays, and falls
+    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "FACTORS")]
+    ramp: Vec<f64>,
     /// Metrics of each, half counters and half gauges
     #[arg(long, default_value_t = 100)]
     metrics: usize,
@@ -67,6 +76,9 @@ pub(crate) struct FleetArgs {
     /// How long to wait for the last acks after the end
     #[arg(long, default_value = "30s", value_parser = duration)]
     patience: Duration,
+    /// Print a JSON line so often: agents at work, what was sent and acked since the last line, and how long acks took
+    #[arg(long, value_parser = duration)]
+    progress: Option<Duration>,
     /// HTTP address of the server, to compare what it stored and what that cost, such as http://127.0.0.1:8641
     #[arg(long)]
     http: Option<String>,
@@ -87,6 +99,7 @@ pub(crate) fn main(args: &FleetArgs) -> Result<()> {
     ensure!(args.agents > 0 && args.metrics > 0 && args.workers > 0, "agents, metrics and workers must be at least 1");
     ensure!(args.loss == 0.0 || args.transport == Transport::Udp, "--loss is for datagrams: TLS sends again by itself");
     ensure!((0.0..1.0).contains(&args.loss), "--loss is a share from 0 to below 1");
+    ensure!(args.ramp.iter().all(|factor| (0.0..=1e6).contains(factor)), "--ramp takes factors from 0 up");
     crate::process::raise_open_files();
     let plan = Arc::new(plan(args)?);
     let tally = Arc::new(Tally::default());
@@ -102,13 +115,15 @@ pub(crate) fn main(args: &FleetArgs) -> Result<()> {
 
 fn plan(args: &FleetArgs) -> Result<Plan> {
     let at = now();
+    let windows = u32::try_from((args.duration.as_millis() / args.interval.as_millis()).max(1))?;
     let run_number = host::mix(at.millis() as u64 ^ u64::from(std::process::id()) << 48);
     Ok(Plan {
         run: format!("{:08x}", run_number >> 32),
         run_number,
         shapes: host::shapes(args.metrics),
         interval: args.interval,
-        windows: u32::try_from((args.duration.as_millis() / args.interval.as_millis()).max(1))?,
+        windows,
+        ramp: Ramp { agents: args.agents, factors: args.ramp.clone() },
         first_end: Window::containing(at, args.interval).start(),
         key: fleet_key(&args.keys)?,
         tenant: args.tenant,
@@ -127,12 +142,14 @@ fn fleet_key(path: &Path) -> Result<FleetKey> {
 
 /// Runs all workers to their end. Returns how long pushing took, the making of hosts not included.
 fn push(args: &FleetArgs, plan: &Arc<Plan>, tally: &Arc<Tally>) -> Result<Duration> {
-    let count = args.workers.min(args.agents);
+    let agents = plan.ramp.most(plan.windows);
+    let count = args.workers.min(agents);
+    ensure!(count > 0, "--ramp leaves no agent at work");
     let identity = args.ca.as_ref().map(|ca| TlsIdentity::load(ca, args.token.as_deref())).transpose()?;
     let identity = identity.filter(|_| args.transport == Transport::Tls);
     std::thread::scope(|scope| {
         let identity = identity.as_ref();
-        let make = |first| move || Worker::new(args, plan, tally, identity, (first, count));
+        let make = |first| move || Worker::new(args, plan, tally, identity, first..agents, count);
         let making: Vec<_> = (0..count).map(|first| scope.spawn(make(first))).collect();
         let workers: Vec<_> =
             making.into_iter().map(|worker| worker.join().expect("making hosts does not panic")).collect();
@@ -142,6 +159,9 @@ fn push(args: &FleetArgs, plan: &Arc<Plan>, tally: &Arc<Tally>) -> Result<Durati
             .into_iter()
             .map(|worker| scope.spawn(move || worker.and_then(|worker| worker.run(start, deadline))))
             .collect();
+        if let Some(every) = args.progress {
+            Progress::new(plan, tally).report(every, start, || running.iter().all(|worker| worker.is_finished()));
+        }
         for worker in running {
             worker.join().expect("workers do not panic")?;
         }
@@ -161,11 +181,11 @@ impl<'a> Worker<'a> {
         plan: &'a Arc<Plan>,
         tally: &'a Arc<Tally>,
         identity: Option<&TlsIdentity>,
-        (first, stride): (u64, u64),
+        numbers: Range<u64>,
+        stride: u64,
     ) -> Result<Self> {
-        let mut encoder = Encoder::new();
-        let numbers = (first..args.agents).step_by(stride as usize);
-        let hosts = numbers.map(|number| Host::new(plan, number, &mut encoder)).collect();
+        let (first, mut encoder) = (numbers.start, Encoder::new());
+        let hosts = numbers.step_by(stride as usize).map(|number| Host::new(plan, number, &mut encoder)).collect();
         Ok(match identity {
             None => {
                 Self::Udp(Box::new(udp::Worker::new(plan, tally, &args.server, args.loss, hosts, (first, stride))?))
@@ -287,7 +307,13 @@ fn compare(
 }
 
 fn stored_sum(server: &str, plan: &Plan, expected: u64) -> Result<f64> {
-    let promql = format!("sum(weir_bench_requests_total{{run=\"{}\"}})", plan.run);
+    // Agents that a ramp has sent home have no newer samples than from then.
+    let since_s = (plan.interval * plan.windows).as_secs() + 60;
+    let counter = format!("weir_bench_requests_total{{run=\"{}\"}}", plan.run);
+    let promql = match plan.ramp.factors.len() {
+        1 => format!("sum({counter})"),
+        _ => format!("sum(last_over_time({counter}[{since_s}s]))"),
+    };
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let last_end = plan.first_end.plus(plan.interval * (plan.windows - 1));

@@ -8,12 +8,15 @@ use weir_wire::{
     Route, SessionKeys, Totals,
 };
 
+use super::ramp::Ramp;
+
 /// What all hosts of a run have in common.
 pub(crate) struct Plan {
     pub run: String,
     pub run_number: u64,
     pub interval: Duration,
     pub windows: u32,
+    pub ramp: Ramp,
     /// End of the first window.
     pub first_end: Timestamp,
     pub key: FleetKey,
@@ -58,7 +61,8 @@ pub(crate) struct Host {
     number: u64,
     slices: Vec<(PackedLayout, usize)>,
     next_seq: u64,
-    windows_closed: u32,
+    /// The window that is closed next.
+    window: u32,
     sealed: Totals,
     pub outbox: Outbox,
     /// Sent and not yet acked, with the time of the first send.
@@ -107,6 +111,12 @@ impl Plan {
         }
     }
 
+    /// The first window from `from` on in which a host is at work, or the number of windows.
+    fn next_window(&self, number: u64, from: u32) -> u32 {
+        let at_work = |window: &u32| number < self.ramp.agents_at(*window, self.windows);
+        (from..self.windows).find(at_work).unwrap_or(self.windows)
+    }
+
     /// When in the interval a host sends, so that a fleet does not send at once.
     pub(crate) fn offset(&self, number: u64) -> Duration {
         self.interval.mul_f64((mix(self.run_number ^ mix(number)) >> 11) as f64 / (1u64 << 53) as f64)
@@ -123,7 +133,7 @@ impl Host {
             number,
             slices,
             next_seq: 0,
-            windows_closed: 0,
+            window: plan.next_window(number, 0),
             sealed: Totals::default(),
             outbox: Outbox::new(OutboxConfig { route: plan.route, ..OutboxConfig::default() }, mix(number)),
             first_sent: Vec::new(),
@@ -132,10 +142,10 @@ impl Host {
 
     /// Puts the next window's batches into the outbox.
     pub(crate) fn close_window(&mut self, plan: &Plan, encoder: &mut Encoder) -> Closed {
-        let end = plan.first_end.plus(plan.interval * self.windows_closed);
+        let end = plan.first_end.plus(plan.interval * self.window);
         let window = Window::ending(end, plan.interval.as_millis() as u32);
-        let (row, counted) = row(plan, self.number, self.windows_closed);
-        self.windows_closed += 1;
+        let (row, counted) = row(plan, self.number, self.window);
+        self.window = plan.next_window(self.number, self.window + 1);
         self.sealed.sealed_batches += self.slices.len() as u64;
         self.sealed.sealed_samples += row.len() as u64;
         let totals = Totals {
@@ -158,13 +168,13 @@ impl Host {
     }
 
     pub(crate) fn is_through(&self, plan: &Plan) -> bool {
-        self.windows_closed == plan.windows && self.outbox.is_empty()
+        self.window == plan.windows && self.outbox.is_empty()
     }
 
     /// When this host closes its next window, if there is one.
     pub(crate) fn next_close(&self, plan: &Plan, start: Instant) -> Option<Instant> {
-        let due = start + plan.offset(self.number) + plan.interval * self.windows_closed;
-        (self.windows_closed < plan.windows).then_some(due)
+        let due = start + plan.offset(self.number) + plan.interval * self.window;
+        (self.window < plan.windows).then_some(due)
     }
 
     pub(crate) fn note_sent(&mut self, seq: u64, now: Instant) {
@@ -312,6 +322,7 @@ mod tests {
             shapes: shapes(metrics),
             interval: Duration::from_secs(10),
             windows: 3,
+            ramp: Ramp { agents: 10, factors: vec![1.0] },
             first_end: Timestamp::from_secs(1_800_000_000),
             key: FleetKey { id: 1, secret: [3; 32] },
             tenant: 0,

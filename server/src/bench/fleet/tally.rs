@@ -1,8 +1,8 @@
 //! The account of a run: what was sent, what was acked, how long acks took.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use weir_sample::Sketch;
 
@@ -22,6 +22,27 @@ pub(crate) struct Tally {
     /// Lost on purpose, either way.
     pub datagrams_lost: AtomicU64,
     ack_ms: Mutex<Sketch>,
+    /// Since they were last asked for.
+    recent_ack_ms: Mutex<Sketch>,
+}
+
+/// Ack times that one thread has seen, handed to the tally now and then.
+#[derive(Debug)]
+pub(crate) struct AckTimes {
+    ms: Sketch,
+    since: Instant,
+}
+
+const HAND_ON: Duration = Duration::from_millis(200);
+
+impl AckTimes {
+    pub(crate) fn new() -> Self {
+        Self { ms: Sketch::new(), since: Instant::now() }
+    }
+
+    fn note(&mut self, took: Duration) {
+        self.ms.insert(took.as_secs_f64() * 1e3);
+    }
 }
 
 impl Tally {
@@ -32,21 +53,33 @@ impl Tally {
         self.payload_bytes.fetch_add(closed.payload_bytes, Relaxed);
     }
 
-    pub(crate) fn note_acked(&self, samples: u32, took: Option<Duration>, local: &mut Sketch) {
+    pub(crate) fn note_acked(&self, samples: u32, took: Option<Duration>, local: &mut AckTimes) {
         self.samples_acked.fetch_add(u64::from(samples), Relaxed);
         self.batches_acked.fetch_add(1, Relaxed);
         if let Some(took) = took {
-            local.insert(took.as_secs_f64() * 1e3);
+            local.note(took);
+        }
+        if local.since.elapsed() >= HAND_ON {
+            self.merge_acks(local);
         }
     }
 
     /// Takes a worker's ack times in.
-    pub(crate) fn merge_acks(&self, local: &Sketch) {
-        self.ack_ms.lock().unwrap_or_else(std::sync::PoisonError::into_inner).merge(local);
+    pub(crate) fn merge_acks(&self, local: &mut AckTimes) {
+        let ms = std::mem::take(&mut local.ms);
+        self.ack_ms.lock().unwrap_or_else(PoisonError::into_inner).merge(&ms);
+        self.recent_ack_ms.lock().unwrap_or_else(PoisonError::into_inner).merge(&ms);
+        local.since = Instant::now();
+    }
+
+    /// As [`Tally::ack_quantile_ms`], of the acks since this was last asked.
+    pub(crate) fn take_recent_quantile_ms(&self, q: f64) -> Option<f64> {
+        let recent = std::mem::take(&mut *self.recent_ack_ms.lock().unwrap_or_else(PoisonError::into_inner));
+        (recent.count() > 0.0).then(|| recent.quantile(q))
     }
 
     /// Milliseconds from a batch's first send to its ack that a share `q` of batches did not exceed.
     pub(crate) fn ack_quantile_ms(&self, q: f64) -> f64 {
-        self.ack_ms.lock().unwrap_or_else(std::sync::PoisonError::into_inner).quantile(q)
+        self.ack_ms.lock().unwrap_or_else(PoisonError::into_inner).quantile(q)
     }
 }

@@ -12,11 +12,10 @@ use anyhow::{Context, Result};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use weir_link::{Alpn, ClientFiles, ClientStream, ClientTls, FrameStream};
-use weir_sample::Sketch;
 use weir_wire::{Ack, Encoder, Route, SessionKeys, seal};
 
 use super::host::{Host, Plan};
-use super::tally::Tally;
+use super::tally::{AckTimes, Tally};
 
 /// Whom hosts trust and what they show.
 #[derive(Clone)]
@@ -57,7 +56,7 @@ impl Worker {
             servers: self.servers,
             identity: self.identity,
             encoder: RefCell::new(Encoder::new()),
-            ack_ms: RefCell::new(Sketch::new()),
+            ack_times: RefCell::new(AckTimes::new()),
         });
         let tasks = LocalSet::new();
         for host in self.hosts {
@@ -66,7 +65,7 @@ impl Worker {
             tasks.spawn_local(connection.run(start, deadline));
         }
         runtime.block_on(tasks);
-        self.tally.merge_acks(&shared.ack_ms.borrow());
+        self.tally.merge_acks(&mut shared.ack_times.borrow_mut());
         Ok(())
     }
 }
@@ -77,7 +76,7 @@ struct Shared {
     servers: Vec<SocketAddr>,
     identity: TlsIdentity,
     encoder: RefCell<Encoder>,
-    ack_ms: RefCell<Sketch>,
+    ack_times: RefCell<AckTimes>,
 }
 
 /// One host and its stream.
@@ -169,8 +168,11 @@ impl Connection {
             let Ok((_, ack)) = Ack::open(frame, &self.keys) else { continue };
             for entry in self.host.outbox.on_ack(now, &ack, Route::Tls) {
                 let took = self.host.note_acked(entry.seq, now);
-                self.shared.tally.note_acked(entry.samples, took, &mut self.shared.ack_ms.borrow_mut());
+                self.shared.tally.note_acked(entry.samples, took, &mut self.shared.ack_times.borrow_mut());
             }
+        }
+        if self.host.outbox.take_new_source() {
+            self.drop_stream();
         }
         Ok(())
     }

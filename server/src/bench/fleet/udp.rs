@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use weir_link::{Outgoing, Ring, UdpConfig, UdpSocket};
-use weir_sample::Sketch;
 use weir_wire::{Ack, Encoder, Route, seal};
 
 use super::host::{Host, Plan, mix};
-use super::tally::Tally;
+use super::tally::{AckTimes, Tally};
 
 /// A share of the fleet.
 pub(crate) struct Worker<'a> {
@@ -35,7 +34,7 @@ pub(crate) struct Worker<'a> {
     datagram: Vec<u8>,
     /// When to look after which host.
     due: BinaryHeap<Reverse<(Instant, usize)>>,
-    ack_ms: Sketch,
+    ack_times: AckTimes,
     chance: u64,
 }
 
@@ -70,7 +69,7 @@ impl<'a> Worker<'a> {
             outgoing: Outgoing::new(),
             datagram: Vec::with_capacity(1_500),
             due: BinaryHeap::new(),
-            ack_ms: Sketch::new(),
+            ack_times: AckTimes::new(),
             chance: mix(plan.run_number ^ first) | 1,
         })
     }
@@ -101,7 +100,7 @@ impl<'a> Worker<'a> {
         let resent: u64 = self.hosts.iter().map(|host| host.outbox.totals().resent_batches).sum();
         self.tally.batches_unacked.fetch_add(unacked as u64, Relaxed);
         self.tally.batches_resent.fetch_add(resent, Relaxed);
-        self.tally.merge_acks(&self.ack_ms);
+        self.tally.merge_acks(&mut self.ack_times);
         Ok(())
     }
 
@@ -172,7 +171,7 @@ impl<'a> Worker<'a> {
         let before = host.is_through(self.plan);
         for entry in host.outbox.on_ack(now, &ack, Route::Udp) {
             let took = host.note_acked(entry.seq, now);
-            self.tally.note_acked(entry.samples, took, &mut self.ack_ms);
+            self.tally.note_acked(entry.samples, took, &mut self.ack_times);
         }
         !before && host.is_through(self.plan)
     }
