@@ -187,7 +187,8 @@ fn write(broken: &Broken, sound: &[Block], writer: &mut BlockWriter) -> Result<R
         })?;
         let Some(id) = next else { return Ok(rebuilt) };
         for (kind, run, mut points) in parts.drain(..) {
-            (coded.clear(), content.clear());
+            coded.clear();
+            content.clear();
             let times = if tier == Tier::Raw {
                 run.encode(&mut content);
                 run.times
