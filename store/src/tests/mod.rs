@@ -5,6 +5,7 @@ mod blocks;
 mod cold;
 mod crash;
 mod repair;
+mod retention;
 
 use std::ops::ControlFlow;
 use std::path::Path;
