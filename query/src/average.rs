@@ -11,7 +11,7 @@ use crate::evaluate::{Evaluator, Sink};
 use crate::labels::LabelSet;
 use crate::over_time::OverTime;
 use crate::row::{ABSENT, Row, Steps, is_present};
-use crate::select::{Samples, millis};
+use crate::select::{Samples, matchers, millis};
 use crate::subquery::Ranges;
 use crate::summation::Sum;
 use crate::window::over_windows;

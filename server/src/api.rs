@@ -4,3 +4,4 @@ pub(crate) mod auth;
 pub(crate) mod cardinality;
 pub(crate) mod query;
 pub(crate) mod session;
+pub(crate) mod write;

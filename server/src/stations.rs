@@ -15,6 +15,7 @@ use weir_sink::{FleetStatus, Service, ServiceConfig, Sink, SinkConfig};
 use weir_store::Store;
 
 use crate::admission::{AdmissionSettings, Reloadable};
+use crate::api::write;
 use crate::config::Config;
 use crate::identity::now;
 use crate::listener::HandedOver;
@@ -41,6 +42,8 @@ pub(crate) struct Stations {
     /// What tokens grant, where a sink gives sessions without a gateway: its own log in the queue that it reads.
     grants: Option<Arc<Log>>,
     config_file: Option<Reloadable>,
+    /// What remote write brought.
+    pub remote_write: Arc<write::Counters>,
 }
 
 pub(crate) struct GatewayStation {
@@ -82,7 +85,8 @@ impl Stations {
         let grants =
             gives_sessions.then(|| Log::open(&config.queue_folder(), GRANTS, LogConfig::default()).map(Arc::new));
         let (grants, config_file) = (grants.transpose()?, config.file.clone().map(Reloadable::new));
-        let stations = Self { identity, tls, gateway, storage, grants, config_file };
+        let remote_write = Arc::default();
+        let stations = Self { identity, tls, gateway, storage, grants, config_file, remote_write };
         stations.set_admission(&config.admission);
         Ok((stations, handed_over))
     }
@@ -101,7 +105,7 @@ impl Stations {
         if let Some(gateway) = &self.gateway {
             readings.extend(gateway.running.readings());
         }
-        readings.extend(self.queue().iter().flat_map(|log| log.readings()));
+        readings.extend(self.queue().iter().flat_map(|log| [log.readings(), self.remote_write.readings()].concat()));
         if let Some(storage) = &self.storage {
             readings.extend([storage.sink.readings(), storage.store.readings(), storage.engine.readings()].concat());
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use weir_gateway::identity::Scope;
 
-use crate::api::{auth, cardinality, query, session};
+use crate::api::{auth, cardinality, query, session, write};
 use crate::config::{Config, UpArgs};
 use crate::http;
 use crate::listener::{self, HandedOver};
@@ -57,6 +57,10 @@ fn serve(config: &Config, stations: &Arc<Stations>, listener: TcpListener, hande
     if let Some(admission) = stations.admission() {
         let tokens = identity.tokens.clone();
         router = router.merge(auth::guard(cardinality::routes(admission), tokens, Scope::Read));
+    }
+    if let Some(queue) = stations.queue() {
+        let writes = write::routes(queue, config.store.longest(), stations.remote_write.clone());
+        router = router.merge(auth::guard(writes, identity.tokens.clone(), Scope::Ingest));
     }
     let listener = tokio::net::TcpListener::from_std(listener)?;
     listener::serve(listener, tls, router.merge(session::routes(identity.clone(), stations.queue(), channel)))?;

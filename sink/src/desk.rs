@@ -13,6 +13,7 @@ use crate::admission::{Admission, GENERATION, Grant};
 use crate::agents::Agent;
 use crate::completeness::{self, Completeness};
 use crate::fleet::Counters;
+use crate::imported;
 use crate::ledger::{self, Ledger, Owner};
 use crate::plan::Plan;
 use crate::roster::{Memory, Roster};
@@ -75,6 +76,9 @@ impl Desk {
 
     pub(crate) fn take(&mut self, record: &Record<'_>) -> Result<(), Error> {
         self.newest = self.newest.max(record.received);
+        if let Some(payload) = imported::behind_mark(record) {
+            return self.take_imported(record, payload);
+        }
         let Ok(head) = self.decoder.head(record.payload) else {
             return self.refuse(record);
         };
@@ -228,7 +232,7 @@ impl Desk {
     }
 
     /// A batch that passed its seal but not its decoder: a newer version's, or a fault of ours. It is acked and gone.
-    fn refuse(&mut self, record: &Record<'_>) -> Result<(), Error> {
+    pub(crate) fn refuse(&mut self, record: &Record<'_>) -> Result<(), Error> {
         if self.counters.undecodable.fetch_add(1, Relaxed) == 0 {
             let (agent, seq) = (record.agent.to_string(), record.seq);
             tracing::warn!(agent, seq, "a batch cannot be decoded; further ones are counted only");

@@ -42,6 +42,8 @@ pub(crate) struct Counters {
     pub late_added: AtomicU64,
     pub late_gauges: AtomicU64,
     pub too_old: AtomicU64,
+    /// Samples of remote write that a rule or limit keeps out.
+    pub imported_left_out: AtomicU64,
     /// Senders in memory, and those that left it.
     pub remembered: AtomicU64,
     pub agents_forgotten: AtomicU64,
@@ -78,7 +80,8 @@ impl Counters {
             let help = "Parts left out, by reason. undecodable: agent and server versions differ; upgrade the server first. \
                         late_gauge: a shared gauge came after its window closed; raise sink.lateness_s. too_old: a batch from \
                         before its silent sender was forgotten, which may have been counted then: raise \
-                        sink.forget_agents_after_h, or see to the sender's clock.";
+                        sink.forget_agents_after_h, or see to the sender's clock. remote_write: samples of remote write \
+                        that a rule denies or that are over the tenant's series limit: see `weir top series`.";
             Reading::counter("weir_sink_dropped_total", &[("reason", reason)], value.load(Relaxed), help)
         };
         let forgotten = |sender, value: &AtomicU64| {
@@ -112,6 +115,7 @@ impl Counters {
             dropped("undecodable", &self.undecodable),
             dropped("late_gauge", &self.late_gauges),
             dropped("too_old", &self.too_old),
+            dropped("remote_write", &self.imported_left_out),
             counter(
                 "weir_sink_late_parts_total",
                 &self.late_added,

@@ -9,6 +9,7 @@ mod agents;
 mod completeness;
 mod desk;
 mod fleet;
+mod imported;
 mod ledger;
 mod plan;
 mod roster;
@@ -19,6 +20,7 @@ mod state;
 
 pub use admission::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
 pub use fleet::FleetStatus;
+pub use imported::Imported;
 pub use roster::Memory;
 pub use service::{Service, ServiceConfig};
 pub use sink::{Sink, SinkConfig};

@@ -24,8 +24,14 @@ use crate::index::Index;
 use crate::lock::DirectoryLock;
 use crate::{Error, Rows, StoreConfig, Tier};
 
-/// Agent under which single samples that name no agent are kept: no agent id is all ones but for the last bit.
-const IMPORTS: u128 = u128::MAX - 1;
+/// Agents under which single samples that name no agent are kept: no agent id begins with so many ones.
+const IMPORTS: u128 = !0 << 64;
+
+/// What one target was scraped for has its times in common, so it is kept together.
+fn importer_of(series: &Series) -> u128 {
+    let target = series.label("instance").or_else(|| series.label("host")).unwrap_or_default();
+    IMPORTS | u128::from(xxhash_rust::xxh3::xxh3_64(target.as_bytes()))
+}
 
 /// Late samples of a group after which it is sealed out of turn, so that imports do not pile up in memory.
 const MOST_LATE: usize = 4096;
@@ -225,7 +231,7 @@ impl Store {
     /// # Errors
     /// As [`Store::append`].
     pub fn append_sample(&self, series: &Series, kind: Kind, ts: Timestamp, value: f64) -> Result<Appended, Error> {
-        let rows = self.rows(IMPORTS, &[(series.clone(), kind)]);
+        let rows = self.rows(importer_of(series), &[(series.clone(), kind)]);
         let Some((part, column)) = rows.find(0) else { return Ok(Appended::default()) };
         let mut done = Appended::default();
         let _gate = self.inner.admit()?;

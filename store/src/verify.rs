@@ -68,7 +68,7 @@ pub fn snapshot(folder: &Path, target: &Path) -> Result<(), Error> {
 /// # Errors
 /// As [`Store::open`]; another process must not have it open.
 pub fn stats(folder: &Path) -> Result<Stats, Error> {
-    if !folder.join("checkpoint").exists() {
+    if !folder.join("lock").exists() {
         return Err(Error::io("open", folder)(ErrorKind::NotFound.into()));
     }
     Ok(Store::open(folder, crate::StoreConfig::default())?.0.stats())

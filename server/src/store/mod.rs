@@ -121,12 +121,13 @@ fn open(folder: &Path, config: StoreConfig) -> Result<(Store, Vec<u8>)> {
 
 /// A store that a server has open is asked through it.
 fn say_owner(error: Error) -> anyhow::Error {
-    let locked = matches!(error, Error::Locked { .. });
-    let error = anyhow::Error::from(error);
-    if locked { error.context(ONLINE) } else { error }
+    match error {
+        Error::Locked { .. } => anyhow::anyhow!("{error}. {ONLINE}"),
+        error => error.into(),
+    }
 }
 
-const ONLINE: &str = "this works on a stopped server alone. A running one is asked by HTTP, here at its usual address: \
+const ONLINE: &str = "This works on a stopped server alone. A running one is asked by HTTP, here at its usual address: \
     samples by curl -G http://127.0.0.1:8641/api/v1/export --data-urlencode 'match[]=SELECTOR', sizes by curl \
     http://127.0.0.1:8641/metrics, all by weir query; a copy of it by weir store snapshot is as good";
 

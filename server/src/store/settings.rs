@@ -65,6 +65,12 @@ impl Default for StoreSettings {
 }
 
 impl StoreSettings {
+    /// How long anything is kept.
+    pub(crate) fn longest(&self) -> Duration {
+        let longest_h = self.raw_retention_h.max(self.minute_retention_h).max(self.hour_retention_h);
+        Duration::from_secs(u64::from(longest_h) * 3_600)
+    }
+
     /// What is wrong with them, if something is.
     pub(crate) fn check(&self) -> Result<(), String> {
         match self.raw_retention_h {

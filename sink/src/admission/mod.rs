@@ -161,6 +161,20 @@ impl Judge<'_> {
         Placement { home: self.home(series, kind, shared), rollups }
     }
 
+    /// Decides over a series that brings running totals: under which name it is stored, if it is.
+    pub(crate) fn place_imported(&mut self, sent: &Series, kind: Kind) -> Option<Series> {
+        let config = Arc::clone(&self.config);
+        let outcome = rule::apply(&config.rules, self.tenant, sent, kind);
+        if outcome.denied {
+            self.accounts.deny(self.tenant, sent.name());
+            return None;
+        }
+        let series = self.of_tenant(&outcome.series);
+        self.accounts.note(self.tenant, &series, self.now);
+        // No agent brings it, so it counts against the tenant.
+        self.has_room(&series, true).then_some(series)
+    }
+
     fn home(&mut self, series: Series, kind: Kind, shared: bool) -> Home {
         self.accounts.note(self.tenant, &series, self.now);
         if series.label(OVERFLOW).is_none() && !self.has_room(&series, shared) {

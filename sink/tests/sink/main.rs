@@ -4,3 +4,4 @@
 mod bench;
 mod counting;
 mod forgetting;
+mod imported;

@@ -1,0 +1,124 @@
+//! Remote write as a sender sees it: real HTTP in front, a real queue and sink behind.
+
+use weir_gateway::identity::{Scope, issue};
+use weir_query::{Column, Hint, Selection, selector};
+use weir_queue::LogConfig;
+use weir_sink::{Sink, SinkConfig};
+use weir_store::{Store, StoreConfig};
+
+use super::*;
+use crate::api::auth::guard;
+use crate::api::session::tests::{Desk, serve};
+use crate::remote_write::{Label, Sample, TimeSeries};
+
+struct Server {
+    folder: tempfile::TempDir,
+    address: std::net::SocketAddr,
+    counters: Arc<Counters>,
+}
+
+impl Server {
+    fn start(desk: Option<&Desk>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Arc::new(Log::open(&folder.path().join("queue"), "up", LogConfig::default()).unwrap());
+        let counters = Arc::<Counters>::default();
+        let routes = routes(log, Duration::from_secs(86_400), counters.clone());
+        let address = serve(guard(routes, desk.map(Desk::tokens), Scope::Ingest));
+        Self { folder, address, counters }
+    }
+
+    fn post(&self, token: &str, content_type: &str, body: &[u8]) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = agent.post(format!("http://{}/api/v1/write", self.address)).header("content-type", content_type);
+        let mut response = request.header("authorization", token).send(body).unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+    }
+
+    fn write(&self, token: &str, timeseries: Vec<TimeSeries>) -> (u16, String) {
+        let request = WriteRequest { timeseries, metadata: Vec::new() };
+        self.post(token, "application/x-protobuf", &request.write())
+    }
+
+    /// What a sink stores of it.
+    fn stored(&self, promql: &str) -> Vec<(String, Vec<i64>, Vec<f64>)> {
+        let (store, saved) = Store::open(&self.folder.path().join("store"), StoreConfig::default()).unwrap();
+        let store = Arc::new(store);
+        let mut sink = Sink::open(&SinkConfig::new(&self.folder.path().join("queue")), store.clone(), &saved).unwrap();
+        while sink.step(now()).unwrap() > 0 {}
+        let matchers = selector(promql).unwrap();
+        let (start, end) = (Timestamp(0), now());
+        let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw };
+        let mut found = Vec::new();
+        store
+            .select(&selection, &mut |data| {
+                let Column::Floats(values) = data.values else { panic!("not floats") };
+                found.push((data.series.to_string(), data.timestamps, values));
+                std::ops::ControlFlow::Continue(())
+            })
+            .unwrap();
+        found
+    }
+}
+
+fn series(name: &str, samples: &[(i64, f64)]) -> TimeSeries {
+    let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+    let samples = samples.iter().map(|&(timestamp, value)| Sample { timestamp, value }).collect();
+    TimeSeries { labels: vec![label("__name__", name), label("job", "a")], samples, histograms: Vec::new() }
+}
+
+#[test]
+fn what_is_answered_is_stored_once_however_often_it_is_sent() {
+    let (server, now) = (Server::start(None), now().millis());
+    let request = || vec![series("jobs_total", &[(now - 2_000, 5.0), (now - 1_000, 7.0)]), series("x", &[(now, 0.5)])];
+    assert_eq!(server.write("", request()), (204, String::new()));
+    assert_eq!(server.write("", request()).0, 204);
+    let of = |name: &str, times: &[i64], values: &[f64]| {
+        vec![(format!("{name}{{job=\"a\"}}"), times.to_vec(), values.to_vec())]
+    };
+    assert_eq!(server.stored("jobs_total"), of("jobs_total", &[now - 2_000, now - 1_000], &[5.0, 7.0]));
+    assert_eq!(server.stored("x"), of("x", &[now], &[0.5]));
+    assert_eq!(server.counters.taken.load(Relaxed), 6);
+}
+
+#[test]
+fn what_cannot_be_stored_is_said_and_the_rest_is_stored() {
+    let (server, now) = (Server::start(None), now().millis());
+    let mut odd = series("x", &[(now, 1.0), (now - 2 * 86_400_000, 1.0), (now + 3_600_000, 1.0)]);
+    odd.histograms = vec![vec![1]];
+    let mut nameless = series("y", &[(now, 1.0)]);
+    nameless.labels.remove(0);
+    let (status, text) = server.write("", vec![odd, nameless]);
+    assert_eq!(status, 400, "{text}");
+    for part in ["1 samples are older", "1 samples are more than", "1 samples have no metric", "1 are native"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(server.stored("x").len(), 1);
+    assert_eq!(server.post("", "application/x-protobuf", b"up 1").0, 400);
+    assert_eq!(server.post("", "application/x-protobuf;proto=io.prometheus.write.v2.Request", b"").0, 415);
+    let refused: f64 = server.counters.readings().iter().skip(1).map(|reading| reading.value).sum();
+    assert_eq!(refused, 6.0);
+}
+
+#[test]
+fn a_token_says_whose_samples_they_are() {
+    let desk = Desk::new();
+    let (server, time) = (Server::start(Some(&desk)), now().millis());
+    let token = |scope, max_series| {
+        let claims = Claims {
+            subject: "prometheus".into(),
+            tenant: 3,
+            scopes: vec![scope],
+            not_before: None,
+            expires: u64::try_from(time / 1_000).unwrap() + 60,
+            max_series,
+            labels: [("job".to_owned(), "b".to_owned())].into(),
+        };
+        format!("Bearer {}", issue(&claims, &desk.key).unwrap())
+    };
+    let request = || vec![series("x", &[(time, 1.0)])];
+    assert_eq!(server.write("", request()).0, 401);
+    assert_eq!(server.write(&token(Scope::Read, None), request()).0, 403);
+    assert_eq!(server.write(&token(Scope::Ingest, Some(7)), request()).0, 403);
+    assert_eq!(server.write(&token(Scope::Ingest, None), request()).0, 204);
+    assert_eq!(server.stored("x"), [("x{job=\"b\",tenant=\"3\"}".into(), vec![time], vec![1.0])]);
+}
