@@ -8,7 +8,7 @@ demo: build
 	$(BIN)/weir demo
 
 build: console
-	$(CARGO) build --release --locked --bin weir --bin weir-agent
+	$(CARGO) build --release --locked --features weir/s3 --bin weir --bin weir-agent
 
 # The agent as it is shipped: one static file, which runs on every Linux of this architecture.
 STATIC_TARGET := $(shell uname -m)-unknown-linux-gnu
@@ -39,8 +39,8 @@ autoscaling: setup build
 	$(or $(CARGO_TARGET_DIR),target)/release/examples/autoscaling docs/autoscaling.png
 
 test: setup console
-	$(CARGO) build --locked --bin weir --bin weir-agent
-	$(CARGO) test --locked --workspace
+	$(CARGO) build --locked --features weir/s3 --bin weir --bin weir-agent
+	$(CARGO) test --locked --workspace --features weir/s3
 	$(CARGO) test --manifest-path fuzz/Cargo.toml --target-dir target --no-default-features
 	cd console && npm test --silent
 

@@ -11,7 +11,7 @@ use crate::evaluate::{Evaluator, Sink};
 use crate::labels::LabelSet;
 use crate::over_time::OverTime;
 use crate::row::{ABSENT, Row, Steps, is_present};
-use crate::select::{Samples, millis};
+use crate::select::{Samples, matchers, millis};
 use crate::subquery::Ranges;
 use crate::summation::Sum;
 use crate::window::over_windows;
@@ -24,7 +24,9 @@ impl Evaluator<'_> {
             Expr::MatrixSelector(e) => {
                 let view = self.view(steps, e.vs.at.as_ref(), e.vs.offset.as_ref());
                 let start = Timestamp(view.start.saturating_sub(millis(e.range)).saturating_add(1));
-                self.source.tier(start) != Tier::Raw
+                // What cannot be read says so when it is read.
+                let matchers = matchers(&e.vs).unwrap_or_default();
+                self.source.tier(start, &matchers) != Tier::Raw
             }
             _ => false,
         }

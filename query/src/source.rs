@@ -19,8 +19,8 @@ pub trait Source: Send + Sync {
     /// [`QueryError::Source`] if storage cannot be read.
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError>;
 
-    /// The tier that a selection from `start` on is answered from.
-    fn tier(&self, _start: Timestamp) -> Tier {
+    /// The tier that a selection of these series from `start` on is answered from.
+    fn tier(&self, _start: Timestamp, _matchers: &[Matcher]) -> Tier {
         Tier::Raw
     }
 
@@ -55,8 +55,8 @@ impl<S: Source + ?Sized> Source for Arc<S> {
         (**self).select(selection, each)
     }
 
-    fn tier(&self, start: Timestamp) -> Tier {
-        (**self).tier(start)
+    fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
+        (**self).tier(start, matchers)
     }
 
     fn series(
@@ -88,8 +88,8 @@ impl Source for Store {
         self.select(selection, each).map_err(unread)
     }
 
-    fn tier(&self, start: Timestamp) -> Tier {
-        self.tier(start)
+    fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
+        self.tier(start, matchers)
     }
 
     fn series(

@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(sink(&full), sink(&usual));
         let cold = full.store.cold.clone().unwrap();
         assert_eq!((cold.check(), cold.after.as_secs(), cold.cache), (Ok(()), 3 * 86_400, 1 << 30));
-        assert_eq!(StoreSettings { cold: None, ..full.store }, usual.store);
+        assert_eq!(StoreSettings { cold: None, retention: Vec::new(), ..full.store }, usual.store);
         assert_eq!(full.queue.writer, usual.queue.writer);
         assert_eq!(full.identity.session_lifetime_s, usual.identity.session_lifetime_s);
         let statsd = |config: &Config| {

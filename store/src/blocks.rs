@@ -37,9 +37,11 @@ impl BlockSet {
         Self { epoch: self.epoch + 1, frontier: self.frontier.max(frontier), blocks }
     }
 
-    /// The finest tier that reaches as far back as `start`, or as anything does.
-    pub(crate) fn tier_for(&self, start: i64) -> Tier {
-        let oldest = Tier::ALL.map(|tier| self.of(tier).map(|block| block.name.start).min());
+    /// The finest tier that reaches as far back as `start`, or as anything does. `kept_since` says from when on a tier keeps
+    /// what is asked for, though blocks may go further back.
+    pub(crate) fn tier_for(&self, start: i64, kept_since: impl Fn(Tier) -> i64) -> Tier {
+        let oldest = |tier| self.of(tier).map(|block| block.name.start).min();
+        let oldest = Tier::ALL.map(|tier| oldest(tier).map(|oldest: i64| oldest.max(kept_since(tier))));
         let Some(reach) = oldest.iter().flatten().min().copied() else { return Tier::Raw };
         let wanted = start.max(reach);
         let serves = |tier: &Tier| match (oldest[*tier as usize], tier) {

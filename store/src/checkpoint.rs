@@ -13,7 +13,7 @@ use crate::error::Damaged;
 use crate::head::shard::{SHARDS, Shard};
 use crate::head::snapshot;
 use crate::index::Index;
-use crate::index::coding::decode_index;
+use crate::index::coding::{decode_index, encode_index};
 
 /// Format of every file of the store; raised when an older program could not read them.
 pub(crate) const VERSION: u32 = 3;
@@ -157,6 +157,42 @@ pub(crate) fn read_head(path: &Path) -> Result<(Index, Vec<Shard>), Error> {
         shards.push(shard.map_err(Error::damaged(path))?);
     }
     Ok((index, shards))
+}
+
+/// What [`read_head_in_part`] reads: labels, shards, and the numbers of those that are damaged and so are empty.
+type HeadInPart = (Index, Vec<Shard>, Vec<usize>);
+
+/// Reads as much as is sound of what [`write_head`] wrote. `None`: the labels are damaged, without which nothing is.
+pub(crate) fn read_head_in_part(path: &Path) -> Result<Option<HeadInPart>, Error> {
+    let mut file = std::io::BufReader::with_capacity(1 << 20, File::open(path).map_err(Error::io("open", path))?);
+    let labels = match record(&mut file, path) {
+        Err(Error::Damaged { .. }) => return Ok(None),
+        labels => labels?,
+    };
+    let Ok(mut index) = decode_index(&mut Input(&labels)) else { return Ok(None) };
+    let (mut shards, mut damaged) = (Vec::with_capacity(SHARDS), Vec::new());
+    for number in 0..SHARDS {
+        let record = record(&mut file, path).ok();
+        let shard =
+            record.and_then(|record| snapshot::decode_shard(&mut Input(&record), number as u32, &mut index).ok());
+        if shard.is_none() {
+            damaged.push(number);
+        }
+        let empty = || Shard { number: number as u32, seal_at: 1, ..Shard::default() };
+        shards.push(shard.unwrap_or_else(empty));
+    }
+    Ok(Some((index, shards, damaged)))
+}
+
+/// Writes labels and shards as [`write_head`] does.
+pub(crate) fn write_head_of(path: &Path, index: &Index, shards: &[Shard]) -> Result<(), Error> {
+    let mut labels = Vec::new();
+    encode_index(&mut labels, index);
+    write_head(path, &labels, |number| {
+        let mut coded = Vec::new();
+        snapshot::encode_shard(&mut coded, &shards[number]);
+        Ok(coded)
+    })
 }
 
 fn record(file: &mut impl Read, path: &Path) -> Result<Vec<u8>, Error> {

@@ -1,8 +1,10 @@
 //! Blocks of two hours become blocks of a day, and points of coarser tiers blocks of longer still; late blocks are
 //! merged into the ones they lie over.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use weir_sample::Kind;
 
@@ -26,8 +28,15 @@ const MOST_OVERLAYS: usize = 4;
 impl BlockName {
     /// End of the longest stretch that its block can be merged to.
     pub(crate) fn stretch_end(&self) -> i64 {
-        let longest = self.tier.spans().iter().max().copied().unwrap_or(1);
-        (self.start.div_euclid(longest) + 1).saturating_mul(longest).max(self.end)
+        self.stretch_start() + self.longest()
+    }
+
+    fn stretch_start(&self) -> i64 {
+        self.start.div_euclid(self.longest()) * self.longest()
+    }
+
+    fn longest(&self) -> i64 {
+        self.tier.spans().iter().max().copied().unwrap_or(1)
     }
 }
 
@@ -48,6 +57,14 @@ struct Job {
     blocks: Vec<Arc<Block>>,
 }
 
+/// What became of blocks that were to be merged.
+enum Merged {
+    /// The new block; none if every series was past its retention.
+    Whole(Option<Arc<Block>>),
+    /// One of them is damaged.
+    Damaged,
+}
+
 /// One series of one kind, in samples or in points.
 enum Part {
     Samples(Run),
@@ -58,20 +75,20 @@ impl Inner {
     /// Merges what is due. Returns whether there was something.
     pub(crate) fn compact(&self) -> Result<bool, Error> {
         let set = self.block_set();
-        let Some(job) = self.find_job(&set) else { return Ok(false) };
+        let Some(job) = self.find_job(&set)? else { return Ok(false) };
         let gone: Vec<u64> = job.blocks.iter().map(|block| block.name.number).collect();
         match self.merge_blocks(&job)? {
-            Some(block) => {
-                self.publish(&gone, vec![block], i64::MIN, |_| ());
+            Merged::Whole(block) => {
+                self.publish(&gone, block.into_iter().collect(), i64::MIN, |_| ());
                 self.counters.compactions.fetch_add(1, Relaxed);
             }
             // What is damaged stays as it is, so that a sound copy can take its place.
-            None => self.damaged_blocks().extend(gone),
+            Merged::Damaged => self.damaged_blocks().extend(gone),
         }
         Ok(true)
     }
 
-    fn find_job(&self, set: &BlockSet) -> Option<Job> {
+    fn find_job(&self, set: &BlockSet) -> Result<Option<Job>, Error> {
         let damaged = self.damaged_blocks().clone();
         for tier in Tier::ALL {
             for &span in tier.spans() {
@@ -90,20 +107,50 @@ impl Inner {
                     if same.len() >= if whole { 1 + MOST_OVERLAYS } else { 2 } {
                         let start = stretch(&same[0]) * span;
                         let name = BlockName { tier, start, end: start + span, number: self.next_block() };
-                        return Some(Job { name, blocks: same.to_vec() });
+                        return Ok(Some(Job { name, blocks: same.to_vec() }));
                     }
                 }
             }
         }
-        None
+        self.find_reduction(set, &damaged)
     }
 
-    /// `None`: one of them is damaged.
-    fn merge_blocks(&self, job: &Job) -> Result<Option<Arc<Block>>, Error> {
-        let mut index = Index::default();
+    /// Blocks that have series past their retention beside others that are not, once after each retention.
+    fn find_reduction(&self, set: &BlockSet, damaged: &[u64]) -> Result<Option<Job>, Error> {
+        for tier in Tier::ALL.into_iter().filter(|_| !self.config.rules.is_empty()) {
+            let blocks: Vec<_> = set.of(tier).cloned().collect();
+            for same in blocks.chunk_by(|a, b| a.name.stretch_end() == b.name.stretch_end()) {
+                let (start, end) = (same[0].name.stretch_start(), same[0].name.stretch_end());
+                let fixed = |block: &Arc<Block>| block.is_cold() || damaged.contains(&block.name.number);
+                let now = self.now.load(Relaxed);
+                let has_passed = |kept: &Duration| i128::from(end) + kept.as_millis() as i128 <= i128::from(now);
+                let passed = self.config.retentions(tier).filter(has_passed).count();
+                if passed == 0 || end > set.frontier || same.iter().any(fixed) {
+                    continue;
+                }
+                let mut reduced = self.reduced.lock().unwrap_or_else(PoisonError::into_inner);
+                if reduced.insert((tier, start), passed) == Some(passed) {
+                    continue;
+                }
+                for block in same {
+                    let labels = block.read_labels()?;
+                    if labels.is_some_and(|labels| !self.passed(&labels, tier, end).is_empty()) {
+                        let name = BlockName { tier, start, end, number: self.next_block() };
+                        return Ok(Some(Job { name, blocks: same.to_vec() }));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn merge_blocks(&self, job: &Job) -> Result<Merged, Error> {
+        let (mut index, mut left_out) = (Index::default(), HashSet::new());
         for block in &job.blocks {
-            let Some(labels) = block.read_labels()? else { return Ok(None) };
-            index.adopt_all(&labels);
+            let Some(labels) = block.read_labels()? else { return Ok(Merged::Damaged) };
+            let passed = self.passed(&labels, job.name.tier, job.name.end);
+            index.adopt_all(&labels, &passed);
+            left_out.extend(passed);
         }
         let mut writer = BlockWriter::create(&self.blocks_folder(), job.name)?;
         let mut merge = Merge::new(job.blocks.iter().map(|block| block.pages.clone()))?;
@@ -123,6 +170,9 @@ impl Inner {
             })?;
             let Some(id) = next else { break };
             self.go_on()?;
+            if left_out.contains(&((id >> 96) as u32)) {
+                continue;
+            }
             for (kind, part) in &parts {
                 coded_times.clear();
                 content.clear();
@@ -133,9 +183,9 @@ impl Inner {
         }
         if job.blocks.iter().any(|block| block.pages.is_damaged()) {
             writer.abandon()?;
-            return Ok(None);
+            return Ok(Merged::Damaged);
         }
-        writer.finish(&index, self.quarantine.clone())
+        writer.finish(&index, self.quarantine.clone()).map(Merged::Whole)
     }
 }
 

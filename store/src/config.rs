@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ColdConfig, Tier};
+use crate::{ColdConfig, RetentionRule, Tier};
 
 /// How long which resolution is kept, and how often things move to disk.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct StoreConfig {
     pub minute_retention: Duration,
     /// One-hour points are kept this long. Default one year; zero keeps none.
     pub hour_retention: Duration,
+    /// Metrics that are kept for another time; the first rule that matches counts. Default none.
+    pub rules: Vec<RetentionRule>,
     /// A series without a sample for this long leaves memory once its samples are in a block. Default 3 hours.
     pub idle_after: Duration,
     /// Time between the end of a two-hour window and its move to a block. Default 30 minutes, long enough for every
@@ -34,6 +36,7 @@ impl Default for StoreConfig {
             block_delay: Duration::from_secs(30 * 60),
             chunk_rows: 120,
             cold: None,
+            rules: Vec::new(),
         }
     }
 }

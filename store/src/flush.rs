@@ -32,6 +32,8 @@ struct Writers<'a> {
     window: i64,
     labels: HeadLabels<'a>,
     index: Index,
+    /// By metric and tier, whether its samples of this window are past retention.
+    passed: HashMap<(u32, Tier), bool>,
     last_times: Vec<i64>,
     coded_times: Vec<u8>,
     content: Vec<u8>,
@@ -133,7 +135,7 @@ impl<'a> Writers<'a> {
         let overlapping = set.of(Tier::Raw).filter(|block| block.name.start < end && block.name.end > window);
         let before = overlapping.map(|block| PageCursor::new(block.pages.clone())).collect();
         let mut writers = Vec::new();
-        for tier in Tier::ALL.into_iter().filter(|&tier| !inner.config.retention(tier).is_zero()) {
+        for tier in Tier::ALL.into_iter().filter(|&tier| !inner.config.longest_retention(tier).is_zero()) {
             let name = BlockName { tier, start: window, end, number: inner.next_block() };
             writers.push((tier, BlockWriter::create(&inner.blocks_folder(), name)?));
         }
@@ -144,6 +146,7 @@ impl<'a> Writers<'a> {
             window,
             labels: HeadLabels::new(inner),
             index: Index::default(),
+            passed: HashMap::new(),
             last_times: Vec::new(),
             coded_times: Vec::new(),
             content: Vec::new(),
@@ -167,6 +170,9 @@ impl<'a> Writers<'a> {
         }
         for at in 0..self.writers.len() {
             let tier = self.writers[at].0;
+            if self.is_past(tier, id) {
+                continue;
+            }
             self.content.clear();
             if tier == Tier::Raw {
                 rest.encode(&mut self.content);
@@ -180,6 +186,20 @@ impl<'a> Writers<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the metric of a series is not kept that long in a tier, or not at all.
+    fn is_past(&mut self, tier: Tier, id: SeriesId) -> bool {
+        if self.inner.config.rules.is_empty() {
+            return false;
+        }
+        let end = self.window + WINDOW_MS;
+        let (inner, index) = (self.inner, &self.index);
+        let passed = self.passed.entry(((id >> 96) as u32, tier)).or_insert_with_key(|(name, _)| {
+            let all = inner.passed(index, tier, end);
+            all.contains(name)
+        });
+        *passed
     }
 
     fn write(&mut self, at: usize, id: SeriesId, kind: Kind, times: &[i64]) -> Result<(), Error> {

@@ -18,7 +18,7 @@ impl Store {
     /// What the file system says.
     pub fn series(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<(Series, Kind)>, Error> {
         let mut all = Vec::new();
-        self.inner.each_index(start, end, |index| {
+        self.inner.each_index(matchers, start, end, |index| {
             let found = index.matching(matchers);
             let series = |found: &Match| Some((found.id, (index.series_of(found)?, index.kind_of(found)?)));
             all.extend(found.iter().filter_map(series));
@@ -34,7 +34,7 @@ impl Store {
     /// As [`Store::series`].
     pub fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, Error> {
         let mut names = BTreeSet::new();
-        self.inner.each_index(start, end, |index| {
+        self.inner.each_index(matchers, start, end, |index| {
             if matchers.is_empty() {
                 names.extend(index.pairs.labels().map(|(name, _)| name.to_owned()));
             } else {
@@ -57,7 +57,7 @@ impl Store {
         end: Timestamp,
     ) -> Result<Vec<String>, Error> {
         let mut values = BTreeSet::new();
-        self.inner.each_index(start, end, |index| {
+        self.inner.each_index(matchers, start, end, |index| {
             let value = |pair: u32| index.pairs.pair(pair).value().to_owned();
             if matchers.is_empty() {
                 let pairs = index.pairs.label(label).into_iter().flat_map(|label| &label.pairs);
@@ -73,9 +73,15 @@ impl Store {
 
 impl Inner {
     /// Shows the labels of memory and of each block in the range; of memory only if the range ends after all blocks.
-    fn each_index(&self, start: Timestamp, end: Timestamp, mut show: impl FnMut(&Index)) -> Result<(), Error> {
+    fn each_index(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        mut show: impl FnMut(&Index),
+    ) -> Result<(), Error> {
         let (set, start, end) = (self.block_set(), start.millis(), end.millis());
-        let tier = set.tier_for(start);
+        let tier = self.tier_for(&set, start, matchers);
         let blocks: Vec<Arc<_>> = set.of(tier).filter(|block| block.overlaps(start, end)).cloned().collect();
         for block in blocks {
             self.labels.labels(&block)?.iter().for_each(|labels| show(labels));

@@ -44,6 +44,7 @@ impl Inner {
     }
 
     fn keep(&self, now: Timestamp, looked: &mut Option<Timestamp>) -> Result<(), Error> {
+        self.now.store(now.millis(), Relaxed);
         self.flush_past(now)?;
         self.retire_blocks(now);
         let newest = self.watermark.load(Relaxed).min(now.millis());
@@ -85,7 +86,8 @@ impl Inner {
     }
 
     fn retire_blocks(&self, now: Timestamp) {
-        let is_past = |tier: Tier, end: i64| end <= now.millis().saturating_sub(millis(self.config.retention(tier)));
+        let is_past =
+            |tier: Tier, end: i64| end <= now.millis().saturating_sub(millis(self.config.longest_retention(tier)));
         let set = self.block_set();
         let past = set.blocks.iter().filter(|block| is_past(block.name.tier, block.name.end));
         let past: Vec<u64> = past.map(|block| block.name.number).collect();

@@ -47,6 +47,11 @@ pub const NAME: &str = "__name__";
 const PATTERN_BYTES: usize = 4 << 20;
 
 impl Matcher {
+    /// The metric name, if only one satisfies.
+    pub(crate) fn exact_name(&self) -> Option<&str> {
+        (self.op == MatchOp::Equal && self.label == NAME).then_some(self.value.as_str())
+    }
+
     /// A condition; `__name__` is the metric name. Regular expressions must match the whole value.
     ///
     /// # Errors

@@ -89,7 +89,7 @@ impl Store {
         selection: &Selection<'_>,
         each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>,
     ) -> Result<Answered, Error> {
-        let mut reader = Reader::new(&self.inner, selection.start.millis(), selection.end.millis())?;
+        let mut reader = Reader::new(&self.inner, selection)?;
         let all = reader.find(selection.matchers);
         let readers = parallel::readers(all.len());
         if readers > 1 {
@@ -105,16 +105,17 @@ impl Store {
         Ok(reader.answered())
     }
 
-    /// The tier that a selection of this range is answered from.
-    pub fn tier(&self, start: weir_sample::Timestamp) -> Tier {
-        self.inner.block_set().tier_for(start.millis())
+    /// The tier that a selection of these series from `start` on is answered from.
+    pub fn tier(&self, start: weir_sample::Timestamp, matchers: &[Matcher]) -> Tier {
+        self.inner.tier_for(&self.inner.block_set(), start.millis(), matchers)
     }
 }
 
 impl<'a> Reader<'a> {
-    fn new(inner: &'a Inner, start: i64, end: i64) -> Result<Self, Error> {
+    fn new(inner: &'a Inner, selection: &Selection<'_>) -> Result<Self, Error> {
+        let (start, end) = (selection.start.millis(), selection.end.millis());
         let set = inner.block_set();
-        let tier = set.tier_for(start);
+        let tier = inner.tier_for(&set, start, selection.matchers);
         let start = start.saturating_sub(2 * tier.millis());
         let mut sources = Vec::new();
         for block in set.of(tier).filter(|block| block.overlaps(start, end)).cloned() {
@@ -183,6 +184,10 @@ impl<'a> Reader<'a> {
         }
         let Some((kind, run)) = merged.filter(|(_, run)| !run.times.is_empty()) else { return Ok(None) };
         let Some(series) = same.iter().find_map(|found| self.labels(found)) else { return Ok(None) };
+        let run = run.within(self.inner.kept_since(self.tier, Some(series.name())), i64::MAX);
+        if run.times.is_empty() {
+            return Ok(None);
+        }
         Ok(Some(SeriesData { series, kind, timestamps: run.times, values: run.values }))
     }
 

@@ -1,5 +1,6 @@
 //! The store: open, write, checkpoint.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -21,7 +22,7 @@ use crate::head::seal::Extent;
 use crate::head::shard::{SHARDS, Shard, place_of, shard_of};
 use crate::index::Index;
 use crate::lock::DirectoryLock;
-use crate::{Error, Rows, StoreConfig};
+use crate::{Error, Rows, StoreConfig, Tier};
 
 /// Agents under which single samples that name no agent are kept: no agent id begins with so many ones.
 const IMPORTS: u128 = !0 << 64;
@@ -60,6 +61,10 @@ pub(crate) struct Inner {
     pub quarantine: Arc<Quarantine>,
     /// Newest timestamp seen.
     pub watermark: AtomicI64,
+    /// When maintenance was last asked for.
+    pub now: AtomicI64,
+    /// Stretches of blocks and how many retentions had passed when series were last left out of them.
+    pub reduced: Mutex<HashMap<(Tier, i64), usize>>,
     /// Held by writers for a row; a checkpoint takes it whole, so that it sees no half of a row.
     pub gate: RwLock<()>,
     /// Maintenance is to end as soon as it can.
@@ -128,6 +133,8 @@ impl Store {
             counters: Counters::default(),
             quarantine,
             watermark: AtomicI64::new(checkpoint.watermark),
+            now: AtomicI64::new(checkpoint.watermark),
+            reduced: Mutex::default(),
             gate: RwLock::new(()),
             stopping: AtomicBool::new(false),
             looked: Mutex::default(),

@@ -13,6 +13,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use tokio::sync::Semaphore;
 use weir_gateway::identity::Claims;
 use weir_queue::{Lane, Log, Record};
 use weir_sample::{Reading, Timestamp};
@@ -24,7 +25,11 @@ use crate::identity::now;
 use crate::remote_write::{self, WriteRequest};
 
 /// Size of a request: Prometheus' own are well below a megabyte.
-const MOST_BODY_BYTES: usize = 32 << 20;
+const MOST_BODY_BYTES: usize = 8 << 20;
+
+/// Requests that are unpacked at once, each into up to 256 MiB; others wait their turn, but not for ever.
+const AT_ONCE: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A sample from further ahead than this has a clock that is wrong.
 const MOST_AHEAD: Duration = Duration::from_secs(10 * 60);
@@ -73,6 +78,7 @@ struct WriteRoute {
     /// How long anything is kept.
     kept: Duration,
     counters: Arc<Counters>,
+    turns: Arc<Semaphore>,
 }
 
 /// The route, for a process that writes to the queue.
@@ -81,7 +87,12 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let route = post(write).layer(DefaultBodyLimit::max(MOST_BODY_BYTES));
-    Router::new().route("/api/v1/write", route).with_state(WriteRoute { queue, kept, counters })
+    Router::new().route("/api/v1/write", route).with_state(WriteRoute {
+        queue,
+        kept,
+        counters,
+        turns: Arc::new(Semaphore::new(AT_ONCE)),
+    })
 }
 
 async fn write(State(route): State<WriteRoute>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
@@ -97,7 +108,15 @@ async fn write(State(route): State<WriteRoute>, caller: Caller, headers: HeaderM
         }
         Caller::Bearer(claims) => Some(claims),
     };
-    let outcome = tokio::task::spawn_blocking(move || route.take(claims.as_deref(), &body, now())).await;
+    let Ok(Ok(turn)) = tokio::time::timeout(PATIENCE, route.turns.clone().acquire_owned()).await else {
+        route.counters.queue.fetch_add(1, Relaxed);
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many requests wait: send again");
+    };
+    let outcome = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        route.take(claims.as_deref(), &body, now())
+    })
+    .await;
     match outcome {
         Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
         Ok(Err(refused)) => refused.into_response(),

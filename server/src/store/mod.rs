@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use weir_sample::Timestamp;
-use weir_store::{Error, Remote, Stats, Store, StoreConfig, Verified};
+use weir_store::{Error, Remote, Repaired, Stats, Store, StoreConfig, Verified};
 
 use crate::config::Config;
 use crate::identity::now;
@@ -25,6 +25,8 @@ use remote::Objects;
 pub(crate) enum StoreCommand {
     /// Read every file and check every page; may run beside the server
     Verify(Folder),
+    /// Take out what is damaged, work out again what can be, and say what is lost; the server must be stopped
+    Repair(Folder),
     /// Series, blocks and bytes; the server must be stopped
     Stats(Folder),
     /// Copy the store as of its last checkpoint, by hard links; may run beside the server
@@ -132,6 +134,7 @@ const ONLINE: &str = "This works on a stopped server alone. A running one is ask
 pub(crate) fn main(command: StoreCommand) -> Result<()> {
     match command {
         StoreCommand::Verify(folder) => verify(&folder.existing_store()?, folder.cold()?),
+        StoreCommand::Repair(folder) => repair(&folder.existing_store()?),
         StoreCommand::Backup(BackupArgs { folder, target }) => backup(&folder, &target),
         StoreCommand::Backups(source) => {
             let names = weir_store::backups(&source.open()?).context("listing the backups")?;
@@ -152,6 +155,16 @@ pub(crate) fn main(command: StoreCommand) -> Result<()> {
             Ok(())
         }
     }
+}
+
+fn repair(folder: &Path) -> Result<()> {
+    let Repaired { mended, lost } = weir_store::repair(folder).map_err(say_owner).context("repairing the store")?;
+    mended.iter().for_each(|line| println!("{line}"));
+    lost.iter().for_each(|line| println!("lost: {line}"));
+    if mended.is_empty() && lost.is_empty() {
+        println!("nothing is damaged");
+    }
+    Ok(())
 }
 
 fn backup(folder: &Folder, target: &Address) -> Result<()> {
@@ -200,7 +213,10 @@ fn verify(folder: &Path, cold: Option<Arc<dyn Remote>>) -> Result<()> {
     if damaged.is_empty() {
         return Ok(());
     }
-    bail!("{} places are damaged; they are left out of answers. Check the disk, restore from a copy", damaged.len())
+    bail!(
+        "{} places are damaged; they are left out of answers. Check the disk, restore from a copy, or stop the server and run weir store repair",
+        damaged.len()
+    )
 }
 
 fn print_stats(stats: &Stats) {

@@ -165,6 +165,8 @@ fn connect(address: &str, options: &BTreeMap<String, String>) -> Result<(Arc<dyn
 
 #[cfg(feature = "s3")]
 fn s3(rest: &str, options: &BTreeMap<String, String>) -> Result<(Arc<dyn ObjectStore>, Path)> {
+    // An error says that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let mut builder = object_store::aws::AmazonS3Builder::from_env().with_bucket_name(bucket);
     for (name, value) in options {
@@ -205,7 +207,10 @@ mod tests {
     fn objects_in_a_folder_come_back_in_parts_and_in_ranges() {
         let folder = tempfile::tempdir().unwrap();
         let address = format!("file://{}/deep", folder.path().display());
-        let objects = Objects::open(&address, &BTreeMap::new()).unwrap();
+        check(&Objects::open(&address, &BTreeMap::new()).unwrap());
+    }
+
+    fn check(objects: &Objects) {
         let large: Vec<u8> = (0..PART_BYTES + 5).map(|at| (at % 251) as u8).collect();
         objects.put("a/large", &mut large.as_slice()).unwrap();
         objects.put("a/small", &mut &b"small"[..]).unwrap();
@@ -217,6 +222,32 @@ mod tests {
         objects.delete("a/small").unwrap();
         objects.delete("a/small").unwrap();
         assert_eq!(objects.get_range("a/small", 0, 1).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    /// Python's moto speaks S3 as a process of its own.
+    #[cfg(feature = "s3")]
+    #[test]
+    fn objects_in_s3_come_back_in_parts_and_in_ranges() {
+        use std::io::BufRead;
+        const SERVER: &str = "import sys; from moto.server import ThreadedMotoServer as Server; \
+             server = Server(ip_address='127.0.0.1', port=0, verbose=False); server.start(); \
+             print('at', server.get_host_and_port()[1], flush=True); sys.stdin.read()";
+        let mut command = std::process::Command::new("python3");
+        command.args(["-c", SERVER]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut moto = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut lines = io::BufReader::new(moto.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let port = lines.find_map(|line| line.strip_prefix("at ")?.parse::<u16>().ok());
+        let port = port.expect("moto starts: tests/setup installs it");
+        let endpoint = format!("http://127.0.0.1:{port}");
+        ureq::put(format!("{endpoint}/bucket")).send_empty().unwrap();
+        let options = [("endpoint", endpoint.as_str()), ("allow_http", "true"), ("region", "us-east-1")];
+        let credentials = [("access_key_id", "a"), ("secret_access_key", "b")];
+        let options = options.into_iter().chain(credentials).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        check(&Objects::open("s3://bucket/deep/prefix", &options.collect()).unwrap());
+        // Its standard input closes, and it ends.
+        drop(moto.stdin.take());
+        moto.kill().unwrap();
+        moto.wait().unwrap();
     }
 
     #[test]

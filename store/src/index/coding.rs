@@ -1,6 +1,6 @@
 //! Labels as bytes: of what is in memory for a checkpoint, of a block for its file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use roaring::RoaringBitmap;
 use weir_sample::Kind;
@@ -135,10 +135,10 @@ impl Index {
         pairs.iter().map(|&pair| self.pairs.intern(from.pairs.pair(pair).text())).collect()
     }
 
-    /// Notes every series of another index.
-    pub(crate) fn adopt_all(&mut self, from: &Index) {
+    /// Notes every series of another index, but for some metrics, which are named by their bits of an identity.
+    pub(crate) fn adopt_all(&mut self, from: &Index, left_out: &HashSet<u32>) {
         let mut adopted = Adopted::default();
-        for tail in &from.tails.all() {
+        for tail in from.tails.all().iter().filter(|&tail| !left_out.contains(&from.tails.name(tail))) {
             for group in from.tails.members(tail) {
                 if let Some(common) = from.common(group) {
                     self.adopt(&mut adopted, from, common, tail);
@@ -168,7 +168,7 @@ mod tests {
         series("b", "up", Kind::Gauge);
         series("b", "requests", Kind::Counter);
         let mut copy = Index::default();
-        copy.adopt_all(&index);
+        copy.adopt_all(&index, &HashSet::new());
         let mut out = Vec::new();
         encode_block_index(&mut out, &copy);
         let back = decode_block_index(&mut Input(&out)).unwrap();

@@ -4,6 +4,8 @@ mod backup;
 mod blocks;
 mod cold;
 mod crash;
+mod repair;
+mod retention;
 
 use std::ops::ControlFlow;
 use std::path::Path;

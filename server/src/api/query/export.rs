@@ -37,7 +37,7 @@ pub(super) async fn export(State(api): State<Api>, caller: Caller, RawQuery(url)
         return refuse(&QueryError::Timeout);
     };
     let source = Tenanted::of(api.source.clone(), caller.tenant());
-    let tier = source.tier(asked.start).name();
+    let tier = source.tier(asked.start, asked.selectors.first().map_or(&[], Vec::as_slice)).name();
     let (pieces, waiting) = flume::bounded(WAITING);
     tokio::task::spawn_blocking(move || {
         if let Err(error) = asked.write(&source, Pieces(pieces.clone())) {

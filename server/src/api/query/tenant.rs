@@ -34,8 +34,8 @@ impl Source for Tenanted {
         self.source.select(&Selection { matchers: &matchers, ..*selection }, each)
     }
 
-    fn tier(&self, start: Timestamp) -> Tier {
-        self.source.tier(start)
+    fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
+        self.source.tier(start, matchers)
     }
 
     fn series(
