@@ -30,6 +30,9 @@ pub struct Transferred {
 /// What of an object is fetched at once.
 const FETCHED_AT_ONCE: usize = 8 << 20;
 
+/// Folder of the manifests and of what is sent with each backup.
+pub(crate) const SNAPSHOTS: &str = "snapshots";
+
 /// A million files have a shorter one.
 const LONGEST_MANIFEST: usize = 256 << 20;
 
@@ -37,9 +40,9 @@ const LONGEST_MANIFEST: usize = 256 << 20;
 const MANIFEST: &str = "weir-backup 1";
 
 /// One file of a backup. A block's key tells its content, and any other object's checksum stands beside it.
-struct Item {
+pub(crate) struct Item {
     path: String,
-    key: String,
+    pub key: String,
     size: u64,
     checksum: u32,
 }
@@ -68,8 +71,8 @@ pub fn backup(
 /// # Errors
 /// What the object store says.
 pub fn backups(source: &dyn Remote) -> Result<Vec<String>, Error> {
-    let listed = source.list("snapshots").map_err(Error::remote("list", "snapshots"))?;
-    let name = |key: &str| Some(key.strip_prefix("snapshots/")?.strip_suffix("/manifest")?.to_owned());
+    let listed = source.list(SNAPSHOTS).map_err(Error::remote("list", SNAPSHOTS))?;
+    let name = |key: &str| Some(key.strip_prefix(SNAPSHOTS)?.strip_prefix('/')?.strip_suffix("/manifest")?.to_owned());
     let mut names: Vec<String> = listed.iter().filter_map(|(key, _)| name(key)).collect();
     names.sort();
     Ok(names)
@@ -127,7 +130,7 @@ fn send(copy: &Path, cold: &Arc<Cold>, target: &dyn Remote, name: &str) -> Resul
     for path in others(&checkpoint) {
         let file = copy.join(&path);
         let mut body = File::open(&file).map_err(Error::io("open", &file))?;
-        let key = format!("snapshots/{name}/{path}");
+        let key = format!("{SNAPSHOTS}/{name}/{path}");
         let (size, checksum) = put_compared(target, &key, &mut body, || Ok(()))?;
         items.push(Item { path, key, size, checksum });
         done.note(&items[items.len() - 1]);
@@ -143,8 +146,8 @@ fn others(checkpoint: &Checkpoint) -> Vec<String> {
     head.into_iter().chain(slabs).chain(["checkpoint".to_owned()]).collect()
 }
 
-fn manifest_key(name: &str) -> String {
-    format!("snapshots/{name}/manifest")
+pub(crate) fn manifest_key(name: &str) -> String {
+    format!("{SNAPSHOTS}/{name}/manifest")
 }
 
 fn manifest(items: &[Item]) -> String {
@@ -171,11 +174,17 @@ fn parse_manifest(text: &str) -> Option<Vec<Item>> {
     lines.map(item).collect()
 }
 
-fn fetch(source: &dyn Remote, name: &str, part: &Path) -> Result<Transferred, Error> {
+/// What a backup consists of.
+pub(crate) fn read_manifest(source: &dyn Remote, name: &str) -> Result<Vec<Item>, Error> {
     let key = manifest_key(name);
-    let damaged = |key: &str, what| Error::Damaged { path: key.into(), what };
     let text = source.get_range(&key, 0, LONGEST_MANIFEST).map_err(Error::remote("read", &key))?;
-    let items = std::str::from_utf8(&text).ok().and_then(parse_manifest).ok_or_else(|| damaged(&key, "manifest"))?;
+    let items = std::str::from_utf8(&text).ok().and_then(parse_manifest);
+    items.ok_or_else(|| Error::Damaged { path: key.into(), what: "manifest" })
+}
+
+fn fetch(source: &dyn Remote, name: &str, part: &Path) -> Result<Transferred, Error> {
+    let damaged = |key: &str, what| Error::Damaged { path: key.into(), what };
+    let items = read_manifest(source, name)?;
     ["head", "slabs", BLOCKS].iter().try_for_each(|folder| files::create_folder(&part.join(folder)))?;
     let mut done = Transferred::default();
     for item in &items {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use weir_sample::Timestamp;
-use weir_store::{Error, Remote, Repaired, Stats, Store, StoreConfig, Verified};
+use weir_store::{Error, Forgotten, Remote, Repaired, Stats, Store, StoreConfig, Verified};
 
 use crate::config::Config;
 use crate::identity::now;
@@ -36,6 +36,8 @@ pub(crate) enum StoreCommand {
     Backup(BackupArgs),
     /// Names of the backups in an object store
     Backups(Address),
+    /// Delete old backups, and what no other needs; not while a backup is made
+    Forget(ForgetArgs),
     /// Bring a backup back to a data folder without a store
     Restore(RestoreArgs),
     /// Write samples as Prometheus text with timestamps, or as a Parquet file; the server must be stopped
@@ -59,6 +61,15 @@ pub(crate) struct Folder {
 pub(crate) struct BackupArgs {
     #[command(flatten)]
     folder: Folder,
+    #[command(flatten)]
+    target: Address,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ForgetArgs {
+    /// How many backups stay, the newest
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    keep_last: u32,
     #[command(flatten)]
     target: Address,
 }
@@ -141,6 +152,7 @@ pub(crate) fn main(command: StoreCommand) -> Result<()> {
             names.iter().for_each(|name| println!("{name}"));
             Ok(())
         }
+        StoreCommand::Forget(ForgetArgs { keep_last, target }) => forget(&target, keep_last as usize),
         StoreCommand::Restore(RestoreArgs { folder, source, at }) => restore(&folder, &source, at.as_deref()),
         StoreCommand::Stats(folder) => {
             let stats = weir_store::stats(&folder.existing_store()?).map_err(say_owner);
@@ -172,6 +184,13 @@ fn backup(folder: &Folder, target: &Address) -> Result<()> {
     let done = weir_store::backup(&folder.existing_store()?, folder.cold()?, &target.open()?, &name);
     let done = done.context("backing up the store")?;
     println!("backup {name}: {} objects of {} bytes sent, {} blocks were there", done.sent, done.bytes, done.there);
+    Ok(())
+}
+
+fn forget(target: &Address, keep: usize) -> Result<()> {
+    let Forgotten { backups, objects, bytes } =
+        weir_store::forget(&target.open()?, keep).context("deleting old backups")?;
+    println!("{backups} backups are forgotten: {objects} objects of {bytes} bytes deleted");
     Ok(())
 }
 

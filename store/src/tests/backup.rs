@@ -2,7 +2,7 @@
 
 use super::cold::{DAY, Memory, config, fill};
 use super::*;
-use crate::{backup, backups, restore};
+use crate::{Forgotten, Remote, backup, backups, forget, restore};
 
 /// A store of two days, its first day in an object store, and the folder it is in.
 fn store(cold: &Arc<Memory>) -> (tempfile::TempDir, Store) {
@@ -57,4 +57,44 @@ fn a_backup_that_ended_early_does_not_count_and_a_damaged_one_is_refused() {
     }
     target.objects.lock().unwrap().pop_first();
     assert!(matches!(restore(&target, None, &folder.path().join("copy")), Err(Error::Remote { .. })));
+}
+
+#[test]
+fn old_backups_go_with_what_no_other_needs() {
+    let (cold, target) = (Arc::<Memory>::default(), Memory::default());
+    let (folder, store) = store(&cold);
+    let path = folder.path().join("store");
+    for (name, until) in [("1", 300), ("2", 700), ("3", 1_440)] {
+        backup(&path, Some(cold.clone()), &target, name).unwrap();
+        fill(&store, 2 * 1_440 + until - 300..2 * 1_440 + until);
+        store.checkpoint(name.as_bytes()).unwrap();
+    }
+    let (all, expected) = (target.keys(), floats(&store, "g"));
+    assert_eq!(forget(&target, 3).unwrap(), Forgotten::default());
+    assert_eq!(target.keys(), all);
+    // What a backup leaves that was cut off.
+    target.put("snapshots/0/head/1.head", &mut &b"x"[..]).unwrap();
+    target.put("blocks/left", &mut &b"y"[..]).unwrap();
+    backup(&path, Some(cold.clone()), &target, "4").unwrap();
+    let gone = forget(&target, 1).unwrap();
+    assert_eq!((gone.backups, backups(&target).unwrap()), (3, vec!["4".to_owned()]));
+    assert!(!target.keys().iter().any(|key| key.contains("left") || !key.contains("/4/") && key.starts_with("snap")));
+    let copy = folder.path().join("copy");
+    let (_, brought) = restore(&target, None, &copy).unwrap();
+    assert_eq!(brought.sent as usize + 1, target.keys().len(), "nothing but its files and the manifest is left");
+    let (restored, _) = Store::open(&copy, StoreConfig { cold: None, ..config(&cold, 0) }).unwrap();
+    assert_eq!(floats(&restored, "g"), expected);
+}
+
+#[test]
+fn nothing_is_forgotten_while_a_backup_that_stays_cannot_be_read() {
+    let (cold, target) = (Arc::<Memory>::default(), Memory::default());
+    let (folder, _store) = store(&cold);
+    for name in ["1", "2"] {
+        backup(&folder.path().join("store"), Some(cold.clone()), &target, name).unwrap();
+    }
+    target.put("snapshots/2/manifest", &mut &b"weir-backup 1\n"[..]).unwrap();
+    let before = target.keys();
+    assert!(matches!(forget(&target, 1), Err(Error::Damaged { what: "manifest", .. })));
+    assert_eq!(target.keys(), before);
 }
