@@ -62,14 +62,16 @@ impl Asked {
         if selectors.is_empty() { Err(parameters::missing("match[]")) } else { Ok(Self { selectors, start, end }) }
     }
 
-    /// Writes the series of each selector. Distributions have no text; their counts and sums, which are series too, do.
+    /// Writes the series of each selector that no earlier one has. Distributions have no text; their counts and sums, which are series too, do.
     fn write(&self, source: &dyn Source, pieces: Pieces) -> io::Result<()> {
         let mut writer = Writer::new(BufWriter::with_capacity(PIECE_BYTES, pieces));
-        for matchers in &self.selectors {
+        for (at, matchers) in self.selectors.iter().enumerate() {
+            let earlier = &self.selectors[..at];
             let selection = Selection { matchers, start: self.start, end: self.end, step: None, hint: Hint::Raw };
             let mut written = Ok(());
             let read = source.select(&selection, &mut |data| {
-                if let Column::Floats(values) = &data.values {
+                let again = earlier.iter().any(|matchers| matchers.iter().all(|matcher| matcher.matches(&data.series)));
+                if let (Column::Floats(values), false) = (&data.values, again) {
                     written = writer.series(&data.series, data.kind, &data.timestamps, values);
                 }
                 if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

@@ -56,7 +56,7 @@ fn an_export_is_what_an_import_takes() {
 }
 
 #[test]
-fn a_long_export_comes_whole() {
+fn a_long_export_comes_whole_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
     let rows = store.rows(1, &[(Series::new("long", [("host", "a")]), Kind::Gauge)]);
@@ -64,10 +64,10 @@ fn a_long_export_comes_whole() {
         store.append(&rows, Timestamp::from_secs(at), Duration::from_secs(1), &[at as f64]).unwrap();
     }
     let server = serve(guard(routes(std::sync::Arc::new(store), Engine::default()), None, Scope::Read));
-    let (status, text) = ask(&server, "GET", "/api/v1/export?match[]=long", None, "");
+    let (status, text) = ask(&server, "GET", "/api/v1/export?match[]=long&match[]=%7Bhost=%22a%22%7D", None, "");
     let expected = (1..=30_000).map(|at| format!("long{{host=\"a\"}} {at} {at}000\n")).collect::<String>();
     assert_eq!(status, 200);
-    assert!(text.contains(&expected), "{} bytes", text.len());
+    assert!(text.contains(&expected) && text.lines().count() == 30_001, "{} bytes", text.len());
 }
 
 #[test]
