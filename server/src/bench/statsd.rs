@@ -26,6 +26,9 @@ pub(crate) struct StatsdArgs {
     /// Bytes per datagram, packed full of lines; 1 sends each line by itself
     #[arg(long, default_value_t = 1_400)]
     payload: usize,
+    /// Short lines without tags, as every StatsD server takes them, in place of lines with two tags
+    #[arg(long)]
+    plain: bool,
     /// Lines a second; 0 sends as fast as this machine can
     #[arg(long, default_value_t = 400_000)]
     rate: u64,
@@ -42,6 +45,8 @@ pub(crate) struct StatsdArgs {
 
 /// The counter whose lines are summed; its tag `run` tells runs apart.
 const COUNTER: &str = "weir_bench_statsd_total";
+/// Counters without tags begin with this and the run.
+const PLAIN_COUNTER: &str = "bench.c";
 /// Bytes of lines made in advance, at least one of each series.
 const POOL_BYTES: usize = 8 << 20;
 /// The most that is sent at a stretch before looking at the clock again.
@@ -53,13 +58,14 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub(crate) fn main(args: &StatsdArgs) -> Result<()> {
     ensure!(args.names > 0 && args.sockets > 0, "names and sockets must be at least 1");
     ensure!(args.payload == 1 || (64..=65_000).contains(&args.payload), "--payload is 1, or 64 to 65000 bytes");
-    let run = format!("{:x}-{:x}", now().millis(), std::process::id());
-    let pool = pool(&run, args.names, args.payload);
+    let run = format!("{:x}", now().millis());
+    let lines = Lines { run: &run, names: args.names, plain: args.plain };
+    let pool = pool(&lines, args.payload);
     let before = args.http.as_deref().map(ServerCost::read).transpose()?;
     let sent = send(args, &pool)?;
     let mut report = sent.report(&run);
     if let (Some(server), Some(before)) = (&args.http, before) {
-        compare(server, &run, &sent, &before, &mut report)?;
+        compare(server, &lines, &sent, &before, &mut report)?;
     }
     println!("{}", Value::Object(report));
     Ok(())
@@ -73,16 +79,16 @@ struct Datagram {
 }
 
 /// Datagrams that name every series, the three kinds mixed.
-fn pool(run: &str, names: usize, payload: usize) -> Vec<Datagram> {
+fn pool(lines: &Lines<'_>, payload: usize) -> Vec<Datagram> {
     let (mut pool, mut bytes) = (Vec::new(), 0);
     let mut open = Datagram { text: String::new(), lines: 0, counters: 0 };
     for number in 0.. {
-        let (line, counter) = line(run, number, names);
+        let (line, counter) = lines.line(number);
         let full = open.lines > 0 && (payload == 1 || open.text.len() + 1 + line.len() > payload);
         if full {
             bytes += open.text.len();
             pool.push(std::mem::replace(&mut open, Datagram { text: String::new(), lines: 0, counters: 0 }));
-            if bytes >= POOL_BYTES && number >= names {
+            if bytes >= POOL_BYTES && number >= lines.names {
                 break;
             }
         }
@@ -96,13 +102,35 @@ fn pool(run: &str, names: usize, payload: usize) -> Vec<Datagram> {
     pool
 }
 
-/// The line of some number, and whether it is a counter's. Neighbours are different series, in no order.
-fn line(run: &str, number: usize, names: usize) -> (String, bool) {
-    let name = (number * 7_919) % names;
-    match name % 10 {
-        0..7 => (format!("{COUNTER}:1|c|#run:{run},name:n{name}"), true),
-        7 | 8 => (format!("weir_bench_took:{}|ms|#run:{run},name:n{name}", 1 + number % 997), false),
-        _ => (format!("weir_bench_level:{}|g|#run:{run},name:n{name}", number % 1_000), false),
+/// What the lines of a run look like.
+struct Lines<'a> {
+    run: &'a str,
+    names: usize,
+    plain: bool,
+}
+
+impl Lines<'_> {
+    /// The line of some number, and whether it is a counter's. Neighbours are different series, in no order.
+    fn line(&self, number: usize) -> (String, bool) {
+        let (run, name) = (self.run, (number * 7_919) % self.names);
+        let (took, level) = (1 + number % 997, number % 1_000);
+        let line = match (name % 10, self.plain) {
+            (0..7, false) => format!("{COUNTER}:1|c|#run:{run},name:n{name}"),
+            (0..7, true) => format!("{PLAIN_COUNTER}.{run}.n{name}:1|c"),
+            (7 | 8, false) => format!("weir_bench_took:{took}|ms|#run:{run},name:n{name}"),
+            (7 | 8, true) => format!("bench.t.{run}.n{name}:{took}|ms"),
+            (_, false) => format!("weir_bench_level:{level}|g|#run:{run},name:n{name}"),
+            (_, true) => format!("bench.g.{run}.n{name}:{level}|g"),
+        };
+        (line, name % 10 < 7)
+    }
+
+    /// The sum of the run's counters.
+    fn promql(&self) -> String {
+        match self.plain {
+            false => format!("sum({COUNTER}{{run={:?}}})", self.run),
+            true => format!("sum({{__name__=~\"{}_{}_.*\"}})", PLAIN_COUNTER.replace('.', "_"), self.run),
+        }
     }
 }
 
@@ -166,10 +194,16 @@ impl Sent {
 }
 
 /// Waits until the store shows the sum, or does not come to it.
-fn compare(server: &str, run: &str, sent: &Sent, before: &ServerCost, report: &mut Map<String, Value>) -> Result<()> {
+fn compare(
+    server: &str,
+    lines: &Lines<'_>,
+    sent: &Sent,
+    before: &ServerCost,
+    report: &mut Map<String, Value>,
+) -> Result<()> {
     let after = ServerCost::read(server)?;
     let cpu_s = after.cpu_s - before.cpu_s;
-    let (promql, started) = (format!("sum({COUNTER}{{run={run:?}}})"), Instant::now());
+    let (promql, started) = (lines.promql(), Instant::now());
     let mut stored = 0.0;
     while stored < sent.counters as f64 && started.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_millis(500));
@@ -190,17 +224,19 @@ mod tests {
 
     #[test]
     fn the_pool_names_every_series_in_datagrams_that_fit() {
-        for (payload, names) in [(1, 1_000), (1_400, 10_000)] {
-            let pool = pool("r", names, payload);
-            let series = |datagram: &Datagram| {
-                datagram.text.lines().map(|line| line.split_once('#').unwrap().1.to_owned()).collect::<Vec<_>>()
+        for (payload, names, plain) in [(1, 1_000, false), (1_400, 10_000, false), (1_400, 10_000, true)] {
+            let pool = pool(&Lines { run: "r", names, plain }, payload);
+            let without_value = |line: &str| {
+                let (name, rest) = line.split_once(':').unwrap();
+                format!("{name}|{}", rest.split_once('|').unwrap().1)
             };
+            let series = |datagram: &Datagram| datagram.text.lines().map(without_value).collect::<Vec<_>>();
             let distinct: std::collections::HashSet<String> = pool.iter().flat_map(series).collect();
             assert_eq!(distinct.len(), names);
             assert!(pool.iter().all(|datagram| datagram.text.len() <= payload.max(80)));
             let lines: u64 = pool.iter().map(|datagram| datagram.lines).sum();
             let counters: u64 = pool.iter().map(|datagram| datagram.counters).sum();
-            let counted = |datagram: &Datagram| datagram.text.matches("|c|").count() as u64;
+            let counted = |datagram: &Datagram| datagram.text.matches("|c").count() as u64;
             assert_eq!(counters, pool.iter().map(counted).sum::<u64>());
             assert!((counters as f64 / lines as f64 - 0.7).abs() < 0.01);
         }

@@ -4,6 +4,7 @@
 //! Time is moved by the bench, so that hours of samples take minutes.
 
 mod fleet;
+mod keeper;
 mod own;
 mod reading;
 mod spent;

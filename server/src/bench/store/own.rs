@@ -1,6 +1,7 @@
 //! Weir's store under the load: filled, read, and opened again.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -9,15 +10,16 @@ use weir_sample::Timestamp;
 use weir_store::{Error, Rows, Store, StoreConfig, Tier};
 
 use super::fleet::{Fleet, PER_HOST, Row, columns};
+use super::keeper::{Keeper, Kept, STATE};
 use super::reading;
 use super::spent::Spent;
 use super::{Plan, disk_bytes};
 use crate::process;
 
 pub(super) fn measure(plan: &Plan, folder: &Path) -> Result<Value> {
-    let (store, _) = Store::open(folder, StoreConfig::default())?;
+    let store = Arc::new(Store::open(folder, StoreConfig::default())?.0);
     let mut load = Load::new(plan, &store);
-    load.run(plan, &store)?;
+    let kept = load.run(plan, &store)?;
     let resident = resident_bytes().saturating_sub(load.own_bytes);
     let active = store.stats().series;
     let (selected, select_ms) = reading::last_hour(&store, plan)?;
@@ -31,7 +33,8 @@ pub(super) fn measure(plan: &Plan, folder: &Path) -> Result<Value> {
         let tier = stats.tiers.iter().find(|stats| stats.tier == tier)?;
         (tier.samples > 0).then(|| tier.bytes as f64 / tier.samples as f64)
     };
-    let Load { samples, append, maintain, checkpoints, longest_append, .. } = load;
+    let Load { samples, append, longest_append, .. } = load;
+    let Kept { maintain, checkpoints } = kept;
     let all = append + maintain + checkpoints;
     Ok(json!({
         "series": active,
@@ -42,7 +45,6 @@ pub(super) fn measure(plan: &Plan, folder: &Path) -> Result<Value> {
         "append_ns_per_sample": append.cpu_ns(samples),
         "maintain_ns_per_sample": maintain.cpu_ns(samples),
         "checkpoint_ns_per_sample": checkpoints.cpu_ns(samples),
-        "wall_ns_per_sample": all.wall.as_nanos() as f64 / samples as f64,
         "longest_append_ms": longest_append.as_secs_f64() * 1e3,
         "checkpoint_s": last_checkpoint.wall.as_secs_f64(),
         "rss_bytes_per_series": resident as f64 / active as f64,
@@ -58,13 +60,6 @@ pub(super) fn measure(plan: &Plan, folder: &Path) -> Result<Value> {
     }))
 }
 
-/// What the checkpoints keep for the sink.
-const STATE: &[u8] = b"bench";
-
-/// Steps of time in seconds between two turns of maintenance, and between two checkpoints.
-const MAINTAIN_EVERY_S: i64 = 60;
-const CHECKPOINT_EVERY_S: i64 = 600;
-
 /// The fleet in the store's words, and what storing its samples took.
 struct Load {
     fleet: Fleet,
@@ -73,8 +68,6 @@ struct Load {
     own_bytes: usize,
     samples: u64,
     append: Spent,
-    maintain: Spent,
-    checkpoints: Spent,
     longest_append: Duration,
 }
 
@@ -83,31 +76,23 @@ impl Load {
         let fleet = plan.fleet();
         let own_bytes = resident_bytes();
         let rows = fleet.numbers().map(|number| resolve(store, number)).collect();
-        let (append, maintain, checkpoints) = Default::default();
-        let longest_append = Duration::ZERO;
-        Self { fleet, rows, own_bytes, samples: 0, append, maintain, checkpoints, longest_append }
+        Self { fleet, rows, own_bytes, samples: 0, append: Spent::default(), longest_append: Duration::ZERO }
     }
 
-    fn run(&mut self, plan: &Plan, store: &Store) -> Result<(), Error> {
-        let interval_s = plan.interval_s();
+    fn run(&mut self, plan: &Plan, store: &Arc<Store>) -> Result<Kept, Error> {
+        let keeper = Keeper::start(store);
         for step in 1..=plan.steps {
             let now = plan.time(step);
             for (place, number) in self.fleet.churn() {
                 self.rows[place] = resolve(store, number);
             }
             self.append(store, now, plan.interval)?;
-            let due = |every_s: i64| step * interval_s % every_s < interval_s;
-            if due(MAINTAIN_EVERY_S) {
-                self.maintain.on(|| store.maintain(now))?;
-            }
-            if due(CHECKPOINT_EVERY_S) {
-                self.checkpoints.on(|| store.checkpoint(STATE))?;
-            }
+            keeper.tell(now);
             if step % 60 == 0 {
                 eprintln!("{step} of {} rows a host, {} MiB", plan.steps, resident_bytes() >> 20);
             }
         }
-        Ok(())
+        keeper.finish(plan.time(plan.steps))
     }
 
     /// One row of every host.

@@ -1,4 +1,4 @@
-//! Time that a stretch of work took: by the wall clock, and of all this process' threads on a CPU.
+//! Time that a stretch of work took: by the wall clock, and of the thread that does it on a CPU.
 
 use std::ops::{Add, AddAssign};
 use std::time::{Duration, Instant};
@@ -40,8 +40,8 @@ impl AddAssign for Spent {
     }
 }
 
-/// User and system time of this process.
+/// User and system time of this thread.
 fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
