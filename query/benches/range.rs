@@ -63,6 +63,7 @@ fn main() {
                 end: Timestamp::from_secs(39_600),
                 step: None,
                 hint: weir_query::Hint::Raw,
+                any_order: true,
             };
             let mut samples = 0;
             let _ = source.select(&selection, &mut |data| {

@@ -116,7 +116,8 @@ impl Evaluator<'_> {
         let matchers = matchers(selector)?;
         let start = Timestamp(view.start.saturating_sub(width).saturating_add(1));
         let step = (view.step > 0).then(|| Duration::from_millis(view.step as u64));
-        let selection = Selection { matchers: &matchers, start, end: Timestamp(view.end()), step, hint };
+        let selection =
+            Selection { matchers: &matchers, start, end: Timestamp(view.end()), step, hint, any_order: true };
         let resolution = self.source.tier(start, &matchers).resolution().as_millis() as i64;
         let mut outcome = Ok(());
         let answered = self.source.select(&selection, &mut |data| {

@@ -23,20 +23,9 @@ pub(crate) fn decode(page: &Page, entry: &Entry) -> Result<Run, Damaged> {
 
 /// Reads the samples of one series of a page from `start` to `end`, both included.
 pub(crate) fn decode_within(page: &Page, entry: &Entry, start: i64, end: i64) -> Result<Run, Damaged> {
-    let times = page.times(entry)?;
-    let from = times.partition_point(|&time| time < start);
-    let wanted = from..times.partition_point(|&time| time <= end).max(from);
-    let mut input = Input(page.content(entry));
-    let values = if entry.kind == Kind::Distribution {
-        (0..wanted.start).try_for_each(|_| input.block().map(drop))?;
-        let sketch = |_| sketch::decode(&mut Input(input.block()?));
-        Column::Sketches(wanted.clone().map(sketch).collect::<Result<Vec<Sketch>, _>>()?)
-    } else {
-        let mut values = Vec::with_capacity(wanted.len());
-        frame::decode_some(&mut input, times.len(), wanted.clone(), &mut values)?;
-        Column::Floats(values)
-    };
-    Ok(Run { times: times[wanted].to_vec(), values })
+    let mut run = Run::empty(entry.kind);
+    run.lay_page(page, entry, start, end)?;
+    Ok(run)
 }
 
 impl Run {
@@ -46,6 +35,45 @@ impl Run {
             Kind::Counter | Kind::Gauge | Kind::Set => Column::Floats(Vec::new()),
         };
         Self { times: Vec::new(), values }
+    }
+
+    /// As [`Run::empty`], with room for so many floats.
+    pub(crate) fn with_room(kind: Kind, samples: usize) -> Self {
+        let mut run = Self::empty(kind);
+        if let Column::Floats(values) = &mut run.values {
+            values.reserve(samples);
+            run.times.reserve(samples);
+        }
+        run
+    }
+
+    /// Lays the samples of one series of a page from `start` to `end`, both included, over.
+    pub(crate) fn lay_page(&mut self, page: &Page, entry: &Entry, start: i64, end: i64) -> Result<(), Damaged> {
+        let times = page.times(entry)?;
+        let from = times.partition_point(|&time| time < start);
+        let wanted = from..times.partition_point(|&time| time <= end).max(from);
+        let mut input = Input(page.content(entry));
+        if entry.kind == Kind::Distribution {
+            (0..wanted.start).try_for_each(|_| input.block().map(drop))?;
+            let sketch = |_| sketch::decode(&mut Input(input.block()?));
+            let sketches = wanted.clone().map(sketch).collect::<Result<Vec<Sketch>, _>>()?;
+            self.lay(Run { times: times[wanted].to_vec(), values: Column::Sketches(sketches) });
+            return Ok(());
+        }
+        match &mut self.values {
+            Column::Floats(values) if self.times.last() < times[wanted.clone()].first() => {
+                let before = values.len();
+                let decoded = frame::decode_some(&mut input, times.len(), wanted.clone(), values);
+                decoded.inspect_err(|_| values.truncate(before))?;
+                self.times.extend_from_slice(&times[wanted]);
+            }
+            _ => {
+                let mut values = Vec::with_capacity(wanted.len());
+                frame::decode_some(&mut input, times.len(), wanted.clone(), &mut values)?;
+                self.lay(Run { times: times[wanted].to_vec(), values: Column::Floats(values) });
+            }
+        }
+        Ok(())
     }
 
     /// Appends the values.

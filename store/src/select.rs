@@ -1,4 +1,4 @@
-//! Reading: series one after another in order of identity, each with its samples of a range.
+//! Reading: series one after another, each with its samples of a range.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -11,11 +11,11 @@ use crate::blocks::BlockSet;
 use crate::disk::page::{Entry, Page};
 use crate::disk::pages::PageCursor;
 use crate::error::Damaged;
-use crate::head::shard::place_of;
+use crate::head::shard::{SHARDS, place_of};
 use crate::index::matching::Match;
 use crate::index::{Index, SeriesId};
 use crate::parallel;
-use crate::run::{Run, decode_within};
+use crate::run::Run;
 use crate::store::{Inner, Store};
 use crate::tier::coding;
 use crate::tier::points::Points;
@@ -54,6 +54,8 @@ pub(crate) struct Reader<'a> {
     unreachable: Arc<AtomicBool>,
     /// By shard.
     slabs: HashMap<usize, Sealed>,
+    /// Of the series before: the next mostly has as many.
+    samples_before: usize,
 }
 
 impl Source {
@@ -79,7 +81,8 @@ impl Source {
 }
 
 impl Store {
-    /// Gives every series with samples in the range to `each`, until it breaks off. Writers wait for one series at most.
+    /// Gives every series with samples in the range to `each`, in order of identity if any is asked for, until it breaks off.
+    /// Writers wait for one series at most.
     /// Where a coarser tier answers, the range begins two of its points earlier.
     ///
     /// # Errors
@@ -90,7 +93,10 @@ impl Store {
         each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>,
     ) -> Result<Answered, Error> {
         let mut reader = Reader::new(&self.inner, selection)?;
-        let all = reader.find(selection.matchers);
+        let mut all = reader.find(selection.matchers);
+        if selection.any_order && reader.sources.is_empty() {
+            all = by_shard(&all);
+        }
         let readers = parallel::readers(all.len());
         if readers > 1 {
             parallel::select(&reader, readers, &all, selection, each)?;
@@ -111,6 +117,16 @@ impl Store {
     }
 }
 
+/// What is in memory, shard by shard: what the series of a shard share, groups and pages of slabs, then stays in the CPU's
+/// cache from one of its series to the next.
+fn by_shard(all: &[Found]) -> Vec<Found> {
+    let mut shards = vec![Vec::new(); SHARDS];
+    for same in all.chunk_by(|a, b| a.id == b.id) {
+        shards[place_of(same[0].found.group).0].extend_from_slice(same);
+    }
+    shards.concat()
+}
+
 impl<'a> Reader<'a> {
     fn new(inner: &'a Inner, selection: &Selection<'_>) -> Result<Self, Error> {
         let (start, end) = (selection.start.millis(), selection.end.millis());
@@ -122,7 +138,17 @@ impl<'a> Reader<'a> {
             let labels = inner.labels.labels(&block)?;
             sources.push(Source { cursor: PageCursor::new(block.pages.clone()), labels });
         }
-        Ok(Self { inner, set, tier, start, end, sources, unreachable: Arc::default(), slabs: HashMap::new() })
+        Ok(Self {
+            inner,
+            set,
+            tier,
+            start,
+            end,
+            sources,
+            unreachable: Arc::default(),
+            slabs: HashMap::new(),
+            samples_before: 0,
+        })
     }
 
     fn answered(&self) -> Answered {
@@ -208,16 +234,17 @@ impl<'a> Reader<'a> {
     /// The samples of a series as they came.
     fn samples(&mut self, same: &[Found], kind: Kind) -> Result<Run, Error> {
         let (start, end) = (self.start, self.end);
-        let mut all = Run::empty(kind);
+        let mut all = Run::with_room(kind, self.samples_before);
         for source in &mut self.sources {
             source.each(&self.unreachable, same[0].id, (start, end), |page, entry| {
                 if entry.kind == kind {
-                    all.lay(decode_within(page, entry, start, end)?);
+                    all.lay_page(page, entry, start, end)?;
                 }
                 Ok(())
             })?;
         }
         self.recent(same, kind, (start, end), &mut all)?;
+        self.samples_before = all.times.len();
         Ok(all)
     }
 
@@ -260,7 +287,7 @@ impl<'a> Reader<'a> {
             for cursor in sealed.into_iter().flat_map(|sealed| &mut sealed.cursors) {
                 cursor.each(found.id, range.0, range.1, |page, entry| {
                     if entry.kind == kind {
-                        all.lay(decode_within(page, entry, range.0, range.1)?);
+                        all.lay_page(page, entry, range.0, range.1)?;
                     }
                     Ok(())
                 })?;

@@ -40,6 +40,8 @@ pub struct Selection<'a> {
     pub step: Option<Duration>,
     /// What of the samples is used.
     pub hint: Hint,
+    /// Series may come in any order, which reads many of them faster where all is in memory or sealed lately.
+    pub any_order: bool,
 }
 
 /// The values of a series.

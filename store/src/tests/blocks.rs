@@ -31,7 +31,7 @@ fn select(store: &Store, name: &str, range: (i64, i64), hint: Hint) -> (Tier, Ve
     let matchers = [Matcher::new(NAME, MatchOp::Equal, name).unwrap()];
     let (start, end) = (Timestamp::from_secs(range.0), Timestamp::from_secs(range.1));
     let mut samples = Vec::new();
-    let selection = Selection { matchers: &matchers, start, end, step: None, hint };
+    let selection = Selection { matchers: &matchers, start, end, step: None, hint, any_order: false };
     let answered = store.select(&selection, &mut |data| {
         let Column::Floats(values) = data.values else { panic!("not floats") };
         samples.extend(data.timestamps.iter().map(|ts| ts / 1_000).zip(values));

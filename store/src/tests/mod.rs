@@ -26,13 +26,19 @@ fn open(folder: &Path) -> (Store, Vec<u8>) {
 fn all(store: &Store, name: &str) -> Vec<SeriesData> {
     let matchers = [Matcher::new(NAME, MatchOp::Equal, name).unwrap()];
     let (start, end) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
-    let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw };
-    let mut found = Vec::new();
-    let mut each = |data| {
-        found.push(data);
-        ControlFlow::Continue(())
+    let select = |any_order| {
+        let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order };
+        let mut found = Vec::new();
+        let mut each = |data| {
+            found.push(data);
+            ControlFlow::Continue(())
+        };
+        store.select(&selection, &mut each).unwrap();
+        found
     };
-    store.select(&selection, &mut each).unwrap();
+    let (found, mut unordered) = (select(false), select(true));
+    unordered.sort_by_key(|data: &SeriesData| found.iter().position(|other: &SeriesData| other.series == data.series));
+    assert_eq!(format!("{found:?}"), format!("{unordered:?}"), "the order is all that may differ");
     found
 }
 

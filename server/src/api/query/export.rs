@@ -67,7 +67,8 @@ impl Asked {
         let mut writer = Writer::new(BufWriter::with_capacity(PIECE_BYTES, pieces));
         for (at, matchers) in self.selectors.iter().enumerate() {
             let earlier = &self.selectors[..at];
-            let selection = Selection { matchers, start: self.start, end: self.end, step: None, hint: Hint::Raw };
+            let selection =
+                Selection { matchers, start: self.start, end: self.end, step: None, hint: Hint::Raw, any_order: false };
             let mut written = Ok(());
             let read = source.select(&selection, &mut |data| {
                 let again = earlier.iter().any(|matchers| matchers.iter().all(|matcher| matcher.matches(&data.series)));

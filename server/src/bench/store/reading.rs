@@ -16,7 +16,7 @@ pub(super) fn last_hour(store: &Store, plan: &Plan) -> Result<(usize, f64)> {
     let matchers = [Matcher::new(NAME, MatchOp::Regex, &names_of(SELECTED, plan.hosts))?];
     let end = plan.time(plan.steps);
     let start = Timestamp(end.millis() - 3_600_000 + 1);
-    let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw };
+    let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: true };
     let (_, first) = select(store, &selection)?;
     let (found, second) = select(store, &selection)?;
     Ok((found.series, first.min(second).as_secs_f64() * 1e3))
@@ -69,7 +69,7 @@ pub(super) fn year(start_s: i64, folder: &Path) -> Result<f64> {
     let matchers = [Matcher::new(NAME, MatchOp::Regex, &names_of(usize::MAX, YEAR_HOSTS))?];
     let (start, end) = (Timestamp::from_secs(begin), Timestamp::from_secs(start_s));
     let step = Some(Duration::from_secs(3_600));
-    let selection = Selection { matchers: &matchers, start, end, step, hint: Hint::Raw };
+    let selection = Selection { matchers: &matchers, start, end, step, hint: Hint::Raw, any_order: true };
     let (_, first) = select(&store, &selection)?;
     let (found, second) = select(&store, &selection)?;
     let whole = found.tier == Tier::Hour && found.points >= found.series * YEAR_POINTS;
