@@ -19,7 +19,7 @@ fn main() {
     let (met, held) = (started.elapsed(), resident_bytes() - before);
     let started = Instant::now();
     let mut sum = 0.0;
-    aggregator.close_each(Window::containing(Timestamp::from_secs(1_000), Duration::from_secs(10)), |_, value| {
+    aggregator.close_each(Window::containing(Timestamp::from_secs(1_000), Duration::from_secs(10)), |_, value, _| {
         if let Value::Counter(delta) = value {
             sum += delta;
         }

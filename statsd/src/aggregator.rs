@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_sample::{Kind, Reading, Series, Value, Window};
+use weir_sample::{Kind, Reading, Series, Timestamp, Value, Window};
 
 use crate::ahead::{AHEAD, Ahead, Hashed};
 use crate::cell::Rules;
@@ -30,6 +30,8 @@ pub struct Aggregator {
     checks: Vec<CheckRecord>,
     counts: Counts,
     telemetry: Arc<Telemetry>,
+    /// The Unix second that lines are heard in.
+    now: u32,
 }
 
 impl Aggregator {
@@ -51,7 +53,13 @@ impl Aggregator {
             checks: Vec::new(),
             counts: Counts::default(),
             telemetry,
+            now: 0,
         }
+    }
+
+    /// Says when the lines that follow are heard, for those who ask which gauge is the newer ([`close_each`](Self::close_each)).
+    pub fn hear_at(&mut self, now: Timestamp) {
+        self.now = u32::try_from(now.millis() / 1_000).unwrap_or(0);
     }
 
     /// Takes in a datagram's lines; `refused` hears of each that is not taken, for a sampled log entry.
@@ -96,15 +104,15 @@ impl Aggregator {
     /// Ends the window: its points, in no order. What was idle for too long leaves memory.
     pub fn close(&mut self, window: Window) -> Vec<(Series, Value)> {
         let mut points = Vec::with_capacity(self.cells.len());
-        self.close_each(window, |series, value| points.push((series.clone(), value)));
+        self.close_each(window, |series, value, _| points.push((series.clone(), value)));
         points
     }
 
-    /// As [`close`](Self::close), without a copy of every series.
-    pub fn close_each(&mut self, window: Window, mut each: impl FnMut(&Series, Value)) {
+    /// As [`close`](Self::close), without a copy of every series, and with the second in which a gauge was heard.
+    pub fn close_each(&mut self, window: Window, mut each: impl FnMut(&Series, Value, Option<Timestamp>)) {
         for (series, cell) in self.cells.iter_mut() {
             if let Some(value) = cell.close(window.end(), &self.rules) {
-                each(series, value);
+                each(series, value, cell.heard());
             }
         }
         self.telemetry.blame(self.room.culprits());
@@ -172,7 +180,7 @@ impl Aggregator {
 
     #[inline]
     fn feed(&mut self, at: u32, metric: &Metric<'_>) {
-        self.cells.cell(at).add(metric, &self.rules);
+        self.cells.cell(at).add(metric, &self.rules, self.now);
         self.counts.lines += 1;
     }
 
@@ -333,7 +341,6 @@ const SPELLINGS_PER_SERIES: usize = 2;
 mod tests {
     use super::*;
     use std::time::Duration;
-    use weir_sample::Timestamp;
 
     fn window() -> Window {
         Window::containing(Timestamp::from_secs(1_000), Duration::from_secs(10))

@@ -16,12 +16,20 @@ pub(crate) struct Cell {
 #[derive(Debug)]
 enum State {
     Counter(f64),
-    /// The value, and the Unix seconds it is of if the client said so.
-    Gauge(f64, i64),
+    Gauge(Gauge),
     Distribution(Option<Box<Sketch>>),
     Set(Option<Box<Distinct>>),
     /// Expired; the slot waits for another series.
     Free,
+}
+
+#[derive(Debug)]
+struct Gauge {
+    value: f64,
+    /// The Unix seconds it is of if the client said so.
+    at: i64,
+    /// The Unix seconds it was heard in.
+    heard: u32,
 }
 
 /// The rules that cells follow.
@@ -45,7 +53,7 @@ impl Cell {
     pub(crate) fn new(kind: Kind) -> Self {
         let state = match kind {
             Kind::Counter => State::Counter(0.0),
-            Kind::Gauge => State::Gauge(0.0, i64::MIN),
+            Kind::Gauge => State::Gauge(Gauge { value: 0.0, at: i64::MIN, heard: 0 }),
             Kind::Distribution => State::Distribution(None),
             Kind::Set => State::Set(None),
         };
@@ -74,14 +82,14 @@ impl Cell {
         }
     }
 
-    /// Takes in a line of this cell's kind.
+    /// Takes in a line of this cell's kind, heard in that Unix second.
     #[inline]
-    pub(crate) fn add(&mut self, metric: &Metric<'_>, rules: &Rules) {
+    pub(crate) fn add(&mut self, metric: &Metric<'_>, rules: &Rules, now: u32) {
         self.idle = 0;
         match &mut self.state {
             // A division is exact where 1/rate is not: 3 / 0.3 is 10.
             State::Counter(sum) => metric.values().for_each(|number| *sum += number.value / metric.rate),
-            State::Gauge(value, at) => adjust(value, at, metric, rules.relative_gauges),
+            State::Gauge(gauge) => gauge.adjust(metric, rules.relative_gauges, now),
             State::Distribution(sketch) => {
                 let sketch = sketch.get_or_insert_default();
                 let scale = if metric.kind == Type::Timer { rules.timer_scale } else { 1.0 };
@@ -98,14 +106,22 @@ impl Cell {
         self.idle = self.idle.saturating_add(1);
         match &mut self.state {
             State::Counter(sum) => Some(Value::Counter(std::mem::take(sum))),
-            State::Gauge(value, at) => {
+            State::Gauge(gauge) => {
                 // A client's clock that runs ahead must not shut out the others for longer than this window.
-                *at = (*at).min(end.millis() / 1_000);
-                (fed || rules.repeat_gauges).then_some(Value::Gauge(*value))
+                gauge.at = gauge.at.min(end.millis() / 1_000);
+                (fed || rules.repeat_gauges).then_some(Value::Gauge(gauge.value))
             }
             State::Distribution(sketch) => sketch.take().map(Value::Distribution),
             State::Set(set) => set.take().map(Value::Set),
             State::Free => None,
+        }
+    }
+
+    /// When a gauge's value was heard; nothing else depends on it.
+    pub(crate) fn heard(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Gauge(gauge) => Some(Timestamp::from_secs(gauge.heard.into())),
+            _ => None,
         }
     }
 
@@ -123,16 +139,21 @@ impl Cell {
     }
 }
 
-/// Sets or adjusts a gauge. A value older than the one that stands is left out, one without a timestamp is new, and an
-/// adjustment counts whenever it was made.
-#[inline]
-fn adjust(value: &mut f64, at: &mut i64, metric: &Metric<'_>, relative: bool) {
-    for number in metric.values() {
-        if relative && number.signed {
-            *value += number.value;
-        } else if metric.timestamp.is_none_or(|timestamp| timestamp >= *at) {
-            *value = number.value;
-            *at = metric.timestamp.unwrap_or(*at);
+impl Gauge {
+    /// Sets or adjusts it. A value older than the one that stands is left out, one without a timestamp is new, and an
+    /// adjustment counts whenever it was made.
+    #[inline]
+    fn adjust(&mut self, metric: &Metric<'_>, relative: bool, now: u32) {
+        for number in metric.values() {
+            if relative && number.signed {
+                self.value += number.value;
+            } else if metric.timestamp.is_none_or(|timestamp| timestamp >= self.at) {
+                self.value = number.value;
+                self.at = metric.timestamp.unwrap_or(self.at);
+            } else {
+                continue;
+            }
+            self.heard = now;
         }
     }
 }

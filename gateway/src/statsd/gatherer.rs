@@ -15,7 +15,16 @@ use super::{Counters, Network, StatsdConfig};
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) window: Window,
-    pub(crate) points: Vec<(Series, Value)>,
+    pub(crate) points: Vec<Point>,
+}
+
+/// What one thread saw of a series in a window.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Point {
+    pub(crate) series: Series,
+    pub(crate) value: Value,
+    /// The second in which a gauge was heard, if that was in the window; its end for all others.
+    pub(crate) at: Timestamp,
 }
 
 /// Aggregates the lines of one socket. It is told the time and never waits.
@@ -63,6 +72,7 @@ impl Gatherer {
     /// Takes in the datagrams of one receive call. Those received before the window's end was seen count in it.
     pub(crate) fn take<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>, now: Timestamp) {
         self.turn(now);
+        self.aggregator.hear_at(now);
         let Self { networks, allowed, aggregator, shown, .. } = self;
         let (mut taken, mut refused) = (0, 0);
         let datagrams = datagrams.filter_map(|(peer, datagram)| {
@@ -111,7 +121,11 @@ impl Gatherer {
     }
 
     fn close(&mut self, window: Window) {
-        let points = self.aggregator.close(window);
+        let mut points = Vec::with_capacity(self.aggregator.series());
+        self.aggregator.close_each(window, |series, value, heard| {
+            let at = heard.map_or(window.end(), |heard| heard.clamp(window.start(), window.end()));
+            points.push(Point { series: series.clone(), value, at });
+        });
         // Clients' events are counted as series; their texts have no reader here.
         drop((self.aggregator.take_events(), self.aggregator.take_checks()));
         // The publisher outlives all who send to it.
@@ -149,7 +163,8 @@ mod tests {
     }
 
     fn points(part: &Part) -> Vec<String> {
-        let mut points: Vec<String> = part.points.iter().map(|(series, value)| format!("{series} {value:?}")).collect();
+        let mut points: Vec<String> =
+            part.points.iter().map(|Point { series, value, .. }| format!("{series} {value:?}")).collect();
         points.sort();
         points
     }
@@ -168,6 +183,18 @@ mod tests {
         let part = parts.try_recv().unwrap();
         assert_eq!((part.window.end(), points(&part)), (secs(1_020), vec!["jobs Counter(2.0)".into()]));
         assert!(parts.is_disconnected());
+    }
+
+    #[test]
+    fn a_gauge_knows_when_it_was_heard() {
+        let (mut gatherer, parts, _) = gatherer(4);
+        take(&mut gatherer, PEER, "load:3|g\njobs:1|c", secs(1_003));
+        take(&mut gatherer, PEER, "load:+1|g\nidle:0|g", secs(1_006));
+        take(&mut gatherer, PEER, "jobs:1|c\nidle:1|g|T900", secs(1_010));
+        let mut times: Vec<_> = parts.try_recv().unwrap().points.iter().map(|p| (p.series.to_string(), p.at)).collect();
+        times.sort();
+        let expected = [("idle", secs(1_006)), ("jobs", secs(1_010)), ("load", secs(1_006))];
+        assert_eq!(times, expected.map(|(name, at)| (name.to_owned(), at)));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use weir_statsd::AggregatorConfig;
 pub use network::{Network, NotANetwork};
 
 pub(crate) use counters::Counters;
-pub(crate) use gatherer::{Gatherer, Part};
+pub(crate) use gatherer::{Gatherer, Part, Point};
 pub(crate) use publisher::Publisher;
 pub(crate) use reader::Reader;
 
@@ -32,7 +32,7 @@ pub struct StatsdConfig {
     pub networks: Vec<Network>,
     /// Threads per address, each with a socket of its own on the shared port and a window of its own. Zero means one,
     /// the default, which takes several million lines a second. With more, the clients of one gauge may meet different
-    /// threads, and which of their values stands at the window's end is open.
+    /// threads; of their values the one of the latest second stands at the window's end.
     pub threads: usize,
     /// Receive buffer to ask for, per socket. Zero keeps the system's default.
     pub receive_buffer_bytes: usize,

@@ -4,6 +4,7 @@
 //! behind that in the readers' aggregators.
 
 use std::{
+    collections::BTreeMap,
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     path::Path,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -14,7 +15,7 @@ use weir_queue::{Lane, Record};
 use weir_sample::{Series, Timestamp, Value, Window};
 use weir_wire::{AgentId, Batch, Encoder, Epoch, Totals};
 
-use super::Part;
+use super::{Part, Point};
 use crate::shared::{Shared, wall_clock};
 
 /// The gateway as a sender of batches.
@@ -78,7 +79,7 @@ impl Publisher {
     }
 
     /// Waits a moment for the other readers' parts of the same window; also returns a part of another, if one came.
-    fn gather(&self, first: Part) -> (Window, Vec<(Series, Value)>, Option<Part>) {
+    fn gather(&self, first: Part) -> (Window, Vec<Point>, Option<Part>) {
         let (until, Part { window, mut points }) = (Instant::now() + GATHER, first);
         for _ in 1..self.readers {
             match self.parts.recv_deadline(until) {
@@ -90,7 +91,7 @@ impl Publisher {
         (window, points, None)
     }
 
-    fn publish(&mut self, window: Window, points: Vec<(Series, Value)>) {
+    fn publish(&mut self, window: Window, points: Vec<Point>) {
         let points = merged(points);
         if points.is_empty() {
             return;
@@ -107,15 +108,17 @@ impl Publisher {
         }
     }
 
-    fn encode(&mut self, window: Window, points: Vec<(Series, Value)>) -> Vec<Vec<u8>> {
+    fn encode(&mut self, window: Window, points: Vec<Point>) -> Vec<Payload> {
         let (first, mut payloads) = (self.totals.sealed_batches, Vec::new());
-        for points in slices(points) {
-            self.totals.sealed_batches = first + payloads.len() as u64 + 1;
-            self.totals.sealed_samples += points.len() as u64;
-            let batch = Batch { window, totals: self.totals, points };
-            let (encoded, left_out) = self.encoder.encode(&batch, MAX_PAYLOAD_BYTES);
-            self.shared.statsd.oversize_series.fetch_add(left_out as u64, Relaxed);
-            payloads.extend(encoded);
+        for (received, points) in by_receipt(points, wall_clock()) {
+            for points in slices(points) {
+                self.totals.sealed_batches = first + payloads.len() as u64 + 1;
+                self.totals.sealed_samples += points.len() as u64;
+                let batch = Batch { window, totals: self.totals, points };
+                let (encoded, left_out) = self.encoder.encode(&batch, MAX_PAYLOAD_BYTES);
+                self.shared.statsd.oversize_series.fetch_add(left_out as u64, Relaxed);
+                payloads.extend(encoded.into_iter().map(|bytes| Payload { received, bytes }));
+            }
         }
         self.totals.sealed_batches = first + payloads.len() as u64;
         payloads
@@ -123,7 +126,7 @@ impl Publisher {
 
     /// Gives the payloads to the queue, numbered from `first` on, until they are on disk. The sink drops what it gets
     /// twice. False if the gateway had to stop before that.
-    fn store(&self, first: u64, payloads: &[Vec<u8>]) -> bool {
+    fn store(&self, first: u64, payloads: &[Payload]) -> bool {
         let (mut first, mut give_up) = (first, None);
         for group in payloads.chunks(GROUP) {
             while let Err(error) = self.try_store(first, group) {
@@ -141,28 +144,46 @@ impl Publisher {
         true
     }
 
-    fn try_store(&self, first: u64, payloads: &[Vec<u8>]) -> Result<(), weir_queue::Error> {
-        let (received, lane) = (wall_clock(), Lane::Normal);
-        let record = |(seq, payload)| {
-            let (tenant, agent, epoch) = (0, self.sender, self.epoch);
+    fn try_store(&self, first: u64, payloads: &[Payload]) -> Result<(), weir_queue::Error> {
+        let (lane, tenant, agent, epoch) = (Lane::Normal, 0, self.sender, self.epoch);
+        let records = (first..).zip(payloads).map(|(seq, Payload { received, bytes })| {
+            let (received, payload) = (*received, bytes.as_slice());
             Record { lane, tenant, agent, epoch, seq, received, payload }
-        };
-        let records: Vec<Record<'_>> = (first..).zip(payloads.iter().map(Vec::as_slice)).map(record).collect();
+        });
+        let records: Vec<Record<'_>> = records.collect();
         self.shared.log.wait_durable(self.shared.log.append(&records)?)
     }
 }
 
-/// The points in order, each series once. Where gauges meet, the part that came last is believed.
-fn merged(mut points: Vec<(Series, Value)>) -> Vec<(Series, Value)> {
-    points.sort_by(|a, b| a.0.cmp(&b.0));
+/// The points in order, each series once. Where gauges meet, the one heard last is believed.
+fn merged(mut points: Vec<Point>) -> Vec<Point> {
+    points.sort_by(|a, b| (&a.series, a.at).cmp(&(&b.series, b.at)));
     points.dedup_by(|later, kept| {
-        let same = later.0 == kept.0;
+        let same = later.series == kept.series;
         if same {
-            kept.1.merge(std::mem::replace(&mut later.1, Value::Gauge(0.0)));
+            kept.value.merge(std::mem::replace(&mut later.value, Value::Gauge(0.0)));
+            kept.at = later.at;
         }
         same
     });
     points
+}
+
+/// The points by what the sink is to take for the time of their receipt: of gauges that several gateways heard in a
+/// window, it lets the one received last stand, so each goes with the second in which it was heard.
+fn by_receipt(points: Vec<Point>, now: Timestamp) -> BTreeMap<Timestamp, Vec<(Series, Value)>> {
+    let mut groups = BTreeMap::<_, Vec<_>>::new();
+    for Point { series, value, at } in points {
+        let received = if matches!(value, Value::Gauge(_)) { at } else { now };
+        groups.entry(received).or_default().push((series, value));
+    }
+    groups
+}
+
+/// An encoded batch.
+struct Payload {
+    received: Timestamp,
+    bytes: Vec<u8>,
 }
 
 /// Cuts points into batches at places that depend on the series there, not on how many stand before: a new series
@@ -195,11 +216,22 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_one_series_become_one_point() {
-        let points = vec![counter(2), counter(1), counter(2), (Series::named("g"), Value::Gauge(1.0))];
-        let later = (Series::named("g"), Value::Gauge(2.0));
-        let merged = merged(points.into_iter().chain([later.clone()]).collect());
-        assert_eq!(merged, [later, counter(1), (counter(2).0, Value::Counter(4.0))]);
+    fn parts_of_one_series_become_one_point_and_gauges_go_with_their_time() {
+        let point = |(series, value), at| Point { series, value, at: Timestamp::from_secs(at) };
+        let gauge = |name, value| (Series::named(name), Value::Gauge(value));
+        let points = vec![
+            point(counter(2), 10),
+            point(gauge("g", 2.0), 7),
+            point(counter(1), 10),
+            point(counter(2), 10),
+            point(gauge("g", 1.0), 4),
+            point(gauge("h", 3.0), 4),
+        ];
+        let groups = by_receipt(merged(points), Timestamp::from_secs(11));
+        let groups: Vec<_> = groups.into_iter().map(|(at, points)| (at.millis() / 1_000, points)).collect();
+        let twice = (counter(2).0, Value::Counter(4.0));
+        let expected = [(4, vec![gauge("h", 3.0)]), (7, vec![gauge("g", 2.0)]), (11, vec![counter(1), twice])];
+        assert_eq!(groups, expected);
     }
 
     #[test]
