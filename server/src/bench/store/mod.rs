@@ -66,6 +66,9 @@ const SELECTED: usize = 100_000;
 
 const DAY_S: i64 = 86_400;
 
+/// How long a program rests after the load until its memory is read.
+const REST: Duration = Duration::from_secs(2);
+
 pub(crate) fn main(args: &StoreArgs) -> Result<()> {
     ensure!(args.series >= PER_HOST && args.hours > 0.0, "--series is at least {PER_HOST}, --hours more than 0");
     ensure!(!args.folder.exists(), "{} exists: give a folder that this bench may make", args.folder.display());

@@ -13,13 +13,14 @@ use super::fleet::{Fleet, PER_HOST, Row, columns};
 use super::keeper::{Keeper, Kept, STATE};
 use super::reading;
 use super::spent::Spent;
-use super::{Plan, disk_bytes};
+use super::{Plan, REST, disk_bytes};
 use crate::process;
 
 pub(super) fn measure(plan: &Plan, folder: &Path) -> Result<Value> {
     let store = Arc::new(Store::open(folder, StoreConfig::default())?.0);
     let mut load = Load::new(plan, &store);
     let kept = load.run(plan, &store)?;
+    load.settle(plan, &store)?;
     let resident = resident_bytes().saturating_sub(load.own_bytes);
     let active = store.stats().series;
     let (selected, select_ms) = reading::last_hour(&store, plan)?;
@@ -95,6 +96,12 @@ impl Load {
         keeper.finish(plan.time(plan.steps))
     }
 
+    /// One more row after a rest: allocators give memory back when they are used, and hours passed in seconds here.
+    fn settle(&mut self, plan: &Plan, store: &Store) -> Result<(), Error> {
+        std::thread::sleep(REST);
+        self.append(store, plan.time(plan.steps + 1), plan.interval)
+    }
+
     /// One row of every host.
     fn append(&mut self, store: &Store, now: Timestamp, interval: Duration) -> Result<(), Error> {
         let Self { fleet, rows, append, longest_append, samples, .. } = self;
@@ -128,7 +135,7 @@ fn open_again(plan: &Plan, folder: &Path, series: u64) -> Result<Opened> {
     let (store, state) = Store::open(folder, StoreConfig::default())?;
     let open = started.elapsed();
     let rows = resolve(&store, 0);
-    store.append(&rows, plan.time(plan.steps + 1), plan.interval, &[1.0; PER_HOST])?;
+    store.append(&rows, plan.time(plan.steps + 2), plan.interval, &[1.0; PER_HOST])?;
     let first_batch = started.elapsed();
     ensure!(state == STATE && store.stats().series >= series, "the store is not what it was");
     Ok(Opened { open, first_batch })

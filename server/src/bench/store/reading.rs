@@ -2,24 +2,24 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use weir_sample::Timestamp;
 use weir_store::{Hint, MatchOp, Matcher, NAME, Selection, Store, StoreConfig, Tier};
 
 use super::fleet::{Fleet, columns, names_of};
+use super::spent::median_ms;
 use super::{Plan, SELECTED};
 
-/// Reads the last hour of many series; how many were found, and the milliseconds of the faster of two times.
+/// Reads the last hour of many series; how many were found, and the milliseconds it took.
 pub(super) fn last_hour(store: &Store, plan: &Plan) -> Result<(usize, f64)> {
     let matchers = [Matcher::new(NAME, MatchOp::Regex, &names_of(SELECTED, plan.hosts))?];
     let end = plan.time(plan.steps);
     let start = Timestamp(end.millis() - 3_600_000 + 1);
     let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: true };
-    let (_, first) = select(store, &selection)?;
-    let (found, second) = select(store, &selection)?;
-    Ok((found.series, first.min(second).as_secs_f64() * 1e3))
+    let (found, millis) = select(store, &selection)?;
+    Ok((found.series, millis))
 }
 
 struct Found {
@@ -28,15 +28,17 @@ struct Found {
     points: usize,
 }
 
-fn select(store: &Store, selection: &Selection<'_>) -> Result<(Found, Duration)> {
-    let (mut series, mut points) = (0, 0);
-    let started = Instant::now();
-    let answered = store.select(selection, &mut |data| {
-        series += usize::from(!data.timestamps.is_empty());
-        points += data.timestamps.len();
-        ControlFlow::Continue(())
-    })?;
-    Ok((Found { tier: answered.tier, series, points }, started.elapsed()))
+/// What was found, and the milliseconds it took.
+fn select(store: &Store, selection: &Selection<'_>) -> Result<(Found, f64)> {
+    median_ms(|| {
+        let (mut series, mut points) = (0, 0);
+        let answered = store.select(selection, &mut |data| {
+            series += usize::from(!data.timestamps.is_empty());
+            points += data.timestamps.len();
+            ControlFlow::Continue(())
+        })?;
+        Ok(Found { tier: answered.tier, series, points })
+    })
 }
 
 /// Hosts of the year's store: a thousand series.
@@ -48,7 +50,7 @@ const YEAR_INTERVAL: Duration = Duration::from_secs(1_800);
 const YEAR_POINTS: usize = 364 * 24;
 
 /// Stores a year of a thousand series in a folder of its own, blocks and merges included, and reads its points of an
-/// hour; the milliseconds of the faster of two times.
+/// hour; the milliseconds it took.
 pub(super) fn year(start_s: i64, folder: &Path) -> Result<f64> {
     let (store, _) = Store::open(folder, StoreConfig::default())?;
     let mut fleet = Fleet::new(YEAR_HOSTS, 0.0);
@@ -70,9 +72,8 @@ pub(super) fn year(start_s: i64, folder: &Path) -> Result<f64> {
     let (start, end) = (Timestamp::from_secs(begin), Timestamp::from_secs(start_s));
     let step = Some(Duration::from_secs(3_600));
     let selection = Selection { matchers: &matchers, start, end, step, hint: Hint::Raw, any_order: true };
-    let (_, first) = select(&store, &selection)?;
-    let (found, second) = select(&store, &selection)?;
+    let (found, millis) = select(&store, &selection)?;
     let whole = found.tier == Tier::Hour && found.points >= found.series * YEAR_POINTS;
     ensure!(whole, "{} points of {} series: that is no year", found.points, found.series);
-    Ok(first.min(second).as_secs_f64() * 1e3)
+    Ok(millis)
 }

@@ -45,3 +45,15 @@ fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
+
+/// Does it five times; the outcome and the milliseconds of the median.
+pub(super) fn median_ms<T>(mut work: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<(T, f64)> {
+    let once = |_| {
+        let started = Instant::now();
+        let outcome = work()?;
+        anyhow::Ok((outcome, started.elapsed().as_secs_f64() * 1e3))
+    };
+    let mut times = (0..5).map(once).collect::<anyhow::Result<Vec<_>>>()?;
+    times.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+    Ok(times.swap_remove(2))
+}

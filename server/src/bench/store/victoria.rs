@@ -13,7 +13,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::fleet::{PER_HOST, names_of};
-use super::{Plan, SELECTED, disk_bytes};
+use super::spent::median_ms;
+use super::{Plan, REST, SELECTED, disk_bytes};
 use process::Victoria;
 pub(super) use process::check_installed;
 use requests::Requests;
@@ -24,6 +25,7 @@ pub(super) fn measure(plan: &Plan, folder: &Path) -> Result<Value> {
     let (requests, samples) = feed(plan, &victoria)?;
     let wall = started.elapsed();
     victoria.get("/internal/force_flush")?;
+    std::thread::sleep(REST);
     let usage = victoria.usage()?;
     let series = (plan.hosts * PER_HOST) as f64;
     let (selected, select_ms) = last_hour(plan, &victoria)?;
@@ -77,14 +79,9 @@ fn feed(plan: &Plan, victoria: &Victoria) -> Result<(Requests, u64)> {
 /// The instant query reads and decodes every sample of the hour, and answers with one number.
 fn last_hour(plan: &Plan, victoria: &Victoria) -> Result<(u64, f64)> {
     let promql = format!("count(count_over_time({{__name__=~\"{}\"}}[1h]))", names_of(SELECTED, plan.hosts));
-    let mut fastest = Duration::MAX;
-    let mut found = 0.0;
-    for _ in 0..2 {
-        let started = Instant::now();
-        found = victoria.query(&promql, plan.time(plan.steps))?.context("VictoriaMetrics has none of its series")?;
-        fastest = fastest.min(started.elapsed());
-    }
-    Ok((found as u64, fastest.as_secs_f64() * 1e3))
+    let query = || victoria.query(&promql, plan.time(plan.steps))?.context("VictoriaMetrics has none of its series");
+    let (found, millis) = median_ms(query)?;
+    Ok((found as u64, millis))
 }
 
 /// Time from the start of the process after a SIGKILL.
