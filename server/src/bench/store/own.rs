@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use weir_sample::Timestamp;
 use weir_store::{Error, Rows, Store, StoreConfig, Tier};
 
 use super::fleet::{Fleet, PER_HOST, Row, columns};
@@ -20,7 +19,6 @@ pub(super) fn measure(plan: &Plan, folder: &Path) -> Result<Value> {
     let store = Arc::new(Store::open(folder, StoreConfig::default())?.0);
     let mut load = Load::new(plan, &store);
     let kept = load.run(plan, &store)?;
-    load.settle(plan, &store)?;
     let resident = resident_bytes().saturating_sub(load.own_bytes);
     let active = store.stats().series;
     let (selected, select_ms) = reading::last_hour(&store, plan)?;
@@ -80,31 +78,29 @@ impl Load {
         Self { fleet, rows, own_bytes, samples: 0, append: Spent::default(), longest_append: Duration::ZERO }
     }
 
+    /// The last row comes after a rest: allocators give memory back when they are used, and hours pass in seconds here.
     fn run(&mut self, plan: &Plan, store: &Arc<Store>) -> Result<Kept, Error> {
         let keeper = Keeper::start(store);
-        for step in 1..=plan.steps {
-            let now = plan.time(step);
-            for (place, number) in self.fleet.churn() {
-                self.rows[place] = resolve(store, number);
-            }
-            self.append(store, now, plan.interval)?;
-            keeper.tell(now);
+        for step in 1..plan.steps {
+            self.append(plan, store, step)?;
+            keeper.tell(plan.time(step));
             if step % 60 == 0 {
                 eprintln!("{step} of {} rows a host, {} MiB", plan.steps, resident_bytes() >> 20);
             }
         }
-        keeper.finish(plan.time(plan.steps))
-    }
-
-    /// One more row after a rest: allocators give memory back when they are used, and hours passed in seconds here.
-    fn settle(&mut self, plan: &Plan, store: &Store) -> Result<(), Error> {
+        let kept = keeper.finish(plan.time(plan.steps))?;
         std::thread::sleep(REST);
-        self.append(store, plan.time(plan.steps + 1), plan.interval)
+        self.append(plan, store, plan.steps)?;
+        Ok(kept)
     }
 
     /// One row of every host.
-    fn append(&mut self, store: &Store, now: Timestamp, interval: Duration) -> Result<(), Error> {
+    fn append(&mut self, plan: &Plan, store: &Store, step: i64) -> Result<(), Error> {
+        let (now, interval) = (plan.time(step), plan.interval);
         let Self { fleet, rows, append, longest_append, samples, .. } = self;
+        for (place, number) in fleet.churn() {
+            rows[place] = resolve(store, number);
+        }
         fleet.step(|first, values: &[Row]| {
             *samples += (values.len() * PER_HOST) as u64;
             append.on(|| {
@@ -135,7 +131,7 @@ fn open_again(plan: &Plan, folder: &Path, series: u64) -> Result<Opened> {
     let (store, state) = Store::open(folder, StoreConfig::default())?;
     let open = started.elapsed();
     let rows = resolve(&store, 0);
-    store.append(&rows, plan.time(plan.steps + 2), plan.interval, &[1.0; PER_HOST])?;
+    store.append(&rows, plan.time(plan.steps + 1), plan.interval, &[1.0; PER_HOST])?;
     let first_batch = started.elapsed();
     ensure!(state == STATE && store.stats().series >= series, "the store is not what it was");
     Ok(Opened { open, first_batch })
