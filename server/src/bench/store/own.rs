@@ -94,7 +94,7 @@ impl Load {
         Ok(kept)
     }
 
-    /// One row of every host.
+    /// One row of every host, after some were replaced by others.
     fn append(&mut self, plan: &Plan, store: &Store, step: i64) -> Result<(), Error> {
         let (now, interval) = (plan.time(step), plan.interval);
         let Self { fleet, rows, append, longest_append, samples, .. } = self;
