@@ -11,15 +11,22 @@ const WALLS: &[(&str, &[&str])] = &[
     ("wire", &["sample"]),
     ("statsd", &["sample"]),
     ("link", &["wire"]),
+    ("identity", &["sample", "wire"]),
     ("queue", &["sample", "wire"]),
     ("agent", &["sample", "wire", "statsd", "link"]),
     ("client", &["sample", "wire", "statsd", "link"]),
-    ("gateway", &["sample", "wire", "statsd", "link", "queue"]),
+    ("gateway", &["sample", "wire", "statsd", "link", "identity", "queue"]),
     ("sink", &["sample", "wire", "queue", "store"]),
     ("store", &["sample"]),
     ("query", &["sample", "store"]),
     ("alert", &["sample", "query"]),
-    ("server", &["sample", "wire", "statsd", "link", "client", "queue", "gateway", "sink", "store", "query", "alert"]),
+    (
+        "server",
+        &[
+            "sample", "wire", "statsd", "link", "client", "identity", "queue", "gateway", "sink", "store", "query",
+            "alert",
+        ],
+    ),
     ("tests", &[]),
 ];
 

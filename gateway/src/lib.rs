@@ -13,7 +13,6 @@ mod cpu;
 mod error;
 mod gate;
 mod gateway;
-pub mod identity;
 mod intake;
 mod load;
 mod memory;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir_gateway::identity::{Identity, IdentityConfig};
 use weir_gateway::{Admission, Gateway, GatewayConfig, Running, StreamConfig};
+use weir_identity::{Identity, IdentityConfig};
 use weir_link::{ServerFiles, ServerTls, UdpConfig};
 use weir_query::Engine;
 use weir_queue::{Log, LogConfig};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir_gateway::identity::Scope;
+use weir_identity::Scope;
 
 use crate::api::{auth, cardinality, query, session, write};
 use crate::config::{Config, UpArgs};
