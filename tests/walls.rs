@@ -12,10 +12,11 @@ const WALLS: &[(&str, &[&str])] = &[
     ("statsd", &["sample"]),
     ("link", &["wire"]),
     ("identity", &["sample", "wire"]),
+    ("meters", &["sample"]),
     ("queue", &["sample", "wire"]),
     ("agent", &["sample", "wire", "statsd", "link"]),
     ("client", &["sample", "wire", "statsd", "link"]),
-    ("gateway", &["sample", "wire", "statsd", "link", "identity", "queue"]),
+    ("gateway", &["sample", "wire", "statsd", "link", "identity", "meters", "queue"]),
     ("sink", &["sample", "wire", "queue", "store"]),
     ("store", &["sample"]),
     ("query", &["sample", "store"]),
@@ -23,8 +24,8 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "sample", "wire", "statsd", "link", "client", "identity", "queue", "gateway", "sink", "store", "query",
-            "alert",
+            "sample", "wire", "statsd", "link", "client", "identity", "meters", "queue", "gateway", "sink", "store",
+            "query", "alert",
         ],
     ),
     ("tests", &[]),

@@ -10,7 +10,6 @@ mod gateway;
 mod http;
 mod identity;
 mod listener;
-mod process;
 mod query;
 mod remote_write;
 mod shutdown;
@@ -74,7 +73,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    process::note_start();
+    weir_meters::process::mark_start();
     let cli = Cli::parse();
     start_log();
     let outcome = match cli.command {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use weir_gateway::{Admission, Gateway, GatewayConfig, Running, StreamConfig};
 use weir_identity::{Identity, IdentityConfig};
 use weir_link::{ServerFiles, ServerTls, UdpConfig};
+use weir_meters::process;
 use weir_query::Engine;
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
@@ -19,7 +20,6 @@ use crate::api::write;
 use crate::config::Config;
 use crate::identity::now;
 use crate::listener::HandedOver;
-use crate::process;
 use crate::store::cold::Mover;
 
 /// Which stations a process runs.

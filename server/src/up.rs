@@ -11,7 +11,6 @@ use crate::api::{auth, cardinality, query, session, write};
 use crate::config::{Config, UpArgs};
 use crate::http;
 use crate::listener::{self, HandedOver};
-use crate::process;
 use crate::shutdown::Shutdown;
 use crate::stations::{Role, Stations};
 
@@ -24,7 +23,7 @@ pub(crate) fn main(args: &UpArgs, role: Role) -> Result<()> {
 
 /// Runs the server until `beside`, which is called when everything serves, returns; then drains it.
 pub(crate) fn run(config: Config, role: Role, beside: impl FnOnce(&Shutdown) -> Result<()>) -> Result<()> {
-    process::raise_open_files();
+    weir_meters::process::raise_open_files();
     let listener = bind(config.listen.http)?;
     let (stations, handed_over) = Stations::start(&config, role)?;
     let stations = Arc::new(stations);

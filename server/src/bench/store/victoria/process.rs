@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use weir_meters::process::{self, Usage};
 use weir_sample::Timestamp;
 
-use crate::process::{self, Usage};
 use crate::query;
 
 const PROGRAM: &str = "victoria-metrics";
