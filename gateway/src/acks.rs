@@ -72,7 +72,7 @@ impl Acker {
     pub(crate) fn run(mut self) {
         while let Ok(mut group) = self.groups.recv() {
             let durable = self.shared.log.wait_durable(group.position);
-            self.shared.note_log(&durable);
+            self.shared.report_queue(&durable);
             match durable {
                 Ok(()) => self.acknowledge(&group),
                 Err(_) => self.shared.counters.unacked.log_failed.add(group.batches.len()),
@@ -88,7 +88,7 @@ impl Acker {
     }
 
     fn acknowledge(&mut self, group: &Group) {
-        let (hints, time) = (self.shared.hints(), wall_clock());
+        let (hints, time) = (self.shared.hints(self.shared.pressure()), wall_clock());
         for batches in group.batches.chunk_by(Waiting::is_with).flat_map(|run| run.chunks(MAX_SEQS)) {
             let seqs = batches.iter().map(|batch| batch.header.seq);
             let sealed = self.writer.write(&batches[0].header, seqs, hints, time, &batches[0].keys);
@@ -109,7 +109,7 @@ impl Acker {
             }
         }
         let now = Instant::now();
-        self.shared.counters.ack_times.note(now - group.received, group.batches.len(), now);
+        self.shared.counters.ack_times.record(now - group.received, group.batches.len(), now);
     }
 
     fn send(&mut self) {
@@ -158,7 +158,7 @@ impl AckWriter {
         listed.clear();
         listed.extend(seqs);
         let ack = Ack { epoch: answered.epoch, seqs: listed, hints, server_time };
-        ack.seal(answered, self.nonces.take(), keys, &mut self.sealed);
+        ack.seal(answered, self.nonces.draw(), keys, &mut self.sealed);
         self.seqs = ack.seqs;
         &self.sealed
     }
@@ -178,7 +178,7 @@ impl Default for Nonces {
 }
 
 impl Nonces {
-    fn take(&mut self) -> [u8; 12] {
+    fn draw(&mut self) -> [u8; 12] {
         if self.at == self.pool.len() {
             SystemRandom::new().fill(&mut self.pool).expect("the system gives random bytes once it is up");
             self.at = 0;

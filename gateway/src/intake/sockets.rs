@@ -26,15 +26,15 @@ pub(crate) struct Sockets {
 const WAKE: Duration = Duration::from_millis(100);
 
 impl Sockets {
-    /// Takes of `inherited` what is for the configured ports, and binds what is not among it.
+    /// Claims of `inherited` what is for the configured ports, and binds what is not among it.
     pub(crate) fn bind(config: &GatewayConfig, inherited: Vec<Inherited>) -> Result<Self, Error> {
         let mut inherited = ByPort::sort(inherited)?;
-        let mut sockets = match inherited.take_udp(config.batch.port()) {
+        let mut sockets = match inherited.claim_udp(config.batch.port()) {
             udp if udp.is_empty() => Self::bind_batches(config)?,
             udp => {
                 let batch = udp[0].local_addr().map_err(Error::Socket)?;
                 let batches = udp.into_iter().map(Arc::new).collect();
-                Self { batches, streams: inherited.take_tcp(batch.port()), statsd: Vec::new(), batch }
+                Self { batches, streams: inherited.claim_tcp(batch.port()), statsd: Vec::new(), batch }
             }
         };
         if config.streams.is_some() && sockets.streams.is_none() {
@@ -81,7 +81,7 @@ impl Sockets {
     fn add_statsd(&mut self, config: &StatsdConfig, inherited: &mut ByPort) -> Result<(), Error> {
         let udp = udp_config(config.receive_buffer_bytes);
         for address in &config.addresses {
-            let adopted = inherited.take_udp(address.port());
+            let adopted = inherited.claim_udp(address.port());
             if !adopted.is_empty() {
                 self.statsd.extend(adopted.into_iter().map(Arc::new));
                 continue;
@@ -135,11 +135,11 @@ impl ByPort {
         Ok(sorted)
     }
 
-    fn take_udp(&mut self, port: u16) -> Vec<UdpSocket> {
+    fn claim_udp(&mut self, port: u16) -> Vec<UdpSocket> {
         self.udp.extract_if(.., |(of, _)| *of == port).map(|(_, socket)| socket).collect()
     }
 
-    fn take_tcp(&mut self, port: u16) -> Option<TcpListener> {
+    fn claim_tcp(&mut self, port: u16) -> Option<TcpListener> {
         let at = self.tcp.iter().position(|(of, _)| *of == port)?;
         Some(self.tcp.swap_remove(at).1)
     }

@@ -5,18 +5,18 @@ use std::collections::HashMap;
 use weir_queue::Lane;
 use weir_wire::{BatchHead, Decoder};
 
-use super::Class;
+use super::config::Class;
 
 /// What a batch of some layout is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Facts {
-    pub(crate) lane: Lane,
-    pub(crate) samples: u32,
+pub(super) struct Facts {
+    pub(super) lane: Lane,
+    pub(super) samples: u32,
 }
 
 /// Two generations: when the young one is full it becomes the old one, and what was not met since is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Layouts {
+pub(super) struct Layouts {
     young: HashMap<(u64, u32), Facts>,
     old: HashMap<(u64, u32), Facts>,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Layouts {
 const PER_GENERATION: usize = 200_000;
 
 impl Layouts {
-    pub(crate) fn facts(
+    pub(super) fn facts(
         &mut self,
         tenant: u32,
         head: &BatchHead<'_>,

@@ -5,11 +5,12 @@ use std::{collections::HashMap, hash::Hash, time::Duration};
 use weir_sample::Timestamp;
 use weir_wire::{AgentId, Header};
 
-use super::{GateConfig, Shed};
+use super::config::ShedConfig;
+use super::overload::Shed;
 
 /// What agents and tenants have sent lately.
 #[derive(Debug, Default)]
-pub(crate) struct Rates {
+pub(super) struct Rates {
     agents: Buckets<AgentId>,
     tenants: Buckets<u32>,
 }
@@ -19,9 +20,9 @@ const BURST: Duration = Duration::from_secs(60);
 
 impl Rates {
     /// Takes the samples of a batch into account, or says whose rate they exceed.
-    pub(crate) fn admit(
+    pub(super) fn admit(
         &mut self,
-        config: &GateConfig,
+        config: &ShedConfig,
         header: &Header,
         samples: f64,
         now: Timestamp,
@@ -95,7 +96,7 @@ mod tests {
     #[test]
     fn what_is_sent_beyond_a_rate_is_turned_away() {
         let config =
-            GateConfig { agent_samples_per_second: 10.0, tenant_samples_per_second: 15.0, ..GateConfig::default() };
+            ShedConfig { agent_samples_per_second: 10.0, tenant_samples_per_second: 15.0, ..ShedConfig::default() };
         let mut rates = Rates::default();
         let mut check = |agent: u8, tenant, second, samples, expected: Result<(), Shed>| {
             let header = Header {
