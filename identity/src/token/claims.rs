@@ -1,56 +1,15 @@
 //! What a token says, once it can be believed.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 use weir_sample::{Timestamp, legal_label_name};
 
-use crate::TokenError;
+use super::error::TokenError;
+use super::scope::Scope;
 
 /// The audience that every token names.
 pub const AUDIENCE: &str = "weir";
-
-/// What a token lets its bearer do. No scope contains another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// Take a session key and send batches.
-    Ingest,
-    /// Query metrics.
-    Read,
-    /// Change what a server does: reload, drain, silences.
-    Admin,
-}
-
-impl Scope {
-    /// Every scope there is.
-    pub const ALL: [Self; 3] = [Self::Ingest, Self::Read, Self::Admin];
-
-    /// Its word in a token.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ingest => "ingest",
-            Self::Read => "read",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|scope| scope.name() == text);
-        known.ok_or_else(|| format!("{text:?} is no scope: use ingest, read or admin"))
-    }
-}
 
 /// The claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::token_keys::{TokenKey, check_size};
+use super::key::{TokenKey, check_size};
 use crate::{Error, secret_file};
 
 #[derive(Deserialize)]
