@@ -19,7 +19,7 @@ use super::parameters::{self, Parameters};
 use super::tenant::Tenanted;
 use super::{Api, TIMEOUT, refuse};
 use crate::api::auth::Caller;
-use crate::store::text::Writer;
+use crate::cmd::store::text::Writer;
 
 /// Size of a piece of text, and how many wait for the client.
 const PIECE_BYTES: usize = 64 << 10;

@@ -13,7 +13,7 @@ use serde_json::json;
 use weir_gateway::identity::{Claims, Scope, SigningKey, TokenKeys, create_secret_file, issue};
 use weir_sample::Timestamp;
 
-use super::{duration, now};
+use crate::clock::{duration, now};
 
 /// What to do with tokens.
 #[derive(Subcommand)]

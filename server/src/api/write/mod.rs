@@ -21,7 +21,7 @@ use weir_sink::Imported;
 use weir_wire::{AgentId, Epoch};
 
 use super::auth::{Caller, refusal};
-use crate::identity::now;
+use crate::clock::now;
 use crate::remote_write::{self, WriteRequest};
 
 /// Size of a request: Prometheus' own are well below a megabyte.

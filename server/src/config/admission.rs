@@ -1,17 +1,12 @@
 //! The section `[admission]` of `weir.toml`: what is let in, under which name, and how much of it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Mutex;
-use std::time::SystemTime;
 
 use serde::Deserialize;
 use weir_gateway::{Class, GateConfig};
 use weir_queue::Lane;
 use weir_sample::{Pattern, Selector, legal_label_name, legal_metric_name};
 use weir_sink::{Action, AdmissionConfig, Rule};
-
-use crate::config::Config;
 
 /// Limits and rules, for the two places that keep them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -164,35 +159,6 @@ fn lane(class: &str) -> Result<Lane, String> {
 
 const ACTIONS: &str = "allow, deny, rename, drop_labels, set_labels, class and rollup";
 
-/// The configuration file, read again for the sections that may change while the server runs.
-#[derive(Debug)]
-pub(crate) struct Reloadable {
-    file: PathBuf,
-    read: Mutex<Option<SystemTime>>,
-}
-
-impl Reloadable {
-    pub(crate) fn new(file: PathBuf) -> Self {
-        let read = Mutex::new(modified(&file));
-        Self { file, read }
-    }
-
-    /// The settings, if all are wanted or the file has changed.
-    pub(crate) fn settings(&self, all: bool) -> Option<Result<AdmissionSettings, String>> {
-        let mut read = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let now = modified(&self.file);
-        if !all && *read == now {
-            return None;
-        }
-        *read = now;
-        Some(Config::read(&self.file).map(|config| config.admission).map_err(|error| format!("{error:#}")))
-    }
-}
-
-fn modified(file: &std::path::Path) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|data| data.modified()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,18 +202,5 @@ mod tests {
         check("[[rules]]\nset_labels = { \"a-b\" = \"x\" }", "\"a-b\" is not a label name");
         check("[[rules]]\nmetrics = \"x\"", "unknown field `metrics`");
         check("tenant_samples_per_second = -1.0", "is not a rate");
-    }
-
-    #[test]
-    fn the_file_is_read_again_when_it_changes_or_when_asked() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("weir.toml");
-        std::fs::write(&file, "").unwrap();
-        let reloadable = Reloadable::new(file.clone());
-        assert_eq!(reloadable.settings(false), None);
-        assert_eq!(reloadable.settings(true), Some(Ok(AdmissionSettings::default())));
-        std::fs::write(&file, "admission.max_agent_series = \"many\"").unwrap();
-        std::fs::File::open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        assert!(reloadable.settings(false).unwrap().unwrap_err().contains("line 1"));
     }
 }

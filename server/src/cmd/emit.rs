@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use weir_client::{Client, ClientConfig, Credentials};
 
-use crate::identity::duration;
+use crate::clock::duration;
 
 /// Bytes per datagram: what crosses any network unfragmented.
 const DATAGRAM_BYTES: usize = 1_400;

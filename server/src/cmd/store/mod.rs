@@ -1,12 +1,9 @@
 //! `weir store`: a look at the embedded store, and copies of it.
 
-pub(crate) mod cold;
 mod export;
 mod import;
 #[cfg(feature = "parquet")]
 mod parquet;
-mod remote;
-pub(crate) mod settings;
 pub(crate) mod text;
 
 use std::collections::BTreeMap;
@@ -17,9 +14,9 @@ use anyhow::{Context, Result, bail};
 use weir_sample::Timestamp;
 use weir_store::{Error, Forgotten, Remote, Repaired, Stats, Store, StoreConfig, Verified};
 
+use crate::clock::now;
 use crate::config::Config;
-use crate::identity::now;
-use remote::Objects;
+use crate::objects::Objects;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum StoreCommand {

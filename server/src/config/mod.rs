@@ -1,4 +1,10 @@
-//! `weir.toml` and the flags that stand over it.
+//! `weir.toml` and the flags that stand over it, a file per section that is larger than a few lines.
+
+mod admission;
+mod cold;
+mod gateway;
+mod statsd;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,10 +13,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 
-use crate::admission::AdmissionSettings;
-use crate::gateway::GatewaySettings;
-use crate::statsd::StatsdSettings;
-use crate::store::settings::StoreSettings;
+pub(crate) use admission::AdmissionSettings;
+use gateway::GatewaySettings;
+use statsd::StatsdSettings;
+use store::StoreSettings;
 
 /// Everything `weir up` can be told. Each field may be left out of the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -239,13 +245,6 @@ pub(crate) struct UpArgs {
     pub keys: Option<PathBuf>,
 }
 
-#[derive(clap::Args)]
-pub(crate) struct CheckArgs {
-    /// Configuration file
-    #[arg(default_value = "weir.toml")]
-    config: PathBuf,
-}
-
 impl Config {
     /// The file, if one is named, with the flags laid over it.
     pub(crate) fn load(args: &UpArgs) -> Result<Self> {
@@ -291,19 +290,13 @@ impl Config {
     }
 }
 
-pub(crate) fn check(args: CheckArgs) -> Result<()> {
-    Config::read(&args.config)?;
-    println!("{}: fine", args.config.display());
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_example_is_valid_and_what_it_shows_are_the_defaults() {
-        const EXAMPLE: &str = include_str!("../weir.toml");
+        const EXAMPLE: &str = include_str!("../../weir.toml");
         Config::parse(EXAMPLE).unwrap();
         let uncomment =
             |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);

@@ -24,7 +24,7 @@ pub(crate) struct SeriesArgs {
 
 pub(crate) fn main(command: TopCommand) -> Result<()> {
     let TopCommand::Series(args) = command;
-    let mut request = crate::query::agent().get(format!("{}/api/v1/cardinality", args.server));
+    let mut request = super::query::agent().get(format!("{}/api/v1/cardinality", args.server));
     request = request.query("limit", args.limit.to_string());
     if let Some(token) = &args.token {
         request = request.header("authorization", format!("Bearer {token}"));

@@ -12,7 +12,7 @@ use weir_store::{Store, StoreConfig};
 
 use super::Folder;
 use super::text::{self, Line};
-use crate::identity::now;
+use crate::clock::now;
 use crate::remote_write::WriteRequest;
 
 #[derive(clap::Args)]

@@ -1,8 +1,4 @@
-//! The tools around identity: `weir keys`, `weir token` and `weir certs`.
-
-pub(crate) mod certs;
-pub(crate) mod keys;
-pub(crate) mod token;
+//! The wall clock, and durations as operators write and read them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -31,7 +27,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A duration in its largest whole unit, for people.
-fn in_words(duration: Duration) -> String {
+pub(crate) fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..120 => format!("{seconds} s"),

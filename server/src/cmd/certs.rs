@@ -13,7 +13,7 @@ use rcgen::{
 use weir_gateway::identity::replace_secret_file;
 use weir_sample::Timestamp;
 
-use super::now;
+use crate::clock::now;
 
 /// What to do with certificates.
 #[derive(Subcommand)]

@@ -52,14 +52,14 @@ pub(crate) fn raise_open_files() {
 }
 
 /// To be called at the start, so that the start time is known.
-pub(crate) fn note_start() {
+pub(crate) fn mark_start() {
     STARTED.get_or_init(now);
 }
 
 static STARTED: OnceLock<f64> = OnceLock::new();
 
 fn now() -> f64 {
-    crate::identity::now().as_secs_f64()
+    crate::clock::now().as_secs_f64()
 }
 
 /// What a process of this host uses, if it is there.

@@ -9,7 +9,7 @@ use weir_gateway::identity::{FleetKeyFile, OldKeys, SETTLE, retires, signing};
 use weir_sample::Timestamp;
 use weir_wire::KeyState;
 
-use super::{duration, in_words, now};
+use crate::clock::{duration, in_words, now};
 
 /// What to do with a file of fleet keys.
 #[derive(Subcommand)]

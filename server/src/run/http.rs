@@ -9,42 +9,42 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use weir_sample::exposition;
 
-use crate::stations::Stations;
+use super::roles::Roles;
 
 /// The built console; `make console` makes it.
 #[derive(rust_embed::RustEmbed)]
 #[folder = "../console/dist"]
 struct Console;
 
-pub(crate) fn routes(stations: Arc<Stations>) -> Router {
+pub(crate) fn routes(roles: Arc<Roles>) -> Router {
     Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/", get(|| async { asset("index.html") }))
         .route("/{*path}", get(|Path(path): Path<String>| async move { asset(&path) }))
-        .with_state(stations)
+        .with_state(roles)
 }
 
 /// The fleet in one line; for those who may read.
-pub(crate) fn fleet_routes(stations: Arc<Stations>) -> Router {
-    Router::new().route("/api/v1/status/fleet", get(fleet)).with_state(stations)
+pub(crate) fn fleet_routes(roles: Arc<Roles>) -> Router {
+    Router::new().route("/api/v1/status/fleet", get(fleet)).with_state(roles)
 }
 
-async fn readyz(State(stations): State<Arc<Stations>>) -> Response {
-    match stations.ready() {
+async fn readyz(State(roles): State<Arc<Roles>>) -> Response {
+    match roles.ready() {
         Ok(()) => "ready\n".into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }
 
-async fn metrics(State(stations): State<Arc<Stations>>) -> Response {
+async fn metrics(State(roles): State<Arc<Roles>>) -> Response {
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (content_type, exposition(stations.readings())).into_response()
+    (content_type, exposition(roles.readings())).into_response()
 }
 
-async fn fleet(State(stations): State<Arc<Stations>>) -> Response {
-    let Some(fleet) = stations.fleet() else {
+async fn fleet(State(roles): State<Arc<Roles>>) -> Response {
+    let Some(fleet) = roles.fleet() else {
         return (StatusCode::NOT_FOUND, "no sink runs in this process: ask the one that does\n").into_response();
     };
     let data = serde_json::json!({

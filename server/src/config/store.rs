@@ -1,4 +1,4 @@
-//! `[store]` of `weir.toml`: how long which resolution is kept.
+//! The section `[store]` of `weir.toml`: how long which resolution is kept.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 use weir_store::{RetentionRule, StoreConfig};
 
 use super::cold::ColdSettings;
-use crate::identity::duration;
+use crate::clock::duration;
 
 /// How long samples are kept, and idle series in memory. Takes effect at a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

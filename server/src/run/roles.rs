@@ -1,4 +1,4 @@
-//! The running stations of this process: a gateway with its queue, a sink with its store, or both.
+//! The running roles of this process: a gateway with its queue, a sink with its store, or both.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use weir_sample::Reading;
 use weir_sink::{FleetStatus, Service, ServiceConfig, Sink, SinkConfig};
 use weir_store::Store;
 
-use crate::admission::{AdmissionSettings, Reloadable};
+use super::listener::HandedOver;
+use super::mover::Mover;
+use super::process;
+use super::reload::Reloadable;
 use crate::api::write;
-use crate::config::Config;
-use crate::identity::now;
-use crate::listener::HandedOver;
-use crate::process;
-use crate::store::cold::Mover;
+use crate::clock::now;
+use crate::config::{AdmissionSettings, Config};
 
-/// Which stations a process runs.
+/// What a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// All of them.
+    /// Gateway and sink.
     Everything,
     /// Receives batches and StatsD into the queue.
     Gateway,
@@ -34,11 +34,11 @@ pub(crate) enum Role {
 }
 
 /// What runs.
-pub(crate) struct Stations {
+pub(crate) struct Roles {
     pub identity: Arc<Identity>,
     pub tls: Option<Arc<ServerTls>>,
-    pub gateway: Option<GatewayStation>,
-    pub storage: Option<StorageStation>,
+    pub gateway: Option<GatewayRole>,
+    pub storage: Option<SinkRole>,
     /// What tokens grant, where a sink gives sessions without a gateway: its own log in the queue that it reads.
     grants: Option<Arc<Log>>,
     config_file: Option<Reloadable>,
@@ -46,12 +46,12 @@ pub(crate) struct Stations {
     pub remote_write: Arc<write::Counters>,
 }
 
-pub(crate) struct GatewayStation {
+pub(crate) struct GatewayRole {
     log: Arc<Log>,
     running: Running,
 }
 
-pub(crate) struct StorageStation {
+pub(crate) struct SinkRole {
     pub store: Arc<Store>,
     /// Evaluates queries; its readings are this process' too.
     pub engine: Engine,
@@ -66,8 +66,8 @@ const WAITING_CONNECTIONS: usize = 64;
 /// The name of a sink's log. A queue has one sink; no gateway may have this name.
 const GRANTS: &str = "sink-grants";
 
-impl Stations {
-    /// Opens, binds and starts the stations of a role. The second result brings the HTTP connections that arrive at
+impl Roles {
+    /// Opens, binds and starts what a role takes. The second result brings the HTTP connections that arrive at
     /// the port of batches.
     pub(crate) fn start(config: &Config, role: Role) -> Result<(Self, HandedOver)> {
         std::fs::create_dir_all(&config.data).with_context(|| format!("making {}", config.data.display()))?;
@@ -75,10 +75,10 @@ impl Stations {
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(files(tls)).map(Arc::new)).transpose()?;
         let (http, handed_over) = HandedOver::channel(config.listen.batch, WAITING_CONNECTIONS);
         // The store is opened first: a second process on the same folder must not start to take batches.
-        let storage = (role != Role::Gateway).then(|| StorageStation::start(config)).transpose()?;
+        let storage = (role != Role::Gateway).then(|| SinkRole::start(config)).transpose()?;
         let gateway = (role != Role::Sink).then(|| {
             let streams = tls.clone().map(|tls| StreamConfig { http: Some(http), ..StreamConfig::new(tls) });
-            GatewayStation::start(config, &identity, streams)
+            GatewayRole::start(config, &identity, streams)
         });
         let gateway = gateway.transpose()?;
         let gives_sessions = role == Role::Sink && identity.tokens.is_some();
@@ -86,9 +86,9 @@ impl Stations {
             gives_sessions.then(|| Log::open(&config.queue_folder(), GRANTS, LogConfig::default()).map(Arc::new));
         let (grants, config_file) = (grants.transpose()?, config.file.clone().map(Reloadable::new));
         let remote_write = Arc::default();
-        let stations = Self { identity, tls, gateway, storage, grants, config_file, remote_write };
-        stations.set_admission(&config.admission);
-        Ok((stations, handed_over))
+        let roles = Self { identity, tls, gateway, storage, grants, config_file, remote_write };
+        roles.set_admission(&config.admission);
+        Ok((roles, handed_over))
     }
 
     /// Why this process should get no requests, if so.
@@ -175,7 +175,7 @@ impl Stations {
     }
 }
 
-impl GatewayStation {
+impl GatewayRole {
     fn start(config: &Config, identity: &Identity, streams: Option<StreamConfig>) -> Result<Self> {
         let log = Arc::new(Log::open(
             &config.queue_folder(),
@@ -196,7 +196,7 @@ impl GatewayStation {
     }
 }
 
-impl StorageStation {
+impl SinkRole {
     fn start(config: &Config) -> Result<Self> {
         let (store, saved) = Store::open(&config.data.join("store"), config.store.open()?)?;
         let store = Arc::new(store);

@@ -38,7 +38,7 @@ pub(crate) fn main(args: DemoArgs) -> Result<()> {
     let state = config.data.join("demo-agent");
     let keys = config.fleet_keys();
     let batch = config.listen.batch;
-    crate::up::run(config, crate::stations::Role::Everything, |shutdown| {
+    crate::run::run(config, crate::run::Role::Everything, |shutdown| {
         let agent = Process::agent(batch, &keys, &state, statsd, "10s")?;
         println!(
             "\n  Weir is running.\n\n  Console   http://{http}/\n  StatsD    {statsd} (try: weir emit 'jobs.done:1|c')\n  Stop      Ctrl-C\n"

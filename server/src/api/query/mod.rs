@@ -27,7 +27,7 @@ use weir_query::{
 use weir_sample::Timestamp;
 
 use crate::api::auth::Caller;
-use crate::identity::now;
+use crate::clock::now;
 use parameters::Parameters;
 use tenant::Tenanted;
 

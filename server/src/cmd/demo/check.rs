@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::{Process, free_port, wait_until};
-use crate::{emit, query};
+use crate::cmd::{emit, query};
 
 /// Counter lines sent before and after the server is killed.
 const LINES_BEFORE: usize = 1_000;
