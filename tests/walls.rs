@@ -10,16 +10,23 @@ const WALLS: &[(&str, &[&str])] = &[
     ("sample", &[]),
     ("wire", &["sample"]),
     ("statsd", &["sample"]),
+    ("formats", &["sample"]),
     ("link", &["wire"]),
     ("queue", &["sample", "wire"]),
-    ("agent", &["sample", "wire", "statsd", "link"]),
+    ("agent", &["sample", "wire", "statsd", "formats", "link"]),
     ("client", &["sample", "wire", "statsd", "link"]),
     ("gateway", &["sample", "wire", "statsd", "link", "queue"]),
     ("sink", &["sample", "wire", "queue", "store"]),
     ("store", &["sample"]),
     ("query", &["sample", "store"]),
     ("alert", &["sample", "query"]),
-    ("server", &["sample", "wire", "statsd", "link", "client", "queue", "gateway", "sink", "store", "query", "alert"]),
+    (
+        "server",
+        &[
+            "sample", "wire", "statsd", "formats", "link", "client", "queue", "gateway", "sink", "store", "query",
+            "alert",
+        ],
+    ),
     ("tests", &[]),
 ];
 

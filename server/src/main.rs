@@ -6,7 +6,6 @@ mod clock;
 mod cmd;
 mod config;
 mod objects;
-mod remote_write;
 mod run;
 
 use std::process::ExitCode;

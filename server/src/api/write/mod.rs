@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tokio::sync::Semaphore;
+use weir_formats::remote_write::{self, WriteRequest};
 use weir_gateway::identity::Claims;
 use weir_queue::{Lane, Log, Record};
 use weir_sample::{Reading, Timestamp};
@@ -22,7 +23,6 @@ use weir_wire::{AgentId, Epoch};
 
 use super::auth::{Caller, refusal};
 use crate::clock::now;
-use crate::remote_write::{self, WriteRequest};
 
 /// Size of a request: Prometheus' own are well below a megabyte.
 const MOST_BODY_BYTES: usize = 8 << 20;

@@ -4,11 +4,12 @@ use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 
 use anyhow::{Context, Result};
+use weir_formats::text::Writer;
 use weir_query::{Column, Hint, Selection, selector};
 use weir_sample::Timestamp;
 use weir_store::{SeriesData, Store};
 
-use super::{Folder, text};
+use super::Folder;
 
 #[derive(clap::Args)]
 pub(crate) struct ExportArgs {
@@ -38,7 +39,7 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
     if let Some(path) = &args.parquet {
         return to_parquet(&store, &selection, path).with_context(|| format!("writing {}", path.display()));
     }
-    let mut out = text::Writer::new(BufWriter::new(std::io::stdout().lock()));
+    let mut out = Writer::new(BufWriter::new(std::io::stdout().lock()));
     each(&store, &selection, |data, values| Ok(out.series(&data.series, data.kind, &data.timestamps, values)?))?;
     out.out().flush().context("writing")
 }

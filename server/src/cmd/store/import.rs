@@ -1,19 +1,18 @@
 //! `weir store import`: samples of text or of remote-write requests, while the server is stopped.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
+use weir_formats::remote_write::WriteRequest;
+use weir_formats::text::{Families, Line, Malformed, Meaning};
 use weir_sample::{Kind, Series, Timestamp};
 use weir_store::{Store, StoreConfig};
 
 use super::Folder;
-use super::text::{self, Line};
 use crate::clock::now;
-use crate::remote_write::WriteRequest;
 
 #[derive(clap::Args)]
 pub(crate) struct ImportArgs {
@@ -36,7 +35,7 @@ const STRETCH: u64 = 5_000_000;
 struct Import {
     store: Store,
     state: Vec<u8>,
-    kinds: HashMap<String, Kind>,
+    families: Families<String>,
     /// Samples from before this instant are past the retention of raw samples, or of every tier.
     raw_since: Timestamp,
     kept_since: Timestamp,
@@ -92,7 +91,7 @@ impl Import {
         let (store, state) = super::open(folder, config.clone())?;
         let kept: Duration = config.raw_retention.max(config.minute_retention).max(config.hour_retention);
         let (raw_since, kept_since) = (now.minus(config.raw_retention), now.minus(kept));
-        Ok(Self { store, state, kinds: HashMap::new(), raw_since, kept_since, done: Done::default() })
+        Ok(Self { store, state, families: Families::default(), raw_since, kept_since, done: Done::default() })
     }
 
     fn file(&mut self, path: &Path, remote_write: bool) -> Result<()> {
@@ -109,18 +108,23 @@ impl Import {
     }
 
     fn text(&mut self, input: impl BufRead) -> Result<()> {
-        text::read(input, |number, line| match line {
-            Ok(Line::Sample(series, value, time)) => {
-                let kind = self.kinds.get(series.name()).copied().unwrap_or(Kind::Gauge);
-                self.sample(&series, kind, time, value)
+        for (at, line) in input.lines().enumerate() {
+            let line = line?;
+            let malformed = |problem: Malformed| anyhow!("line {}: {problem}", at + 1);
+            match Line::parse(&line).map_err(malformed)? {
+                Line::Sample(sample) => {
+                    let time = sample.millis().map_err(malformed)?;
+                    let kind = match self.families.meaning(sample.name) {
+                        Meaning::Cumulative => Kind::Counter,
+                        Meaning::Momentary | Meaning::Created => Kind::Gauge,
+                    };
+                    self.sample(&sample.series(), kind, time, sample.value)?;
+                }
+                Line::Type { family, kind } => self.families.learn(family.to_owned(), kind),
+                Line::Nothing => {}
             }
-            Ok(Line::Type(name, kind)) => {
-                self.kinds.insert(name, kind);
-                Ok(())
-            }
-            Ok(Line::Nothing) => Ok(()),
-            Err(problem) => bail!("line {number}: {problem}"),
-        })
+        }
+        Ok(())
     }
 
     fn request(&mut self, body: &[u8]) -> Result<()> {
@@ -162,8 +166,8 @@ impl Import {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::remote_write::{Label, Sample, TimeSeries};
     use std::ops::ControlFlow;
+    use weir_formats::remote_write::{Label, Sample, TimeSeries};
     use weir_query::{Column, Hint, Selection, selector};
 
     fn open(folder: &Path) -> Import {

@@ -4,7 +4,6 @@ mod export;
 mod import;
 #[cfg(feature = "parquet")]
 mod parquet;
-pub(crate) mod text;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
