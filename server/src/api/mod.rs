@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod cardinality;
+mod json;
 pub(crate) mod query;
 pub(crate) mod session;
 pub(crate) mod write;

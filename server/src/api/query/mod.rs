@@ -21,12 +21,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 use tokio::sync::Semaphore;
-use weir_query::{
-    Answer, Engine, Hint, MatchOp, Matcher, QueryError, Selection, Source, selector, series_to_json, strings_to_json,
-};
+use weir_query::{Answer, Engine, Hint, MatchOp, Matcher, QueryError, Selection, Source, selector};
 use weir_sample::Timestamp;
 
 use crate::api::auth::Caller;
+use crate::api::json;
 use crate::clock::now;
 use parameters::Parameters;
 use tenant::Tenanted;
@@ -122,7 +121,7 @@ async fn series(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery,
             found.extend(source.series(matchers, start, end)?.into_iter().map(|(series, _)| series));
         }
         let (found, warnings) = parameters.limited(found)?;
-        Ok(Body::json(series_to_json(&found, &warnings)))
+        Ok(Body::json(json::series(&found, &warnings)))
     })
     .await
 }
@@ -170,7 +169,7 @@ fn union(
 
 fn list(parameters: &Parameters, names: BTreeSet<String>) -> Result<Body, QueryError> {
     let (names, warnings) = parameters.limited(names)?;
-    Ok(Body::json(strings_to_json(&names, &warnings)))
+    Ok(Body::json(json::strings(&names, &warnings)))
 }
 
 /// The type of each metric, told by the first of its series that has a sample in the last hour.
@@ -233,7 +232,7 @@ impl Body {
 impl From<Answer> for Body {
     fn from(answer: Answer) -> Self {
         let tiers: Vec<_> = answer.tiers.iter().map(|tier| tier.name()).collect();
-        Self { json: answer.to_json(), tiers: tiers.join(",") }
+        Self { json: json::answer(&answer), tiers: tiers.join(",") }
     }
 }
 
@@ -251,8 +250,17 @@ fn refuse(error: &QueryError) -> Response {
     if let QueryError::Source(cause) = error {
         tracing::error!(error = %cause, "a query could not read the store");
     }
-    let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, "application/json")], error.to_json()).into_response()
+    (status(error), [(header::CONTENT_TYPE, "application/json")], json::error(error)).into_response()
+}
+
+/// The status that Prometheus gives such an error.
+fn status(error: &QueryError) -> StatusCode {
+    match error.error_type() {
+        "bad_data" => StatusCode::BAD_REQUEST,
+        "execution" => StatusCode::UNPROCESSABLE_ENTITY,
+        "timeout" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
 }
 
 #[cfg(test)]

@@ -2,54 +2,47 @@
 
 use std::fmt::Write;
 
+use weir_query::{Answer, Data, LabelSet, Line, Point, QueryError, Sample, bins, write_plain};
 use weir_sample::{Series, Sketch, Timestamp};
+use weir_store::NAME;
 
-use crate::answer::{Answer, Data, Line, Point, Sample};
-use crate::error::QueryError;
-use crate::histogram::bins;
-use crate::labels::{LabelSet, METRIC_NAME};
-
-impl Answer {
-    /// The body of a successful answer of `/api/v1/query` or `query_range`.
-    pub fn to_json(&self) -> String {
-        let mut out = String::from(r#"{"status":"success","data":{"resultType":""#);
-        let result_type = match self.data {
-            Data::Scalar(..) => "scalar",
-            Data::String(..) => "string",
-            Data::Vector(_) => "vector",
-            Data::Matrix(_) => "matrix",
-        };
-        let _ = write!(out, r#"{result_type}","result":"#);
-        match &self.data {
-            Data::Scalar(time, value) => float_pair(&mut out, *time, *value),
-            Data::String(time, text) => pair(&mut out, *time, |out| string(out, text)),
-            Data::Vector(samples) => list(&mut out, samples, write_sample),
-            Data::Matrix(lines) => list(&mut out, lines, write_line),
-        }
-        out.push('}');
-        write_warnings(&mut out, &self.warnings);
-        out.push('}');
-        out
+/// The body of a successful answer of `/api/v1/query` or `query_range`.
+pub(crate) fn answer(answer: &Answer) -> String {
+    let mut out = String::from(r#"{"status":"success","data":{"resultType":""#);
+    let result_type = match answer.data {
+        Data::Scalar(..) => "scalar",
+        Data::String(..) => "string",
+        Data::Vector(_) => "vector",
+        Data::Matrix(_) => "matrix",
+    };
+    let _ = write!(out, r#"{result_type}","result":"#);
+    match &answer.data {
+        Data::Scalar(time, value) => float_pair(&mut out, *time, *value),
+        Data::String(time, text) => pair(&mut out, *time, |out| string(out, text)),
+        Data::Vector(samples) => list(&mut out, samples, write_sample),
+        Data::Matrix(lines) => list(&mut out, lines, write_line),
     }
+    out.push('}');
+    write_warnings(&mut out, &answer.warnings);
+    out.push('}');
+    out
 }
 
-impl QueryError {
-    /// The body of an error answer.
-    pub fn to_json(&self) -> String {
-        let mut out = format!(r#"{{"status":"error","errorType":"{}","error":"#, self.error_type());
-        string(&mut out, &self.message());
-        out.push('}');
-        out
-    }
+/// The body of an error answer.
+pub(crate) fn error(error: &QueryError) -> String {
+    let mut out = format!(r#"{{"status":"error","errorType":"{}","error":"#, error.error_type());
+    string(&mut out, &error.message());
+    out.push('}');
+    out
 }
 
 /// The body of an answer that lists names or values.
-pub fn strings_to_json(strings: &[String], warnings: &[String]) -> String {
+pub(crate) fn strings(strings: &[String], warnings: &[String]) -> String {
     success(warnings, |out| list(out, strings, |out, text| string(out, text)))
 }
 
 /// The body of an answer that lists series.
-pub fn series_to_json<'a>(series: impl IntoIterator<Item = &'a Series>, warnings: &[String]) -> String {
+pub(crate) fn series<'a>(series: impl IntoIterator<Item = &'a Series>, warnings: &[String]) -> String {
     let series: Vec<_> = series.into_iter().map(LabelSet::from).collect();
     success(warnings, |out| list(out, &series, metric))
 }
@@ -102,7 +95,7 @@ fn write_line(out: &mut String, line: &Line) {
 /// A label set as an object, the metric name as `__name__`.
 fn metric(out: &mut String, labels: &LabelSet) {
     out.push('{');
-    let name = Some((METRIC_NAME, labels.name())).filter(|(_, name)| !name.is_empty());
+    let name = Some((NAME, labels.name())).filter(|(_, name)| !name.is_empty());
     for (i, (label, value)) in name.into_iter().chain(labels.labels()).enumerate() {
         out.push_str(if i == 0 { "" } else { "," });
         string(out, label);
@@ -199,24 +192,6 @@ fn write_number(out: &mut String, value: f64) {
     write_plain(out, value);
 }
 
-/// A number without an exponent, as label values have it.
-pub(crate) fn plain_number(value: f64) -> String {
-    let mut out = String::new();
-    write_plain(&mut out, value);
-    out
-}
-
-fn write_plain(out: &mut String, value: f64) {
-    let _ = match value {
-        v if v.is_nan() => write!(out, "NaN"),
-        v if v == f64::INFINITY => write!(out, "+Inf"),
-        v if v == f64::NEG_INFINITY => write!(out, "-Inf"),
-        // Counters and most gauges are whole numbers, and integers print much faster.
-        v if v.abs() < 1e15 && v == v.trunc() && v != 0.0 => write!(out, "{}", v as i64),
-        v => write!(out, "{v}"),
-    };
-}
-
 /// Exponents have a sign and at least two digits.
 fn write_exponential(out: &mut String, value: f64) {
     let text = format!("{value:e}");
@@ -245,7 +220,6 @@ mod tests {
         check(f64::NAN, "NaN");
         check(f64::INFINITY, "+Inf");
         check(f64::NEG_INFINITY, "-Inf");
-        assert_eq!(plain_number(1e21), "1000000000000000000000");
     }
 
     #[test]
@@ -253,7 +227,7 @@ mod tests {
         let check = |data: Data, expected: &str| {
             let answer = Answer { data, warnings: Vec::new(), tiers: Vec::new() };
             let expected = format!(r#"{{"status":"success","data":{expected}}}"#);
-            assert_eq!(answer.to_json(), expected);
+            assert_eq!(super::answer(&answer), expected);
         };
         let time = Timestamp(1_500);
         let labels = LabelSet::new("x", [("a", "\"\n\\")]);
@@ -287,11 +261,11 @@ mod tests {
 
     #[test]
     fn errors_and_lists_have_prometheus_shape() {
-        let error = QueryError::Timeout.to_json();
+        let error = error(&QueryError::Timeout);
         assert!(error.starts_with(r#"{"status":"error","errorType":"timeout","error":"query timed out"#), "{error}");
-        let strings = strings_to_json(&["a".into(), "b".into()], &["cut".into()]);
+        let strings = strings(&["a".into(), "b".into()], &["cut".into()]);
         assert_eq!(strings, r#"{"status":"success","data":["a","b"],"warnings":["cut"]}"#);
         let series = [Series::new("x", [("a", "1")])];
-        assert_eq!(series_to_json(&series, &[]), r#"{"status":"success","data":[{"__name__":"x","a":"1"}]}"#);
+        assert_eq!(super::series(&series, &[]), r#"{"status":"success","data":[{"__name__":"x","a":"1"}]}"#);
     }
 }
