@@ -10,10 +10,11 @@ const WALLS: &[(&str, &[&str])] = &[
     ("sample", &[]),
     ("wire", &["sample"]),
     ("statsd", &["sample"]),
+    ("formats", &["sample"]),
     ("link", &["wire"]),
     ("files", &[]),
     ("queue", &["sample", "wire", "files"]),
-    ("agent", &["sample", "wire", "statsd", "link", "files"]),
+    ("agent", &["sample", "wire", "statsd", "formats", "link", "files"]),
     ("client", &["sample", "wire", "statsd", "link"]),
     ("gateway", &["sample", "wire", "statsd", "link", "files", "queue"]),
     ("sink", &["sample", "wire", "files", "queue", "store"]),
@@ -22,7 +23,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ("alert", &["sample", "files", "query"]),
     (
         "server",
-        &["sample", "wire", "statsd", "link", "client", "files", "queue", "gateway", "sink", "store", "query", "alert"],
+        &[
+            "sample", "wire", "statsd", "formats", "link", "client", "files", "queue", "gateway", "sink", "store",
+            "query", "alert",
+        ],
     ),
     ("tests", &[]),
 ];
