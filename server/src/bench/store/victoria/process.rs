@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use weir_meters::process::{self, Usage};
 use weir_sample::Timestamp;
 
-use crate::query;
+use crate::cmd::query;
 
 const PROGRAM: &str = "victoria-metrics";
 /// How long it may take to start, and to merge.
