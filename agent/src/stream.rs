@@ -87,7 +87,7 @@ async fn run(
                 if !filled.context("receiving")? {
                     return Ok(());
                 }
-                while let Some(ack) = frames.take().context("receiving")? {
+                while let Some(ack) = frames.pop().context("receiving")? {
                     let ack = ack.to_vec();
                     if answers.send(ack).await.is_err() {
                         return Ok(());

@@ -128,7 +128,7 @@ impl<'a> Connection<'a> {
         let (mut frames, mut bytes, mut payloads) = (0, 0, Vec::new());
         ingest.begin(received, now);
         let outcome = loop {
-            let frame = match self.frames.take() {
+            let frame = match self.frames.pop() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break Ok(()),
                 Err(_) => break Err("stream_frame"),

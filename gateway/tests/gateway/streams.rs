@@ -93,7 +93,7 @@ fn write_certificates(folder: &Path) {
 async fn acked(stream: &mut FrameStream<ClientStream>, agent: &Agent, count: usize) -> Option<Vec<u64>> {
     let mut seqs = Vec::new();
     while seqs.len() < count {
-        while let Some(frame) = stream.take().unwrap() {
+        while let Some(frame) = stream.pop().unwrap() {
             seqs.extend(Ack::open(frame, &agent.keys).unwrap().1.seqs);
         }
         if seqs.len() < count && !stream.fill().await.unwrap_or(false) {
@@ -107,7 +107,7 @@ async fn acked(stream: &mut FrameStream<ClientStream>, agent: &Agent, count: usi
 /// The next ack on the stream.
 async fn ack(stream: &mut FrameStream<ClientStream>, agent: &Agent) -> Ack {
     loop {
-        if let Some(frame) = stream.take().unwrap() {
+        if let Some(frame) = stream.pop().unwrap() {
             return Ack::open(frame, &agent.keys).unwrap().1;
         }
         assert!(stream.fill().await.unwrap(), "closed before an ack");
@@ -221,7 +221,7 @@ async fn each_agent_of_a_stream_gets_acks_of_its_own() {
     let mut acked = [Vec::new(), Vec::new()];
     let all = async {
         while acked.concat().len() < 4 {
-            while let Some(frame) = stream.take().unwrap() {
+            while let Some(frame) = stream.pop().unwrap() {
                 let whose =
                     agents.iter().position(|agent| Ack::open(&mut frame.to_vec(), &agent.keys).is_ok()).unwrap();
                 acked[whose].extend(Ack::open(frame, &agents[whose].keys).unwrap().1.seqs);

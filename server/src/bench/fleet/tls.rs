@@ -164,7 +164,7 @@ impl Connection {
             () = tokio::time::sleep_until(next.into()) => return Ok(()),
         }
         let now = Instant::now();
-        while let Some(frame) = frames.take()? {
+        while let Some(frame) = frames.pop()? {
             let Ok((_, ack)) = Ack::open(frame, &self.keys) else { continue };
             for entry in self.host.outbox.on_ack(now, &ack, Route::Tls) {
                 let took = self.host.note_acked(entry.seq, now);
