@@ -8,4 +8,4 @@ pub use access::Access;
 
 pub(crate) use access::Tenant;
 pub(crate) use opener::{Opened, Opener, payload};
-pub(crate) use session_cache::SESSION_BYTES;
+pub(crate) use session_cache::{SESSION_BYTES, SessionId};

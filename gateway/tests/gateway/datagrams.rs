@@ -164,6 +164,14 @@ fn a_clock_far_ahead_is_refused_and_told_the_time() {
 }
 
 #[test]
+fn where_no_limit_is_set_any_clock_will_do() {
+    let site = Site::with(GatewayConfig { clock_ahead: Duration::ZERO, ..config() }, LogConfig::default());
+    let agent = site.agent();
+    agent.send(&agent.sealed_as(&agent.header(1), &payload_at(1, now().plus(Duration::from_secs(3600)))));
+    assert_eq!(agent.acked(1), [1]);
+}
+
+#[test]
 fn who_is_told_the_time_hears_of_a_drain_too() {
     let site = Site::new();
     let agent = site.agent();

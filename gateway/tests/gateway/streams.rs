@@ -20,17 +20,18 @@ struct Tls {
 
 impl Tls {
     fn new(tokens: bool, change: impl FnOnce(&mut StreamConfig)) -> Self {
-        Self::with(config(), tokens, change)
+        Self::with(config(), LogConfig::default(), tokens, change)
     }
 
     /// One that is at its memory bound, so that it sheds whatever comes.
     fn full(tokens: bool) -> Self {
-        let tls = Self::with(GatewayConfig { memory_bytes: 1 << 20, ..config() }, tokens, |_| {});
+        let bound = GatewayConfig { memory_bytes: 1 << 20, ..config() };
+        let tls = Self::with(bound, LogConfig::default(), tokens, |_| {});
         eventually(|| !tls.site.running.ready(), "the bound is seen");
         tls
     }
 
-    fn with(config: GatewayConfig, tokens: bool, change: impl FnOnce(&mut StreamConfig)) -> Self {
+    fn with(config: GatewayConfig, log: LogConfig, tokens: bool, change: impl FnOnce(&mut StreamConfig)) -> Self {
         let certificates = tempfile::tempdir().unwrap();
         let folder = certificates.path();
         write_certificates(folder);
@@ -46,7 +47,7 @@ impl Tls {
         let mut streams = StreamConfig::new(Arc::new(ServerTls::load(files).unwrap()));
         change(&mut streams);
         let config = GatewayConfig { streams: Some(streams), ..config };
-        let site = Site::with_tokens(config, LogConfig::default(), tokens);
+        let site = Site::with_tokens(config, log, tokens);
         Self { site, certificates }
     }
 
@@ -305,6 +306,20 @@ async fn bytes_that_drip_do_not_buy_time() {
         () = drip => panic!("the whole frame dripped in"),
         () = cut => {}
     }
+}
+
+#[tokio::test]
+async fn who_has_said_all_still_gets_his_acks() {
+    let hours = LogConfig { commit_delay: Duration::from_secs(3600), ..LogConfig::default() };
+    let tls = Tls::with(config(), hours, false, |_| {});
+    let agent = tls.site.agent();
+    let mut stream = tls.connect(false).await;
+    stream.put(&agent.sealed(1));
+    stream.flush().await.unwrap();
+    stream.close().await.unwrap();
+    eventually(|| tls.site.reading("weir_gateway_batches_total") == 1.0, "the batch waits for the disk");
+    tls.site.log.flush().unwrap();
+    assert_eq!(acked(&mut stream, &agent, 1).await.unwrap(), [1]);
 }
 
 #[tokio::test]
