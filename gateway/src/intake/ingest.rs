@@ -116,7 +116,8 @@ impl Ingest {
             self.accepted = self.spare.try_recv().unwrap_or_default();
         }
         // Nothing is left of the last time, unless a panic has cut it short.
-        (self.accepted.clear(), self.lanes.clear());
+        self.accepted.clear();
+        self.lanes.clear();
     }
 
     /// Opens a datagram in place and decides whether there is room for it.
