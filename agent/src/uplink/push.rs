@@ -16,9 +16,9 @@ use weir_wire::{
 
 use crate::config::{Config, Transport};
 use crate::gateways::{Gateway, Gateways};
-use crate::session::{self, News, Source};
-use crate::spool::Spool;
-use crate::stream::{Stream, StreamIdentity};
+use super::session::{self, News, Source};
+use super::spool::Spool;
+use super::stream::{Stream, StreamIdentity};
 
 /// Everything between a closed window and its ack.
 pub(crate) struct Push {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use weir_link::{ClientStream, ClientTls, FrameStream};
 
 use crate::gateways::Gateway;
-use crate::session::read_token;
+use super::session::read_token;
 
 /// How streams identify themselves and whom they trust.
 #[derive(Clone)]
