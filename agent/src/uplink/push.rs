@@ -14,11 +14,11 @@ use weir_wire::{
     Header, Outbox, OutboxConfig, Refusal, Route, Session, SessionKeys, TAG_BYTES, Totals, seal,
 };
 
-use crate::config::{Config, Transport};
-use crate::gateways::{Gateway, Gateways};
 use super::session::{self, News, Source};
 use super::spool::Spool;
 use super::stream::{Stream, StreamIdentity};
+use crate::config::{Config, Transport};
+use crate::gateways::{Gateway, Gateways};
 
 /// Everything between a closed window and its ack.
 pub(crate) struct Push {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use weir_sample::Reading;
 
-use crate::refused::Reason;
+use crate::line::Reason;
 
 /// Counters of one or several aggregators. They move once per datagram, not per line.
 #[derive(Debug, Default)]
