@@ -242,7 +242,7 @@ impl Desk {
     }
 
     fn send_due(&mut self, source: &Source) {
-        if self.sender.take_new_source() {
+        if self.sender.leaves_source() {
             self.turn = self.turn.wrapping_add(1);
             // Without a socket of a new port the old one goes on.
             if let Ok(socket) = source.addresses(self.turn).and_then(|addresses| open(&addresses)) {

@@ -181,8 +181,8 @@ impl Sender {
     }
 
     /// Whether to take another source port, or another gateway; asks once.
-    pub(crate) fn take_new_source(&mut self) -> bool {
-        self.outbox.take_new_source()
+    pub(crate) fn leaves_source(&mut self) -> bool {
+        self.outbox.leaves_source()
     }
 
     /// How long there will be nothing to do, if nothing else happens. `None`: for ever.

@@ -29,4 +29,4 @@ pub use fleet_key_file::{
 pub use ids::{AgentId, Epoch, NotAnAgentId};
 pub use keys::{FleetKey, Session, SessionKeys};
 pub use seen::{Seen, SeenWindow, WINDOW};
-pub use sender::{Entry, Outbox, OutboxConfig, Route, Transmit};
+pub use sender::{Entry, Ledger, Lost, Outbox, OutboxConfig, PAYLOAD_BYTES, Renewal, Route, Sealed, Sender, Transmit};

@@ -217,7 +217,7 @@ impl Push {
 
     /// Sends whatever is due.
     pub(crate) async fn send_due(&mut self) -> Result<()> {
-        if self.outbox.take_new_source() {
+        if self.outbox.leaves_source() {
             self.gateways.move_on();
             (self.socket, self.stream) = (None, None);
         }

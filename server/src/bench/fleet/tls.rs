@@ -171,7 +171,7 @@ impl Connection {
                 self.shared.tally.note_acked(entry.samples, took, &mut self.shared.ack_times.borrow_mut());
             }
         }
-        if self.host.outbox.take_new_source() {
+        if self.host.outbox.leaves_source() {
             self.drop_stream();
         }
         Ok(())

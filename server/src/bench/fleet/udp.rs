@@ -150,7 +150,7 @@ impl<'a> Worker<'a> {
         }
         let host = &mut self.hosts[at];
         self.due.extend(host.outbox.next_wake(now).map(|wake| Reverse((wake.max(now + LEAST_PAUSE), at))));
-        Ok(host.outbox.take_new_source())
+        Ok(host.outbox.leaves_source())
     }
 
     fn flush(&mut self) {
