@@ -103,7 +103,7 @@ impl Job {
         let Some(window) = self.open.take() else { return };
         let points = self.aggregator.close(window);
         // Events and checks are counted as series; their texts have no reader.
-        drop((self.aggregator.take_events(), self.aggregator.take_checks()));
+        drop((self.aggregator.drain_events(), self.aggregator.drain_checks()));
         let (entries, left_out) = self.sender.close_window(&mut self.encoder, window, points, 0);
         self.given_up.too_long += left_out as u64;
         for entry in entries {

@@ -4,10 +4,14 @@ mod aggregator;
 mod ahead;
 mod cell;
 mod cells;
+mod kept;
 mod keys;
+mod limit;
 mod naming;
-mod room;
+mod slots;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
 pub use aggregator::Aggregator;
 pub use telemetry::{Culprit, Telemetry};

@@ -57,7 +57,8 @@ impl Counts {
 }
 
 impl Telemetry {
-    pub(crate) fn take(&self, counts: &mut Counts) {
+    /// Adds what one aggregator has counted, and empties it.
+    pub(crate) fn absorb(&self, counts: &mut Counts) {
         let add = |total: &AtomicU64, by: u64| {
             if by > 0 {
                 total.fetch_add(by, Relaxed);
