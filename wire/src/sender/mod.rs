@@ -7,6 +7,8 @@
 
 mod ledger;
 mod outbox;
+#[cfg(test)]
+mod outbox_tests;
 mod renewal;
 mod sessions;
 #[cfg(test)]
