@@ -125,7 +125,7 @@ impl Push {
     }
 
     /// Sends whatever is due.
-    pub(crate) async fn send_due(&mut self) -> Result<()> {
+    pub(crate) async fn send_due(&mut self) {
         if self.sender.leaves_source() {
             self.gateways.move_on();
             (self.socket, self.stream) = (None, None);
@@ -133,24 +133,30 @@ impl Push {
         self.refill();
         while let Some(sealed) = self.sender.seal_next(Instant::now(), &mut self.datagram) {
             let sent = match sealed.route {
-                Route::Udp => self.send_datagram().await?,
+                Route::Udp => self.send_datagram().await,
                 Route::Tls => self.send_frame().await,
             };
             if !sent {
                 self.sender.on_failed_send();
             }
         }
-        Ok(())
     }
 
-    async fn send_datagram(&mut self) -> Result<bool> {
-        let Some(gateway) = self.gateways.current(Instant::now()).await else { return Ok(false) };
+    async fn send_datagram(&mut self) -> bool {
+        let Some(gateway) = self.gateways.current(Instant::now()).await else { return false };
         if self.socket.as_ref().is_none_or(|(to, _)| *to != gateway) {
-            self.socket = Some((gateway.clone(), open(&gateway).await?));
+            self.socket = match open(&gateway).await {
+                Ok(socket) => Some((gateway, socket)),
+                // No route to it, for now: the way may come back, and another gateway is tried after some silence.
+                Err(error) => {
+                    tracing::debug!(error = format!("{error:#}"), "no socket");
+                    None
+                }
+            };
         }
-        let Some((_, socket)) = &self.socket else { return Ok(false) };
+        let Some((_, socket)) = &self.socket else { return false };
         // A gateway that is away answers with ICMP; the outbox sends again.
-        Ok(socket.send(&self.datagram).await.is_ok())
+        socket.send(&self.datagram).await.is_ok()
     }
 
     async fn send_frame(&mut self) -> bool {
@@ -251,4 +257,65 @@ async fn open(gateway: &Gateway) -> Result<UdpSocket> {
     let socket = UdpSocket::bind(any).await.context("opening a UDP socket")?;
     socket.connect(gateway.address).await.with_context(|| format!("connecting to {}", gateway.address))?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_sample::Timestamp;
+    use weir_wire::FleetKey;
+
+    use super::*;
+
+    /// A push side towards this server that has a session for ever.
+    fn push(server: &str, spool: Option<Spool>) -> Push {
+        let agent = AgentId([1; 16]);
+        let config = OutboxConfig { max_bytes: usize::MAX, ..OutboxConfig::default() };
+        let mut sender = Sender::new(agent, Epoch(1), config, 1);
+        sender.grant(FleetKey { id: 1, secret: [7; 32] }.session(0, agent, u32::MAX), None);
+        Push {
+            sender,
+            encoder: Encoder::new(),
+            spool,
+            spool_errors: 0,
+            last_ack: Instant::now(),
+            news: mpsc::channel(1).1,
+            gateways: Gateways::new(server.parse().unwrap(), agent),
+            socket: None,
+            identity: None,
+            stream: None,
+            datagram: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_cannot_be_opened_is_a_failed_send_and_not_the_end() {
+        // No system connects a socket to everybody that was not asked to.
+        let mut push = push("255.255.255.255:9", None);
+        let window = Window::ending(Timestamp::from_secs(1_700_000_000), 10_000);
+        push.close_window(window, vec![(Series::named("done"), Value::Counter(1.0))]);
+        push.send_due().await;
+        assert_eq!((push.sender.ledger().failed_sends, push.unacked()), (1, 1));
+        assert!(push.next_wake().is_some_and(|wake| wake > Instant::now()));
+    }
+
+    #[test]
+    fn what_a_full_spool_loses_in_memory_and_on_disk_is_counted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut push = push("127.0.0.1:9", Some(Spool::open(folder.path(), 400_000).unwrap()));
+        for seq in 0..1_500 {
+            push.keep(Entry { epoch: Epoch(1), seq, payload: vec![0; 1_000], samples: 10 });
+            let totals = push.sender.totals(push.on_disk());
+            assert_eq!(totals.dropped_batches + totals.spooled_batches, seq + 1);
+            assert_eq!(totals.dropped_samples, 10 * totals.dropped_batches);
+            let in_memory = push.sender.outbox().bytes();
+            assert!(in_memory <= MAX_OUTBOX_BYTES + 1_000, "{in_memory} bytes in memory");
+            // Seldom, so that a file goes which memory holds none of.
+            if seq % 500 == 0 {
+                push.refill();
+            }
+        }
+        assert!(push.sender.totals(0).dropped_batches > 1_000);
+        assert!(push.spool.as_ref().is_some_and(|spool| spool.bytes() <= 400_000));
+        assert!(push.sender.ledger().shed_batches > 0 && push.sender.outbox().totals().dropped_batches > 0);
+    }
 }
