@@ -127,7 +127,7 @@ impl Gatherer {
             points.push(Point { series: series.clone(), value, at });
         });
         // Clients' events are counted as series; their texts have no reader here.
-        drop((self.aggregator.take_events(), self.aggregator.take_checks()));
+        drop((self.aggregator.drain_events(), self.aggregator.drain_checks()));
         // The publisher outlives all who send to it.
         let _ = self.parts.send(Part { window, points });
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use weir_sample::Reading;
 
-use crate::refused::Reason;
+use crate::line::Reason;
 
 /// Counters of one or several aggregators. They move once per datagram, not per line.
 #[derive(Debug, Default)]
@@ -57,7 +57,8 @@ impl Counts {
 }
 
 impl Telemetry {
-    pub(crate) fn take(&self, counts: &mut Counts) {
+    /// Adds what one aggregator has counted, and empties it.
+    pub(crate) fn absorb(&self, counts: &mut Counts) {
         let add = |total: &AtomicU64, by: u64| {
             if by > 0 {
                 total.fetch_add(by, Relaxed);

@@ -1,14 +1,14 @@
-//! How many series may be held, which metrics use the room, and where those go that find none.
+//! The limits on series: how many are held, by which metrics, and where those fold that are past a limit.
 
 use std::collections::HashMap;
 
 use weir_sample::Kind;
 
+use super::telemetry::Culprit;
 use crate::config::AggregatorConfig;
-use crate::telemetry::Culprit;
 
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Limit {
     max_series: usize,
     max_series_per_metric: usize,
     /// Series held apart, in all and by metric.
@@ -36,7 +36,7 @@ impl Route {
     }
 }
 
-impl Room {
+impl Limit {
     pub(crate) fn new(config: &AggregatorConfig) -> Self {
         Self {
             max_series: config.max_series,
@@ -48,7 +48,7 @@ impl Room {
         }
     }
 
-    /// Takes room for one more series of `metric`, if there is any.
+    /// Admits one more series of `metric` if the limits allow it.
     pub(crate) fn enter(&mut self, metric: &str) -> bool {
         if self.held >= self.max_series {
             return false;
@@ -62,7 +62,7 @@ impl Room {
         true
     }
 
-    /// Gives back the room of one series of `metric`.
+    /// Counts one series of `metric` as gone.
     pub(crate) fn leave(&mut self, metric: &str) {
         let Some(held) = self.held_by_metric.get_mut(metric) else { return };
         self.held -= 1;

@@ -13,7 +13,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use weir_wire::{Entry, Epoch};
+use weir_wire::{Entry, Epoch, Lost};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Batches on disk.
@@ -39,15 +39,6 @@ struct Segment {
     /// Not acked.
     batches: u64,
     samples: u64,
-}
-
-/// What a full spool had to give up.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Lost {
-    /// The newest batch lost; all before it are lost too.
-    pub last: (Epoch, u64),
-    pub batches: u64,
-    pub samples: u64,
 }
 
 /// Size at which a segment is closed. What was acked of one that is not all acked is sent again after a restart.
@@ -343,6 +334,65 @@ mod tests {
         let missing = length / (1_000 + HEAD_BYTES as u64) - 1;
         assert_eq!(spool.damaged(), 1);
         assert_eq!(seqs(&mut spool), (0..300).filter(|seq| *seq != missing).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_was_acked_or_read_is_not_lost_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = filled(folder.path(), 1, 300);
+        let (first, second) = (spool.segments[0].batches, spool.segments[1].batches);
+        (0..3).for_each(|seq| spool.acked(&entry(seq)));
+        // Of another run, or from behind the newest: nothing here.
+        spool.acked(&Entry { epoch: Epoch(6), ..entry(3) });
+        spool.acked(&Entry { epoch: Epoch(8), ..entry(3) });
+        (0..5).for_each(|_| drop(spool.read_next()));
+        let lost = |last, batches| Lost { last: (Epoch(7), last), batches, samples: 10 * batches };
+        assert_eq!(spool.shed(), Some(lost(first - 1, first - 3)));
+        assert_eq!(spool.unread(), 300 - first);
+        // All of the second is in memory when it goes: as much is unread as before.
+        (0..second).for_each(|_| drop(spool.read_next()));
+        assert_eq!(spool.shed(), Some(lost(first + second - 1, second)));
+        assert_eq!(spool.unread(), 300 - first - second);
+        assert_eq!(seqs(&mut spool), (first + second..300).collect::<Vec<_>>());
+        // The newest segment stays, however small the spool is to be.
+        while spool.shed().is_some() {}
+        assert_eq!(spool.segments.len(), 1);
+    }
+
+    #[test]
+    fn a_spool_that_is_just_full_gives_nothing_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = filled(folder.path(), 1 << 30, 300);
+        spool.max_bytes = spool.bytes();
+        assert_eq!(spool.shed(), None);
+        spool.max_bytes -= 1;
+        assert!(spool.shed().is_some());
+    }
+
+    #[test]
+    fn a_batch_after_a_restart_goes_behind_what_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(filled(folder.path(), 1 << 30, 3));
+        let mut spool = Spool::open(folder.path(), 1 << 30).unwrap();
+        (3..5).for_each(|seq| spool.append(&entry(seq)).unwrap());
+        assert_eq!(spool.unread(), 5);
+        assert_eq!(seqs(&mut spool), [0, 1, 2, 3, 4]);
+        drop(spool);
+        assert_eq!(seqs(&mut Spool::open(folder.path(), 1 << 30).unwrap()), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn every_damaged_byte_is_found_and_costs_the_rest_of_its_file_only() {
+        let record = encode(&entry(1));
+        assert_eq!(decode(&record), Some(entry(1)));
+        for at in 0..record.len() {
+            let mut damaged = record.clone();
+            damaged[at] ^= 1;
+            assert_eq!(decode(&damaged), None, "byte {at}");
+        }
+        let largest = Entry { payload: vec![1; MAX_PAYLOAD_BYTES as usize], ..entry(1) };
+        assert_eq!(decode(&encode(&largest)), Some(largest));
+        assert_eq!(decode(&encode(&Entry { payload: vec![1; MAX_PAYLOAD_BYTES as usize + 1], ..entry(1) })), None);
     }
 
     #[test]
