@@ -177,14 +177,14 @@ impl Host {
         (self.window < plan.windows).then_some(due)
     }
 
-    pub(crate) fn note_sent(&mut self, seq: u64, now: Instant) {
+    pub(crate) fn record_sent(&mut self, seq: u64, now: Instant) {
         if !self.first_sent.iter().any(|(sent, _)| *sent == seq) {
             self.first_sent.push((seq, now));
         }
     }
 
     /// How long the ack of a batch took, counted from its first send.
-    pub(crate) fn note_acked(&mut self, seq: u64, now: Instant) -> Option<Duration> {
+    pub(crate) fn record_acked(&mut self, seq: u64, now: Instant) -> Option<Duration> {
         let at = self.first_sent.iter().position(|(sent, _)| *sent == seq)?;
         Some(now.saturating_duration_since(self.first_sent.swap_remove(at).1))
     }

@@ -94,7 +94,7 @@ impl Connection {
             let now = Instant::now();
             if self.host.next_close(&plan, start).is_some_and(|close| close <= now) {
                 let closed = self.host.close_window(&plan, &mut self.shared.encoder.borrow_mut());
-                self.shared.tally.note_closed(closed);
+                self.shared.tally.count_closed(closed);
             }
             if self.send_due(now).await.is_err() {
                 self.drop_stream();
@@ -128,7 +128,7 @@ impl Connection {
         if taken.is_empty() {
             return Ok(());
         }
-        taken.iter().for_each(|(seq, _)| self.host.note_sent(*seq, now));
+        taken.iter().for_each(|(seq, _)| self.host.record_sent(*seq, now));
         if self.frames.is_none() {
             self.frames = Some(self.connect().await?);
         }
@@ -167,8 +167,8 @@ impl Connection {
         while let Some(frame) = frames.take()? {
             let Ok((_, ack)) = Ack::open(frame, &self.keys) else { continue };
             for entry in self.host.outbox.on_ack(now, &ack, Route::Tls) {
-                let took = self.host.note_acked(entry.seq, now);
-                self.shared.tally.note_acked(entry.samples, took, &mut self.shared.ack_times.borrow_mut());
+                let took = self.host.record_acked(entry.seq, now);
+                self.shared.tally.count_acked(entry.samples, took, &mut self.shared.ack_times.borrow_mut());
             }
         }
         if self.host.outbox.take_new_source() {

@@ -89,11 +89,11 @@ impl<'a> Worker<'a> {
             self.socket.set_receive_timeout(Some(wait))?;
             let received = self.socket.receive(&mut ring)?;
             for at in 0..received {
-                through += usize::from(self.take_ack(ring.datagram(at).1));
+                through += usize::from(self.receive_ack(ring.datagram(at).1));
             }
             let received = self.previous.as_ref().map_or(Ok(0), |previous| previous.receive(&mut ring))?;
             for at in 0..received {
-                through += usize::from(self.take_ack(ring.datagram(at).1));
+                through += usize::from(self.receive_ack(ring.datagram(at).1));
             }
         }
         let unacked: usize = self.hosts.iter().map(|host| host.outbox.len()).sum();
@@ -114,7 +114,7 @@ impl<'a> Worker<'a> {
             self.due.pop();
             let host = &mut self.hosts[at];
             if host.next_close(self.plan, start).is_some_and(|close| close <= now) {
-                self.tally.note_closed(host.close_window(self.plan, &mut self.encoder));
+                self.tally.count_closed(host.close_window(self.plan, &mut self.encoder));
                 self.due.extend(host.next_close(self.plan, start).map(|due| Reverse((due, at))));
             }
             move_on |= self.send_host(at, now)?;
@@ -139,7 +139,7 @@ impl<'a> Worker<'a> {
             let seq = transmit.entry.seq;
             let header = self.plan.header(host.id, transmit.entry);
             seal(&header, &transmit.entry.payload, &keys, &mut self.datagram);
-            host.note_sent(seq, now);
+            host.record_sent(seq, now);
             if self.is_lost() {
                 continue;
             }
@@ -159,7 +159,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Takes an ack; whether its host is through with the run now.
-    fn take_ack(&mut self, datagram: &mut [u8]) -> bool {
+    fn receive_ack(&mut self, datagram: &mut [u8]) -> bool {
         let now = Instant::now();
         let Some(number) = Plan::number(datagram).filter(|number| *number >= self.first) else { return false };
         let at = ((number - self.first) / self.stride) as usize;
@@ -170,8 +170,8 @@ impl<'a> Worker<'a> {
         let Ok((_, ack)) = Ack::open(datagram, &self.plan.keys(host.id)) else { return false };
         let before = host.is_through(self.plan);
         for entry in host.outbox.on_ack(now, &ack, Route::Udp) {
-            let took = host.note_acked(entry.seq, now);
-            self.tally.note_acked(entry.samples, took, &mut self.ack_times);
+            let took = host.record_acked(entry.seq, now);
+            self.tally.count_acked(entry.samples, took, &mut self.ack_times);
         }
         !before && host.is_through(self.plan)
     }
