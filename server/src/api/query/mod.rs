@@ -20,7 +20,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
-use weir_query::{Engine, Hint, MatchOp, Matcher, QueryError, Selection, Source, selector};
+use weir_query::{Engine, Hint, MatchOp, Matcher, QueryError, Selection, Source};
 use weir_sample::Timestamp;
 
 use crate::api::auth::Caller;
