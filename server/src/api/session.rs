@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use weir_gateway::identity::{Claims, Identity, SessionAnswer, SessionError, SessionRequest, TokenError};
+use weir_identity::{Claims, Identity, SessionAnswer, SessionError, SessionRequest, TokenError};
 use weir_queue::{Lane, Log, Record};
 use weir_sample::Timestamp;
 use weir_sink::Grant;
@@ -120,7 +120,7 @@ const NOT_PRIVATE: &str = "session keys are given over TLS only";
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use weir_gateway::identity::{Claims, IdentityConfig, Scope, issue};
+    use weir_identity::{Claims, IdentityConfig, Scope, issue};
     use weir_queue::{Checkpoint, LogConfig, Reader};
 
     use super::*;

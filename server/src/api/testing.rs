@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use tempfile::TempDir;
-use weir_gateway::identity::{SigningKey, TokenKeys, create_secret_file};
+use weir_identity::{SigningKey, TokenKeys, create_secret_file};
 
 /// A folder with a key that signs and checks tokens.
 pub(crate) struct Issuer {

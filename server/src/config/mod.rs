@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
-use weir_gateway::identity::IdentityConfig;
+use weir_identity::IdentityConfig;
 
 pub(crate) use admission::AdmissionSettings;
 pub(crate) use flags::UpArgs;

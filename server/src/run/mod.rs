@@ -3,7 +3,6 @@
 mod http;
 mod listener;
 mod mover;
-pub(crate) mod process;
 mod reload;
 mod roles;
 mod routes;
@@ -41,7 +40,7 @@ pub(crate) struct Server {
 impl Bound {
     /// Binds the addresses of the configuration and starts what a role takes.
     pub(crate) fn bind(config: Config, role: Role) -> Result<Self> {
-        process::raise_open_files();
+        weir_meters::process::raise_open_files();
         // The address of HTTP is first: where it is taken, nothing is opened.
         let address = config.listen.http;
         let http = TcpListener::bind(address).with_context(|| format!("binding {address} for HTTP"))?;

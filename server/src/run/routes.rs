@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use axum::Router;
-use weir_gateway::identity::Scope;
+use weir_identity::Scope;
 
 use super::http;
 use super::listener::{self, HandedOver};

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use weir_gateway::identity::Identity;
 use weir_gateway::{Admission, GateConfig, Gateway, GatewayConfig, Running, StreamConfig};
+use weir_identity::Identity;
 use weir_link::UdpConfig;
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;

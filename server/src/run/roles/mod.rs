@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use weir_gateway::StreamConfig;
-use weir_gateway::identity::Identity;
+use weir_identity::Identity;
 use weir_link::ServerTls;
+use weir_meters::process;
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
 use weir_sink::FleetStatus;
 
 use super::listener::HandedOver;
-use super::process;
 use super::reload::Reloadable;
 use crate::api::write;
 use crate::clock::now;
