@@ -1,57 +1,13 @@
 //! Where gateways are: names are resolved again and again, and every agent ranks the addresses in its own order.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-pub(crate) use weir_link::Server;
+pub(crate) use weir_discovery::Servers;
+use weir_discovery::{Server, rank};
 use weir_wire::AgentId;
-use xxhash_rust::xxh3::xxh3_64;
 
-use crate::resolver;
-
-/// One or more of them: a text with commas between, or a list.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Listed")]
-pub(crate) struct Servers(pub Vec<Server>);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Listed {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl FromStr for Servers {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl TryFrom<Listed> for Servers {
-    type Error = String;
-
-    fn try_from(listed: Listed) -> Result<Self, String> {
-        match listed {
-            Listed::One(text) => text.parse(),
-            Listed::Many(texts) if texts.is_empty() => Err("an empty list: name at least one gateway".into()),
-            Listed::Many(texts) => texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map(Self),
-        }
-    }
-}
-
-impl fmt::Display for Servers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, Server { host, port }) in self.0.iter().enumerate() {
-            write!(f, "{}{host}:{port}", if at == 0 { "" } else { "," })?;
-        }
-        Ok(())
-    }
-}
+use crate::lookup::lookup;
 
 /// An address and the name that its certificate must bear.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +53,7 @@ impl Gateways {
     async fn resolve(&mut self) {
         let mut found = Vec::new();
         for Server { host, port } in &self.servers.0 {
-            match resolver::lookup(host, *port).await {
+            match lookup(host, *port).await {
                 Ok(addresses) => {
                     found.extend(addresses.into_iter().map(|address| Gateway { address, name: host.clone() }))
                 }
@@ -106,7 +62,8 @@ impl Gateways {
         }
         if !found.is_empty() {
             let before = self.ranked.first().cloned();
-            self.ranked = ranked(found, self.agent);
+            rank(&self.agent, &mut found, |gateway| gateway.address);
+            self.ranked = found;
             if self.ranked.first() != before.as_ref() {
                 self.moves = 0;
             }
@@ -114,57 +71,9 @@ impl Gateways {
     }
 }
 
-/// Rendezvous hashing: each agent has an order of its own, and a gateway that goes or comes moves only its own agents.
-fn ranked(mut gateways: Vec<Gateway>, agent: AgentId) -> Vec<Gateway> {
-    let weight = |gateway: &Gateway| {
-        let key = format!("{agent} {}", gateway.address);
-        std::cmp::Reverse(xxh3_64(key.as_bytes()))
-    };
-    gateways.sort_by_cached_key(weight);
-    gateways.dedup_by(|a, b| a.address == b.address);
-    gateways
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn gateways(count: u16) -> Vec<Gateway> {
-        let gateway = |at: u16| Gateway { address: ([10, 0, 0, at as u8], 8640).into(), name: "gw".into() };
-        (0..count).map(gateway).collect()
-    }
-
-    #[test]
-    fn agents_spread_and_only_those_of_a_gone_gateway_move() {
-        let agent = |at: u16| AgentId([at as u8, (at >> 8) as u8, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
-        let mut shares = [0; 4];
-        for at in 0..400 {
-            let (all, fewer) = (ranked(gateways(4), agent(at)), ranked(gateways(3), agent(at)));
-            let first = all[0].address;
-            shares[usize::from(match first.ip() {
-                std::net::IpAddr::V4(ip) => ip.octets()[3],
-                std::net::IpAddr::V6(_) => 0,
-            })] += 1;
-            if fewer.contains(&all[0]) {
-                assert_eq!(fewer[0], all[0]);
-            }
-        }
-        assert!(shares.iter().all(|share| (60..140).contains(share)), "{shares:?}");
-    }
-
-    #[test]
-    fn lists_are_read_in_both_forms() {
-        let both: Servers = "a.example:1, [::1]:2".parse().unwrap();
-        assert_eq!(both.to_string(), "a.example:1,::1:2");
-        assert_eq!(toml::from_str::<Told>("server = [\"a.example:1\", \"[::1]:2\"]").unwrap().server, both);
-        assert!("a.example".parse::<Servers>().is_err() && ":1".parse::<Servers>().is_err());
-        assert!(toml::from_str::<Told>("server = []").is_err());
-    }
-
-    #[derive(Deserialize)]
-    struct Told {
-        server: Servers,
-    }
 
     #[tokio::test]
     async fn another_one_is_used_after_a_move() {

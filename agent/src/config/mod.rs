@@ -15,16 +15,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+use weir_discovery::{Server, Servers};
 use weir_link::ClientFiles;
 
-use crate::gateways::{Server, Servers};
 use crate::intake::Access;
 use crate::origin::Origin;
 pub(crate) use access_log::AccessLog;
 use aggregation::Aggregation;
 pub(crate) use choice::Choice;
 pub(crate) use host_metrics::HostMetrics;
-pub(crate) use scrape::{Endpoint, Scrape};
+pub(crate) use scrape::Scrape;
 pub(crate) use value::Transport;
 use value::{Interval, Listen, Loopback, Mode, Size};
 

@@ -1,7 +1,6 @@
 //! Local endpoints in Prometheus' text format, each read once per window: gauges as they are, counters as deltas,
 //! histograms as their buckets.
 
-mod discovery;
 mod fetch;
 mod target;
 mod text;
@@ -14,13 +13,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use weir_discovery::{Endpoint, Files};
 use weir_sample::{Reading, Series, Value};
 
-use crate::config::{Endpoint, Scrape};
+use crate::config::Scrape;
+use crate::lookup::lookup;
 use crate::origin::Origin;
-use crate::resolver::lookup;
 use crate::sampler::Sampler;
-use discovery::Discovery;
 use target::{Looked, Target};
 
 /// Why a look brought nothing.
@@ -64,7 +63,7 @@ impl Failure {
 pub(crate) struct Scraper {
     jobs: Vec<Arc<Scrape>>,
     origin: Arc<Origin>,
-    discovery: Discovery,
+    files: Files,
     idle: HashMap<Key, Target>,
     wanted: Vec<Key>,
     /// What names of `dns` stood for when they were last asked for.
@@ -99,7 +98,7 @@ impl Scraper {
         Self {
             jobs: jobs.iter().cloned().map(Arc::new).collect(),
             origin: Arc::new(origin),
-            discovery: Discovery::default(),
+            files: Files::default(),
             idle: HashMap::new(),
             wanted: Vec::new(),
             resolved: HashMap::new(),
@@ -174,7 +173,10 @@ impl Scraper {
             let named = job.dns.iter().filter_map(|name| self.resolved.get(name)).flatten();
             keys.extend(named.map(|endpoint| (at, endpoint.clone(), BTreeMap::new())));
             for path in &job.files {
-                for group in self.discovery.groups(path) {
+                let refused = |error: &str| {
+                    tracing::warn!(file = %path.display(), error, "targets cannot be read, those known stay");
+                };
+                for group in self.files.groups(path, refused) {
                     keys.extend(group.targets.iter().map(|endpoint| (at, endpoint.clone(), group.labels.clone())));
                 }
             }
@@ -246,7 +248,7 @@ impl Scraper {
             Reading::gauge(
                 "weir_agent_scrape_wrong_files",
                 &[],
-                self.discovery.wrong_files() as f64,
+                self.files.wrong_files() as f64,
                 "Target files that cannot be read or are not right (their targets may be out of date): the log says why.",
             ),
         ];

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use weir_discovery::Endpoint;
 use weir_sample::{Series, Value};
 
 use super::fetch::fetch;
 use super::{Failure, text};
-use crate::config::{Endpoint, Scrape};
+use crate::config::Scrape;
 use crate::origin::Origin;
 use crate::relabel::relabel;
 
