@@ -79,21 +79,21 @@ const MAX_SESSIONS: usize = 3;
 impl Push {
     /// Opens the spool and starts to fetch sessions; what an earlier run left unacked goes out first.
     pub(crate) fn start(config: &Config, agent: AgentId, epoch: Epoch, seed: u64) -> Result<Self> {
-        let tls = config.tls.as_ref();
-        let load = |alpn| tls.map(|files: &ClientFiles| ClientTls::load(files, alpn)).transpose();
+        let tls = config.tls();
+        let load = |alpn| tls.as_ref().map(|files: &ClientFiles| ClientTls::load(files, alpn)).transpose();
         let identity = load(Alpn::Batches)?.map(|tls| StreamIdentity { tls, token: config.token.clone() });
         let source = match (&config.token, load(Alpn::Http)?) {
             (Some(path), Some(tls)) => Source::Token { path: path.clone(), servers: config.server.clone(), tls },
             _ => Source::FleetKeys(config.keys.clone().context("keys: neither a fleet key nor a token is named")?),
         };
         let outbox = OutboxConfig {
-            max_bytes: if config.spool_bytes == 0 { MAX_OUTBOX_BYTES } else { usize::MAX },
+            max_bytes: if config.spool.0 == 0 { MAX_OUTBOX_BYTES } else { usize::MAX },
             route: if config.transport == Transport::Tls { Route::Tls } else { Route::Udp },
             silence_before_tls: (config.transport == Transport::Auto && identity.is_some()).then_some(12),
             udp_probe: (config.transport == Transport::Auto).then_some(Duration::from_secs(60)),
             ..OutboxConfig::default()
         };
-        let spool = (config.spool_bytes > 0).then(|| Spool::open(&config.state.join("spool"), config.spool_bytes));
+        let spool = (config.spool.0 > 0).then(|| Spool::open(&config.state.join("spool"), config.spool.0));
         let mut push = Self {
             agent,
             epoch,

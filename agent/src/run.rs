@@ -38,11 +38,11 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
     let mut agent = Agent::start(&config).await?;
-    let mut questions = admin::serve(config.telemetry).await?;
+    let mut questions = admin::serve(config.telemetry()).await?;
     let manager = Manager::new();
     let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut logs_due = tokio::time::interval(LOGS_EVERY);
-    let mut window = Window::containing(wall_clock(), config.interval);
+    let mut window = Window::containing(wall_clock(), config.interval.0);
     manager.say("READY=1");
     loop {
         let close_at = Instant::now() + window.end().since(wall_clock());
@@ -65,7 +65,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
         }
         if wall_clock() >= window.end() {
             agent.close(window);
-            window = Window::containing(wall_clock(), config.interval);
+            window = Window::containing(wall_clock(), config.interval.0);
         }
         agent.push.send_due().await?;
     }
@@ -96,11 +96,11 @@ impl Agent {
         let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
-        tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
+        tracing::info!(%agent, host = config.host(), server = %config.server, "pushing");
         // Its first look is in the first whole window.
         let scraper = Scraper::new(&config.scrape, config.origin());
         let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
-        let about = format!("host {} agent {agent} server {}", config.host, config.server);
+        let about = format!("host {} agent {agent} server {}", config.host(), config.server);
         Ok(Self {
             host,
             intake,
@@ -121,14 +121,13 @@ impl Agent {
                 return tracing::error!(error = format!("{error:#}"), "reload refused, the old settings stay");
             }
         };
-        for key in config.fixed_differences(&new) {
+        let rules = config.aggregator();
+        for key in config.adopt(new) {
             tracing::warn!(key, "this setting has changed and takes a restart");
         }
-        let rules = new.aggregator();
         if rules != config.aggregator() {
-            self.intake.reconfigure(rules);
+            self.intake.reconfigure(config.aggregator());
         }
-        config.adopt(new);
         self.host.reconfigure(config.origin(), &config.host_metrics);
         self.scraper.reconfigure(&config.scrape, config.origin());
         self.access_logs.reconfigure(&config.access_log, config.origin());

@@ -1,7 +1,6 @@
 //! Requests counted from web servers' access logs: by service, method, status class and route, with the distribution of
 //! their duration where the log tells it.
 
-mod format;
 mod tail;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,11 +9,9 @@ use std::time::{Duration, Instant};
 
 use weir_sample::{Reading, Series, Sketch, Value};
 
-use crate::config::AccessLog;
+use crate::config::{AccessLog, Request};
 use crate::origin::Origin;
 use crate::sampler::Sampler;
-pub(crate) use format::Format;
-use format::Request;
 use tail::{Position, Start, Tail};
 
 /// All logs, and what was counted in the open window.

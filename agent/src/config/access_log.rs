@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Choice;
-use crate::access_log::Format;
+use super::choice::Choice;
+use super::log_format::Format;
 
 /// One log, as in the file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

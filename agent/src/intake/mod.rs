@@ -17,8 +17,7 @@ use weir_statsd::{Aggregator, AggregatorConfig, Refused};
 use crate::config::Config;
 use crate::sampler::Sampler;
 use events::Events;
-pub(crate) use path::Access;
-use path::SocketFile;
+use path::{Access, SocketFile};
 use stream::Streams;
 use udp::Udp;
 
@@ -81,19 +80,20 @@ impl Intake {
     }
 
     fn open(&mut self, config: &Config) -> Result<()> {
-        if let Some(address) = config.statsd {
+        if let Some(address) = config.statsd.address() {
             let socket = UdpSocket::bind(address, &UdpConfig::default()).with_context(|| {
                 format!("is another StatsD server at {address}? --statsd takes another address, or \"off\"")
             })?;
             self.adopt(Inherited::Udp(socket))?;
         }
+        let access = Access { mode: config.statsd_socket_mode.0, group: config.statsd_socket_group.clone() };
         if let Some(path) = &config.statsd_datagram {
-            let (socket, file) = path::bind_datagram(path, &config.socket_access)?;
+            let (socket, file) = path::bind_datagram(path, &access)?;
             self.files.push(file);
             self.adopt(Inherited::UnixDatagram(socket))?;
         }
         if let Some(path) = &config.statsd_stream {
-            let (socket, file) = path::bind_stream(path, &config.socket_access)?;
+            let (socket, file) = path::bind_stream(path, &access)?;
             self.files.push(file);
             self.adopt(Inherited::UnixStream(socket))?;
         }
