@@ -43,6 +43,16 @@ pub(crate) struct Push {
     datagram: Vec<u8>,
 }
 
+/// How the uplink stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub totals: Totals,
+    pub since_ack: Duration,
+    pub spool_bytes: u64,
+    pub on_tls: bool,
+    pub failed_sessions: u64,
+}
+
 /// A session, until when it is good, and what it seals with.
 struct Granted {
     session: Session,
@@ -362,9 +372,20 @@ impl Push {
         }
     }
 
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            totals: self.totals(),
+            since_ack: self.last_ack.elapsed(),
+            spool_bytes: self.spool.as_ref().map_or(0, Spool::bytes),
+            on_tls: self.outbox.route() == Route::Tls,
+            failed_sessions: self.ledger.failed_sessions,
+        }
+    }
+
     /// The ledger, and what could not be sent.
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        let (totals, ledger) = (self.totals(), &self.ledger);
+        let (standing, ledger) = (self.standing(), &self.ledger);
+        let totals = standing.totals;
         let counter = |name, value, help| Reading::counter(name, &[], value, help);
         let gauge = |name, value: u64, help| Reading::gauge(name, &[], value as f64, help);
         let reason = |name, reason, value, help| Reading::counter(name, &[("reason", reason)], value, help);
@@ -378,11 +399,11 @@ impl Push {
             counter("weir_agent_failed_sessions_total", ledger.failed_sessions, SESSIONS_HELP),
             counter("weir_agent_spool_errors_total", ledger.spool_errors, SPOOL_HELP),
             reason("weir_agent_left_out_samples_total", "labels_too_long", ledger.left_out, LEFT_OUT_HELP),
-            gauge("weir_agent_since_ack_seconds", self.last_ack.elapsed().as_secs(), SINCE_HELP),
+            gauge("weir_agent_since_ack_seconds", standing.since_ack.as_secs(), SINCE_HELP),
             gauge("weir_agent_spooled_batches", totals.spooled_batches, "Batches that wait for their ack."),
-            gauge("weir_agent_spool_bytes", self.spool.as_ref().map_or(0, Spool::bytes), "Bytes of them on disk."),
+            gauge("weir_agent_spool_bytes", standing.spool_bytes, "Bytes of them on disk."),
             counter("weir_agent_spool_damaged_total", self.spool.as_ref().map_or(0, Spool::damaged), DAMAGED_HELP),
-            gauge("weir_agent_on_tls", u64::from(self.outbox.route() == Route::Tls), "1: batches go by TLS, not UDP."),
+            gauge("weir_agent_on_tls", u64::from(standing.on_tls), "1: batches go by TLS, not UDP."),
         ];
         let refused = Refusal::ALL.map(Refusal::reason).into_iter();
         readings.extend(refused.map(|why| {

@@ -8,16 +8,14 @@ use tokio::time::Instant;
 use weir_sample::{Reading, Timestamp, Window, exposition};
 
 use crate::access_log::AccessLogs;
-use crate::admin::{self, Ask, Page};
 use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::manager::Manager;
 use crate::push::Push;
+use crate::report::{self, Ask, Page, Status, Telemetry, Top};
 use crate::scrape::Scraper;
 use crate::state;
-use crate::status::{self, Top};
-use crate::telemetry::Telemetry;
 
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);
@@ -38,7 +36,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
     let mut agent = Agent::start(&config).await?;
-    let mut questions = admin::serve(config.telemetry()).await?;
+    let mut questions = report::serve(config.telemetry()).await?;
     let manager = Manager::new();
     let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut logs_due = tokio::time::interval(LOGS_EVERY);
@@ -152,7 +150,7 @@ impl Agent {
     }
 
     fn readings(&mut self) -> Vec<Reading> {
-        let mut readings = self.telemetry.process();
+        let mut readings = self.telemetry.usage().readings();
         readings.extend(self.push.readings());
         readings.extend(self.intake.readings());
         readings.extend(self.scraper.readings());
@@ -160,12 +158,22 @@ impl Agent {
         readings
     }
 
+    fn status(&mut self) -> Status {
+        Status {
+            uplink: self.push.standing(),
+            statsd: self.intake.tally(),
+            scrape: self.scraper.tally(),
+            logs: self.access_logs.tally(),
+            itself: self.telemetry.usage(),
+        }
+    }
+
     fn answer(&mut self, ask: Ask) {
         let readings = self.readings();
         let page = match ask.page {
             Page::Metrics => exposition(readings),
             Page::Events => self.intake.events(),
-            Page::Status => status::page(&self.about, &readings, &self.top),
+            Page::Status => self.status().page(&self.about, &readings, &self.top),
         };
         // Whoever asked may have gone.
         let _ = ask.reply.send(page);

@@ -103,6 +103,11 @@ impl Telemetry {
         self.folded.load(Relaxed)
     }
 
+    /// Series held in memory.
+    pub fn series(&self) -> u64 {
+        (self.series.load(Relaxed) as i64).max(0) as u64
+    }
+
     /// The figures for the operator.
     pub fn readings(&self) -> Vec<Reading> {
         let mut readings = vec![
@@ -135,7 +140,7 @@ impl Telemetry {
             Reading::gauge(
                 "weir_statsd_series",
                 &[],
-                self.series.load(Relaxed) as i64 as f64,
+                self.series() as f64,
                 "Series held in memory.",
             ),
         ];

@@ -26,6 +26,13 @@ pub(crate) struct AccessLogs {
     too_long: u64,
 }
 
+/// What waits to be counted, and what was not since the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    pub behind_bytes: u64,
+    pub lost_lines: u64,
+}
+
 struct Log {
     settings: AccessLog,
     tail: Tail,
@@ -156,6 +163,18 @@ impl AccessLogs {
         }
     }
 
+    fn too_long(&self) -> u64 {
+        self.too_long + self.logs.iter().map(|log| log.tail.too_long).sum::<u64>()
+    }
+
+    fn behind_bytes(&self) -> u64 {
+        self.logs.iter().map(|log| log.tail.behind()).sum()
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        Tally { behind_bytes: self.behind_bytes(), lost_lines: self.malformed + self.too_long() }
+    }
+
     pub(crate) fn readings(&self) -> Vec<Reading> {
         if self.logs.is_empty() {
             return Vec::new();
@@ -163,13 +182,11 @@ impl AccessLogs {
         let lost = |reason, count| {
             Reading::counter("weir_agent_access_log_lost_lines_total", &[("reason", reason)], count, LOST_HELP)
         };
-        let too_long = self.logs.iter().map(|log| log.tail.too_long).sum::<u64>();
-        let behind = self.logs.iter().map(|log| log.tail.behind()).sum::<u64>();
         vec![
             lost("malformed", self.malformed),
-            lost("too_long", self.too_long + too_long),
+            lost("too_long", self.too_long()),
             Reading::counter("weir_agent_access_log_failed_reads_total", &[], self.failed_reads, FAILED_HELP),
-            Reading::gauge("weir_agent_access_log_behind_bytes", &[], behind as f64, BEHIND_HELP),
+            Reading::gauge("weir_agent_access_log_behind_bytes", &[], self.behind_bytes() as f64, BEHIND_HELP),
         ]
     }
 }

@@ -6,13 +6,14 @@ mod stream;
 mod udp;
 
 use std::io::ErrorKind;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::net::UnixDatagram;
 use weir_link::{Inherited, UdpConfig, UdpSocket, inherited};
 use weir_sample::{Reading, Series, Value, Window};
-use weir_statsd::{Aggregator, AggregatorConfig, Refused};
+use weir_statsd::{Aggregator, AggregatorConfig, Reason, Refused};
 
 use crate::config::Config;
 use crate::sampler::Sampler;
@@ -48,6 +49,17 @@ impl Counts {
     fn received(&self) -> u64 {
         self.udp + self.unix_datagram + self.unix_stream
     }
+}
+
+/// What came in by StatsD since the start, and what of it was not counted as sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    pub lines: u64,
+    /// Held now.
+    pub series: u64,
+    pub refused: u64,
+    pub folded: u64,
+    pub lost_datagrams: u64,
 }
 
 const SHOW_EVERY: Duration = Duration::from_secs(10);
@@ -198,38 +210,55 @@ impl Intake {
         self.next_rules = Some(rules);
     }
 
+    /// Datagrams that were lost, by reason.
+    fn lost(&self) -> [(&'static str, u64); 4] {
+        let socket = self.udp.as_ref().map(|udp| &udp.socket);
+        let too_long = self.streams.as_ref().map_or(0, |streams| streams.too_long.load(Relaxed));
+        [
+            ("kernel_drop", socket.map_or(0, UdpSocket::kernel_drops)),
+            ("truncated", self.counts.truncated + socket.map_or(0, UdpSocket::truncated)),
+            ("stream_too_long", too_long),
+            ("receive_error", self.counts.failed_receives),
+        ]
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        let statsd = self.aggregator.telemetry();
+        Tally {
+            lines: statsd.lines(),
+            series: statsd.series(),
+            refused: Reason::ALL.iter().map(|reason| statsd.refused(*reason)).sum(),
+            folded: statsd.folded(),
+            lost_datagrams: self.lost().iter().map(|(_, count)| count).sum(),
+        }
+    }
+
     pub(crate) fn readings(&self) -> Vec<Reading> {
         let statsd = self.aggregator.readings().into_iter().map(|reading| {
             let name = reading.series.name().replacen("weir_", "weir_agent_", 1);
             Reading { series: reading.series.with_name(&name), ..reading }
         });
         let mut readings: Vec<_> = statsd.collect();
-        let Counts { udp, unix_datagram, unix_stream, truncated, failed_receives } = self.counts;
-        let socket = self.udp.as_ref().map(|udp| &udp.socket);
-        let too_long =
-            self.streams.as_ref().map_or(0, |streams| streams.too_long.load(std::sync::atomic::Ordering::Relaxed));
+        let Counts { udp, unix_datagram, unix_stream, .. } = self.counts;
+        let granted = self.udp.as_ref().map(|udp| udp.socket.granted_buffer_bytes());
         let received = |socket, count| {
             let name = "weir_agent_statsd_datagrams_total";
             Reading::counter(name, &[("socket", socket)], count, "StatsD datagrams, or pieces of streams, received.")
-        };
-        let lost = |reason, count| {
-            Reading::counter("weir_agent_statsd_lost_datagrams_total", &[("reason", reason)], count, LOST_HELP)
         };
         readings.extend([
             received("udp", udp),
             received("unix_datagram", unix_datagram),
             received("unix_stream", unix_stream),
-            lost("kernel_drop", socket.map_or(0, UdpSocket::kernel_drops)),
-            lost("truncated", truncated + socket.map_or(0, UdpSocket::truncated)),
-            lost("stream_too_long", too_long),
-            lost("receive_error", failed_receives),
             Reading::gauge(
                 "weir_agent_statsd_receive_buffer_bytes",
                 &[],
-                socket.map_or(0, UdpSocket::granted_buffer_bytes) as f64,
+                granted.unwrap_or_default() as f64,
                 "Receive buffer granted by the kernel; if kernel_drop grows, raise it with sysctl net.core.rmem_max.",
             ),
         ]);
+        readings.extend(self.lost().map(|(reason, count)| {
+            Reading::counter("weir_agent_statsd_lost_datagrams_total", &[("reason", reason)], count, LOST_HELP)
+        }));
         readings
     }
 }

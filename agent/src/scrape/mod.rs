@@ -89,6 +89,13 @@ struct Counts {
     failed_lookups: u64,
 }
 
+/// What is scraped now, and what has brought nothing since the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    pub targets: usize,
+    pub failed: u64,
+}
+
 /// Looks are spread over this share of a window, so that endpoints are not all asked at once.
 const SPREAD: f64 = 0.5;
 const SHOW_EVERY: Duration = Duration::from_secs(60);
@@ -236,6 +243,16 @@ impl Scraper {
         self.gathered.drain().collect()
     }
 
+    /// Looks that brought nothing, by reason.
+    fn failed(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let looks = Failure::REASONS.into_iter().zip(self.counts.failed);
+        looks.chain([("late", self.counts.late), ("name", self.counts.failed_lookups)])
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        Tally { targets: self.wanted.len(), failed: self.failed().map(|(_, count)| count).sum() }
+    }
+
     pub(crate) fn readings(&self) -> Vec<Reading> {
         if self.jobs.is_empty() {
             return Vec::new();
@@ -252,11 +269,7 @@ impl Scraper {
                 "Target files that cannot be read or are not right (their targets may be out of date): the log says why.",
             ),
         ];
-        let failed = Failure::REASONS
-            .iter()
-            .zip(self.counts.failed)
-            .chain([(&"late", self.counts.late), (&"name", self.counts.failed_lookups)]);
-        readings.extend(failed.map(|(reason, count)| {
+        readings.extend(self.failed().map(|(reason, count)| {
             Reading::counter("weir_agent_failed_scrapes_total", &[("reason", reason)], count, FAILED_HELP)
         }));
         readings
