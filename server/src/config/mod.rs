@@ -3,6 +3,7 @@
 mod admission;
 mod cold;
 mod gateway;
+mod mistake;
 mod statsd;
 mod store;
 
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 pub(crate) use admission::AdmissionSettings;
 use gateway::GatewaySettings;
+pub(crate) use mistake::Mistake;
 use statsd::StatsdSettings;
 use store::StoreSettings;
 
@@ -37,6 +39,13 @@ pub(crate) struct Config {
     /// Where all this was read.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+/// What a running server takes up from its file; other keys are read over.
+#[derive(Deserialize)]
+struct Reloaded {
+    #[serde(default)]
+    admission: AdmissionSettings,
 }
 
 /// The queue between gateways and the sink.
@@ -278,15 +287,31 @@ impl Config {
         Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
     }
 
+    /// The section `[admission]`, and what is wrong in the rest of the file, which only the next start would stumble over.
+    pub(crate) fn read_admission(path: &Path) -> Result<(AdmissionSettings, Option<Mistake>)> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let Reloaded { admission } = toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        let rest = match toml::from_str::<Self>(&text) {
+            Ok(config) => config.check().err().map(|problem| Mistake::checked(&problem)),
+            Err(error) => Some(Mistake::parsed(&text, &error)),
+        };
+        Ok((admission, rest))
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        config.sink.check()?;
-        config.store.check()?;
-        config.gateway.check()?;
-        if config.identity.session_lifetime_s == 0 {
-            return Err("identity.session_lifetime_s: 0 would expire every key at once; 3600 is usual".into());
-        }
+        config.check()?;
         Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.sink.check()?;
+        self.store.check()?;
+        self.gateway.check()?;
+        match self.identity.session_lifetime_s {
+            0 => Err("identity.session_lifetime_s: 0 would expire every key at once; 3600 is usual".into()),
+            _ => Ok(()),
+        }
     }
 }
 
