@@ -193,7 +193,7 @@ impl AccessLogs {
 
 fn count(counted: &mut HashMap<Key, Counted>, settings: &AccessLog, request: &Request<'_>) {
     let path = request.path.split('?').next().unwrap_or_default();
-    let route = settings.routes.iter().position(|route| route.takes(path)).unwrap_or(settings.routes.len());
+    let route = settings.routes.iter().position(|route| route.covers(path)).unwrap_or(settings.routes.len());
     let method = METHODS.iter().find(|method| **method == request.method).copied().unwrap_or("_OTHER");
     let class = (request.status / 100).min(9) as u8;
     let counted = counted.entry(Key { method, class, route }).or_default();

@@ -31,8 +31,8 @@ pub(crate) struct Route {
 
 impl Route {
     /// Whether a path belongs to it.
-    pub(crate) fn takes(&self, path: &str) -> bool {
-        self.pattern.takes(path)
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        self.pattern.allows(path)
     }
 }
 

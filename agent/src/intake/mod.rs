@@ -142,7 +142,7 @@ impl Intake {
             chunk = next(self.streams.as_mut()) => Some(chunk),
         };
         match chunk {
-            Some(chunk) => self.take_chunk(&chunk),
+            Some(chunk) => self.ingest_chunk(&chunk),
             None => self.receive_now(),
         }
     }
@@ -155,7 +155,7 @@ impl Intake {
             tokio::task::yield_now().await;
             self.receive_now();
             while let Some(chunk) = self.streams.as_mut().and_then(Streams::next_now) {
-                self.take_chunk(&chunk);
+                self.ingest_chunk(&chunk);
             }
             if self.counts.received() == seen {
                 return;
@@ -169,7 +169,7 @@ impl Intake {
             counts.udp += udp.receive(|lines| aggregator.receive_all(lines, |refused| show(shown, &refused)))? as u64;
             Ok(())
         });
-        note(outcome, counts, shown);
+        record_failure(outcome, counts, shown);
         let Some(socket) = datagrams else { return };
         buffer.resize(BUFFER_BYTES, 0);
         for _ in 0..MAX_PER_TURN {
@@ -179,12 +179,12 @@ impl Intake {
                     counts.unix_datagram += 1;
                     aggregator.receive(&buffer[..size], |refused| show(shown, &refused));
                 }
-                Err(error) => return note(Err(error), counts, shown),
+                Err(error) => return record_failure(Err(error), counts, shown),
             }
         }
     }
 
-    fn take_chunk(&mut self, chunk: &[u8]) {
+    fn ingest_chunk(&mut self, chunk: &[u8]) {
         self.counts.unix_stream += 1;
         let shown = &mut self.shown;
         self.aggregator.receive(chunk, |refused| show(shown, &refused));
@@ -284,7 +284,7 @@ async fn next(streams: Option<&mut Streams>) -> Vec<u8> {
     }
 }
 
-fn note(outcome: std::io::Result<()>, counts: &mut Counts, shown: &mut Sampler) {
+fn record_failure(outcome: std::io::Result<()>, counts: &mut Counts, shown: &mut Sampler) {
     let Err(error) = outcome else { return };
     if error.kind() == ErrorKind::WouldBlock {
         return;

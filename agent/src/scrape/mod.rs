@@ -158,7 +158,7 @@ impl Scraper {
     }
 
     /// A name that does not resolve now keeps its addresses of before.
-    fn take_addresses(&mut self, endpoint: Endpoint, found: std::io::Result<Vec<SocketAddr>>) {
+    fn learn_addresses(&mut self, endpoint: Endpoint, found: std::io::Result<Vec<SocketAddr>>) {
         match found {
             Ok(addresses) => {
                 let all = addresses.into_iter().map(|address| endpoint.at(address)).collect();
@@ -206,16 +206,16 @@ impl Scraper {
     pub(crate) async fn receive(&mut self) {
         tokio::select! {
             Some(ended) = self.running.join_next() => match ended {
-                Ok((key, looked)) => self.take(key, looked),
+                Ok((key, looked)) => self.gather(key, looked),
                 // A look that panicked has lost its target, which then starts anew.
                 Err(_) => self.busy.clear(),
             },
-            Some(Ok((endpoint, found))) = self.lookups.join_next() => self.take_addresses(endpoint, found),
+            Some(Ok((endpoint, found))) = self.lookups.join_next() => self.learn_addresses(endpoint, found),
             else => std::future::pending().await,
         }
     }
 
-    fn take(&mut self, key: Key, Looked { target, points, malformed, failure }: Looked) {
+    fn gather(&mut self, key: Key, Looked { target, points, malformed, failure }: Looked) {
         self.busy.retain(|busy| *busy != key);
         self.counts.looks += 1;
         self.counts.malformed += malformed;
