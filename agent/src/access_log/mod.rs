@@ -4,6 +4,7 @@
 mod tail;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -158,8 +159,8 @@ impl AccessLogs {
         if text.is_empty() {
             return;
         }
-        if let Err(error) = std::fs::write(&self.positions, text) {
-            tracing::warn!(path = %self.positions.display(), %error, "positions in access logs cannot be kept");
+        if let Err(error) = weir_files::write_whole(&self.positions, |file| file.write_all(text.as_bytes())) {
+            tracing::warn!(%error, "positions in access logs cannot be kept");
         }
     }
 
@@ -226,7 +227,8 @@ fn read_positions(path: &Path) -> BTreeMap<PathBuf, Position> {
         let (inode, offset) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         Some((PathBuf::from(parts.next()?), Position { inode, offset }))
     };
-    std::fs::read_to_string(path).unwrap_or_default().lines().filter_map(line).collect()
+    let bytes = weir_files::read_if_there(path).ok().flatten().unwrap_or_default();
+    String::from_utf8_lossy(&bytes).lines().filter_map(line).collect()
 }
 
 const METHODS: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
@@ -300,5 +302,21 @@ mod tests {
         assert_eq!(total(&mut logs(settings.clone(), folder.path())), 2.0);
         std::fs::write(&path, "200\n200\n200\n").unwrap();
         assert_eq!(total(&mut logs(settings, folder.path())), 1.0);
+    }
+
+    #[test]
+    fn positions_that_cannot_be_written_stay_what_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        std::fs::write(&path, "200\n").unwrap();
+        let mut logs = logs(settings(&path, "format = '$status'"), folder.path());
+        logs.close();
+        let before = read_positions(&logs.positions);
+        std::fs::write(&path, "200\n200\n").unwrap();
+        let disk = weir_files::fault::Disk::under(folder.path());
+        // The draft is made, and its bytes find no room.
+        disk.fail_after(1, weir_files::fault::Fault::NoSpace);
+        logs.close();
+        assert_eq!((before.len(), read_positions(&logs.positions)), (1, before));
     }
 }
