@@ -9,16 +9,13 @@ mod lookup;
 mod manager;
 mod origin;
 mod proc;
-mod push;
 mod relabel;
 mod report;
 mod run;
 mod sampler;
 mod scrape;
-mod session;
-mod spool;
 mod state;
-mod stream;
+mod uplink;
 
 use std::process::ExitCode;
 

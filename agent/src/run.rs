@@ -12,10 +12,10 @@ use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::manager::Manager;
-use crate::push::Push;
 use crate::report::{self, Ask, Page, Status, Telemetry, Top};
 use crate::scrape::Scraper;
 use crate::state;
+use crate::uplink::Push;
 
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);

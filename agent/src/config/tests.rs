@@ -77,7 +77,10 @@ fn flags_win_over_the_file() {
     let file = parse("keys = \"/file\"\nhost = \"file\"\n[aggregation]\nidle_sets = \"25s\"").unwrap();
     let args = flags(&["--host", "flag", "--statsd", "off"]);
     let config = args.over(file).unwrap().complete().unwrap();
-    assert_eq!((config.host(), config.keys.as_deref(), config.statsd.address()), ("flag", Some(Path::new("/file")), None));
+    assert_eq!(
+        (config.host(), config.keys.as_deref(), config.statsd.address()),
+        ("flag", Some(Path::new("/file")), None)
+    );
     assert_eq!((config.aggregator().idle.sets, config.aggregator().idle.gauges), (3, 30));
     assert_eq!(config.aggregator().host.as_deref(), Some("flag"));
 }
@@ -94,7 +97,11 @@ fn a_reload_adopts_what_can_change_and_names_what_takes_a_restart() {
         let (mut old, new) = (parse("keys = \"/a\"").unwrap(), parse(&format!("keys = \"/a\"\n{told}")).unwrap());
         let before = old.clone();
         assert_eq!(old.adopt(new.clone()), expected, "{told}");
-        assert_eq!((old == new, old == before), (expected.is_empty(), told.is_empty() || !expected.is_empty()), "{told}");
+        assert_eq!(
+            (old == new, old == before),
+            (expected.is_empty(), told.is_empty() || !expected.is_empty()),
+            "{told}"
+        );
     };
     check("", &[]);
     check("interval = \"5s\"\nstatsd = \"off\"", &["statsd", "interval"]);
@@ -146,8 +153,18 @@ fn the_example_shows_the_defaults() {
     let shown = HostMetrics { relabel: full.host_metrics.relabel.clone(), ..HostMetrics::default() };
     let usual = Config { keys, host_metrics: shown, ..Config::default() };
     let unset = [
-        "token", "ca", "certificate", "certificate_key", "statsd_datagram", "statsd_stream", "statsd_socket_group", "host",
-        "telemetry", "labels", "scrape", "access_log",
+        "token",
+        "ca",
+        "certificate",
+        "certificate_key",
+        "statsd_datagram",
+        "statsd_stream",
+        "statsd_socket_group",
+        "host",
+        "telemetry",
+        "labels",
+        "scrape",
+        "access_log",
     ];
     assert_eq!(usual.differing(&full), unset);
 }

@@ -6,11 +6,11 @@ use weir_sample::Reading;
 
 use super::telemetry::Usage;
 use super::top::{Metric, Top};
-use crate::{access_log, intake, push, scrape};
+use crate::{access_log, intake, scrape, uplink};
 
 /// Figures of the agent's parts, as they count them.
 pub(crate) struct Status {
-    pub uplink: push::Standing,
+    pub uplink: uplink::Standing,
     pub statsd: intake::Tally,
     pub scrape: scrape::Tally,
     pub logs: access_log::Tally,
@@ -29,7 +29,7 @@ impl Status {
 
     fn write_figures(&self, text: &mut String) {
         let Self { uplink, statsd, scrape, logs, itself } = self;
-        let push::Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions } = uplink;
+        let uplink::Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions } = uplink;
         let (since_ack, on_tls) = (since_ack.as_secs(), u8::from(*on_tls));
         let mut line = |title: &str, figures: &[(&str, &dyn std::fmt::Display)]| {
             let _ = write!(text, "{title:<9}");
@@ -119,7 +119,7 @@ mod tests {
         };
         let since_ack = Duration::from_millis(8_900);
         Status {
-            uplink: push::Standing { totals, since_ack, spool_bytes: 9, on_tls: true, failed_sessions: 10 },
+            uplink: uplink::Standing { totals, since_ack, spool_bytes: 9, on_tls: true, failed_sessions: 10 },
             statsd: intake::Tally { lines: 11, series: 12, refused: 13, folded: 14, lost_datagrams: 15 },
             scrape: scrape::Tally { targets: 16, failed: 17 },
             logs: access_log::Tally { behind_bytes: 18, lost_lines: 19 },

@@ -176,7 +176,10 @@ mod tests {
 
     #[test]
     fn too_many_samples_refuse_the_whole() {
-        assert_eq!(target("max_samples = 2").ingest("a 1\nb 1\nc 1").err().map(|f| f.reason()), Some("too_many_samples"));
+        assert_eq!(
+            target("max_samples = 2").ingest("a 1\nb 1\nc 1").err().map(|f| f.reason()),
+            Some("too_many_samples")
+        );
         assert_eq!(target("max_samples = 0").ingest("a 1\nb 1\nc 1").unwrap().0.len(), 3);
     }
 

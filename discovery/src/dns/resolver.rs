@@ -124,7 +124,10 @@ mod tests {
             assert_eq!(found, expected, "{settings}");
         };
         check("nameserver ::1\nnameserver bad", &["[::1]:53", "[::1]:53"]);
-        check("nameserver 10.0.0.1\nnameserver 10.0.0.2", &["10.0.0.1:53", "10.0.0.2:53", "10.0.0.1:53", "10.0.0.2:53"]);
+        check(
+            "nameserver 10.0.0.1\nnameserver 10.0.0.2",
+            &["10.0.0.1:53", "10.0.0.2:53", "10.0.0.1:53", "10.0.0.2:53"],
+        );
         check("", &["127.0.0.1:53", "127.0.0.1:53"]);
     }
 }

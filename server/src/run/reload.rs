@@ -66,8 +66,7 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let written = std::sync::Arc::new(std::fs::File::create(&log).unwrap());
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(written).finish();
-        let settings =
-            tracing::subscriber::with_default(subscriber, || Reloadable::new(file).settings(true).unwrap());
+        let settings = tracing::subscriber::with_default(subscriber, || Reloadable::new(file).settings(true).unwrap());
         (settings.map(|settings| settings.sink.max_agent_series), std::fs::read_to_string(log).unwrap())
     }
 

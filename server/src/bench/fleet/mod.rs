@@ -17,10 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 use weir_sample::Window;
-use weir_wire::{
-    DEFAULT_DATAGRAM_BYTES, Encoder, Epoch, FleetKey, HEADER_BYTES, Route, TAG_BYTES, newest_active_key,
-    parse_fleet_keys,
-};
+use weir_wire::{Encoder, Epoch, FleetKey, HEADER_BYTES, Route, TAG_BYTES, newest_active_key, parse_fleet_keys};
 
 use crate::clock::{duration, now};
 use crate::cmd::query;
@@ -130,7 +127,6 @@ fn plan(args: &FleetArgs) -> Result<Plan> {
         expires: u32::MAX,
         epoch: Epoch::next(None, at, run_number as u16),
         route: if args.transport == Transport::Tls { Route::Tls } else { Route::Udp },
-        room: DEFAULT_DATAGRAM_BYTES - HEADER_BYTES - TAG_BYTES,
     })
 }
 

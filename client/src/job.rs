@@ -5,28 +5,19 @@ use std::time::{Duration, Instant};
 
 use weir_sample::{Timestamp, Window};
 use weir_statsd::{Aggregator, AggregatorConfig, Idle, Refused};
-use weir_wire::{
-    Ack, AgentId, Batch, DEFAULT_DATAGRAM_BYTES, DICTIONARY_ID, DatagramKind, Encoder, Entry, Epoch, HEADER_BYTES,
-    Header, Outbox, OutboxConfig, Route, Session, SessionKeys, TAG_BYTES, Totals, seal,
-};
+use weir_wire::{AgentId, Encoder, Entry, Epoch, OutboxConfig, Route, Sender, Session};
 
-/// One job.
-pub(crate) struct Sender {
-    agent: AgentId,
-    epoch: Epoch,
+/// One job: a sender, and the windows it fills.
+pub(crate) struct Job {
+    sender: Sender,
+    encoder: Encoder,
     interval: Duration,
     aggregator: Aggregator,
     /// The window that lines count in, once there are some.
     open: Option<Window>,
-    encoder: Encoder,
-    outbox: Outbox,
     /// Batches by number and when they were sealed, as far as they may still wait.
     sealed: VecDeque<(u64, Instant)>,
-    /// Batches and samples sealed.
-    account: (u64, u64),
     given_up: Left,
-    /// The newest first; acks of what the one before has sealed may still come.
-    sessions: Vec<Granted>,
 }
 
 /// What is not acknowledged.
@@ -42,55 +33,41 @@ pub(crate) struct Left {
     pub too_long: u64,
 }
 
-/// A session, until when it is good, and what it seals with.
-struct Granted {
-    session: Session,
-    until: Option<Instant>,
-    keys: SessionKeys,
-}
-
 /// The sink remembers a job for two hours at least. A batch that is older may be left out, so it is given up before.
 const GIVE_UP: Duration = Duration::from_secs(3_600);
 /// A job's series are few, but change.
 const LAYOUTS: usize = 16;
-const ROOM: usize = DEFAULT_DATAGRAM_BYTES - HEADER_BYTES - TAG_BYTES;
 
-impl Sender {
+impl Job {
     /// A job with random bytes of its own, which starts at `now`.
     pub(crate) fn new(random: [u8; 20], interval: Duration, labels: Vec<(String, String)>, now: Timestamp) -> Self {
         let [id @ .., e0, e1, s0, s1, s2, s3, s4, s5, s6, s7] = random;
+        let epoch = Epoch::next(None, now, u16::from_be_bytes([e0, e1]));
+        let outbox = OutboxConfig { silence_before_tls: None, udp_probe: None, ..OutboxConfig::default() };
+        let seed = u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]);
         Self {
-            agent: AgentId::of_job(id),
-            epoch: Epoch::next(None, now, u16::from_be_bytes([e0, e1])),
+            sender: Sender::new(AgentId::of_job(id), epoch, outbox, seed),
+            // To pack tightly takes longer than all else that a short job does here.
+            encoder: Encoder::quick(LAYOUTS),
             interval,
             aggregator: Aggregator::new(aggregation(labels)),
             open: None,
-            // To pack tightly takes longer than all else that a short job does here.
-            encoder: Encoder::quick(LAYOUTS),
-            outbox: Outbox::new(
-                OutboxConfig { silence_before_tls: None, udp_probe: None, ..OutboxConfig::default() },
-                u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
-            ),
             sealed: VecDeque::new(),
-            account: (0, 0),
             given_up: Left::default(),
-            sessions: Vec::new(),
         }
     }
 
     pub(crate) fn agent(&self) -> AgentId {
-        self.agent
+        self.sender.agent()
     }
 
     /// Seals with this session from now on.
-    pub(crate) fn hear(&mut self, session: Session, until: Option<Instant>) {
-        let keys = SessionKeys::new(&session);
-        self.sessions.insert(0, Granted { session, until, keys });
-        self.sessions.truncate(2);
+    pub(crate) fn grant(&mut self, session: Session, until: Option<Instant>) {
+        self.sender.grant(session, until);
     }
 
-    /// Takes lines, which count in the window that holds `wall`.
-    pub(crate) fn take<'a>(
+    /// Adds up lines, which count in the window that holds `wall`.
+    pub(crate) fn receive<'a>(
         &mut self,
         lines: &'a [u8],
         now: Instant,
@@ -108,12 +85,14 @@ impl Sender {
             self.close(now);
         }
         while let Some(&(seq, since)) = self.sealed.front() {
-            let oldest = self.outbox.waiting().next().map(|entry| entry.seq);
+            let oldest = self.sender.outbox().waiting().next().map(|entry| entry.seq);
             if oldest.is_some_and(|oldest| oldest <= seq) {
                 if now.saturating_duration_since(since) < GIVE_UP {
                     return;
                 }
-                self.give_up();
+                if let Some(entry) = self.sender.drop_oldest() {
+                    self.given_up.count(&entry);
+                }
             }
             self.sealed.pop_front();
         }
@@ -125,107 +104,55 @@ impl Sender {
         let points = self.aggregator.close(window);
         // Events and checks are counted as series; their texts have no reader.
         drop((self.aggregator.take_events(), self.aggregator.take_checks()));
-        if points.is_empty() {
-            return;
-        }
-        let count = points.len() as u64;
-        let mut batch = Batch { window, totals: self.totals(1, count), points };
-        let (mut payloads, mut left_out) = self.encoder.encode(&batch, ROOM);
-        let datagrams = payloads.len() as u64;
-        if datagrams > 1 {
-            // The account in a batch counts the batch, and how many datagrams it takes is known only now.
-            batch.totals = self.totals(datagrams, count);
-            (payloads, left_out) = self.encoder.encode(&batch, ROOM);
-        }
+        let (entries, left_out) = self.sender.close_window(&mut self.encoder, window, points, 0);
         self.given_up.too_long += left_out as u64;
-        self.account.1 += count - left_out as u64;
-        for payload in payloads {
-            let samples = if datagrams == 1 { count as usize } else { samples_in(&payload) };
-            let seq = self.account.0;
-            self.account.0 += 1;
-            self.sealed.push_back((seq, now));
-            let dropped = self.outbox.push(Entry { epoch: self.epoch, seq, payload, samples: samples as u32 });
-            dropped.iter().for_each(|entry| self.note_given_up(entry));
+        for entry in entries {
+            self.sealed.push_back((entry.seq, now));
+            self.sender.push(entry).iter().for_each(|dropped| self.given_up.count(dropped));
         }
     }
 
     /// Seals the next datagram that is due into `out`; false if none is, or there is no session that is good.
     pub(crate) fn next_datagram(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
-        let Some(Granted { session, keys, .. }) = self.sessions.first().filter(|granted| granted.is_good(now)) else {
-            return false;
-        };
-        let Some(transmit) = self.outbox.poll(now) else { return false };
-        let header = Header {
-            kind: DatagramKind::Batch,
-            ack_wanted: true,
-            dictionary: DICTIONARY_ID,
-            key_id: session.key_id,
-            tenant: session.tenant,
-            expires: session.expires,
-            agent: self.agent,
-            epoch: transmit.entry.epoch,
-            seq: transmit.entry.seq,
-        };
-        seal(&header, &transmit.entry.payload, keys, out);
-        true
+        self.sender.seal_next(now, out).is_some()
     }
 
-    /// Takes what came back. What is no ack for this job is nothing.
+    /// Hears what came back. What is no ack for this job is nothing.
     pub(crate) fn on_datagram(&mut self, now: Instant, datagram: &mut [u8]) {
-        let Ok(header) = Header::decode_any_length(datagram) else { return };
-        let sealed = |session: &Session| session.key_id == header.key_id && session.expires == header.expires;
-        let Some(granted) = self.sessions.iter().find(|granted| sealed(&granted.session)) else { return };
-        if let Ok((_, ack)) = Ack::open(datagram, &granted.keys) {
-            self.outbox.on_ack(now, &ack, Route::Udp);
-        }
+        // The sender has counted it.
+        let _ = self.sender.on_datagram(now, datagram, Route::Udp);
     }
 
-    /// Whether to take another source port, or another gateway; asks once.
-    pub(crate) fn take_new_source(&mut self) -> bool {
-        self.outbox.take_new_source()
+    /// Whether to leave the source port and the gateway for others; asks once.
+    pub(crate) fn leaves_source(&mut self) -> bool {
+        self.sender.leaves_source()
     }
 
     /// How long there will be nothing to do, if nothing else happens. `None`: for ever.
     pub(crate) fn idle_for(&self, now: Instant, wall: Timestamp) -> Option<Duration> {
         let window = self.open.map(|window| window.end().since(wall));
-        let resend = self.outbox.next_wake(now).map(|at| at.saturating_duration_since(now));
+        let resend = self.sender.next_wake(now).map(|at| at.saturating_duration_since(now));
         window.into_iter().chain(resend).min()
     }
 
     /// Whether an ack may be on its way.
     pub(crate) fn awaits_acks(&self) -> bool {
-        !self.outbox.is_empty()
+        !self.sender.outbox().is_empty()
     }
 
     /// What is not acknowledged. What was given up is told once.
     pub(crate) fn settle(&mut self) -> Left {
-        let samples: u64 = self.outbox.waiting().map(|entry| u64::from(entry.samples)).sum();
+        let outbox = self.sender.outbox();
+        let samples: u64 = outbox.waiting().map(|entry| u64::from(entry.samples)).sum();
         let left = std::mem::take(&mut self.given_up);
-        Left { batches: self.outbox.len() as u64, samples: left.samples + samples, ..left }
-    }
-
-    fn give_up(&mut self) {
-        if let Some(entry) = self.outbox.drop_oldest() {
-            self.note_given_up(&entry);
-        }
-    }
-
-    fn note_given_up(&mut self, entry: &Entry) {
-        self.given_up.given_up += 1;
-        self.given_up.samples += u64::from(entry.samples);
-    }
-
-    /// The account that travels in a batch of so many datagrams.
-    fn totals(&self, datagrams: u64, samples: u64) -> Totals {
-        let (sealed_batches, sealed_samples) = (self.account.0 + datagrams, self.account.1 + samples);
-        Totals { sealed_batches, sealed_samples, ..self.outbox.totals() }
+        Left { batches: outbox.len() as u64, samples: left.samples + samples, ..left }
     }
 }
 
-impl Granted {
-    /// Gateways refuse what an expired session has sealed, without a word.
-    fn is_good(&self, now: Instant) -> bool {
-        self.until.is_none_or(|until| now < until)
+impl Left {
+    fn count(&mut self, entry: &Entry) {
+        self.given_up += 1;
+        self.samples += u64::from(entry.samples);
     }
 }
 
@@ -240,21 +167,16 @@ fn aggregation(labels: Vec<(String, String)>) -> AggregatorConfig {
     }
 }
 
-/// How a split fell is in the payloads only.
-fn samples_in(payload: &[u8]) -> usize {
-    weir_wire::decode(payload).map_or(0, |batch| batch.points.len())
-}
-
 #[cfg(test)]
 mod tests {
     use weir_sample::{Series, Value};
-    use weir_wire::{FleetKey, Hints, decode, open};
+    use weir_wire::{Ack, Batch, FleetKey, HEADER_BYTES, Header, Hints, SessionKeys, TAG_BYTES, decode, open};
 
     use super::*;
 
     const START: Timestamp = Timestamp::from_secs(1_700_000_001);
 
-    /// The gateways' side: opens what a sender sends, and answers.
+    /// The gateways' side: opens what a job sends, and answers.
     struct Gateway {
         key: FleetKey,
         got: Vec<(u64, Batch)>,
@@ -265,14 +187,14 @@ mod tests {
             Self { key: FleetKey { id: 3, secret: [9; 32] }, got: Vec::new() }
         }
 
-        fn let_in(&self, sender: &mut Sender, until: Option<Instant>) {
-            sender.hear(self.key.session(0, sender.agent(), u32::MAX), until);
+        fn let_in(&self, job: &mut Job, until: Option<Instant>) {
+            job.grant(self.key.session(0, job.agent(), u32::MAX), until);
         }
 
-        /// Takes everything that is due; answers if the way back is open.
-        fn take(&mut self, sender: &mut Sender, now: Instant, answers: bool) {
+        /// Reads everything that is due; answers if the way back is open.
+        fn read(&mut self, job: &mut Job, now: Instant, answers: bool) {
             let mut datagram = Vec::new();
-            while sender.next_datagram(now, &mut datagram) {
+            while job.next_datagram(now, &mut datagram) {
                 let header = Header::decode(&datagram).unwrap();
                 let keys = SessionKeys::new(&self.key.session(0, header.agent, header.expires));
                 open(&mut datagram, &keys).unwrap();
@@ -283,37 +205,37 @@ mod tests {
                 let mut sealed = Vec::new();
                 ack.seal(&header, [1; 12], &keys, &mut sealed);
                 if answers {
-                    sender.on_datagram(now, &mut sealed);
+                    job.on_datagram(now, &mut sealed);
                 }
             }
         }
     }
 
-    fn sender(number: u16) -> Sender {
+    fn job(number: u16) -> Job {
         let mut random = [0; 20];
         random[..2].copy_from_slice(&number.to_be_bytes());
-        Sender::new(random, Duration::from_secs(10), Vec::new(), START)
+        Job::new(random, Duration::from_secs(10), Vec::new(), START)
     }
 
-    fn take(sender: &mut Sender, lines: &str, now: Instant, wall: Timestamp) {
-        sender.take(lines.as_bytes(), now, wall, |refused| panic!("{refused}"));
+    fn receive(job: &mut Job, lines: &str, now: Instant, wall: Timestamp) {
+        job.receive(lines.as_bytes(), now, wall, |refused| panic!("{refused}"));
     }
 
     #[test]
     fn lines_count_in_their_window_and_a_flush_does_not_wait_for_its_end() {
-        let (mut gateway, mut job, now) = (Gateway::new(), sender(1), Instant::now());
+        let (mut gateway, mut job, now) = (Gateway::new(), job(1), Instant::now());
         gateway.let_in(&mut job, None);
-        take(&mut job, "done:1|c", now, START);
+        receive(&mut job, "done:1|c", now, START);
         job.turn(now, START.plus(Duration::from_secs(7)));
-        gateway.take(&mut job, now, true);
+        gateway.read(&mut job, now, true);
         assert_eq!(gateway.got, [], "the window is open");
-        take(&mut job, "done:2|c", now, START.plus(Duration::from_secs(8)));
-        take(&mut job, "done:4|c", now, START.plus(Duration::from_secs(9)));
+        receive(&mut job, "done:2|c", now, START.plus(Duration::from_secs(8)));
+        receive(&mut job, "done:4|c", now, START.plus(Duration::from_secs(9)));
         job.close(now);
-        take(&mut job, "done:8|c", now, START.plus(Duration::from_secs(9)));
+        receive(&mut job, "done:8|c", now, START.plus(Duration::from_secs(9)));
         job.close(now);
         job.close(now);
-        gateway.take(&mut job, now, true);
+        gateway.read(&mut job, now, true);
         let found = gateway.got.iter().map(|(seq, batch)| (*seq, batch.window.end(), batch.points[0].1.clone()));
         let end = |window: i64| Timestamp::from_secs(1_700_000_000 + 10 * window);
         let expected = [(0, end(1), 3.0), (1, end(2), 4.0), (2, end(2), 8.0)];
@@ -324,12 +246,12 @@ mod tests {
 
     #[test]
     fn what_is_not_acknowledged_is_sent_again_and_given_up_after_an_hour() {
-        let (mut gateway, mut job, now) = (Gateway::new(), sender(1), Instant::now());
+        let (mut gateway, mut job, now) = (Gateway::new(), job(1), Instant::now());
         gateway.let_in(&mut job, None);
-        take(&mut job, "done:1|c\nleft:3|g", now, START);
+        receive(&mut job, "done:1|c\nleft:3|g", now, START);
         job.close(now);
         let after = |seconds| now + Duration::from_secs(seconds);
-        (0..5).for_each(|second| gateway.take(&mut job, after(second), false));
+        (0..5).for_each(|second| gateway.read(&mut job, after(second), false));
         assert!(gateway.got.len() > 1 && gateway.got.iter().all(|batch| *batch == gateway.got[0]));
         assert_eq!(job.settle(), Left { batches: 1, samples: 2, ..Left::default() });
         job.turn(after(3_599), START);
@@ -341,14 +263,14 @@ mod tests {
 
     #[test]
     fn nothing_is_sealed_with_a_session_that_has_ended() {
-        let (mut gateway, mut job, now) = (Gateway::new(), sender(1), Instant::now());
+        let (mut gateway, mut job, now) = (Gateway::new(), job(1), Instant::now());
         gateway.let_in(&mut job, Some(now + Duration::from_secs(5)));
-        take(&mut job, "done:1|c", now, START);
+        receive(&mut job, "done:1|c", now, START);
         job.close(now);
-        gateway.take(&mut job, now + Duration::from_secs(5), true);
+        gateway.read(&mut job, now + Duration::from_secs(5), true);
         assert_eq!(gateway.got, []);
         gateway.let_in(&mut job, None);
-        gateway.take(&mut job, now + Duration::from_secs(5), true);
+        gateway.read(&mut job, now + Duration::from_secs(5), true);
         assert_eq!((gateway.got.len(), job.settle()), (1, Left::default()));
     }
 
@@ -357,11 +279,11 @@ mod tests {
         let (mut gateway, now) = (Gateway::new(), Instant::now());
         let mut values: Vec<f64> = (0..1_000).map(|job: u16| 1.0 + f64::from(job).powi(2) / 100.0).collect();
         for (number, value) in (0..).zip(&values) {
-            let mut job = sender(number);
+            let mut job = job(number);
             gateway.let_in(&mut job, None);
-            take(&mut job, &format!("done:1|c\ntook:{value}|d|#host:a\nusers:u{}|s", number % 300), now, START);
+            receive(&mut job, &format!("done:1|c\ntook:{value}|d|#host:a\nusers:u{}|s", number % 300), now, START);
             job.close(now);
-            gateway.take(&mut job, now, true);
+            gateway.read(&mut job, now, true);
         }
         let mut merged = std::collections::HashMap::<Series, Value>::new();
         for (series, value) in gateway.got.into_iter().flat_map(|(_, batch)| batch.points) {

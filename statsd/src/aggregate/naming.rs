@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use weir_sample::{Series, SeriesBuilder, legal_label_name, legal_metric_name};
 
 use crate::config::{AggregatorConfig, TimerUnit};
-use crate::line::{Metric, Type};
-use crate::tags::{Tag, Tags};
+use crate::line::{Metric, Tag, Tags, Type};
 
 /// The label that marks what was folded.
 pub(crate) const OVERFLOW: &str = "__overflow__";

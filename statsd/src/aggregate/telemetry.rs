@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use weir_sample::Reading;
 
-use crate::refused::Reason;
+use crate::line::Reason;
 
 /// Counters of one or several aggregators. They move once per datagram, not per line.
 #[derive(Debug, Default)]
@@ -137,12 +137,7 @@ impl Telemetry {
                 self.expired.load(Relaxed),
                 "Series that left memory after being idle.",
             ),
-            Reading::gauge(
-                "weir_statsd_series",
-                &[],
-                self.series() as f64,
-                "Series held in memory.",
-            ),
+            Reading::gauge("weir_statsd_series", &[], self.series() as f64, "Series held in memory."),
         ];
         readings.extend(Reason::ALL.map(|reason| {
             let labels = [("reason", reason.name())];

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use weir_sample::Kind;
 
+use super::telemetry::Culprit;
 use crate::config::AggregatorConfig;
-use crate::telemetry::Culprit;
 
 #[derive(Debug)]
 pub(crate) struct Room {

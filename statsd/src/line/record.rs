@@ -1,7 +1,7 @@
 //! Events and service checks kept beyond their datagram.
 
-use crate::event::{Event, ServiceCheck, Status};
-use crate::tags::Tags;
+use super::event::{Event, ServiceCheck, Status};
+use super::tags::Tags;
 
 /// An [`Event`] of its own; line breaks are no longer escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use memchr::memchr;
 
-use crate::refused::Reason;
-use crate::tags::{Tags, text};
+use super::refused::Reason;
+use super::tags::{Tags, text};
 
 /// `_e{5,4}:title|text|d:…|h:…|p:…|t:…|k:…|s:…|#tags`.
 #[derive(Clone, Copy, Debug, PartialEq)]

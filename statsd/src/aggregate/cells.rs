@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 use weir_sample::{Kind, Series};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::cell::{Cell, Rules};
+use super::cell::{Cell, Rules};
 
 #[derive(Debug)]
 pub(crate) struct Cells {

@@ -4,18 +4,15 @@ use std::sync::Arc;
 
 use weir_sample::{Kind, Reading, Series, Timestamp, Value, Window};
 
-use crate::ahead::{AHEAD, Ahead, Hashed};
-use crate::cell::Rules;
-use crate::cells::Cells;
+use super::ahead::{AHEAD, Ahead, Hashed};
+use super::cell::Rules;
+use super::cells::Cells;
+use super::keys::Keys;
+use super::naming::{Naming, OVERFLOW};
+use super::room::{Room, Route, shared_overflow};
+use super::telemetry::{Counts, Telemetry};
 use crate::config::AggregatorConfig;
-use crate::event::{Event, ServiceCheck};
-use crate::keys::Keys;
-use crate::line::{Item, Metric, Type, parse_lines};
-use crate::naming::{Naming, OVERFLOW};
-use crate::record::{CheckRecord, EventRecord};
-use crate::refused::{Reason, Refused};
-use crate::room::{Room, Route, shared_overflow};
-use crate::telemetry::{Counts, Telemetry};
+use crate::line::{CheckRecord, Event, EventRecord, Item, Metric, Reason, Refused, ServiceCheck, Type, parse_lines};
 
 /// Gathers lines per window. One thread owns it; the parts that several gathered merge by [`Value::merge`].
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use weir_link::{ClientTls, Granted, SessionRequest};
-use weir_wire::{AgentId, Session, newest_active_key, parse_fleet_keys};
+use weir_wire::{AgentId, Renewal, Session, newest_active_key, parse_fleet_keys};
 
 use crate::gateways::{Gateway, Gateways, Servers};
 
@@ -80,21 +80,16 @@ fn local_session(path: &Path, agent: AgentId) -> Result<Session> {
     Ok(key.session(0, agent, u32::MAX))
 }
 
-/// Fetches a session, and the next one when three quarters of its time are over.
+/// Fetches a session, and the next one well before its time is over.
 async fn renew(path: &Path, servers: Servers, tls: &ClientTls, agent: AgentId, seed: u64, news: &mpsc::Sender<News>) {
-    let (mut gateways, mut pause) = (Gateways::new(servers, agent), FIRST_PAUSE);
+    let (mut gateways, mut renewal) = (Gateways::new(servers, agent), Renewal::new(FIRST_PAUSE, LONGEST_PAUSE, seed));
     loop {
         let attempt = tokio::time::timeout(ATTEMPT, fetch(path, &mut gateways, tls, agent)).await;
         let (told, wait) = match attempt.unwrap_or_else(|_| Err(anyhow!("no answer within {ATTEMPT:?}"))) {
-            Ok((session, lives)) => {
-                pause = FIRST_PAUSE;
-                // Up to a tenth earlier, so that a fleet that started at once does not renew at once.
-                (News::Granted(session, Some(lives)), lives.mul_f64(0.75 - 0.1 * (seed % 256) as f64 / 256.0))
-            }
+            Ok((session, lives)) => (News::Granted(session, Some(lives)), renewal.granted(lives)),
             Err(error) => {
                 gateways.move_on();
-                pause = (pause * 2).min(LONGEST_PAUSE);
-                (News::Failed(format!("{error:#}")), pause / 2 + pause.mul_f64((seed % 256) as f64 / 512.0))
+                (News::Failed(format!("{error:#}")), renewal.failed())
             }
         };
         if news.send(told).await.is_err() {

@@ -2,10 +2,10 @@
 
 use memchr::memchr;
 
-use crate::event::{Event, ServiceCheck};
-use crate::number::{self, Number};
-use crate::refused::{Reason, Refused};
-use crate::tags::{Name, Tags};
+use super::event::{Event, ServiceCheck};
+use super::number::{self, Number};
+use super::refused::{Reason, Refused};
+use super::tags::{Name, Tags};
 
 /// What one line says.
 #[derive(Clone, Copy, Debug, PartialEq)]

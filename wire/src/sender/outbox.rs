@@ -141,7 +141,7 @@ impl Outbox {
         }
     }
 
-    /// Takes a batch to deliver. Returns the oldest ones if there is no room for all; they count as dropped.
+    /// Puts a batch in line for delivery. Returns the oldest ones if there is no room for all; they count as dropped.
     pub fn push(&mut self, entry: Entry) -> Vec<Entry> {
         self.bytes += entry.payload.len();
         let at = self.waiting.partition_point(|p| (p.entry.epoch, p.entry.seq) < (entry.epoch, entry.seq));
@@ -173,7 +173,7 @@ impl Outbox {
         let first = |(at, pending): &(usize, &Pending)| (if self.silent > 0 { pending.sends } else { 0 }, *at);
         let (at, _) = due.min_by_key(first)?;
         if self.waiting[at].sends > 0 {
-            self.note_timeout(now);
+            self.count_timeout(now);
         }
         let probe = self.route == Route::Tls && self.probe_due.is_some_and(|due| due <= now);
         if probe {
@@ -219,7 +219,7 @@ impl Outbox {
         pending.due.unwrap_or_else(|| self.slow_until.map_or(now, |until| until.max(now)))
     }
 
-    /// Takes an ack that came by `route`. Returns the entries that are delivered now.
+    /// Hears an ack that came by `route`. Returns the entries that are delivered now.
     pub fn on_ack(&mut self, now: Instant, ack: &Ack, route: Route) -> Vec<Entry> {
         let mut delivered = Vec::new();
         for seq in &ack.seqs {
@@ -231,7 +231,7 @@ impl Outbox {
             self.totals.acked_samples += u64::from(pending.entry.samples);
             // A batch sent twice does not tell which send was answered.
             if let (1, Some(first)) = (pending.sends, pending.first_sent) {
-                self.note_rtt(now.saturating_duration_since(first));
+                self.observe_rtt(now.saturating_duration_since(first));
             }
             if pending.probe && route == Route::Udp {
                 self.route = Route::Udp;
@@ -255,8 +255,8 @@ impl Outbox {
         self.waiting.iter_mut().filter(|pending| pending.sends > 0 && !pending.probe).for_each(|p| p.due = Some(now));
     }
 
-    /// Whether to take a new source port (or another gateway) before the next send; asks once.
-    pub fn take_new_source(&mut self) -> bool {
+    /// Whether to leave the source port, stream and gateway for others before the next send; asks once.
+    pub fn leaves_source(&mut self) -> bool {
         std::mem::take(&mut self.new_source)
     }
 
@@ -295,7 +295,7 @@ impl Outbox {
         Totals { spooled_batches: self.waiting.len() as u64, ..self.totals }
     }
 
-    fn note_timeout(&mut self, now: Instant) {
+    fn count_timeout(&mut self, now: Instant) {
         self.totals.resent_batches += 1;
         if self.silent_round.is_some_and(|since| now.saturating_duration_since(since) < self.config.first_timeout) {
             return;
@@ -313,7 +313,7 @@ impl Outbox {
         }
     }
 
-    fn note_rtt(&mut self, rtt: Duration) {
+    fn observe_rtt(&mut self, rtt: Duration) {
         self.smoothed_rtt = Some(self.smoothed_rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
         self.backoff = 0;
     }

@@ -13,7 +13,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use weir_wire::{Entry, Epoch};
+use weir_wire::{Entry, Epoch, Lost};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Batches on disk.
@@ -39,15 +39,6 @@ struct Segment {
     /// Not acked.
     batches: u64,
     samples: u64,
-}
-
-/// What a full spool had to give up.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Lost {
-    /// The newest batch lost; all before it are lost too.
-    pub last: (Epoch, u64),
-    pub batches: u64,
-    pub samples: u64,
 }
 
 /// Size at which a segment is closed. What was acked of one that is not all acked is sent again after a restart.

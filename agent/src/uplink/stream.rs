@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use weir_link::{ClientStream, ClientTls, FrameStream};
 
+use super::session::read_token;
 use crate::gateways::Gateway;
-use crate::session::read_token;
 
 /// How streams identify themselves and whom they trust.
 #[derive(Clone)]
