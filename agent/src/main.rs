@@ -2,7 +2,6 @@
 
 mod access_log;
 mod config;
-mod gateways;
 mod host;
 mod intake;
 mod lookup;

@@ -1,5 +1,6 @@
 //! The way up: closed windows in, sealed datagrams out, until a gateway has acknowledged them.
 
+mod gateways;
 mod push;
 mod readings;
 mod session;

@@ -11,12 +11,12 @@ use weir_link::{Alpn, ClientFiles, ClientTls};
 use weir_sample::{Reading, Series, Value, Window};
 use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender};
 
+use super::gateways::{Gateway, Gateways};
 use super::readings::{self, Standing};
 use super::session::{self, News, Source};
 use super::spool::Spool;
 use super::stream::{Stream, StreamIdentity};
 use crate::config::{Config, Transport};
-use crate::gateways::{Gateway, Gateways};
 
 /// Everything between a closed window and its ack.
 pub(crate) struct Push {

@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub(crate) use weir_discovery::Servers;
-use weir_discovery::{Server, rank};
+use weir_discovery::{Server, Servers, rank};
 use weir_wire::AgentId;
 
 use crate::lookup::lookup;
