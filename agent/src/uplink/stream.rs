@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use weir_link::{ClientStream, ClientTls, FrameStream};
 
+use super::gateways::Gateway;
 use super::session::read_token;
-use crate::gateways::Gateway;
 
 /// How streams identify themselves and whom they trust.
 #[derive(Clone)]

@@ -6,6 +6,7 @@ mod flags;
 mod gateway;
 mod identity;
 mod listen;
+mod mistake;
 mod sink;
 mod statsd;
 mod store;
@@ -22,6 +23,7 @@ pub(crate) use flags::UpArgs;
 use gateway::GatewaySettings;
 use identity::{IdentityFiles, TlsFiles};
 pub(crate) use listen::{Listen, Switched};
+pub(crate) use mistake::Mistake;
 use sink::SinkConfig;
 use statsd::StatsdSettings;
 use store::StoreSettings;
@@ -45,6 +47,13 @@ pub(crate) struct Config {
     /// Where all this was read.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+/// What a running server takes up from its file; other keys are read over.
+#[derive(Deserialize)]
+struct Reloaded {
+    #[serde(default)]
+    admission: AdmissionSettings,
 }
 
 /// The queue between gateways and the sink.
@@ -130,13 +139,28 @@ impl Config {
         Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
     }
 
+    /// The section `[admission]`, and what is wrong in the rest of the file, which only the next start would stumble over.
+    pub(crate) fn read_admission(path: &Path) -> Result<(AdmissionSettings, Option<Mistake>)> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let Reloaded { admission } = toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        let rest = match toml::from_str::<Self>(&text) {
+            Ok(config) => config.check().err().map(|problem| Mistake::checked(&problem)),
+            Err(error) => Some(Mistake::parsed(&text, &error)),
+        };
+        Ok((admission, rest))
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        config.sink.check()?;
-        config.store.check()?;
-        config.gateway.check()?;
-        config.identity.check()?;
+        config.check()?;
         Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.sink.check()?;
+        self.store.check()?;
+        self.gateway.check()?;
+        self.identity.check()
     }
 }
 

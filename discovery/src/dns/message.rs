@@ -5,14 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
-pub(super) enum Record {
+pub enum Record {
+    /// Addresses of IPv4.
     V4 = 1,
+    /// Addresses of IPv6.
     V6 = 28,
 }
 
 /// What a server said.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub enum Answer {
     /// Perhaps none: the name exists, or does not, and has no such address.
     Addresses(Vec<IpAddr>),
     /// Too long for a datagram.
@@ -26,60 +28,72 @@ const HEADER_BYTES: usize = 12;
 const MAX_NAME_BYTES: usize = 253;
 const MAX_LABEL_BYTES: usize = 63;
 
-/// A question; `None` if this cannot be a name.
-pub(super) fn question(id: u16, name: &str, record: Record) -> Option<Vec<u8>> {
-    let name = name.trim_end_matches('.');
-    if name.is_empty() || name.len() > MAX_NAME_BYTES {
-        return None;
-    }
-    let mut message = id.to_be_bytes().to_vec();
-    // Recursion desired; one question.
-    message.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-    for label in name.split('.') {
-        if label.is_empty() || label.len() > MAX_LABEL_BYTES {
+/// A question as it is sent, by datagram or, behind its length, by stream.
+#[derive(Clone, Debug)]
+pub struct Question(Vec<u8>);
+
+impl Question {
+    /// Asks for a name's addresses; `None` if this cannot be a name. The id should be hard to guess.
+    pub fn new(id: [u8; 2], name: &str, record: Record) -> Option<Self> {
+        let name = name.trim_end_matches('.');
+        if name.is_empty() || name.len() > MAX_NAME_BYTES {
             return None;
         }
-        message.push(label.len() as u8);
-        message.extend(label.bytes());
-    }
-    message.push(0);
-    message.extend((record as u16).to_be_bytes());
-    message.extend(INTERNET.to_be_bytes());
-    Some(message)
-}
-
-/// Reads the answer to `question`; `None` if it is none, or not whole.
-pub(super) fn answer(question: &[u8], message: &[u8]) -> Option<Answer> {
-    let word = |at: usize| Some(u16::from_be_bytes([*message.get(at)?, *message.get(at + 1)?]));
-    let (id, flags, questions, answers) = (word(0)?, word(2)?, word(4)?, word(6)?);
-    // The name may come back in other letters' case.
-    let echoed = message.get(HEADER_BYTES..question.len())?;
-    let is_answer = flags & RESPONSE != 0 && questions == 1 && id == u16::from_be_bytes([question[0], question[1]]);
-    if !is_answer || !echoed.eq_ignore_ascii_case(&question[HEADER_BYTES..]) {
-        return None;
-    }
-    if flags & TRUNCATED != 0 {
-        return Some(Answer::Truncated);
-    }
-    match flags & CODE {
-        NO_ERROR => {}
-        NO_SUCH_NAME => return Some(Answer::Addresses(Vec::new())),
-        _ => return Some(Answer::Failed),
-    }
-    let (mut at, mut found) = (question.len(), Vec::new());
-    for _ in 0..answers {
-        at = after_name(message, at)?;
-        let (kind, length) = (word(at)?, usize::from(word(at + 8)?));
-        let data = message.get(at + 10..at + 10 + length)?;
-        // Aliases stand before the addresses they lead to; the server has followed them.
-        if kind == Record::V4 as u16 {
-            found.push(Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?).into());
-        } else if kind == Record::V6 as u16 {
-            found.push(Ipv6Addr::from(<[u8; 16]>::try_from(data).ok()?).into());
+        let mut message = id.to_vec();
+        // Recursion desired; one question.
+        message.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+        for label in name.split('.') {
+            if label.is_empty() || label.len() > MAX_LABEL_BYTES {
+                return None;
+            }
+            message.push(label.len() as u8);
+            message.extend(label.bytes());
         }
-        at += 10 + length;
+        message.push(0);
+        message.extend((record as u16).to_be_bytes());
+        message.extend(INTERNET.to_be_bytes());
+        Some(Self(message))
     }
-    Some(Answer::Addresses(found))
+
+    /// The message.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads the answer to this question; `None` if it is none, or not whole.
+    pub fn answer(&self, message: &[u8]) -> Option<Answer> {
+        let Self(question) = self;
+        let word = |at: usize| Some(u16::from_be_bytes([*message.get(at)?, *message.get(at + 1)?]));
+        let (flags, questions, answers) = (word(2)?, word(4)?, word(6)?);
+        // The name may come back in other letters' case.
+        let echoed = message.get(HEADER_BYTES..question.len())?;
+        let is_answer = flags & RESPONSE != 0 && questions == 1 && message[..2] == question[..2];
+        if !is_answer || !echoed.eq_ignore_ascii_case(&question[HEADER_BYTES..]) {
+            return None;
+        }
+        if flags & TRUNCATED != 0 {
+            return Some(Answer::Truncated);
+        }
+        match flags & CODE {
+            NO_ERROR => {}
+            NO_SUCH_NAME => return Some(Answer::Addresses(Vec::new())),
+            _ => return Some(Answer::Failed),
+        }
+        let (mut at, mut found) = (question.len(), Vec::new());
+        for _ in 0..answers {
+            at = after_name(message, at)?;
+            let (kind, length) = (word(at)?, usize::from(word(at + 8)?));
+            let data = message.get(at + 10..at + 10 + length)?;
+            // Aliases stand before the addresses they lead to; the server has followed them.
+            if kind == Record::V4 as u16 {
+                found.push(Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?).into());
+            } else if kind == Record::V6 as u16 {
+                found.push(Ipv6Addr::from(<[u8; 16]>::try_from(data).ok()?).into());
+            }
+            at += 10 + length;
+        }
+        Some(Answer::Addresses(found))
+    }
 }
 
 const RESPONSE: u16 = 0x8000;
@@ -101,13 +115,17 @@ fn after_name(message: &[u8], mut at: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn question(id: u8, name: &str, record: Record) -> Option<Question> {
+        Question::new([0, id], name, record)
+    }
+
     /// An answer with an alias before the addresses.
-    pub(crate) fn answer_to(question: &[u8], flags: u16, addresses: &[IpAddr]) -> Vec<u8> {
-        let mut message = question.to_vec();
+    fn answer_to(question: &Question, flags: u16, addresses: &[IpAddr]) -> Vec<u8> {
+        let mut message = question.bytes().to_vec();
         message[2..4].copy_from_slice(&(RESPONSE | flags).to_be_bytes());
         message[7] = 1 + addresses.len() as u8;
         let mut record = |kind: u16, data: &[u8]| {
@@ -132,7 +150,7 @@ pub(super) mod tests {
         let question = question(7, "gw.example.org", Record::V4).unwrap();
         let addresses: Vec<IpAddr> = vec!["10.0.0.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
         let check = |flags, expected| {
-            assert_eq!(answer(&question, &answer_to(&question, flags, &addresses)), Some(expected), "{flags:x}");
+            assert_eq!(question.answer(&answer_to(&question, flags, &addresses)), Some(expected), "{flags:x}");
         };
         check(0, Answer::Addresses(addresses.clone()));
         check(NO_SUCH_NAME, Answer::Addresses(Vec::new()));
@@ -148,9 +166,9 @@ pub(super) mod tests {
             question(7, "gx.example.org", Record::V4),
             question(7, "gw.example.org", Record::V6),
         ] {
-            assert_eq!(answer(&ours, &answer_to(&other.unwrap(), 0, &[])), None);
+            assert_eq!(ours.answer(&answer_to(&other.unwrap(), 0, &[])), None);
         }
-        assert_eq!(answer(&ours, &ours), None);
+        assert_eq!(ours.answer(ours.bytes()), None);
     }
 
     #[test]
@@ -170,9 +188,9 @@ pub(super) mod tests {
             let mut message = answer_to(&question, 0, &[]);
             message.extend(tail);
             message[7] = 200;
-            answer(&question, &message);
+            question.answer(&message);
             message.truncate(cut);
-            answer(&question, &message);
+            question.answer(&message);
         }
     }
 }

@@ -20,6 +20,36 @@ pub(crate) struct Telemetry {
     pub(crate) close_time: Duration,
 }
 
+/// What the process has used, and how long its last window took it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    pub resident_bytes: u64,
+    pub cpu_seconds: f64,
+    pub collect_seconds: f64,
+    pub close_seconds: f64,
+}
+
+impl Usage {
+    /// The same as readings.
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        let Self { resident_bytes, cpu_seconds, collect_seconds, close_seconds } = *self;
+        let cpu_series = Series::named("weir_agent_cpu_seconds_total");
+        let memory = resident_bytes as f64;
+        vec![
+            Reading { series: cpu_series, help: CPU_HELP, kind: Kind::Counter, value: cpu_seconds },
+            Reading::gauge("weir_agent_resident_bytes", &[], memory, "Memory that the agent has in RAM."),
+            Reading::gauge("weir_agent_collect_seconds", &[], collect_seconds, COLLECT_HELP),
+            Reading::gauge("weir_agent_close_seconds", &[], close_seconds, CLOSE_HELP),
+            Reading::gauge(
+                "weir_agent_info",
+                &[("version", env!("CARGO_PKG_VERSION"))],
+                1.0,
+                "Always 1; the label says which version runs.",
+            ),
+        ]
+    }
+}
+
 /// Kernel ticks per second, as everywhere in `/proc`.
 const TICKS: f64 = 100.0;
 
@@ -40,29 +70,21 @@ impl Telemetry {
         self.origin = origin;
     }
 
-    /// Readings of the process itself.
-    pub(crate) fn process(&mut self) -> Vec<Reading> {
+    /// What the process has used until now.
+    pub(crate) fn usage(&mut self) -> Usage {
         // The command, in brackets, may hold spaces; what is counted comes after it.
         let stat = self.stat.read();
         let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-        let cpu = field(fields, 11).unwrap_or(0.0) + field(fields, 12).unwrap_or(0.0);
-        let resident = field(self.memory.read(), 1).unwrap_or(0.0) * page_size() as f64;
+        let ticks = field(fields, 11).unwrap_or(0.0) + field(fields, 12).unwrap_or(0.0);
+        let pages = field(self.memory.read(), 1).unwrap_or(0.0) as u64;
         // Whole microseconds: more digits would cost a sample as much as ten others.
         let micros = |time: Duration| time.as_micros() as f64 / 1e6;
-        let collect = micros(self.collect_time);
-        let cpu_series = Series::named("weir_agent_cpu_seconds_total");
-        vec![
-            Reading { series: cpu_series, help: CPU_HELP, kind: Kind::Counter, value: cpu / TICKS },
-            Reading::gauge("weir_agent_resident_bytes", &[], resident, "Memory that the agent has in RAM."),
-            Reading::gauge("weir_agent_collect_seconds", &[], collect, "Time that reading the host took last."),
-            Reading::gauge("weir_agent_close_seconds", &[], self.close_time.as_micros() as f64 / 1e6, CLOSE_HELP),
-            Reading::gauge(
-                "weir_agent_info",
-                &[("version", env!("CARGO_PKG_VERSION"))],
-                1.0,
-                "Always 1; the label says which version runs.",
-            ),
-        ]
+        Usage {
+            resident_bytes: pages * page_size() as u64,
+            cpu_seconds: ticks / TICKS,
+            collect_seconds: micros(self.collect_time),
+            close_seconds: micros(self.close_time),
+        }
     }
 
     /// The readings as a window's points. A counter travels once it has moved, so that reasons nothing was ever refused
@@ -89,6 +111,7 @@ impl Telemetry {
     }
 }
 
+const COLLECT_HELP: &str = "Time that reading the host took last.";
 const CLOSE_HELP: &str = "Time that ending the last window took, from reading the host to batches on disk; StatsD waits in \
     the sockets' buffers meanwhile.";
 const CPU_HELP: &str = "CPU time that the agent has used.";
@@ -117,8 +140,10 @@ mod tests {
 
     #[test]
     fn the_process_knows_its_size() {
-        let readings = Telemetry::new(Origin::new("a", &BTreeMap::new())).process();
+        let usage = Telemetry::new(Origin::new("a", &BTreeMap::new())).usage();
+        assert!(usage.resident_bytes > 100_000, "{usage:?}");
+        let readings = usage.readings();
         let resident = readings.iter().find(|reading| reading.series.name() == "weir_agent_resident_bytes");
-        assert!(resident.is_some_and(|reading| reading.value > 100_000.0));
+        assert_eq!(resident.map(|reading| reading.value), Some(usage.resident_bytes as f64));
     }
 }

@@ -29,7 +29,7 @@ enum Field {
 
 /// What is counted of a request.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Request<'a> {
+pub(crate) struct Request<'a> {
     pub method: &'a str,
     pub path: &'a str,
     pub status: u16,
@@ -98,7 +98,7 @@ fn field(name: &str) -> Field {
 
 impl Format {
     /// Reads a line; `None` if it is not of this format.
-    pub(super) fn read<'a>(&self, line: &'a str) -> Option<Request<'a>> {
+    pub(crate) fn read<'a>(&self, line: &'a str) -> Option<Request<'a>> {
         let (mut request, mut rest) = (Request::default(), line);
         let mut parts = self.0.iter().peekable();
         while let Some(part) = parts.next() {
