@@ -157,9 +157,8 @@ fn end_of_item(tokens: &[Token<'_>], mut at: usize) -> usize {
         "unsafe",
         "macro_rules",
     ];
-    let words = tokens[at..].iter().map(|token| token.text);
-    let first =
-        words.filter(|text| !["pub", "(", ")", "crate", "super", "in", "::"].contains(text)).next().unwrap_or("");
+    let mut words = tokens[at..].iter().map(|token| token.text);
+    let first = words.find(|text| !["pub", "(", ")", "crate", "super", "in", "::"].contains(text)).unwrap_or("");
     let (is_item, is_use) = (ITEMS.contains(&first), first == "use");
     while at < tokens.len() {
         match tokens[at].text {
