@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use weir_gateway::identity::{Claims, Scope, TokenError, TokenKeys};
+use weir_identity::{Claims, Scope, TokenError, TokenKeys};
 
-use crate::identity::now;
+use crate::clock::now;
 
 /// Who asks, as far as the server knows. Routes behind [`guard`] take it as an argument.
 #[derive(Clone, Debug)]
@@ -136,7 +136,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
-    use weir_gateway::identity::{SigningKey, issue};
+    use weir_identity::{SigningKey, issue};
 
     use super::*;
     use crate::api::session::tests::{Desk, ask, serve};

@@ -8,14 +8,14 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use weir_gateway::identity::{Claims, Identity, SessionAnswer, SessionError, SessionRequest, TokenError};
+use weir_identity::{Claims, Identity, SessionAnswer, SessionError, SessionRequest, TokenError};
 use weir_queue::{Lane, Log, Record};
 use weir_sample::Timestamp;
 use weir_sink::Grant;
 use weir_wire::{AgentId, Epoch};
 
 use super::auth::{Refused, bearer, refusal};
-use crate::identity::now;
+use crate::clock::now;
 
 /// What the connections of a listener are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub(crate) mod tests {
 
     use serde_json::{Value, json};
     use tempfile::TempDir;
-    use weir_gateway::identity::{Claims, IdentityConfig, Scope, SigningKey, TokenKeys, create_secret_file, issue};
+    use weir_identity::{Claims, IdentityConfig, Scope, SigningKey, TokenKeys, create_secret_file, issue};
     use weir_queue::{Checkpoint, LogConfig, Reader};
 
     use super::*;

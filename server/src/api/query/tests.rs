@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_gateway::identity::{Claims, Scope, SigningKey, issue};
+use weir_identity::{Claims, Scope, SigningKey, issue};
 use weir_query::Engine;
 use weir_sample::{Kind, Series, Sketch, Timestamp};
 use weir_store::{Store, StoreConfig};
@@ -10,7 +10,7 @@ use weir_store::{Store, StoreConfig};
 use super::routes;
 use crate::api::auth::guard;
 use crate::api::session::tests::{Desk, ask, serve};
-use crate::identity::now;
+use crate::clock::now;
 
 /// `x` counts ten a window, `t` is a distribution, `y` belongs to tenant 7; six windows from 1,000 s on.
 fn store() -> (tempfile::TempDir, std::sync::Arc<Store>) {

@@ -1,6 +1,6 @@
 //! Remote write as a sender sees it: real HTTP in front, a real queue and sink behind.
 
-use weir_gateway::identity::{Scope, issue};
+use weir_identity::{Scope, issue};
 use weir_query::{Column, Hint, Selection, selector};
 use weir_queue::LogConfig;
 use weir_sink::{Sink, SinkConfig};
@@ -9,7 +9,7 @@ use weir_store::{Store, StoreConfig};
 use super::*;
 use crate::api::auth::guard;
 use crate::api::session::tests::{Desk, serve};
-use crate::remote_write::{Label, Sample, TimeSeries};
+use weir_formats::remote_write::{Label, Sample, TimeSeries};
 
 struct Server {
     folder: tempfile::TempDir,
