@@ -67,6 +67,10 @@ deny: $(TOOLS)/installed
 spelling: $(TOOLS)/installed
 	$(TOOLS)/bin/typos
 
+# Breaks promises on purpose: each line of tests/mutants/list.toml must turn a test red. Not part of `check`: it takes many minutes.
+mutants: console
+	tests/mutants/run
+
 clean:
 	$(CARGO) clean
 	rm -rf console/dist console/node_modules
