@@ -1,8 +1,8 @@
-# `make demo` and `make test` need nothing but this file on a fresh Debian machine with Rust, Node and a JDK.
+# `make demo`, `make check` and `make test` need nothing but this file on a fresh Debian machine with Rust and Node.js.
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: demo test check build agent deb console setup autoscaling clean
+.PHONY: demo test check rustdoc deny spelling mutants build agent deb console setup autoscaling clean
 
 demo: build
 	$(BIN)/weir demo
@@ -44,10 +44,32 @@ test: setup console
 	$(CARGO) test --manifest-path fuzz/Cargo.toml --target-dir target --no-default-features
 	cd console && npm test --silent
 
-check: console
+check: console rustdoc deny spelling
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	cd console && npm run --silent check
+
+# Links and texts of the crates' documentation, private items included.
+rustdoc: console
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
+
+TOOLS := target/tools
+$(TOOLS)/installed: tests/tools tests/tools.txt
+	@tests/tools $(TOOLS)
+
+# Licences, second versions and bans (deny.toml). Advisories need their database: without a network they are left out, and told so.
+deny: $(TOOLS)/installed
+	$(TOOLS)/bin/cargo-deny --locked check licenses bans sources
+	@if $(TOOLS)/bin/cargo-deny --log-level off fetch db 2>/dev/null; \
+		then $(TOOLS)/bin/cargo-deny --locked check --disable-fetch advisories; \
+		else echo "advisories are not checked: their database is out of reach"; fi
+
+spelling: $(TOOLS)/installed
+	$(TOOLS)/bin/typos
+
+# Breaks promises on purpose: each line of tests/mutants/list.toml must turn a test red. Not part of `check`: it takes many minutes.
+mutants: console
+	tests/mutants/run
 
 clean:
 	$(CARGO) clean

@@ -96,6 +96,7 @@ const QUERIES: [&str; 9] = [
 ];
 
 /// The best of a few runs.
+#[expect(clippy::disallowed_methods, reason = "a bench measures")]
 fn report(what: &str, mut run: impl FnMut()) {
     let best = (0..3).map(|_| {
         let started = Instant::now();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use weir_sample::{Timestamp, Value, Window};
 use weir_statsd::{Aggregator, AggregatorConfig};
 
+#[expect(clippy::disallowed_methods, reason = "it measures")]
 fn main() {
     let series: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
     let config = AggregatorConfig { max_series: series, max_series_per_metric: 0, ..Default::default() };

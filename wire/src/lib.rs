@@ -9,6 +9,7 @@ mod bytes;
 mod datagram;
 #[cfg(test)]
 mod datagram_tests;
+mod decode_error;
 mod fleet_key_file;
 mod ids;
 mod keys;
@@ -16,12 +17,11 @@ mod seen;
 mod sender;
 
 pub use ack::{Ack, Hints};
-pub use batch::{
-    Batch, BatchHead, DICTIONARY_ID, DecodeError, Decoder, Encoder, Layout, PackedLayout, Totals, Values, decode,
-};
+pub use batch::{Batch, BatchHead, DICTIONARY_ID, Decoder, Encoder, Layout, PackedLayout, Totals, Values, decode};
 pub use datagram::{
     DEFAULT_DATAGRAM_BYTES, DatagramKind, HEADER_BYTES, Header, MAX_DATAGRAM_BYTES, Refusal, TAG_BYTES, open, seal,
 };
+pub use decode_error::DecodeError;
 pub use fleet_key_file::{
     FleetKeyLine, KeyFileError, KeyState, format_fleet_keys, key_from_hex, key_to_hex, newest_active_key,
     parse_fleet_keys,

@@ -2,6 +2,7 @@
 //!
 //! docs/host-metrics.md lists them; a test holds it against what the collectors emit.
 
+mod collector;
 mod container;
 mod cpu;
 mod deltas;
@@ -19,13 +20,9 @@ use weir_sample::{Series, Value};
 use crate::config::HostMetrics;
 use crate::origin::Origin;
 use crate::relabel::Relabelled;
+use collector::{Collector, TICKS};
 use deltas::Deltas;
 pub(crate) use points::Points;
-
-/// Something of the host that is read once per window.
-trait Collector {
-    fn collect(&mut self, points: &mut Points<'_>);
-}
 
 /// Everything that is read of the host.
 pub(crate) struct Host {
@@ -34,9 +31,6 @@ pub(crate) struct Host {
     relabelled: Relabelled,
     collectors: Vec<Box<dyn Collector>>,
 }
-
-/// Kernel ticks per second; fixed at 100 in what `/proc` shows on every Linux in use.
-const TICKS: f64 = 100.0;
 
 impl Host {
     pub(crate) fn new(origin: Origin, settings: &HostMetrics) -> Self {

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_means_what_its_type_or_its_familys_says() {
+    fn a_name_means_what_its_type_or_that_of_its_family_says() {
         let mut families = Families::default();
         for (family, kind) in [
             ("a_total", "counter"),

@@ -60,6 +60,7 @@ fn limits_end_a_query() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a deadline is the machine's")]
 fn a_deadline_ends_a_query() {
     let engine = Engine::new(Limits::default());
     let outcome = engine.until(Instant::now()).instant(&Stored::load("x 1"), "x", Timestamp(0));

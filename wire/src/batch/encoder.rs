@@ -2,9 +2,10 @@
 
 use weir_sample::{Kind, Series, Value, Window};
 
-use super::packing::{MAX_PLAIN_BYTES, Packer};
+use super::packing::Packer;
 use super::{Batch, Totals, floats, keys, rich};
 use crate::bytes::put_varint;
+use crate::decode_error::MAX_PLAIN_BYTES;
 
 /// Level of the key section, packed once per layout, and of the values, packed every time.
 const KEY_LEVEL: i32 = 19;

@@ -69,17 +69,3 @@ pub struct Values {
     /// Distributions and sets with their positions, in order.
     pub rich: Vec<(usize, Value)>,
 }
-
-/// Sealed content that is not a batch, an ack or a frame: a newer version's, or a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// Ends before what it announces.
-    #[error("ends before what it announces")]
-    CutShort,
-    /// A part that no encoder writes.
-    #[error("malformed {0}")]
-    Malformed(&'static str),
-    /// More than a batch may hold.
-    #[error("unpacks to more than {} bytes", packing::MAX_PLAIN_BYTES)]
-    TooLarge,
-}

@@ -8,6 +8,7 @@ use zstd::zstd_safe::{CParameter, DParameter, FrameFormat};
 
 use crate::DecodeError;
 use crate::bytes::{Input, put_varint};
+use crate::decode_error::MAX_PLAIN_BYTES;
 
 /// The dictionary's id in the header's flags.
 pub const DICTIONARY_ID: u8 = 1;
@@ -16,9 +17,6 @@ pub const DICTIONARY_ID: u8 = 1;
 static DICTIONARY: &[u8] = include_bytes!("../../dictionary/1.zstd-dict");
 
 static PREPARED: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(DICTIONARY));
-
-/// No section unpacks to more: 64 KiB of keys and values is 50 times what a datagram packs.
-pub(super) const MAX_PLAIN_BYTES: usize = 1 << 20;
 
 const PLAIN: u8 = 0;
 const PACKED: u8 = 1;

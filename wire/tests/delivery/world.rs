@@ -69,6 +69,7 @@ pub(crate) struct World {
 }
 
 impl World {
+    #[expect(clippy::disallowed_methods, reason = "any instant will do to count from")]
     pub(crate) fn new(seed: u64, faults: Faults, config: OutboxConfig) -> Self {
         let fleet = FleetKey { id: 4, secret: [3; 32] };
         let agent = AgentId([5; 16]);

@@ -1,0 +1,11 @@
+//! What each part of the host's metrics is.
+
+use super::Points;
+
+/// Something of the host that is read once per window.
+pub(super) trait Collector {
+    fn collect(&mut self, points: &mut Points<'_>);
+}
+
+/// Kernel ticks per second; fixed at 100 in what `/proc` shows on every Linux in use.
+pub(super) const TICKS: f64 = 100.0;
