@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::blocks::BlockSet;
+use crate::disk::blocks::BlockSet;
 use crate::index::Index;
 use crate::store::Inner;
 use crate::{BadMatcher, MatchOp, Matcher, NAME, StoreConfig, Tier};

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use weir_sample::{Kind, Reading, Series, Sketch, Timestamp};
 
-use crate::blocks::{BlockSet, Blocks, LabelCache};
-use crate::checkpoint::{self, Checkpoint};
 use crate::cold::Cold;
 use crate::counters::Counters;
 use crate::disk::block::{Block, BlockName};
+use crate::disk::blocks::{BlockSet, Blocks, LabelCache};
+use crate::disk::checkpoint::{self, Checkpoint};
 use crate::disk::files;
 use crate::disk::pages::Quarantine;
 use crate::disk::slab::SlabFiles;

@@ -12,7 +12,7 @@ use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
 use crate::Error;
 use crate::bytes::Input;
-use crate::cut::Unsynced;
+use crate::write::cut::Unsynced;
 
 /// Small pages: a query over all hosts holds one of every slab.
 const PAGE_BYTES: usize = 16 << 10;

@@ -14,7 +14,7 @@ use super::sketches::OpenSketches;
 use super::total;
 use crate::error::Damaged;
 use crate::index::SetId;
-use crate::rows::Span;
+use crate::write::rows::Span;
 
 /// What a row did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

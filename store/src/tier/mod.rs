@@ -2,3 +2,4 @@
 
 pub(crate) mod coding;
 pub(crate) mod points;
+pub(crate) mod run;

@@ -6,7 +6,7 @@
 use weir_sample::{Kind, Sketch};
 
 use crate::codec::frame;
-use crate::run::Run;
+use crate::tier::run::Run;
 use crate::{Column, Hint};
 
 /// Points of one series in rising order of time.

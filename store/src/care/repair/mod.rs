@@ -6,9 +6,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::checkpoint::{self, Checkpoint};
 use crate::cold::Cold;
 use crate::disk::block::{Block, BlockName};
+use crate::disk::checkpoint::{self, Checkpoint};
 use crate::disk::files;
 use crate::disk::page::Page;
 use crate::disk::pages::{self, PageMeta, Quarantine};

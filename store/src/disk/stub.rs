@@ -7,9 +7,9 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::block::Block;
+use super::files;
 use crate::Error;
-use crate::disk::block::Block;
-use crate::disk::files;
 
 /// Name of the stub of a block with that content.
 pub(crate) fn stub_name(block: &Block, identity: &str) -> String {
@@ -39,7 +39,7 @@ fn tail(block: &Block) -> io::Result<Vec<u8>> {
 }
 
 /// Writes a stub and makes it durable. The place of the pages is left out of it, where the file system can do so.
-pub(super) fn write(block: &Block, path: &Path) -> Result<(), Error> {
+pub(crate) fn write(block: &Block, path: &Path) -> Result<(), Error> {
     let source = &block.pages;
     let first = source.index.iter().map(|page| page.offset).min().unwrap_or(0);
     let copied = |file: &mut File| {

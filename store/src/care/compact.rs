@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use weir_sample::Kind;
 
-use crate::blocks::BlockSet;
 use crate::codec::times;
 use crate::disk::block::{Block, BlockName, BlockWriter};
+use crate::disk::blocks::BlockSet;
 use crate::disk::merge::Merge;
 use crate::error::Damaged;
 use crate::index::Index;
-use crate::run::{Run, decode};
 use crate::store::Inner;
 use crate::tier::coding;
 use crate::tier::points::Points;
+use crate::tier::run::{Run, decode};
 use crate::{Error, Tier};
 
 const DAY_MS: i64 = 24 * 3_600_000;

@@ -9,12 +9,13 @@ use std::sync::{Arc, PoisonError};
 
 use weir_sample::Timestamp;
 
-use super::{ColdConfig, Remote, identity, put_compared, stub, stub_name};
-use crate::blocks::BlockSet;
+use crate::cold::put_compared;
 use crate::disk::block::Block;
+use crate::disk::blocks::BlockSet;
 use crate::disk::files;
+use crate::disk::stub::{self, identity, stub_name};
 use crate::store::Inner;
-use crate::{Error, Store};
+use crate::{ColdConfig, Error, Remote, Store};
 
 impl Store {
     /// Moves the blocks that are old enough to the object store, and deletes the objects that no checkpoint names any
@@ -57,7 +58,7 @@ impl Inner {
             let key = key_of(&stub);
             remote.delete(&key).map_err(Error::remote("delete", &key))?;
             files::remove(&stub)?;
-            self.cold.cache.drop_block(&key);
+            self.cold.drop_cached(&key);
             self.condemned.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != stub);
             self.cold.counters.deleted.fetch_add(1, Relaxed);
         }

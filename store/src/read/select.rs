@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use weir_sample::{Kind, Series};
 
-use crate::blocks::BlockSet;
+use crate::disk::blocks::BlockSet;
 use crate::disk::page::{Entry, Page};
 use crate::disk::pages::PageCursor;
 use crate::error::Damaged;
 use crate::head::shard::{SHARDS, place_of};
 use crate::index::matching::Match;
 use crate::index::{Index, SeriesId};
-use crate::parallel;
-use crate::run::Run;
+use crate::read::parallel;
 use crate::store::{Inner, Store};
 use crate::tier::coding;
 use crate::tier::points::Points;
+use crate::tier::run::Run;
 use crate::{Answered, Column, Error, Matcher, Selection, SeriesData, Tier};
 
 /// The slabs of a shard that a query reads.

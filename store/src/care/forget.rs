@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::backup::{SNAPSHOTS, backups, manifest_key, read_manifest};
+use crate::care::backup::{SNAPSHOTS, backups, manifest_key, read_manifest};
 use crate::store::BLOCKS;
 use crate::{Error, Remote};
 

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Error;
-use crate::checkpoint::{self, Checkpoint};
 use crate::cold::{Cold, ColdConfig};
 use crate::disk::block::Block;
+use crate::disk::checkpoint::{self, Checkpoint};
 use crate::disk::files;
 use crate::disk::pages::{Pages, Quarantine};
 use crate::disk::slab::{open_pages, slab_name};
-use crate::run;
 use crate::store::BLOCKS;
 use crate::tier::coding;
+use crate::tier::run;
 use crate::{Remote, Stats, Store, Tier};
 
 /// What [`verify`] found.

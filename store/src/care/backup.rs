@@ -6,14 +6,15 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::checkpoint::Checkpoint;
-use crate::cold::{Away, Cold, ColdConfig, identity, put_compared, stub_name};
+use crate::care::verify::{snapshot, verify};
+use crate::cold::{Away, Cold, ColdConfig, put_compared};
 use crate::disk::block::{Block, BlockName};
+use crate::disk::checkpoint::Checkpoint;
 use crate::disk::files;
 use crate::disk::pages::Quarantine;
 use crate::disk::slab::slab_name;
+use crate::disk::stub::{identity, stub_name};
 use crate::store::BLOCKS;
-use crate::verify::{snapshot, verify};
 use crate::{Error, Remote};
 
 /// What a backup sent, or a restore fetched.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::checkpoint::{self, Checkpoint};
+use crate::disk::checkpoint::{self, Checkpoint};
 use crate::disk::files;
 use crate::head::shard::{SHARDS, Shard};
 use crate::head::snapshot;

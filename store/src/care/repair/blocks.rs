@@ -7,17 +7,17 @@ use std::sync::Arc;
 use weir_sample::Kind;
 
 use super::{BLOCKS, Patient, REPAIRED, instant, order};
-use crate::checkpoint::Checkpoint;
 use crate::codec::times;
 use crate::disk::block::{Block, BlockName, BlockWriter};
+use crate::disk::checkpoint::Checkpoint;
 use crate::disk::files;
 use crate::disk::merge::Merge;
 use crate::disk::pages::{PageMeta, Quarantine};
 use crate::index::coding::Adopted;
 use crate::index::{Index, SeriesId};
-use crate::run::{Run, decode_within};
 use crate::tier::coding;
 use crate::tier::points::Points;
+use crate::tier::run::{Run, decode_within};
 use crate::{Error, Tier};
 
 /// Series that are named in a report of a page; of the others it says how many.

@@ -17,10 +17,10 @@ use crate::head::shard::SHARDS;
 use crate::index::coding::Adopted;
 use crate::index::matching::Match;
 use crate::index::{Index, SeriesId, SetId};
-use crate::run::{Run, decode, decode_within};
 use crate::store::Inner;
 use crate::tier::coding;
 use crate::tier::points::Points;
+use crate::tier::run::{Run, decode, decode_within};
 use crate::{Error, Tier};
 
 /// What is written of one window.

@@ -1,0 +1,6 @@
+//! How series are asked for and handed over: selections, and what series and labels there are.
+
+mod listing;
+mod parallel;
+mod select;
+pub(crate) mod selection;
