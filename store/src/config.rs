@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{ColdConfig, RetentionRule, Tier};
+use crate::cold::ColdConfig;
+use crate::{BadMatcher, MatchOp, Matcher, NAME, Tier};
 
 /// How long which resolution is kept, and how often things move to disk.
 #[derive(Clone, Debug)]
@@ -48,6 +49,41 @@ impl StoreConfig {
             Tier::Minute => self.minute_retention,
             Tier::Hour => self.hour_retention,
         }
+    }
+
+    /// How long a tier keeps a metric: as the first rule that matches says.
+    pub(crate) fn retention_of(&self, tier: Tier, name: &str) -> Duration {
+        let rule = self.rules.iter().find(|rule| rule.name.accepts(name));
+        rule.and_then(|rule| rule.kept[tier as usize]).unwrap_or_else(|| self.retention(tier))
+    }
+
+    /// Every retention of a tier that some metric may have.
+    pub(crate) fn retentions(&self, tier: Tier) -> impl Iterator<Item = Duration> {
+        let rules = self.rules.iter().filter_map(move |rule| rule.kept[tier as usize]);
+        rules.chain([self.retention(tier)])
+    }
+
+    /// How long a tier keeps anything.
+    pub(crate) fn longest_retention(&self, tier: Tier) -> Duration {
+        self.retentions(tier).max().unwrap_or_default()
+    }
+}
+
+/// Retention of the metrics whose whole name matches.
+#[derive(Clone, Debug)]
+pub struct RetentionRule {
+    name: Matcher,
+    kept: [Option<Duration>; 3],
+}
+
+impl RetentionRule {
+    /// A rule for a regular expression on metric names: by tier, finest first, how long points are kept. Zero keeps none in
+    /// blocks; `None` is as long as for other metrics.
+    ///
+    /// # Errors
+    /// [`BadMatcher`] when the expression does not compile.
+    pub fn new(pattern: &str, kept: [Option<Duration>; 3]) -> Result<Self, BadMatcher> {
+        Ok(Self { name: Matcher::new(NAME, MatchOp::Regex, pattern)?, kept })
     }
 }
 

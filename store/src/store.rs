@@ -12,11 +12,12 @@ use crate::cold::Cold;
 use crate::counters::Counters;
 use crate::disk::block::{Block, BlockName};
 use crate::disk::blocks::{BlockSet, Blocks, LabelCache};
-use crate::disk::checkpoint::{self, Checkpoint};
+use crate::disk::checkpoint::Checkpoint;
 use crate::disk::files;
 use crate::disk::pages::Quarantine;
 use crate::disk::slab::SlabFiles;
 use crate::error::Damaged;
+use crate::head;
 use crate::head::group::Appended;
 use crate::head::seal::Extent;
 use crate::head::shard::{SHARDS, Shard, place_of, shard_of};
@@ -277,12 +278,12 @@ fn counter_of(name: &str, value: &AtomicU64, help: &'static str) -> Reading {
 
 fn read_head(folder: &Path, checkpoint: &Checkpoint, chunk_rows: u32) -> Result<(Index, Vec<Shard>), Error> {
     let names = files::names(&folder.join("head"))?;
-    let named = checkpoint::head_path(folder, checkpoint.head);
+    let named = head::file::path(folder, checkpoint.head);
     for path in names.iter().map(|name| folder.join("head").join(name)).filter(|path| *path != named) {
         files::remove(&path)?;
     }
     if checkpoint.head > 0 {
-        return checkpoint::read_head(&named);
+        return head::file::read(&named);
     }
     let shard = |number: u32| {
         // Shards take turns: the first time around each seals after another share of the full count.
@@ -340,6 +341,13 @@ impl Inner {
 
     pub(crate) fn shard(&self, number: usize) -> MutexGuard<'_, Shard> {
         self.shards[number].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A shard that may be changed: a cut that wants it as it is now has it coded before.
+    pub(crate) fn shard_to_write(&self, number: usize) -> MutexGuard<'_, Shard> {
+        let mut shard = self.shard(number);
+        shard.code_cut();
+        shard
     }
 
     pub(crate) fn index(&self) -> RwLockReadGuard<'_, Index> {
@@ -416,13 +424,5 @@ impl Inner {
             shard.seal(&self.index(), &mut self.slab_files(), extent).inspect_err(|error| self.refuse(error))?;
         self.counters.chunks_sealed.fetch_add(sealed, Relaxed);
         Ok(())
-    }
-}
-
-impl Appended {
-    fn add(&mut self, other: Appended) {
-        self.samples += other.samples;
-        self.late_deltas += other.late_deltas;
-        self.out_of_order += other.out_of_order;
     }
 }

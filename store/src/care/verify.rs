@@ -10,10 +10,11 @@ use std::time::Duration;
 use crate::Error;
 use crate::cold::{Cold, ColdConfig};
 use crate::disk::block::Block;
-use crate::disk::checkpoint::{self, Checkpoint};
+use crate::disk::checkpoint::Checkpoint;
 use crate::disk::files;
 use crate::disk::pages::{Pages, Quarantine};
 use crate::disk::slab::{open_pages, slab_name};
+use crate::head;
 use crate::store::BLOCKS;
 use crate::tier::coding;
 use crate::tier::run;
@@ -97,7 +98,7 @@ fn verify_once(folder: &Path, cold: &Arc<Cold>) -> Result<Verified, Error> {
     found.files += 1;
     if checkpoint.head > 0 {
         found.files += 1;
-        match checkpoint::read_head(&checkpoint::head_path(folder, checkpoint.head)) {
+        match head::file::read(&head::file::path(folder, checkpoint.head)) {
             Err(Error::Damaged { path, what }) => found.damaged.push(format!("{}: {what}", path.display())),
             read => drop(read?),
         }
@@ -169,7 +170,7 @@ fn snapshot_once(folder: &Path, target: &Path) -> Result<(), Error> {
         files::create_folder(&folder)?;
     }
     if checkpoint.head > 0 {
-        link(&checkpoint::head_path(folder, checkpoint.head), &checkpoint::head_path(target, checkpoint.head))?;
+        link(&head::file::path(folder, checkpoint.head), &head::file::path(target, checkpoint.head))?;
     }
     for block in &checkpoint.blocks {
         link(&folder.join(BLOCKS).join(block), &target.join(BLOCKS).join(block))?;

@@ -1,19 +1,14 @@
 //! What a checkpoint says: the sink's state, which files count and how much of them. The file `checkpoint` is replaced
 //! as a whole; what was in memory stands in a file of its own that the checkpoint names.
 
-use std::fs::File;
-use std::io::{BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
+use super::files;
+use super::slab::SlabPlace;
 use crate::Error;
 use crate::bytes::{Input, put_block, put_signed, put_varint};
-use crate::disk::files;
-use crate::disk::slab::SlabPlace;
 use crate::error::Damaged;
-use crate::head::shard::{SHARDS, Shard};
-use crate::head::snapshot;
-use crate::index::Index;
-use crate::index::coding::{decode_index, encode_index};
 
 /// Format of every file of the store; raised when an older program could not read them.
 pub(crate) const VERSION: u32 = 3;
@@ -115,95 +110,4 @@ impl Checkpoint {
         out.extend_from_slice(&checksum.to_le_bytes());
         files::write_whole(&folder.join("checkpoint"), |file| file.write_all(&out))
     }
-}
-
-/// The file with what was in memory at a checkpoint.
-pub(crate) fn head_path(folder: &Path, number: u64) -> PathBuf {
-    folder.join("head").join(format!("{number}.head"))
-}
-
-/// Writes what was in memory: labels, then shard by shard.
-pub(crate) fn write_head(
-    path: &Path,
-    labels: &[u8],
-    mut shard: impl FnMut(usize) -> Result<Vec<u8>, Error>,
-) -> Result<(), Error> {
-    let mut failed = None;
-    let written = files::write_whole(path, |file| {
-        let mut file = BufWriter::with_capacity(1 << 20, file);
-        files::put_checked(&mut file, labels)?;
-        for number in 0..SHARDS {
-            match shard(number) {
-                Ok(record) => files::put_checked(&mut file, &record)?,
-                Err(error) => {
-                    failed = Some(error);
-                    return Err(std::io::ErrorKind::Interrupted.into());
-                }
-            }
-        }
-        file.flush()
-    });
-    failed.map_or(written, Err)
-}
-
-/// Reads what [`write_head`] wrote.
-pub(crate) fn read_head(path: &Path) -> Result<(Index, Vec<Shard>), Error> {
-    let mut file = std::io::BufReader::with_capacity(1 << 20, File::open(path).map_err(Error::io("open", path))?);
-    let mut index = decode_index(&mut Input(&record(&mut file, path)?)).map_err(Error::damaged(path))?;
-    let mut shards = Vec::with_capacity(SHARDS);
-    for number in 0..SHARDS {
-        let record = record(&mut file, path)?;
-        let shard = snapshot::decode_shard(&mut Input(&record), number as u32, &mut index);
-        shards.push(shard.map_err(Error::damaged(path))?);
-    }
-    Ok((index, shards))
-}
-
-/// What [`read_head_in_part`] reads: labels, shards, and the numbers of those that are damaged and so are empty.
-type HeadInPart = (Index, Vec<Shard>, Vec<usize>);
-
-/// Reads as much as is sound of what [`write_head`] wrote. `None`: the labels are damaged, without which nothing is.
-pub(crate) fn read_head_in_part(path: &Path) -> Result<Option<HeadInPart>, Error> {
-    let mut file = std::io::BufReader::with_capacity(1 << 20, File::open(path).map_err(Error::io("open", path))?);
-    let labels = match record(&mut file, path) {
-        Err(Error::Damaged { .. }) => return Ok(None),
-        labels => labels?,
-    };
-    let Ok(mut index) = decode_index(&mut Input(&labels)) else { return Ok(None) };
-    let (mut shards, mut damaged) = (Vec::with_capacity(SHARDS), Vec::new());
-    for number in 0..SHARDS {
-        let record = record(&mut file, path).ok();
-        let shard =
-            record.and_then(|record| snapshot::decode_shard(&mut Input(&record), number as u32, &mut index).ok());
-        if shard.is_none() {
-            damaged.push(number);
-        }
-        let empty = || Shard { number: number as u32, seal_at: 1, ..Shard::default() };
-        shards.push(shard.unwrap_or_else(empty));
-    }
-    Ok(Some((index, shards, damaged)))
-}
-
-/// Writes labels and shards as [`write_head`] does.
-pub(crate) fn write_head_of(path: &Path, index: &Index, shards: &[Shard]) -> Result<(), Error> {
-    let mut labels = Vec::new();
-    encode_index(&mut labels, index);
-    write_head(path, &labels, |number| {
-        let mut coded = Vec::new();
-        snapshot::encode_shard(&mut coded, &shards[number]);
-        Ok(coded)
-    })
-}
-
-fn record(file: &mut impl Read, path: &Path) -> Result<Vec<u8>, Error> {
-    let mut header = [0; 8];
-    file.read_exact(&mut header).map_err(Error::io("read", path))?;
-    let (size, checksum) = header.split_at(4);
-    let number = |bytes: &[u8]| bytes.try_into().map_or(0, u32::from_le_bytes);
-    let mut bytes = Vec::new();
-    file.take(number(size).into()).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    if bytes.len() != number(size) as usize || crc32c::crc32c(&bytes) != number(checksum) {
-        return Err(Error::Damaged { path: path.to_owned(), what: "checksum" });
-    }
-    Ok(bytes)
 }

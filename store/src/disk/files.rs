@@ -83,13 +83,6 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// Writes `bytes` after their length and checksum.
-pub(crate) fn put_checked(file: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
-    file.write_all(&(bytes.len() as u32).to_le_bytes())?;
-    file.write_all(&crc32c::crc32c(bytes).to_le_bytes())?;
-    file.write_all(bytes)
-}
-
 /// Where tests let the disk fail.
 #[cfg(not(test))]
 mod fault {

@@ -12,7 +12,6 @@ use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
 use crate::Error;
 use crate::bytes::Input;
-use crate::write::cut::Unsynced;
 
 /// Small pages: a query over all hosts holds one of every slab.
 const PAGE_BYTES: usize = 16 << 10;
@@ -44,6 +43,16 @@ pub(crate) struct SlabPlace {
     pub shard: u32,
     pub index_at: u64,
     pub index_size: u32,
+}
+
+/// A slab file and how much of it is to be made durable.
+#[derive(Debug)]
+pub(crate) struct Unsynced {
+    pub window: i64,
+    pub number: u64,
+    pub length: u64,
+    pub file: Arc<File>,
+    pub path: PathBuf,
 }
 
 /// The file of one window.

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use weir_sample::{Kind, Sketch};
 
-use super::late::{Late, overlay};
+use super::late::Late;
 use super::segment::{self, Piece, ROWS, Seen};
 use super::sketches::OpenSketches;
 use super::total;
 use crate::error::Damaged;
 use crate::index::SetId;
-use crate::write::rows::Span;
+use crate::tier::overlay::overlay;
 
 /// What a row did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,22 @@ pub struct Appended {
     pub late_deltas: u32,
     /// Gauges that came after a newer row; kept at their own time.
     pub out_of_order: u32,
+}
+
+impl Appended {
+    pub(crate) fn add(&mut self, other: Appended) {
+        self.samples += other.samples;
+        self.late_deltas += other.late_deltas;
+        self.out_of_order += other.out_of_order;
+    }
+}
+
+/// Neighbouring positions that are neighbouring columns too: most layouts are a single span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub position: u32,
+    pub column: u8,
+    pub count: u8,
 }
 
 /// One row kept as it is.

@@ -12,8 +12,8 @@ use crate::bytes::put_block;
 use crate::codec::{frame, times};
 use crate::disk::slab::SlabFiles;
 use crate::error::Damaged;
-use crate::head::late::overlay;
 use crate::index::{Index, SeriesId};
+use crate::tier::overlay::overlay;
 
 /// Length of the windows that slabs and blocks are cut at.
 pub(crate) const WINDOW_MS: i64 = 2 * 3_600_000;

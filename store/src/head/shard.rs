@@ -8,8 +8,8 @@ use weir_sample::{Kind, Series};
 use super::group::Group;
 use super::segment::COLUMNS;
 use crate::disk::slab::Slab;
-use crate::index::pairs::{Half, PairId};
-use crate::index::{GroupId, Index, SetId};
+use crate::index::pairs::Half;
+use crate::index::{GroupId, Index, PairId, SetId};
 use crate::matcher::NAME;
 
 /// Enough that sealing one share never holds a writer up for 100 ms, even with ten million series.

@@ -7,11 +7,8 @@ use roaring::RoaringBitmap;
 use weir_sample::Series;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::SetId;
+use super::ids::{PairId, SetId};
 use crate::matcher::NAME;
-
-/// Number of a label pair.
-pub(crate) type PairId = u32;
 
 /// Which half of a series' labels a set of pairs is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

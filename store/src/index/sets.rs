@@ -5,12 +5,9 @@ use roaring::RoaringBitmap;
 use weir_sample::Kind;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::pairs::{Half, PairId, Pairs};
-use super::{GroupId, SeriesId};
+use super::ids::{GroupId, PairId, SeriesId, SetId};
+use super::pairs::{Half, Pairs};
 use crate::matcher::NAME;
-
-/// Number of a set.
-pub(crate) type SetId = u32;
 
 /// Some label pairs, and which groups have them.
 struct Set {

@@ -2,12 +2,12 @@
 
 use weir_sample::{Kind, Sketch};
 
+use super::overlay::overlay;
 use crate::Column;
 use crate::bytes::{Input, put_block};
 use crate::codec::{frame, sketch};
 use crate::disk::page::{Entry, Page};
 use crate::error::Damaged;
-use crate::head::late::overlay;
 
 /// Samples of one series, of one kind.
 #[derive(Clone, Debug)]

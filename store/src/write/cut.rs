@@ -1,16 +1,16 @@
 //! Checkpoints that do not hold writers up: a cut notes what the store is at one instant, and is written while the store
 //! moves on. A shard that is written to before its turn is coded first, as it was at the cut.
 
-use std::fs::File;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::disk::checkpoint::{self, Checkpoint};
+use crate::disk::checkpoint::Checkpoint;
 use crate::disk::files;
-use crate::head::shard::{SHARDS, Shard};
-use crate::head::snapshot;
+use crate::disk::slab::Unsynced;
+use crate::head;
+use crate::head::shard::SHARDS;
 use crate::index::coding::encode_index;
 use crate::store::Inner;
 use crate::{Error, Store};
@@ -26,16 +26,6 @@ pub struct Cut {
     unsynced: Vec<Unsynced>,
     /// Files that the checkpoint before named and this one does not.
     obsolete: Vec<PathBuf>,
-}
-
-/// A slab file and how much of it is to be made durable.
-#[derive(Debug)]
-pub(crate) struct Unsynced {
-    pub window: i64,
-    pub number: u64,
-    pub length: u64,
-    pub file: Arc<File>,
-    pub path: PathBuf,
 }
 
 impl Store {
@@ -111,8 +101,8 @@ impl Inner {
 
     fn write_cut(&self, cut: Cut) -> Result<(), Error> {
         let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = checkpoint::head_path(&self.folder, cut.number);
-        let written = checkpoint::write_head(&path, &cut.labels, |shard| self.shard_at(shard, cut.number));
+        let path = head::file::path(&self.folder, cut.number);
+        let written = head::file::write(&path, &cut.labels, |shard| self.shard_at(shard, cut.number));
         if let Err(Error::Superseded) = written {
             files::remove(&path.with_extension("tmp"))?;
         }
@@ -127,7 +117,7 @@ impl Inner {
         cut.checkpoint.write(&self.folder)?;
         let previous = std::mem::replace(&mut *head, cut.number);
         if previous > 0 {
-            files::remove(&checkpoint::head_path(&self.folder, previous))?;
+            files::remove(&head::file::path(&self.folder, previous))?;
         }
         let is_stub = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "cold");
         let (stubs, gone): (Vec<_>, Vec<_>) = cut.obsolete.iter().partition(is_stub);
@@ -141,28 +131,11 @@ impl Inner {
     fn shard_at(&self, shard: usize, cut: u64) -> Result<Vec<u8>, Error> {
         let mut shard = self.shard(shard);
         if shard.uncut == Some(cut) {
-            shard.code();
+            shard.code_cut();
         }
         match shard.coded.take() {
             Some((number, coded)) if number == cut => Ok(coded),
             _ => Err(Error::Superseded),
         }
-    }
-
-    /// A shard that may be changed.
-    pub(crate) fn shard_to_write(&self, number: usize) -> MutexGuard<'_, Shard> {
-        let mut shard = self.shard(number);
-        if shard.uncut.is_some() {
-            shard.code();
-        }
-        shard
-    }
-}
-
-impl Shard {
-    fn code(&mut self) {
-        let mut coded = Vec::new();
-        snapshot::encode_shard(&mut coded, self);
-        self.coded = self.uncut.take().map(|cut| (cut, coded));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::head::group::Span;
 use crate::index::GroupId;
 
 /// Columns of the store in the order in which a caller gives values. Cheap to clone and to keep.
@@ -18,14 +19,6 @@ pub(crate) struct Part {
     /// The group's generation when it was resolved; see [`crate::Error::StaleRows`].
     pub generation: u32,
     pub spans: Box<[Span]>,
-}
-
-/// Neighbouring positions that are neighbouring columns too: most layouts are a single span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub position: u32,
-    pub column: u8,
-    pub count: u8,
 }
 
 impl Rows {

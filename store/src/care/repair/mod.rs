@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use crate::cold::Cold;
 use crate::disk::block::{Block, BlockName};
-use crate::disk::checkpoint::{self, Checkpoint};
+use crate::disk::checkpoint::Checkpoint;
 use crate::disk::files;
 use crate::disk::page::Page;
 use crate::disk::pages::{self, PageMeta, Quarantine};
 use crate::disk::slab::{SlabPlace, open_pages, slab_name};
+use crate::head;
 use crate::index::Index;
 use crate::lock::DirectoryLock;
 use crate::store::BLOCKS;
@@ -147,8 +148,8 @@ impl Patient<'_> {
         if checkpoint.head == 0 {
             return Ok(None);
         }
-        let path = checkpoint::head_path(self.folder, checkpoint.head);
-        let (index, shards, damaged) = match checkpoint::read_head_in_part(&path) {
+        let path = head::file::path(self.folder, checkpoint.head);
+        let (index, shards, damaged) = match head::file::read_sound(&path) {
             Ok(Some(read)) => read,
             outcome => {
                 let what = outcome.err().map_or("damaged".to_owned(), |error| error.to_string());
@@ -168,7 +169,7 @@ impl Patient<'_> {
             self.quarantine(&path)?;
             let count = damaged.len();
             self.lost(format!("{}: {count} of {} shards of what was in memory", path.display(), shards.len()));
-            checkpoint::write_head_of(&path, &index, &shards)?;
+            head::file::write_shards(&path, &index, &shards)?;
         }
         Ok(Some(index))
     }
@@ -209,7 +210,7 @@ impl Patient<'_> {
 
     /// Removes what no checkpoint names, and says so.
     fn tidy(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let head = checkpoint::head_path(self.folder, checkpoint.head);
+        let head = head::file::path(self.folder, checkpoint.head);
         let slabs: Vec<String> =
             checkpoint.windows.iter().map(|&(window, number, _)| slab_name(window, number)).collect();
         let is_named = |part: &str, name: &str, path: &PathBuf| match part {
