@@ -2,5 +2,6 @@
 
 mod listing;
 mod parallel;
+mod reader;
 mod select;
 pub(crate) mod selection;

@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use crate::read::select::{Found, Reader};
+use crate::read::reader::{Found, Reader};
 use crate::{Error, Selection, SeriesData};
 
 /// Fewer series than this are read sooner than threads have started.
