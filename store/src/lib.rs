@@ -20,7 +20,9 @@ mod head;
 mod index;
 mod lock;
 mod matcher;
+mod open;
 mod read;
+mod refusal;
 mod retention;
 mod store;
 #[cfg(test)]

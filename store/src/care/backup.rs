@@ -9,12 +9,12 @@ use std::sync::Arc;
 use crate::care::verify::{snapshot, verify};
 use crate::cold::{Away, Cold, ColdConfig, put_compared};
 use crate::disk::block::{Block, BlockName};
+use crate::disk::blocks::BLOCKS;
 use crate::disk::checkpoint::Checkpoint;
 use crate::disk::files;
 use crate::disk::pages::Quarantine;
 use crate::disk::slab::slab_name;
 use crate::disk::stub::{identity, stub_name};
-use crate::store::BLOCKS;
 use crate::{Error, Remote};
 
 /// What a backup sent, or a restore fetched.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::care::backup::{SNAPSHOTS, backups, manifest_key, read_manifest};
-use crate::store::BLOCKS;
+use crate::disk::blocks::BLOCKS;
 use crate::{Error, Remote};
 
 /// What went.

@@ -21,7 +21,7 @@ impl Store {
     /// What the file system says. The store is as it was, and the next call tries again.
     pub fn maintain(&self, now: Timestamp) -> Result<(), Error> {
         let mut looked = self.inner.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = self.inner.check().and_then(|()| self.inner.keep(now, &mut looked));
+        let outcome = self.inner.refusal.check().and_then(|()| self.inner.keep(now, &mut looked));
         if let Err(error) = &outcome {
             let failed = !matches!(error, Error::Stopped);
             self.inner.counters.maintenance_failures.fetch_add(failed.into(), Relaxed);

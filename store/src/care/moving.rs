@@ -37,7 +37,7 @@ impl Store {
 
 impl Inner {
     fn move_due(&self, config: &ColdConfig, now: Timestamp) -> Result<u64, Error> {
-        self.check()?;
+        self.refusal.check()?;
         let mut moved = 0;
         let oldest = now.millis().saturating_sub(i64::try_from(config.after.as_millis()).unwrap_or(i64::MAX));
         self.bury(&*config.remote)?;
@@ -82,19 +82,6 @@ impl Inner {
             self.condemn(path);
         }
         moved
-    }
-
-    /// Puts a stub in the place of its block, unless the block was merged or retired meanwhile.
-    fn swap(&self, old: &Arc<Block>, new: Arc<Block>) -> bool {
-        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = blocks.current();
-        if !current.blocks.iter().any(|block| Arc::ptr_eq(block, old)) {
-            return false;
-        }
-        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).push(old.pages.path.clone());
-        blocks.replace(current.changed(&[old.name.number], vec![new], i64::MIN));
-        true
     }
 }
 

@@ -1,4 +1,8 @@
-//! What a store holds, in numbers.
+//! What a store holds and does, in numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use weir_sample::Reading;
 
 use crate::{Store, Tier};
 
@@ -47,8 +51,41 @@ impl Store {
         Stats {
             series: self.inner.index().len(),
             slab_bytes: self.inner.slab_files().bytes(),
-            damaged_pages: self.inner.quarantine.pages.load(std::sync::atomic::Ordering::Relaxed),
+            damaged_pages: self.inner.quarantine.pages.load(Relaxed),
             tiers: tiers.into(),
         }
     }
+
+    /// The store's own telemetry.
+    pub fn readings(&self) -> Vec<Reading> {
+        let inner = &self.inner;
+        let mut readings = inner.counters.readings();
+        let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
+        readings.extend(inner.cold.readings());
+        let quarantined = &inner.quarantine.pages;
+        let set = inner.block_set();
+        let bytes_of =
+            |cold: bool| set.blocks.iter().filter(|b| b.is_cold() == cold).map(|b| b.size).sum::<u64>() as f64;
+        readings.extend([
+            gauge("weir_store_series", inner.index().len() as f64, "Series in memory."),
+            gauge("weir_store_slab_bytes", inner.slab_files().bytes() as f64, "Bytes sealed and not yet in blocks."),
+            gauge("weir_store_block_bytes", bytes_of(false), "Bytes of the blocks of all tiers that are here."),
+            gauge("weir_store_cold_bytes", bytes_of(true), "Bytes of the blocks that are in the object store."),
+            gauge(
+                "weir_store_refusing",
+                f64::from(u8::from(inner.refusal.stands())),
+                "1: a write to disk failed, so the store takes no more. Free or repair the disk, then restart.",
+            ),
+            counter_of(
+                "weir_store_damaged_pages_total",
+                quarantined,
+                "Pages whose checksum does not hold; they are left out of answers. Check the disk, restore from a copy.",
+            ),
+        ]);
+        readings
+    }
+}
+
+fn counter_of(name: &str, value: &AtomicU64, help: &'static str) -> Reading {
+    Reading::counter(name, &[], value.load(Relaxed), help)
 }

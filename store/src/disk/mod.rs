@@ -4,6 +4,7 @@ pub(crate) mod block;
 pub(crate) mod blocks;
 pub(crate) mod checkpoint;
 pub(crate) mod files;
+pub(crate) mod labels;
 pub(crate) mod merge;
 pub(crate) mod page;
 pub(crate) mod pages;

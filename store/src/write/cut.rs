@@ -43,7 +43,7 @@ impl Store {
     /// # Errors
     /// [`Error::Refusing`] after a failed write.
     pub fn cut(&self, sink_state: &[u8]) -> Result<Cut, Error> {
-        self.inner.check()?;
+        self.inner.refusal.check()?;
         Ok(self.inner.cut(sink_state))
     }
 
@@ -52,7 +52,7 @@ impl Store {
     /// # Errors
     /// What the file system says; from then on writes are refused. [`Error::Superseded`] if there was a later cut.
     pub fn write(&self, cut: Cut) -> Result<(), Error> {
-        self.inner.check()?;
+        self.inner.refusal.check()?;
         let started = Instant::now();
         let outcome = self.inner.write_cut(cut);
         let counters = &self.inner.counters;
@@ -61,7 +61,7 @@ impl Store {
             Ok(()) => counters.checkpoints.fetch_add(1, Relaxed),
             Err(Error::Superseded) => 0,
             Err(error) => {
-                self.inner.refuse(error);
+                self.inner.refusal.refuse(error);
                 counters.checkpoint_failures.fetch_add(1, Relaxed)
             }
         };

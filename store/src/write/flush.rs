@@ -113,19 +113,6 @@ impl Inner {
             }
         }
     }
-
-    /// Puts another set of blocks in place. No checkpoint sees half of the change.
-    pub(crate) fn publish(&self, gone: &[u64], new: Vec<Arc<Block>>, frontier: i64, along: impl FnOnce(u64)) {
-        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = blocks.current();
-        let next = current.changed(gone, new, frontier);
-        along(next.epoch);
-        let paths = current.blocks.iter().filter(|block| gone.contains(&block.name.number));
-        let paths: Vec<_> = paths.map(|block| block.pages.path.clone()).collect();
-        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
-        blocks.replace(next);
-    }
 }
 
 impl<'a> Writers<'a> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::cold::Cold;
 use crate::disk::block::{Block, BlockName};
+use crate::disk::blocks::BLOCKS;
 use crate::disk::checkpoint::Checkpoint;
 use crate::disk::files;
 use crate::disk::page::Page;
@@ -16,7 +17,6 @@ use crate::disk::slab::{SlabPlace, open_pages, slab_name};
 use crate::head;
 use crate::index::Index;
 use crate::lock::DirectoryLock;
-use crate::store::BLOCKS;
 use crate::{Error, Tier};
 
 mod blocks;
