@@ -30,11 +30,11 @@ mod tests;
 mod tier;
 mod write;
 
-pub use care::backup::{Transferred, backup, backups, restore};
-pub use care::forget::{Forgotten, forget};
+pub use care::backup::{Forgotten, Transferred, backup, backups, forget, restore};
 pub use care::repair::{Repaired, repair};
-pub use care::stats::{Stats, TierStats};
-pub use care::verify::{Verified, snapshot, stats, verify};
+pub use care::snapshot::snapshot;
+pub use care::stats::{Stats, TierStats, stats};
+pub use care::verify::{Verified, verify};
 pub use cold::{ColdConfig, Remote};
 pub use config::{RetentionRule, StoreConfig};
 pub use error::Error;

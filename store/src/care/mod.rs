@@ -2,9 +2,9 @@
 
 pub(crate) mod backup;
 mod compact;
-pub(crate) mod forget;
 mod maintain;
 mod moving;
 pub(crate) mod repair;
+pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod verify;

@@ -1,10 +1,12 @@
 //! What a store holds and does, in numbers.
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use weir_sample::Reading;
 
-use crate::{Store, Tier};
+use crate::{Error, Store, StoreConfig, Tier};
 
 /// The blocks of one tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,17 @@ pub struct Stats {
     pub damaged_pages: u64,
     /// The tiers, finest first.
     pub tiers: Vec<TierStats>,
+}
+
+/// What the store in a folder held at its last checkpoint.
+///
+/// # Errors
+/// As [`Store::open`]; another process must not have it open.
+pub fn stats(folder: &Path) -> Result<Stats, Error> {
+    if !folder.join("lock").exists() {
+        return Err(Error::io("open", folder)(ErrorKind::NotFound.into()));
+    }
+    Ok(Store::open(folder, StoreConfig::default())?.0.stats())
 }
 
 impl Store {

@@ -1,24 +1,23 @@
-//! Looking at a store from outside: is every byte what was written, and a copy of it as of its last checkpoint. Both
-//! work beside the process that owns the store, and change nothing in it.
+//! Looking at a store from outside: is every byte what was written. It works beside the process that owns the store, and
+//! changes nothing in it.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::snapshot::retry;
 use crate::Error;
 use crate::cold::{Cold, ColdConfig};
 use crate::disk::block::Block;
 use crate::disk::blocks::BLOCKS;
 use crate::disk::checkpoint::Checkpoint;
-use crate::disk::files;
 use crate::disk::pages::{Pages, Quarantine};
 use crate::disk::slab::{open_pages, slab_name};
 use crate::head;
 use crate::tier::coding;
 use crate::tier::run;
-use crate::{Remote, Stats, Store, Tier};
+use crate::{Remote, Tier};
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,9 +34,6 @@ pub struct Verified {
     pub damaged: Vec<String>,
 }
 
-/// How often a reader starts over because the owner's next checkpoint removed a file under its hands.
-const ATTEMPTS: usize = 5;
-
 /// Reads every file that the last checkpoint names, and every object if an object store is given, and checks every page,
 /// index and sample.
 ///
@@ -47,43 +43,6 @@ pub fn verify(folder: &Path, remote: Option<Arc<dyn Remote>>) -> Result<Verified
     let config = remote.map(|remote| ColdConfig { remote, after: Duration::MAX, cache_bytes: 0 });
     let cold = Arc::new(Cold::open(folder, config)?);
     retry(|| verify_once(folder, &cold))
-}
-
-/// Copies the store as of its last checkpoint to a folder that must not exist yet. Files that never change are linked,
-/// so both must be on one file system.
-///
-/// # Errors
-/// What the file system says.
-pub fn snapshot(folder: &Path, target: &Path) -> Result<(), Error> {
-    fs::create_dir(target).map_err(Error::io("create", target))?;
-    let outcome = retry(|| snapshot_once(folder, target));
-    if outcome.is_err() {
-        // What is there is no store; the first error is the one to tell.
-        let _ = fs::remove_dir_all(target);
-    }
-    outcome
-}
-
-/// What the store in a folder held at its last checkpoint.
-///
-/// # Errors
-/// As [`Store::open`]; another process must not have it open.
-pub fn stats(folder: &Path) -> Result<Stats, Error> {
-    if !folder.join("lock").exists() {
-        return Err(Error::io("open", folder)(ErrorKind::NotFound.into()));
-    }
-    Ok(Store::open(folder, crate::StoreConfig::default())?.0.stats())
-}
-
-fn retry<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
-    let mut left = ATTEMPTS;
-    loop {
-        left -= 1;
-        match attempt() {
-            Err(Error::Io { source, .. }) if left > 0 && source.kind() == ErrorKind::NotFound => {}
-            outcome => return outcome,
-        }
-    }
 }
 
 fn verify_once(folder: &Path, cold: &Arc<Cold>) -> Result<Verified, Error> {
@@ -154,43 +113,4 @@ impl Verified {
         }
         Ok(())
     }
-}
-
-fn snapshot_once(folder: &Path, target: &Path) -> Result<(), Error> {
-    let path = folder.join("checkpoint");
-    let Some(bytes) = files::read_if_there(&path)? else {
-        return Err(Error::io("open", &path)(ErrorKind::NotFound.into()));
-    };
-    let checkpoint = Checkpoint::parse(&path, &bytes)?;
-    for part in ["head", "slabs", BLOCKS] {
-        let folder = target.join(part);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(Error::io("empty", &folder))?;
-        }
-        files::create_folder(&folder)?;
-    }
-    if checkpoint.head > 0 {
-        link(&head::file::path(folder, checkpoint.head), &head::file::path(target, checkpoint.head))?;
-    }
-    for block in &checkpoint.blocks {
-        link(&folder.join(BLOCKS).join(block), &target.join(BLOCKS).join(block))?;
-    }
-    for &(window, number, length) in &checkpoint.windows {
-        let name = slab_name(window, number);
-        copy(&folder.join("slabs").join(&name), &target.join("slabs").join(&name), length)?;
-    }
-    ["head", "slabs", BLOCKS].iter().try_for_each(|part| files::sync_folder(&target.join(part)))?;
-    files::write_whole(&target.join("checkpoint"), |file| std::io::Write::write_all(file, &bytes))
-}
-
-fn link(from: &Path, to: &Path) -> Result<(), Error> {
-    fs::hard_link(from, to).map_err(Error::io("link", from))
-}
-
-/// Slab files still grow, and an owner cuts them when it opens the store: they are copied.
-fn copy(from: &Path, to: &Path, length: u64) -> Result<(), Error> {
-    let source = File::open(from).map_err(Error::io("open", from))?;
-    let mut copy = files::create(to)?;
-    std::io::copy(&mut source.take(length), &mut copy).map_err(Error::io("copy", from))?;
-    files::sync(&copy, to)
 }

@@ -135,6 +135,18 @@ impl Block {
         self.labels.1.into()
     }
 
+    /// Numbers of the sound pages, and what is known of the others.
+    pub(crate) fn sound_pages(&self) -> Result<(Vec<usize>, Vec<pages::PageMeta>), Error> {
+        let (mut sound, mut damaged) = (Vec::new(), Vec::new());
+        for at in 0..self.pages.index.len() {
+            match self.pages.read(at)? {
+                Some(_) => sound.push(at),
+                None => damaged.push(self.pages.index[at]),
+            }
+        }
+        Ok((sound, damaged))
+    }
+
     /// Reads its labels. `None`: they are damaged.
     pub(crate) fn read_labels(&self) -> Result<Option<Index>, Error> {
         let (at, size, checksum) = self.labels;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use weir_sample::Kind;
 
-use super::{BLOCKS, Patient, REPAIRED, instant, order};
+use super::patient::{Patient, REPAIRED, instant};
 use crate::codec::times;
 use crate::disk::block::{Block, BlockName, BlockWriter};
+use crate::disk::blocks::BLOCKS;
 use crate::disk::checkpoint::Checkpoint;
 use crate::disk::files;
 use crate::disk::merge::Merge;
@@ -39,20 +40,6 @@ struct Rebuilt {
     worked_out: BTreeSet<SeriesId>,
     /// First instant that was worked out again.
     since: Option<i64>,
-}
-
-impl Block {
-    /// Numbers of the sound pages, and what is known of the others.
-    pub(super) fn sound_pages(&self) -> Result<(Vec<usize>, Vec<PageMeta>), Error> {
-        let (mut sound, mut damaged) = (Vec::new(), Vec::new());
-        for at in 0..self.pages.index.len() {
-            match self.pages.read(at)? {
-                Some(_) => sound.push(at),
-                None => damaged.push(self.pages.index[at]),
-            }
-        }
-        Ok((sound, damaged))
-    }
 }
 
 impl Broken {
@@ -239,4 +226,9 @@ fn take_labels(labels: &mut Index, missing: &mut BTreeSet<SeriesId>, from: &Inde
             missing.remove(&found.id);
         }
     }
+}
+
+/// Blocks of samples come first: points are worked out again from them.
+fn order(text: &str) -> (Option<Tier>, u64) {
+    BlockName::parse(text).map_or((None, 0), |name| (Some(name.tier), name.number))
 }

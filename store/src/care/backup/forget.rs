@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::care::backup::{SNAPSHOTS, backups, manifest_key, read_manifest};
+use super::manifest::{SNAPSHOTS, backups, manifest_key, read_manifest};
 use crate::disk::blocks::BLOCKS;
 use crate::{Error, Remote};
 
