@@ -19,6 +19,7 @@ mod error;
 mod head;
 mod index;
 mod lock;
+mod locks;
 mod matcher;
 mod open;
 mod read;

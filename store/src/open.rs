@@ -1,8 +1,9 @@
 //! Opening a store: it becomes what its last checkpoint says, and every file that the checkpoint does not name goes.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
-use std::sync::{Arc, Mutex, RwLock};
 
 use crate::cold::Cold;
 use crate::counters::Counters;
@@ -17,6 +18,7 @@ use crate::head;
 use crate::head::shard::{SHARDS, Shard};
 use crate::index::Index;
 use crate::lock::DirectoryLock;
+use crate::locks::{Lock, Rank, SharedLock};
 use crate::refusal::Refusal;
 use crate::store::{Inner, Store};
 use crate::{Error, StoreConfig};
@@ -47,29 +49,29 @@ impl Store {
         let inner = Inner {
             folder: folder.to_owned(),
             config,
-            shards: shards.into_iter().map(Mutex::new).collect(),
-            index: RwLock::new(index),
-            slabs: Mutex::new(slab_files),
-            blocks: Mutex::new(Blocks::new(set)),
-            labels: LabelCache::default(),
-            next_block: AtomicU64::new(next_block),
-            damaged_blocks: Mutex::default(),
             counters: Counters::default(),
             quarantine,
+            refusal: Refusal::default(),
+            cold,
+            labels: LabelCache::default(),
+            looked: Lock::new(Rank::Maintenance, None),
+            moving: Lock::new(Rank::Moving, ()),
+            head: Lock::new(Rank::Checkpoint, checkpoint.head),
+            gate: SharedLock::new(Rank::Gate, ()),
+            blocks: Lock::new(Rank::Blocks, Blocks::new(set)),
+            shards: shards.into_iter().map(|shard| Lock::new(Rank::Shard, shard)).collect(),
+            index: SharedLock::new(Rank::Index, index),
+            slabs: Lock::new(Rank::Slabs, slab_files),
+            obsolete: Lock::new(Rank::Obsolete, Vec::new()),
+            condemned: Lock::new(Rank::Condemned, condemned),
+            damaged_blocks: Lock::new(Rank::Damaged, Vec::new()),
+            reduced: Lock::new(Rank::Reduced, HashMap::new()),
+            next_block: AtomicU64::new(next_block),
+            cuts: AtomicU64::new(checkpoint.head),
             watermark: AtomicI64::new(checkpoint.watermark),
             now: AtomicI64::new(checkpoint.watermark),
-            reduced: Mutex::default(),
-            gate: RwLock::new(()),
             stopping: AtomicBool::new(false),
-            looked: Mutex::default(),
-            obsolete: Mutex::default(),
-            cold,
-            moving: Mutex::default(),
-            condemned: Mutex::new(condemned),
             deferred: AtomicBool::new(false),
-            cuts: AtomicU64::new(checkpoint.head),
-            head: Mutex::new(checkpoint.head),
-            refusal: Refusal::default(),
             _folder_lock: folder_lock,
         };
         Ok((Self { inner: Arc::new(inner) }, checkpoint.sink_state))

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use weir_sample::Timestamp;
 
@@ -16,6 +16,7 @@ use crate::disk::slab::SlabFiles;
 use crate::head::shard::Shard;
 use crate::index::Index;
 use crate::lock::DirectoryLock;
+use crate::locks::{Lock, Locked, Shared, SharedLock};
 use crate::refusal::Refusal;
 use crate::{StoreConfig, Tier};
 
@@ -28,44 +29,47 @@ pub struct Store {
 pub(crate) struct Inner {
     pub folder: PathBuf,
     pub config: StoreConfig,
-    pub shards: Box<[Mutex<Shard>]>,
-    pub index: RwLock<Index>,
-    pub slabs: Mutex<SlabFiles>,
-    pub blocks: Mutex<Blocks>,
-    pub labels: LabelCache,
-    /// Number of the next block.
-    pub next_block: AtomicU64,
-    /// Numbers of blocks that are not merged with others because they are damaged.
-    pub damaged_blocks: Mutex<Vec<u64>>,
     pub counters: Counters,
     pub quarantine: Arc<Quarantine>,
+    pub refusal: Refusal,
+    /// Blocks in the object store.
+    pub cold: Arc<Cold>,
+    pub labels: LabelCache,
+
+    // The locks, in the order in which they are taken: `Rank` says what each is about and holds them to it.
+    /// When idle series were last looked for.
+    pub looked: Lock<Option<Timestamp>>,
+    /// Held while blocks are moved to the object store.
+    pub moving: Lock<()>,
+    /// Number of the last head file.
+    pub head: Lock<u64>,
+    /// Held by writers for a row; a checkpoint takes it whole, so that it sees no half of a row.
+    pub gate: SharedLock<()>,
+    pub blocks: Lock<Blocks>,
+    pub shards: Box<[Lock<Shard>]>,
+    pub index: SharedLock<Index>,
+    pub slabs: Lock<SlabFiles>,
+    /// Files that the last checkpoint named and the next will not.
+    pub obsolete: Lock<Vec<PathBuf>>,
+    /// Stubs that no checkpoint names, whose objects are to be deleted.
+    pub condemned: Lock<Vec<PathBuf>>,
+    /// Numbers of blocks that are not merged with others because they are damaged.
+    pub damaged_blocks: Lock<Vec<u64>>,
+    /// Stretches of blocks and how many retentions had passed when series were last left out of them.
+    pub reduced: Lock<HashMap<(Tier, i64), usize>>,
+
+    /// Number of the next block.
+    pub next_block: AtomicU64,
+    /// Number of the last cut.
+    pub cuts: AtomicU64,
     /// Newest timestamp seen.
     pub watermark: AtomicI64,
     /// When maintenance was last asked for.
     pub now: AtomicI64,
-    /// Stretches of blocks and how many retentions had passed when series were last left out of them.
-    pub reduced: Mutex<HashMap<(Tier, i64), usize>>,
-    /// Held by writers for a row; a checkpoint takes it whole, so that it sees no half of a row.
-    pub gate: RwLock<()>,
     /// Maintenance is to end as soon as it can.
     pub stopping: AtomicBool,
-    /// When idle series were last looked for.
-    pub looked: Mutex<Option<Timestamp>>,
-    /// Files that the last checkpoint named and the next will not.
-    pub obsolete: Mutex<Vec<PathBuf>>,
-    /// Blocks in the object store.
-    pub cold: Arc<Cold>,
-    /// Held while blocks are moved there.
-    pub moving: Mutex<()>,
-    /// Stubs that no checkpoint names, whose objects are to be deleted.
-    pub condemned: Mutex<Vec<PathBuf>>,
     /// A window could not be flushed because blocks that it lies over could not be read.
     pub deferred: AtomicBool,
-    /// Number of the last head file.
-    pub head: Mutex<u64>,
-    /// Number of the last cut.
-    pub cuts: AtomicU64,
-    pub refusal: Refusal,
     pub _folder_lock: DirectoryLock,
 }
 
@@ -77,7 +81,7 @@ impl std::fmt::Debug for Store {
 
 impl Inner {
     pub(crate) fn block_set(&self) -> Arc<BlockSet> {
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).current()
+        self.blocks.lock().current()
     }
 
     pub(crate) fn blocks_folder(&self) -> PathBuf {
@@ -88,26 +92,22 @@ impl Inner {
         self.next_block.fetch_add(1, Relaxed)
     }
 
-    pub(crate) fn damaged_blocks(&self) -> MutexGuard<'_, Vec<u64>> {
-        self.damaged_blocks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn shard(&self, number: usize) -> MutexGuard<'_, Shard> {
-        self.shards[number].lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn shard(&self, number: usize) -> Locked<'_, Shard> {
+        self.shards[number].lock()
     }
 
     /// A shard that may be changed: a cut that wants it as it is now has it coded before.
-    pub(crate) fn shard_to_write(&self, number: usize) -> MutexGuard<'_, Shard> {
+    pub(crate) fn shard_to_write(&self, number: usize) -> Locked<'_, Shard> {
         let mut shard = self.shard(number);
         shard.code_cut();
         shard
     }
 
-    pub(crate) fn index(&self) -> RwLockReadGuard<'_, Index> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn index(&self) -> Shared<'_, Index> {
+        self.index.read()
     }
 
-    pub(crate) fn slab_files(&self) -> MutexGuard<'_, SlabFiles> {
-        self.slabs.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn slab_files(&self) -> Locked<'_, SlabFiles> {
+        self.slabs.lock()
     }
 }

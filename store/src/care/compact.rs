@@ -2,8 +2,8 @@
 //! merged into the ones they lie over.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use weir_sample::Kind;
@@ -83,13 +83,13 @@ impl Inner {
                 self.counters.compactions.fetch_add(1, Relaxed);
             }
             // What is damaged stays as it is, so that a sound copy can take its place.
-            Merged::Damaged => self.damaged_blocks().extend(gone),
+            Merged::Damaged => self.damaged_blocks.lock().extend(gone),
         }
         Ok(true)
     }
 
     fn find_job(&self, set: &BlockSet) -> Result<Option<Job>, Error> {
-        let damaged = self.damaged_blocks().clone();
+        let damaged = self.damaged_blocks.lock().clone();
         for tier in Tier::ALL {
             for &span in tier.spans() {
                 let stretch = |block: &Arc<Block>| block.name.start.div_euclid(span);
@@ -128,7 +128,7 @@ impl Inner {
                 if passed == 0 || end > set.frontier || same.iter().any(fixed) {
                     continue;
                 }
-                let mut reduced = self.reduced.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut reduced = self.reduced.lock();
                 if reduced.insert((tier, start), passed) == Some(passed) {
                     continue;
                 }

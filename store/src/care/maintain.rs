@@ -1,7 +1,6 @@
 //! What is done from time to time beside reading and writing: windows that are past become blocks, blocks are merged,
 //! what is past its retention goes, idle series leave memory.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ impl Store {
     /// # Errors
     /// What the file system says. The store is as it was, and the next call tries again.
     pub fn maintain(&self, now: Timestamp) -> Result<(), Error> {
-        let mut looked = self.inner.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looked = self.inner.looked.lock();
         let outcome = self.inner.refusal.check().and_then(|()| self.inner.keep(now, &mut looked));
         if let Err(error) = &outcome {
             let failed = !matches!(error, Error::Stopped);
@@ -56,7 +55,7 @@ impl Inner {
             self.flush(frontier)?;
         }
         while self.compact()? {}
-        if self.blocks.lock().unwrap_or_else(PoisonError::into_inner).is_settled() {
+        if self.blocks.lock().is_settled() {
             self.drop_flushed();
             self.look_for_idle(Timestamp(newest), looked)?;
         }
@@ -66,7 +65,7 @@ impl Inner {
     /// Removes block files that were begun and do not count. What cannot be removed is removed at the next start.
     pub(crate) fn sweep(&self) {
         let set = self.block_set();
-        let obsolete = self.obsolete.lock().unwrap_or_else(PoisonError::into_inner);
+        let obsolete = self.obsolete.lock();
         let folder = self.blocks_folder();
         for path in files::names(&folder).unwrap_or_default().into_iter().map(|name| folder.join(name)) {
             // The stub of a block that is being moved is in no set yet.
@@ -113,9 +112,9 @@ impl Inner {
             return Ok(());
         }
         for number in 0..SHARDS {
-            let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+            let _gate = self.gate.write();
             let mut shard = self.shard_to_write(number);
-            let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+            let mut index = self.index.write();
             let forgotten = shard.forget_idle(&mut index, &mut self.slab_files())?;
             self.counters.series_forgotten.fetch_add(forgotten, Relaxed);
         }

@@ -4,8 +4,8 @@
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, PoisonError};
 
 use weir_sample::Timestamp;
 
@@ -25,7 +25,7 @@ impl Store {
     /// What the object store or the file system says. The store is as it was, and the next call tries again.
     pub fn move_cold(&self, now: Timestamp) -> Result<u64, Error> {
         let Some(config) = &self.inner.cold.config else { return Ok(0) };
-        let _turn = self.inner.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.inner.moving.lock();
         let outcome = self.inner.move_due(config, now);
         if let Err(error) = &outcome {
             let failed = !matches!(error, Error::Stopped);
@@ -41,7 +41,7 @@ impl Inner {
         let mut moved = 0;
         let oldest = now.millis().saturating_sub(i64::try_from(config.after.as_millis()).unwrap_or(i64::MAX));
         self.bury(&*config.remote)?;
-        let due: Vec<_> = self.block_set().due(oldest, &self.damaged_blocks()).cloned().collect();
+        let due: Vec<_> = self.block_set().due(oldest, &self.damaged_blocks.lock()).cloned().collect();
         for block in due {
             self.go_on()?;
             moved += u64::from(self.move_block(&*config.remote, &block)?);
@@ -52,21 +52,21 @@ impl Inner {
 
     /// Deletes objects that nothing names any more, then their stubs.
     fn bury(&self, remote: &dyn Remote) -> Result<(), Error> {
-        let condemned = self.condemned.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let condemned = self.condemned.lock().clone();
         for stub in condemned {
             self.go_on()?;
             let key = key_of(&stub);
             remote.delete(&key).map_err(Error::remote("delete", &key))?;
             files::remove(&stub)?;
             self.cold.drop_cached(&key);
-            self.condemned.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != stub);
+            self.condemned.lock().retain(|other| *other != stub);
             self.cold.counters.deleted.fetch_add(1, Relaxed);
         }
         Ok(())
     }
 
     fn condemn(&self, stub: PathBuf) {
-        self.condemned.lock().unwrap_or_else(PoisonError::into_inner).push(stub);
+        self.condemned.lock().push(stub);
     }
 
     fn move_block(&self, remote: &dyn Remote, block: &Arc<Block>) -> Result<bool, Error> {

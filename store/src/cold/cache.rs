@@ -4,17 +4,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::Error;
 use crate::disk::files;
+use crate::locks::{Lock, Locked, Rank};
 
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
     most_bytes: u64,
-    held: Mutex<Held>,
+    held: Lock<Held>,
 }
 
 /// What there is, and in which order it was used.
@@ -41,7 +41,7 @@ impl Cache {
         }
         kept.sort();
         kept.into_iter().for_each(|(_, name, size)| held.note(name, size));
-        let cache = Self { folder: folder.to_owned(), most_bytes, held: Mutex::new(held) };
+        let cache = Self { folder: folder.to_owned(), most_bytes, held: Lock::new(Rank::Cached, held) };
         cache.shrink();
         Ok(cache)
     }
@@ -95,8 +95,8 @@ impl Cache {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> Locked<'_, Held> {
+        self.held.lock()
     }
 }
 

@@ -1,7 +1,6 @@
 //! Rows come in: each goes to the groups of its columns, and a shard whose turn has come is sealed on the way.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{PoisonError, RwLockReadGuard};
 use std::time::Duration;
 
 use weir_sample::{Kind, Series, Sketch, Timestamp};
@@ -11,6 +10,7 @@ use crate::head::group::{Appended, Group};
 use crate::head::seal::Extent;
 use crate::head::shard::{Shard, place_of, shard_of};
 use crate::index::GroupId;
+use crate::locks::Shared;
 use crate::store::{Inner, Store};
 use crate::{Error, Rows};
 
@@ -36,10 +36,10 @@ impl Store {
         if columns.is_empty() {
             return Rows::new(&[], |_| 0);
         }
-        let _gate = self.inner.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let _gate = self.inner.gate.read();
         let number = shard_of(agent);
         let mut shard = self.inner.shard_to_write(number);
-        let mut index = self.inner.index.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.inner.index.write();
         // A set has no form here; what is kept of it is the gauge of its estimate.
         let stored = |kind: Kind| if kind == Kind::Set { Kind::Gauge } else { kind };
         let sets = columns.iter().any(|(_, kind)| *kind == Kind::Set);
@@ -122,9 +122,9 @@ impl Store {
 
 impl Inner {
     /// Lets a write in, unless an earlier one failed.
-    fn admit(&self) -> Result<RwLockReadGuard<'_, ()>, Error> {
+    fn admit(&self) -> Result<Shared<'_, ()>, Error> {
         self.refusal.check()?;
-        Ok(self.gate.read().unwrap_or_else(PoisonError::into_inner))
+        Ok(self.gate.read())
     }
 
     /// Lends a group out for a write, and seals its shard if its turn has come.

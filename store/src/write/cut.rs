@@ -2,7 +2,6 @@
 //! moves on. A shard that is written to before its turn is coded first, as it was at the cut.
 
 use std::path::PathBuf;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
@@ -71,7 +70,7 @@ impl Store {
 
 impl Inner {
     fn cut(&self, sink_state: &[u8]) -> Cut {
-        let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let _gate = self.gate.write();
         let number = self.cuts.fetch_add(1, Relaxed) + 1;
         let mut labels = Vec::new();
         encode_index(&mut labels, &self.index());
@@ -95,12 +94,12 @@ impl Inner {
             frontier: set.frontier,
             blocks: set.blocks.iter().map(|block| block.file_name()).collect(),
         };
-        let obsolete = self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let obsolete = self.obsolete.lock().clone();
         Cut { number, checkpoint, labels, unsynced, obsolete }
     }
 
     fn write_cut(&self, cut: Cut) -> Result<(), Error> {
-        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut head = self.head.lock();
         let path = head::file::path(&self.folder, cut.number);
         let written = head::file::write(&path, &cut.labels, |shard| self.shard_at(shard, cut.number));
         if let Err(Error::Superseded) = written {
@@ -122,8 +121,8 @@ impl Inner {
         let is_stub = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "cold");
         let (stubs, gone): (Vec<_>, Vec<_>) = cut.obsolete.iter().partition(is_stub);
         gone.into_iter().try_for_each(|path| files::remove(path))?;
-        self.condemned.lock().unwrap_or_else(PoisonError::into_inner).extend(stubs.into_iter().cloned());
-        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| !cut.obsolete.contains(path));
+        self.condemned.lock().extend(stubs.into_iter().cloned());
+        self.obsolete.lock().retain(|path| !cut.obsolete.contains(path));
         Ok(())
     }
 

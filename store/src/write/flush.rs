@@ -2,8 +2,8 @@
 //! for each coarser tier. Samples that come later make further blocks for the window, laid over the first.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, PoisonError};
 
 use weir_sample::Kind;
 
@@ -85,7 +85,7 @@ impl Inner {
         self.publish(&[], blocks, window + WINDOW_MS, |epoch| {
             slabs.iter().for_each(|slab| slab.flushed.store(epoch, Relaxed));
             let paths = files.iter().filter_map(|&number| self.slab_files().take(window, number)).collect::<Vec<_>>();
-            self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
+            self.obsolete.lock().extend(paths);
         });
         self.counters.flushes.fetch_add(1, Relaxed);
         Ok(())
