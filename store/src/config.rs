@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cold::ColdConfig;
 use crate::{BadMatcher, MatchOp, Matcher, NAME, Tier};
 
-/// How long which resolution is kept, and how often things move to disk.
+/// Times for which samples are kept in memory and on disk.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// Samples as they came are kept this long. Default 7 days.
@@ -23,7 +23,7 @@ pub struct StoreConfig {
     pub block_delay: Duration,
     /// Rows of a group after which its open chunk is sealed. Default 120: twenty minutes at 10 s.
     pub chunk_rows: u32,
-    /// Where old blocks go. Default nowhere.
+    /// Object store for old blocks. Default nowhere.
     pub cold: Option<ColdConfig>,
 }
 
@@ -51,7 +51,7 @@ impl StoreConfig {
         }
     }
 
-    /// How long a tier keeps a metric: as the first rule that matches says.
+    /// Time for which a tier keeps a metric: as the first rule that matches says.
     pub(crate) fn retention_of(&self, tier: Tier, name: &str) -> Duration {
         let rule = self.rules.iter().find(|rule| rule.name.accepts(name));
         rule.and_then(|rule| rule.kept[tier as usize]).unwrap_or_else(|| self.retention(tier))
@@ -63,7 +63,7 @@ impl StoreConfig {
         rules.chain([self.retention(tier)])
     }
 
-    /// How long a tier keeps anything.
+    /// Longest time for which a tier keeps any metric.
     pub(crate) fn longest_retention(&self, tier: Tier) -> Duration {
         self.retentions(tier).max().unwrap_or_default()
     }

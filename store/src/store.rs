@@ -25,7 +25,7 @@ pub struct Store {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// What the store's threads share.
+/// The state that the store's threads share.
 pub(crate) struct Inner {
     pub folder: PathBuf,
     pub config: StoreConfig,
@@ -37,7 +37,7 @@ pub(crate) struct Inner {
     pub labels: LabelCache,
 
     // The locks, in the order in which they are taken: `Rank` says what each is about and holds them to it.
-    /// When idle series were last looked for.
+    /// Time of the last look for idle series.
     pub looked: Lock<Option<Timestamp>>,
     /// Held while blocks are moved to the object store.
     pub moving: Lock<()>,
@@ -64,7 +64,7 @@ pub(crate) struct Inner {
     pub cuts: AtomicU64,
     /// Newest timestamp seen.
     pub watermark: AtomicI64,
-    /// When maintenance was last asked for.
+    /// Time of the last maintenance.
     pub now: AtomicI64,
     /// Maintenance is to end as soon as it can.
     pub stopping: AtomicBool,

@@ -57,7 +57,7 @@ struct Job {
     blocks: Vec<Arc<Block>>,
 }
 
-/// What became of blocks that were to be merged.
+/// Outcome of a merge of blocks.
 enum Merged {
     /// The new block; none if every series was past its retention.
     Whole(Option<Arc<Block>>),

@@ -20,7 +20,7 @@ impl Store {
     /// What the file system says. The store is as it was, and the next call tries again.
     pub fn maintain(&self, now: Timestamp) -> Result<(), Error> {
         let mut looked = self.inner.looked.lock();
-        let outcome = self.inner.refusal.check().and_then(|()| self.inner.keep(now, &mut looked));
+        let outcome = self.inner.refusal.check().and_then(|()| self.inner.do_due(now, &mut looked));
         if let Err(error) = &outcome {
             let failed = !matches!(error, Error::Stopped);
             self.inner.counters.maintenance_failures.fetch_add(failed.into(), Relaxed);
@@ -42,7 +42,7 @@ impl Inner {
         if self.stopping.load(Relaxed) { Err(Error::Stopped) } else { Ok(()) }
     }
 
-    fn keep(&self, now: Timestamp, looked: &mut Option<Timestamp>) -> Result<(), Error> {
+    fn do_due(&self, now: Timestamp, looked: &mut Option<Timestamp>) -> Result<(), Error> {
         self.now.store(now.millis(), Relaxed);
         self.flush_past(now)?;
         self.retire_blocks(now);

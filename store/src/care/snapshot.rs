@@ -11,7 +11,7 @@ use crate::disk::files;
 use crate::disk::slab::slab_name;
 use crate::head;
 
-/// How often a reader starts over because the owner's next checkpoint removed a file under its hands.
+/// Times a reader starts over because the owner's next checkpoint removed a file under its hands.
 const ATTEMPTS: usize = 5;
 
 /// Copies the store as of its last checkpoint to a folder that must not exist yet. Files that never change are linked,

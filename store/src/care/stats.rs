@@ -11,7 +11,7 @@ use crate::{Error, Store, StoreConfig, Tier};
 /// The blocks of one tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TierStats {
-    /// Which tier.
+    /// The tier.
     pub tier: Tier,
     /// Number of blocks.
     pub blocks: u64,
@@ -23,7 +23,7 @@ pub struct TierStats {
     pub bytes: u64,
 }
 
-/// What a store holds.
+/// Contents of a store, in numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
     /// Series in memory.
@@ -36,7 +36,7 @@ pub struct Stats {
     pub tiers: Vec<TierStats>,
 }
 
-/// What the store in a folder held at its last checkpoint.
+/// Contents of the store in a folder at its last checkpoint.
 ///
 /// # Errors
 /// As [`Store::open`]; another process must not have it open.
@@ -48,7 +48,7 @@ pub fn stats(folder: &Path) -> Result<Stats, Error> {
 }
 
 impl Store {
-    /// What the store holds now.
+    /// Its contents now.
     pub fn stats(&self) -> Stats {
         let set = self.inner.block_set();
         let tiers = Tier::ALL.map(|tier| {

@@ -19,7 +19,7 @@ use crate::tier::coding;
 use crate::tier::run;
 use crate::{Remote, Tier};
 
-/// What [`verify`] found.
+/// Counts and damage that [`verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Files read.
@@ -30,7 +30,7 @@ pub struct Verified {
     pub samples: u64,
     /// Blocks in the object store whose pages were not read, because no object store was given.
     pub cold_unread: u64,
-    /// What is damaged, one line each.
+    /// Damaged places, one line each.
     pub damaged: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Cache {
     held: Lock<Held>,
 }
 
-/// What there is, and in which order it was used.
+/// Stretches that are held, and the order in which they were used.
 #[derive(Debug, Default)]
 struct Held {
     files: HashMap<String, (u64, u64)>,
@@ -40,7 +40,7 @@ impl Cache {
             }
         }
         kept.sort();
-        kept.into_iter().for_each(|(_, name, size)| held.note(name, size));
+        kept.into_iter().for_each(|(_, name, size)| held.insert(name, size));
         let cache = Self { folder: folder.to_owned(), most_bytes, held: Lock::new(Rank::Cached, held) };
         cache.shrink();
         Ok(cache)
@@ -69,7 +69,7 @@ impl Cache {
         }
         let content = [&crc32c::crc32c(bytes).to_le_bytes()[..], bytes].concat();
         if fs::write(self.folder.join(name), &content).is_ok() {
-            self.held().note(name.to_owned(), content.len() as u64);
+            self.held().insert(name.to_owned(), content.len() as u64);
             self.shrink();
         } else {
             let _ = fs::remove_file(self.folder.join(name));
@@ -101,7 +101,7 @@ impl Cache {
 }
 
 impl Held {
-    fn note(&mut self, name: String, size: u64) {
+    fn insert(&mut self, name: String, size: u64) {
         self.forget(&name);
         self.uses += 1;
         self.bytes += size;
@@ -111,7 +111,7 @@ impl Held {
 
     fn touch(&mut self, name: &str) -> Option<()> {
         let &(size, _) = self.files.get(name)?;
-        self.note(name.to_owned(), size);
+        self.insert(name.to_owned(), size);
         Some(())
     }
 

@@ -20,7 +20,7 @@ use cache::Cache;
 pub use remote::Remote;
 pub(crate) use remote::put_compared;
 
-/// Which blocks go to an object store, and to which.
+/// The object store, and the blocks that go there.
 #[derive(Clone, Debug)]
 pub struct ColdConfig {
     /// The object store.
@@ -50,7 +50,7 @@ pub(crate) struct Counters {
     unreachable: AtomicU64,
 }
 
-/// What is fetched at once: a request costs as much as sending some hundred KiB does.
+/// Bytes that are fetched at once: a request costs as much as sending some hundred KiB does.
 const FETCHED_AT_ONCE: u64 = 512 << 10;
 
 /// A block in the object store.

@@ -24,14 +24,14 @@ use crate::{Error, Tier};
 /// A page is read whole: large enough to compress and to be worth a disk's while, small enough for one series.
 const PAGE_BYTES: usize = 64 << 10;
 
-/// What is written at once.
+/// Bytes that are written at once.
 const WRITE_BYTES: usize = 1 << 20;
 
 const MAGIC: &[u8; 8] = b"weirblk\0";
 const VERSION: u32 = 2;
 const FOOTER: usize = 8 * 6 + 4 * 3;
 
-/// Which samples a block has. Its file is named so.
+/// The samples that a block has. Its file is named so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BlockName {
     pub tier: Tier,
@@ -120,7 +120,7 @@ impl Block {
         self.pages.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Where in its file its labels begin.
+    /// Offset of its labels in its file.
     pub(crate) fn pages_end(&self) -> u64 {
         self.labels.0
     }

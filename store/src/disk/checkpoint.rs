@@ -15,7 +15,7 @@ pub(crate) const VERSION: u32 = 3;
 
 const MAGIC: &[u8; 8] = b"weirsto\0";
 
-/// What the store is, apart from what was in memory.
+/// The state of a store, apart from what was in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Checkpoint {
     pub sink_state: Vec<u8>,
@@ -54,7 +54,7 @@ impl Checkpoint {
         let damaged = |what| Error::Damaged { path: path.to_owned(), what };
         let (body, checksum) = bytes.split_last_chunk::<4>().ok_or_else(|| damaged("cut short"))?;
         let mut input = Input(body);
-        if input.take(MAGIC.len()).ok() != Some(MAGIC) {
+        if input.slice(MAGIC.len()).ok() != Some(MAGIC) {
             return Err(damaged("not a checkpoint"));
         }
         let version = input.u32().map_err(Error::damaged(path))?;

@@ -20,7 +20,7 @@ use crate::locks::{Lock, Rank};
 pub(crate) struct Pages {
     pub file: Arc<File>,
     pub path: PathBuf,
-    /// Where the pages are if they are not in the file.
+    /// Place of the pages if they are not in the file.
     pub away: Option<Away>,
     pub index: Box<[PageMeta]>,
     /// First and last instant in any page.
@@ -30,7 +30,7 @@ pub(crate) struct Pages {
     pub quarantine: Arc<Quarantine>,
 }
 
-/// How many pages were found damaged since the store was opened.
+/// Number of pages found damaged since the store was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Quarantine {
     pub pages: AtomicU64,
@@ -133,7 +133,7 @@ impl PageCursor {
         id: SeriesId,
         start: i64,
         end: i64,
-        mut take: impl FnMut(&Page, &Entry) -> Result<(), Damaged>,
+        mut each: impl FnMut(&Page, &Entry) -> Result<(), Damaged>,
     ) -> Result<(), Error> {
         let pages = self.pages.clone();
         let mut at = self.page_of(id);
@@ -146,7 +146,7 @@ impl PageCursor {
                     let found = page.entries_of(id, self.entry);
                     self.entry = found.start;
                     for entry in &page.entries()[found] {
-                        take(page, entry).map_err(Error::damaged(&pages.path))?;
+                        each(page, entry).map_err(Error::damaged(&pages.path))?;
                     }
                 }
             }
@@ -160,7 +160,7 @@ impl PageCursor {
 pub(crate) struct PageWriter {
     pub out: Vec<u8>,
     pub index: Vec<PageMeta>,
-    /// Where in the file `out` begins.
+    /// Offset in the file at which `out` begins.
     pub base: u64,
     /// Bytes at which a page is full.
     page_bytes: usize,

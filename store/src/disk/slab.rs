@@ -29,12 +29,12 @@ pub(crate) struct Slab {
     /// Epoch of the set of blocks that has its samples too; zero for none yet.
     pub flushed: AtomicU64,
     pub pages: Arc<Pages>,
-    /// Where the index of its pages stands.
+    /// Offset of the index of its pages.
     pub index_at: u64,
     pub index_size: u32,
 }
 
-/// Where a slab stands, as a checkpoint names it.
+/// The place of a slab, as a checkpoint names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlabPlace {
     pub window: i64,
@@ -186,8 +186,8 @@ impl SlabFiles {
         files.map(unsynced).collect()
     }
 
-    /// Notes that these are durable now.
-    pub(crate) fn note_synced(&mut self, synced: &[Unsynced]) {
+    /// Marks these as durable.
+    pub(crate) fn mark_synced(&mut self, synced: &[Unsynced]) {
         for slab in synced {
             if let Some(file) = self.windows.get_mut(&(slab.window, slab.number)) {
                 file.synced = file.synced.max(slab.length);
@@ -201,8 +201,8 @@ impl SlabFiles {
         files.map(|(&(_, number), file)| (file.closed = true, number).1).collect()
     }
 
-    /// Takes a file out: it was flushed. Returns its path, to be removed when no checkpoint names it any more.
-    pub(crate) fn take(&mut self, window: i64, number: u64) -> Option<PathBuf> {
+    /// Removes a file that was flushed. Returns its path, to be removed when no checkpoint names it any more.
+    pub(crate) fn remove(&mut self, window: i64, number: u64) -> Option<PathBuf> {
         self.windows.remove(&(window, number)).map(|file| file.path)
     }
 

@@ -16,7 +16,7 @@ pub(crate) fn stub_name(block: &Block, identity: &str) -> String {
     format!("{}_{identity}.cold", block.name.to_string().trim_end_matches(".block"))
 }
 
-/// What tells the content of a block from any other: a hash of all but its pages, and of their checksums.
+/// A mark that tells the content of a block from any other: a hash of all but its pages, and of their checksums.
 pub(crate) fn identity(block: &Block) -> Result<String, Error> {
     let pages = &block.pages;
     let mut hash = Xxh3::new();

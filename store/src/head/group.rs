@@ -16,7 +16,7 @@ use crate::error::Damaged;
 use crate::index::SetId;
 use crate::tier::overlay::overlay;
 
-/// What a row did.
+/// Counts of one append.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Appended {
     /// Samples stored in order of time.
@@ -66,7 +66,7 @@ pub(crate) struct Group {
     /// One row ahead of `rows`, then `rows`, each as wide as `tails`.
     pub values: Vec<f64>,
     pub chunk: Vec<u8>,
-    /// Where its segments begin.
+    /// Beginnings of its segments.
     pub starts: Vec<u32>,
     pub seen: Seen,
     pub chunk_rows: u32,
@@ -145,7 +145,7 @@ impl Group {
         self.values[self.rows.len() * self.width() + column]
     }
 
-    /// Takes one row of values; NaN leaves a column out.
+    /// Appends one row of values; NaN leaves a column out.
     pub(crate) fn append(&mut self, time: i64, interval: i64, spans: &[Span], floats: &[f64]) -> Appended {
         let mut done = Appended::default();
         if time > self.newest {

@@ -40,7 +40,7 @@ impl Shard {
     }
 }
 
-/// Reads what [`encode_shard`] wrote and notes its series in the index.
+/// Reads what [`encode_shard`] wrote and adds its series to the index.
 pub(crate) fn decode_shard(input: &mut Input<'_>, number: u32, index: &mut Index) -> Result<Shard, Damaged> {
     let mut shard = Shard { number, seal_at: input.varint()? as u32, ..Shard::default() };
     let slots = input.varint()? as usize;

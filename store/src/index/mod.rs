@@ -46,7 +46,7 @@ impl Index {
         self.groups.get(group as usize).copied().filter(|&set| set != NO_GROUP)
     }
 
-    /// Notes a new group and its common labels.
+    /// Adds a new group and its common labels.
     pub(crate) fn add_group(&mut self, group: GroupId, common: SetId) {
         if self.groups.len() <= group as usize {
             self.groups.resize(group as usize + 1, NO_GROUP);
@@ -55,7 +55,7 @@ impl Index {
         self.commons.join(common, group);
     }
 
-    /// Notes a series of a group.
+    /// Adds a series to a group.
     pub(crate) fn add_series(&mut self, group: GroupId, tail: SetId) {
         self.series += u64::from(self.tails.join(tail, group));
     }

@@ -64,7 +64,7 @@ impl Pair {
         &self.text
     }
 
-    /// What the pair adds to the identity of a series. A sum of such does not depend on how labels are halved.
+    /// The share of the pair in the identity of a series. A sum of such does not depend on how labels are halved.
     pub(crate) fn hash(&self) -> u128 {
         xxh3_128(self.text.as_bytes())
     }
@@ -153,7 +153,7 @@ impl Pairs {
         pairs.sort_unstable_by_key(|&pair| self.label_of(pair));
     }
 
-    /// Notes that a set holds its pairs.
+    /// Adds a set to those of its pairs.
     pub(crate) fn link(&mut self, pairs: &[PairId], set: SetId, half: Half) {
         for &id in pairs {
             let Some(pair) = &mut self.pairs[id as usize] else { continue };
@@ -165,7 +165,7 @@ impl Pairs {
         }
     }
 
-    /// Notes that a set is gone; pairs that no set holds any more go too.
+    /// Removes a set that is gone; pairs that no set holds any more go too.
     pub(crate) fn unlink(&mut self, pairs: &[PairId], set: SetId, half: Half) {
         for &id in pairs {
             let Some(pair) = &mut self.pairs[id as usize] else { continue };
@@ -221,7 +221,7 @@ impl Pairs {
         self.pairs.iter().map(|pair| pair.as_ref().map(Pair::text))
     }
 
-    /// Takes back what [`Pairs::texts`] gave.
+    /// Restores what [`Pairs::texts`] gave.
     pub(crate) fn restore<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Self {
         let mut pairs = Self::default();
         for (id, text) in texts.enumerate() {

@@ -13,7 +13,7 @@ use crate::matcher::NAME;
 struct Set {
     /// In the order of their labels.
     pairs: Box<[PairId]>,
-    /// What series with this tail are; gauge, and of no meaning, for common labels.
+    /// Kind of the series with this tail; gauge, and of no meaning, for common labels.
     kind: Kind,
     /// Sum of the pairs' hashes.
     sum: u128,
@@ -104,12 +104,12 @@ impl Sets {
         all
     }
 
-    /// Notes that a group has this set; whether that is new.
+    /// Adds a group to those that have this set; whether that is new.
     pub(crate) fn join(&mut self, id: SetId, group: GroupId) -> bool {
         self.sets[id as usize].as_mut().is_some_and(|set| set.members.insert(group))
     }
 
-    /// Notes that a group has this set no more. A set that no group has is dropped.
+    /// Removes a group from those that have this set. A set that no group has is dropped.
     pub(crate) fn leave(&mut self, id: SetId, group: GroupId, pairs: &mut Pairs, half: Half) -> bool {
         let Some(set) = &mut self.sets[id as usize] else { return false };
         let left = set.members.remove(group);
@@ -133,7 +133,7 @@ impl Sets {
         self.sets.iter().map(|set| set.as_ref().map(|set| (&*set.pairs, set.kind)))
     }
 
-    /// Takes back what [`Sets::contents`] gave.
+    /// Restores what [`Sets::contents`] gave.
     pub(crate) fn restore(pairs: &mut Pairs, half: Half, contents: Vec<Option<(Vec<PairId>, Kind)>>) -> Self {
         let mut sets = Self::default();
         for (id, content) in contents.into_iter().enumerate() {

@@ -13,7 +13,7 @@ const WORTHWHILE: usize = 2_048;
 const MOST_READERS: usize = 4;
 /// Series in a batch, at most; enough that two readers seldom decode the same page.
 const BATCH: usize = 512;
-/// What a batch may take, of samples every ten seconds: bounds what waits for a slow asker.
+/// Bytes that a batch may take, of samples every ten seconds: bounds what waits for a slow asker.
 const BATCH_BYTES: i64 = 4 << 20;
 
 /// Threads that should read so many series.

@@ -40,7 +40,7 @@ pub(crate) struct Found {
     pub found: Match,
 }
 
-/// What a query keeps open while it goes from series to series.
+/// The sources that a query keeps open while it goes from series to series.
 pub(crate) struct Reader<'a> {
     inner: &'a Inner,
     set: Arc<BlockSet>,
@@ -63,12 +63,12 @@ impl Source {
         unreachable: &AtomicBool,
         id: SeriesId,
         (start, end): (i64, i64),
-        take: impl FnMut(&Page, &Entry) -> Result<(), Damaged>,
+        each: impl FnMut(&Page, &Entry) -> Result<(), Damaged>,
     ) -> Result<(), Error> {
         if self.cursor.is_cold() && unreachable.load(Relaxed) {
             return Ok(());
         }
-        match self.cursor.each(id, start, end, take) {
+        match self.cursor.each(id, start, end, each) {
             Err(Error::Remote { .. }) => {
                 unreachable.store(true, Relaxed);
                 Ok(())

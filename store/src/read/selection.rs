@@ -17,7 +17,7 @@ pub struct Selection<'a> {
     pub end: Timestamp,
     /// Distance between the instants that will be looked at; `None` for a single one.
     pub step: Option<Duration>,
-    /// What of the samples is used.
+    /// Use that the samples are put to.
     pub hint: Hint,
     /// Series may come in any order, which reads many of them faster where all is in memory or sealed lately.
     pub any_order: bool,
@@ -26,9 +26,9 @@ pub struct Selection<'a> {
 /// One series and its samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesData {
-    /// Which series.
+    /// The series.
     pub series: Series,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Milliseconds, ascending, each once.
     pub timestamps: Vec<i64>,
@@ -36,7 +36,7 @@ pub struct SeriesData {
     pub values: Column,
 }
 
-/// What a selection was answered from.
+/// Sources of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered {
     /// The resolution. An instant selector must look back by at least this much.

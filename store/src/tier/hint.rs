@@ -1,6 +1,6 @@
 //! What a reader will do with samples.
 
-/// What a reader will do with the samples. Raw samples are the same for every hint; a point of a coarser tier is the
+/// Use that a reader will put the samples to. Raw samples are the same for every hint; a point of a coarser tier is the
 /// aggregate that the hint asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Hint {

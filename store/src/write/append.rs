@@ -17,7 +17,7 @@ use crate::{Error, Rows};
 /// Agents under which single samples that name no agent are kept: no agent id begins with so many ones.
 const IMPORTS: u128 = !0 << 64;
 
-/// What one target was scraped for has its times in common, so it is kept together.
+/// The agent under which a single sample is kept: samples of one target have their times in common.
 fn importer_of(series: &Series) -> u128 {
     let target = series.label("instance").or_else(|| series.label("host")).unwrap_or_default();
     IMPORTS | u128::from(xxhash_rust::xxh3::xxh3_64(target.as_bytes()))
@@ -83,7 +83,7 @@ impl Store {
             })?;
         }
         self.inner.watermark.fetch_max(ts.millis(), Relaxed);
-        self.inner.counters.note(&done);
+        self.inner.counters.count(&done);
         Ok(done)
     }
 
@@ -115,7 +115,7 @@ impl Store {
         let _gate = self.inner.admit()?;
         self.inner.with_group(part.group, part.generation, |group| done = group.set(ts.millis(), column, value))?;
         self.inner.watermark.fetch_max(ts.millis(), Relaxed);
-        self.inner.counters.note(&done);
+        self.inner.counters.count(&done);
         Ok(done)
     }
 }

@@ -1,4 +1,4 @@
-//! Checkpoints that do not hold writers up: a cut notes what the store is at one instant, and is written while the store
+//! Checkpoints that do not hold writers up: a cut records what the store is at one instant, and is written while the store
 //! moves on. A shard that is written to before its turn is coded first, as it was at the cut.
 
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ impl Store {
         self.write(self.cut(sink_state)?)
     }
 
-    /// Notes what the store is now, together with the sink's state. Takes milliseconds; a later cut takes the place of
+    /// Records what the store is now, together with the sink's state. Takes milliseconds; a later cut takes the place of
     /// one that was not written.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl Inner {
         }
         if !cut.unsynced.is_empty() {
             files::sync_folder(&self.folder.join("slabs"))?;
-            self.slab_files().note_synced(&cut.unsynced);
+            self.slab_files().mark_synced(&cut.unsynced);
         }
         cut.checkpoint.write(&self.folder)?;
         let previous = std::mem::replace(&mut *head, cut.number);

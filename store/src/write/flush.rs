@@ -23,7 +23,7 @@ use crate::tier::points::Points;
 use crate::tier::run::{Run, decode, decode_within};
 use crate::{Error, Tier};
 
-/// What is written of one window.
+/// The blocks that are written of one window.
 struct Writers<'a> {
     inner: &'a Inner,
     writers: Vec<(Tier, BlockWriter)>,
@@ -84,7 +84,7 @@ impl Inner {
         let blocks = self.merge_slabs(window, &slabs)?;
         self.publish(&[], blocks, window + WINDOW_MS, |epoch| {
             slabs.iter().for_each(|slab| slab.flushed.store(epoch, Relaxed));
-            let paths = files.iter().filter_map(|&number| self.slab_files().take(window, number)).collect::<Vec<_>>();
+            let paths = files.iter().filter_map(|&number| self.slab_files().remove(window, number)).collect::<Vec<_>>();
             self.obsolete.lock().extend(paths);
         });
         self.counters.flushes.fetch_add(1, Relaxed);
@@ -107,7 +107,7 @@ impl Inner {
             })?;
             let Some(id) = next else { return writers.finish() };
             self.go_on()?;
-            writers.labels.note(id, &mut writers.index);
+            writers.labels.copy(id, &mut writers.index);
             for (kind, run) in runs.drain(..) {
                 writers.push(id, kind, run)?;
             }
@@ -226,8 +226,8 @@ impl<'a> HeadLabels<'a> {
         Self { inner, tails, name: None, series: Vec::new(), adopted: Adopted::default() }
     }
 
-    /// Notes the series in a block's labels.
-    fn note(&mut self, id: SeriesId, labels: &mut Index) {
+    /// Adds the series to a block's labels.
+    fn copy(&mut self, id: SeriesId, labels: &mut Index) {
         let name = (id >> 96) as u32;
         let index = self.inner.index();
         if self.name != Some(name) {

@@ -6,7 +6,7 @@ use super::manifest::{SNAPSHOTS, backups, manifest_key, read_manifest};
 use crate::disk::blocks::BLOCKS;
 use crate::{Error, Remote};
 
-/// What went.
+/// Counts of what went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
     /// Backups that no longer count.

@@ -59,7 +59,7 @@ fn parse_manifest(text: &str) -> Option<Vec<Item>> {
     lines.map(item).collect()
 }
 
-/// What a backup consists of.
+/// The files of a backup.
 pub(crate) fn read_manifest(source: &dyn Remote, name: &str) -> Result<Vec<Item>, Error> {
     let key = manifest_key(name);
     let text = source.get_range(&key, 0, LONGEST_MANIFEST).map_err(Error::remote("read", &key))?;

@@ -66,7 +66,7 @@ fn send(copy: &Path, cold: &Arc<Cold>, target: &dyn Remote, name: &str) -> Resul
                 None => Box::new(File::open(&block.pages.path).map_err(Error::io("open", &block.pages.path))?),
             };
             put_compared(target, &item.key, &mut body, || Ok(()))?;
-            done.note(&item);
+            done.count(&item);
         }
         items.push(item);
     }
@@ -76,7 +76,7 @@ fn send(copy: &Path, cold: &Arc<Cold>, target: &dyn Remote, name: &str) -> Resul
         let key = format!("{SNAPSHOTS}/{name}/{path}");
         let (size, checksum) = put_compared(target, &key, &mut body, || Ok(()))?;
         items.push(Item { path, key, size, checksum });
-        done.note(&items[items.len() - 1]);
+        done.count(&items[items.len() - 1]);
     }
     put_compared(target, &manifest_key(name), &mut manifest(&items).as_bytes(), || Ok(()))?;
     Ok(done)

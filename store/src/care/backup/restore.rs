@@ -54,7 +54,7 @@ fn fetch(source: &dyn Remote, name: &str, part: &Path) -> Result<Transferred, Er
             return Err(damaged(&item.key, "checksum"));
         }
         files::sync(&file, &path)?;
-        done.note(item);
+        done.count(item);
     }
     check_blocks(part, &items)?;
     // Cold blocks came back as whole ones.

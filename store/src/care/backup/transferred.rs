@@ -1,8 +1,8 @@
-//! What is counted of a backup on its way.
+//! Counts of a backup on its way.
 
 use super::manifest::Item;
 
-/// What a backup sent, or a restore fetched.
+/// Counts of a backup or a restore.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transferred {
     /// Files and objects sent.
@@ -13,11 +13,11 @@ pub struct Transferred {
     pub there: u64,
 }
 
-/// What of an object is fetched at once.
+/// Bytes of an object that are fetched at once.
 pub(super) const FETCHED_AT_ONCE: usize = 8 << 20;
 
 impl Transferred {
-    pub(super) fn note(&mut self, item: &Item) {
+    pub(super) fn count(&mut self, item: &Item) {
         self.sent += 1;
         self.bytes += item.size;
     }

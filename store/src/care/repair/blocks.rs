@@ -27,13 +27,13 @@ const NAMED: usize = 5;
 /// A block to be written anew.
 struct Broken {
     name: BlockName,
-    /// What is left of it.
+    /// The rest of it.
     block: Option<Block>,
     damaged: Vec<PageMeta>,
     labels: Option<Index>,
 }
 
-/// What a block was written from.
+/// Sources of a block that was written anew.
 #[derive(Default)]
 struct Rebuilt {
     kept: BTreeSet<SeriesId>,
@@ -206,18 +206,18 @@ fn labels_of(
 ) -> Result<(Index, usize), Error> {
     let (mut labels, mut missing) = (Index::default(), kept.clone());
     for from in broken.labels.iter().chain(head) {
-        take_labels(&mut labels, &mut missing, from);
+        adopt_labels(&mut labels, &mut missing, from);
     }
     for block in sound {
         if missing.is_empty() {
             break;
         }
-        block.read_labels()?.iter().for_each(|from| take_labels(&mut labels, &mut missing, from));
+        block.read_labels()?.iter().for_each(|from| adopt_labels(&mut labels, &mut missing, from));
     }
     Ok((labels, missing.len()))
 }
 
-fn take_labels(labels: &mut Index, missing: &mut BTreeSet<SeriesId>, from: &Index) {
+fn adopt_labels(labels: &mut Index, missing: &mut BTreeSet<SeriesId>, from: &Index) {
     let mut adopted = Adopted::default();
     let found: Vec<_> = from.matching(&[]).into_iter().filter(|found| missing.contains(&found.id)).collect();
     for found in found {

@@ -8,12 +8,12 @@ use crate::Error;
 use crate::cold::Cold;
 use crate::disk::files;
 
-/// What a repair did, one line each.
+/// Report of a repair, one line per item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repaired {
-    /// What could be brought back or was tidied up.
+    /// Parts brought back or tidied up.
     pub mended: Vec<String>,
-    /// What is gone: which series, which time.
+    /// Parts that are gone: which series, which time.
     pub lost: Vec<String>,
 }
 
