@@ -9,4 +9,3 @@ pub(crate) mod segment;
 pub(crate) mod shard;
 pub(crate) mod sketches;
 pub(crate) mod snapshot;
-pub(crate) mod total;

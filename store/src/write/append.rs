@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use weir_sample::{Kind, Series, Sketch, Timestamp};
+use weir_sample::{Kind, Series, Sketch, Timestamp, Total};
 
 use crate::error::Damaged;
 use crate::head::group::{Appended, Group};
@@ -70,7 +70,7 @@ impl Store {
         if floats.len() != rows.width() {
             return Err(Error::Width { expected: rows.width(), found: floats.len() });
         }
-        let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        let zero = Total::zero_before(ts, interval).millis();
         let mut done = Appended::default();
         let _gate = self.inner.admit()?;
         // Nothing of a row is written if not all of it can be: the caller writes the whole of it again.
@@ -79,7 +79,7 @@ impl Store {
         }
         for part in rows.parts.iter() {
             self.inner.with_group(part.group, part.generation, |group| {
-                done.add(group.append(ts.millis(), interval, &part.spans, floats));
+                done.add(group.append(ts.millis(), zero, &part.spans, floats));
             })?;
         }
         self.inner.watermark.fetch_max(ts.millis(), Relaxed);
