@@ -18,7 +18,6 @@ mod disk;
 mod error;
 mod head;
 mod index;
-mod lock;
 mod locks;
 mod matcher;
 mod open;

@@ -10,18 +10,17 @@ use crate::counters::Counters;
 use crate::disk::block::{Block, BlockName};
 use crate::disk::blocks::{BLOCKS, BlockSet, Blocks};
 use crate::disk::checkpoint::Checkpoint;
-use crate::disk::files;
 use crate::disk::labels::LabelCache;
 use crate::disk::pages::Quarantine;
 use crate::disk::slab::SlabFiles;
 use crate::head;
 use crate::head::shard::{SHARDS, Shard};
 use crate::index::Index;
-use crate::lock::DirectoryLock;
 use crate::locks::{Lock, Rank, SharedLock};
 use crate::refusal::Refusal;
 use crate::store::{Inner, Store};
 use crate::{Error, StoreConfig};
+use weir_files::FolderLock;
 
 impl Store {
     /// Opens the store in `folder`, which is made if it is not there. The second result is the state that the sink gave
@@ -30,13 +29,13 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`] if another process has it, or what is wrong with its files.
     pub fn open(folder: &Path, config: StoreConfig) -> Result<(Self, Vec<u8>), Error> {
-        let folder_lock = DirectoryLock::acquire(folder)?;
-        files::create_folder(&folder.join("head"))?;
+        let folder_lock = FolderLock::acquire(folder).map_err(Error::lock(folder))?;
+        weir_files::create_folder(&folder.join("head"))?;
         let checkpoint = Checkpoint::read(folder)?;
         let (index, mut shards) = read_head(folder, &checkpoint, config.chunk_rows)?;
         let quarantine = Arc::new(Quarantine::default());
         let slab_folder = folder.join("slabs");
-        files::create_folder(&slab_folder)?;
+        weir_files::create_folder(&slab_folder)?;
         let (slab_files, slabs) =
             SlabFiles::restore(&slab_folder, quarantine.clone(), &checkpoint.windows, &checkpoint.slabs)?;
         for slab in slabs {
@@ -79,10 +78,10 @@ impl Store {
 }
 
 fn read_head(folder: &Path, checkpoint: &Checkpoint, chunk_rows: u32) -> Result<(Index, Vec<Shard>), Error> {
-    let names = files::names(&folder.join("head"))?;
+    let names = weir_files::names(&folder.join("head"))?;
     let named = head::file::path(folder, checkpoint.head);
     for path in names.iter().map(|name| folder.join("head").join(name)).filter(|path| *path != named) {
-        files::remove(&path)?;
+        weir_files::remove(&path)?;
     }
     if checkpoint.head > 0 {
         return head::file::read(&named);
@@ -103,12 +102,12 @@ fn open_blocks(
     cold: &Arc<Cold>,
 ) -> Result<(BlockSet, u64, Vec<PathBuf>), Error> {
     let folder = folder.join(BLOCKS);
-    files::create_folder(&folder)?;
+    weir_files::create_folder(&folder)?;
     let mut condemned = Vec::new();
-    for name in files::names(&folder)?.into_iter().filter(|name| !checkpoint.blocks.contains(name)) {
+    for name in weir_files::names(&folder)?.into_iter().filter(|name| !checkpoint.blocks.contains(name)) {
         match BlockName::is_stub(&name) {
             true => condemned.push(folder.join(name)),
-            false => files::remove(&folder.join(name))?,
+            false => weir_files::remove(&folder.join(name))?,
         }
     }
     let (mut blocks, mut next) = (Vec::new(), 0);

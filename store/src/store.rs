@@ -15,10 +15,10 @@ use crate::disk::pages::Quarantine;
 use crate::disk::slab::SlabFiles;
 use crate::head::shard::Shard;
 use crate::index::Index;
-use crate::lock::DirectoryLock;
 use crate::locks::{Lock, Locked, Shared, SharedLock};
 use crate::refusal::Refusal;
 use crate::{StoreConfig, Tier};
+use weir_files::FolderLock;
 
 /// Series in memory and on disk, under one folder. One process owns it; its threads share it.
 pub struct Store {
@@ -70,7 +70,7 @@ pub(crate) struct Inner {
     pub stopping: AtomicBool,
     /// A window could not be flushed because blocks that it lies over could not be read.
     pub deferred: AtomicBool,
-    pub _folder_lock: DirectoryLock,
+    pub _folder_lock: FolderLock,
 }
 
 impl std::fmt::Debug for Store {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use weir_sample::Timestamp;
 
-use crate::disk::files;
 use crate::head::seal::{WINDOW_MS, window_of};
 use crate::head::shard::SHARDS;
 use crate::store::Inner;
@@ -67,11 +66,11 @@ impl Inner {
         let set = self.block_set();
         let obsolete = self.obsolete.lock();
         let folder = self.blocks_folder();
-        for path in files::names(&folder).unwrap_or_default().into_iter().map(|name| folder.join(name)) {
+        for path in weir_files::names(&folder).unwrap_or_default().into_iter().map(|name| folder.join(name)) {
             // The stub of a block that is being moved is in no set yet.
             let stub = path.extension().is_some_and(|extension| extension == "cold");
             if !stub && !obsolete.contains(&path) && !set.blocks.iter().any(|block| block.pages.path == path) {
-                let _ = files::remove(&path);
+                let _ = weir_files::remove(&path);
             }
         }
     }

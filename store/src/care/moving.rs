@@ -12,7 +12,6 @@ use weir_sample::Timestamp;
 use crate::cold::put_compared;
 use crate::disk::block::Block;
 use crate::disk::blocks::BlockSet;
-use crate::disk::files;
 use crate::disk::stub::{self, identity, stub_name};
 use crate::store::Inner;
 use crate::{ColdConfig, Error, Remote, Store};
@@ -57,7 +56,7 @@ impl Inner {
             self.go_on()?;
             let key = key_of(&stub);
             remote.delete(&key).map_err(Error::remote("delete", &key))?;
-            files::remove(&stub)?;
+            weir_files::remove(&stub)?;
             self.cold.drop_cached(&key);
             self.condemned.lock().retain(|other| *other != stub);
             self.cold.counters.deleted.fetch_add(1, Relaxed);

@@ -7,7 +7,6 @@ use std::path::Path;
 use crate::Error;
 use crate::disk::blocks::BLOCKS;
 use crate::disk::checkpoint::Checkpoint;
-use crate::disk::files;
 use crate::disk::slab::slab_name;
 use crate::head;
 
@@ -43,7 +42,7 @@ pub(super) fn retry<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<
 
 fn snapshot_once(folder: &Path, target: &Path) -> Result<(), Error> {
     let path = folder.join("checkpoint");
-    let Some(bytes) = files::read_if_there(&path)? else {
+    let Some(bytes) = weir_files::read_if_there(&path)? else {
         return Err(Error::io("open", &path)(ErrorKind::NotFound.into()));
     };
     let checkpoint = Checkpoint::parse(&path, &bytes)?;
@@ -52,7 +51,7 @@ fn snapshot_once(folder: &Path, target: &Path) -> Result<(), Error> {
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(Error::io("empty", &folder))?;
         }
-        files::create_folder(&folder)?;
+        weir_files::create_folder(&folder)?;
     }
     if checkpoint.head > 0 {
         link(&head::file::path(folder, checkpoint.head), &head::file::path(target, checkpoint.head))?;
@@ -64,8 +63,8 @@ fn snapshot_once(folder: &Path, target: &Path) -> Result<(), Error> {
         let name = slab_name(window, number);
         copy(&folder.join("slabs").join(&name), &target.join("slabs").join(&name), length)?;
     }
-    ["head", "slabs", BLOCKS].iter().try_for_each(|part| files::sync_folder(&target.join(part)))?;
-    files::write_whole(&target.join("checkpoint"), |file| std::io::Write::write_all(file, &bytes))
+    ["head", "slabs", BLOCKS].iter().try_for_each(|part| weir_files::sync_folder(&target.join(part)))?;
+    Ok(weir_files::write_whole(&target.join("checkpoint"), |file| std::io::Write::write_all(file, &bytes))?)
 }
 
 fn link(from: &Path, to: &Path) -> Result<(), Error> {
@@ -75,7 +74,7 @@ fn link(from: &Path, to: &Path) -> Result<(), Error> {
 /// Slab files still grow, and an owner cuts them when it opens the store: they are copied.
 fn copy(from: &Path, to: &Path, length: u64) -> Result<(), Error> {
     let source = File::open(from).map_err(Error::io("open", from))?;
-    let mut copy = files::create(to)?;
+    let mut copy = weir_files::create(to)?;
     std::io::copy(&mut source.take(length), &mut copy).map_err(Error::io("copy", from))?;
-    files::sync(&copy, to)
+    Ok(weir_files::sync(&copy, to)?)
 }

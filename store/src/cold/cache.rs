@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::Error;
-use crate::disk::files;
 use crate::locks::{Lock, Locked, Rank};
 
 #[derive(Debug)]
@@ -31,10 +30,10 @@ impl Cache {
     pub(super) fn open(folder: &Path, most_bytes: u64) -> Result<Self, Error> {
         let mut held = Held::default();
         if most_bytes > 0 {
-            files::create_folder(folder)?;
+            weir_files::create_folder(folder)?;
         }
         let mut kept: Vec<(SystemTime, String, u64)> = Vec::new();
-        for name in files::names(folder).unwrap_or_default() {
+        for name in weir_files::names(folder).unwrap_or_default() {
             if let Ok(meta) = fs::metadata(folder.join(&name)) {
                 kept.push((meta.modified().unwrap_or(SystemTime::UNIX_EPOCH), name, meta.len()));
             }

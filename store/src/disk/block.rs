@@ -12,7 +12,6 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use weir_sample::Kind;
 
-use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
 use crate::bytes::Input;
 use crate::cold::{Away, Cold};
@@ -208,7 +207,7 @@ impl BlockWriter {
     pub(crate) fn create(folder: &Path, name: BlockName) -> Result<Self, Error> {
         let path = folder.join(name.to_string());
         let temporary = path.with_extension("tmp");
-        let file = files::create(&temporary)?;
+        let file = weir_files::create(&temporary)?;
         let mut pages = PageWriter::new(0, PAGE_BYTES);
         pages.out.extend_from_slice(MAGIC);
         pages.out.extend_from_slice(&VERSION.to_le_bytes());
@@ -232,7 +231,7 @@ impl BlockWriter {
     }
 
     fn write(&mut self) -> Result<(), Error> {
-        files::write_all(&mut self.file, &self.temporary, &self.pages.out)?;
+        weir_files::append(&mut self.file, &self.temporary, &self.pages.out)?;
         self.written += self.pages.out.len() as u64;
         self.pages.base = self.written;
         self.pages.out.clear();
@@ -269,7 +268,7 @@ impl BlockWriter {
         out.extend_from_slice(&footer);
         let labels = (labels_at, labels.1.len() as u32, checksum);
         self.write()?;
-        files::publish(&self.file, &self.temporary, &self.path)?;
+        weir_files::publish(&self.file, &self.temporary, &self.path)?;
         let index = std::mem::take(&mut self.pages.index);
         let file = Arc::new(File::open(&self.path).map_err(Error::io("open", &self.path))?);
         let pages = Arc::new(Pages::new(file, self.path, index, quarantine));
@@ -279,7 +278,7 @@ impl BlockWriter {
 
     /// Removes what was written so far.
     pub(crate) fn abandon(self) -> Result<(), Error> {
-        files::remove(&self.temporary)
+        Ok(weir_files::remove(&self.temporary)?)
     }
 }
 

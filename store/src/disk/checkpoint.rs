@@ -4,7 +4,6 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::files;
 use super::slab::SlabPlace;
 use crate::Error;
 use crate::bytes::{Input, put_block, put_signed, put_varint};
@@ -43,7 +42,7 @@ impl Checkpoint {
     /// Reads the last checkpoint in a folder; none is a new store.
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("checkpoint");
-        match files::read_if_there(&path)? {
+        match weir_files::read_if_there(&path)? {
             Some(bytes) => Self::parse(&path, &bytes),
             None => Ok(Self::default()),
         }
@@ -108,6 +107,6 @@ impl Checkpoint {
         self.blocks.iter().for_each(|name| put_block(&mut out, name.as_bytes()));
         let checksum = crc32c::crc32c(&out);
         out.extend_from_slice(&checksum.to_le_bytes());
-        files::write_whole(&folder.join("checkpoint"), |file| file.write_all(&out))
+        Ok(weir_files::write_whole(&folder.join("checkpoint"), |file| file.write_all(&out))?)
     }
 }

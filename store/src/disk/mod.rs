@@ -3,7 +3,6 @@
 pub(crate) mod block;
 pub(crate) mod blocks;
 pub(crate) mod checkpoint;
-pub(crate) mod files;
 pub(crate) mod labels;
 pub(crate) mod merge;
 pub(crate) mod page;

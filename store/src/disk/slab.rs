@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
 use crate::Error;
 use crate::bytes::Input;
@@ -79,7 +78,7 @@ pub(crate) struct SlabFiles {
 
 impl SlabFiles {
     pub(crate) fn new(folder: &Path, quarantine: Arc<Quarantine>) -> Result<Self, Error> {
-        files::create_folder(folder)?;
+        weir_files::create_folder(folder)?;
         Ok(Self { folder: folder.to_owned(), windows: BTreeMap::new(), next_sequence: 0, next_file: 0, quarantine })
     }
 
@@ -96,14 +95,14 @@ impl SlabFiles {
             let path = slabs.path(window, number);
             let mut options = OpenOptions::new();
             let file = options.read(true).write(true).open(&path).map_err(Error::io("open", &path))?;
-            file.set_len(length).map_err(Error::io("cut", &path))?;
+            weir_files::cut(&file, &path, length)?;
             let file = Arc::new(file);
             slabs.windows.insert((window, number), WindowFile { file, path, length, synced: length, closed: false });
         }
-        for name in files::names(folder)? {
+        for name in weir_files::names(folder)? {
             let path = folder.join(name);
             if !slabs.windows.values().any(|window| window.path == path) {
-                files::remove(&path)?;
+                weir_files::remove(&path)?;
             }
         }
         let opened = places.iter().filter_map(|place| slabs.open(place).transpose()).collect::<Result<_, _>>()?;
@@ -145,7 +144,7 @@ impl SlabFiles {
         pages::put_index(&mut out, &index);
         let checksum = crc32c::crc32c(&out[pages_size..]);
         out.extend_from_slice(&checksum.to_le_bytes());
-        files::write_at(&entry.file, &entry.path, &out, entry.length)?;
+        weir_files::write_at(&entry.file, &entry.path, &out, entry.length)?;
         let (index_at, index_size) = (entry.length + pages_size as u64, (out.len() - pages_size) as u32);
         entry.length += out.len() as u64;
         self.next_sequence += 1;
@@ -162,7 +161,7 @@ impl SlabFiles {
     fn create(&mut self, window: i64) -> Result<u64, Error> {
         let number = self.next_file;
         let path = self.path(window, number);
-        let file = Arc::new(files::create(&path)?);
+        let file = Arc::new(weir_files::create(&path)?);
         self.next_file += 1;
         self.windows.insert((window, number), WindowFile { file, path, length: 0, synced: 0, closed: false });
         Ok(number)

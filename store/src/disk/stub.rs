@@ -8,7 +8,6 @@ use std::path::Path;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::block::Block;
-use super::files;
 use crate::Error;
 
 /// Name of the stub of a block with that content.
@@ -49,5 +48,5 @@ pub(crate) fn write(block: &Block, path: &Path) -> Result<(), Error> {
         file.write_all_at(&head, 0)?;
         file.write_all_at(&tail(block)?, block.pages_end())
     };
-    files::write_whole(path, copied)
+    Ok(weir_files::write_whole(path, copied)?)
 }

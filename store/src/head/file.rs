@@ -8,7 +8,6 @@ use super::shard::{SHARDS, Shard};
 use super::snapshot;
 use crate::Error;
 use crate::bytes::Input;
-use crate::disk::files;
 use crate::index::Index;
 use crate::index::coding::{decode_index, encode_index};
 
@@ -24,12 +23,12 @@ pub(crate) fn write(
     mut shard: impl FnMut(usize) -> Result<Vec<u8>, Error>,
 ) -> Result<(), Error> {
     let mut failed = None;
-    let written = files::write_whole(path, |file| {
+    let written = weir_files::write_whole(path, |file| {
         let mut file = BufWriter::with_capacity(1 << 20, file);
-        put_checked(&mut file, labels)?;
+        weir_files::put_checked(&mut file, labels)?;
         for number in 0..SHARDS {
             match shard(number) {
-                Ok(record) => put_checked(&mut file, &record)?,
+                Ok(record) => weir_files::put_checked(&mut file, &record)?,
                 Err(error) => {
                     failed = Some(error);
                     return Err(std::io::ErrorKind::Interrupted.into());
@@ -38,7 +37,10 @@ pub(crate) fn write(
         }
         file.flush()
     });
-    failed.map_or(written, Err)
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(written?),
+    }
 }
 
 /// Reads what [`write`] wrote.
@@ -90,14 +92,7 @@ pub(crate) fn write_shards(path: &Path, index: &Index, shards: &[Shard]) -> Resu
     })
 }
 
-/// Writes `bytes` after their length and checksum.
-fn put_checked(file: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
-    file.write_all(&(bytes.len() as u32).to_le_bytes())?;
-    file.write_all(&crc32c::crc32c(bytes).to_le_bytes())?;
-    file.write_all(bytes)
-}
-
-/// Reads what [`put_checked`] wrote.
+/// Reads what [`weir_files::put_checked`] wrote.
 fn record(file: &mut impl Read, path: &Path) -> Result<Vec<u8>, Error> {
     let mut header = [0; 8];
     file.read_exact(&mut header).map_err(Error::io("read", path))?;

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use crate::disk::checkpoint::Checkpoint;
-use crate::disk::files;
 use crate::disk::slab::Unsynced;
 use crate::head;
 use crate::head::shard::SHARDS;
@@ -103,24 +102,24 @@ impl Inner {
         let path = head::file::path(&self.folder, cut.number);
         let written = head::file::write(&path, &cut.labels, |shard| self.shard_at(shard, cut.number));
         if let Err(Error::Superseded) = written {
-            files::remove(&path.with_extension("tmp"))?;
+            weir_files::remove(&path.with_extension("tmp"))?;
         }
         written?;
         for slab in &cut.unsynced {
-            files::sync(&slab.file, &slab.path)?;
+            weir_files::sync(&slab.file, &slab.path)?;
         }
         if !cut.unsynced.is_empty() {
-            files::sync_folder(&self.folder.join("slabs"))?;
+            weir_files::sync_folder(&self.folder.join("slabs"))?;
             self.slab_files().mark_synced(&cut.unsynced);
         }
         cut.checkpoint.write(&self.folder)?;
         let previous = std::mem::replace(&mut *head, cut.number);
         if previous > 0 {
-            files::remove(&head::file::path(&self.folder, previous))?;
+            weir_files::remove(&head::file::path(&self.folder, previous))?;
         }
         let is_stub = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "cold");
         let (stubs, gone): (Vec<_>, Vec<_>) = cut.obsolete.iter().partition(is_stub);
-        gone.into_iter().try_for_each(|path| files::remove(path))?;
+        gone.into_iter().try_for_each(|path| weir_files::remove(path))?;
         self.condemned.lock().extend(stubs.into_iter().cloned());
         self.obsolete.lock().retain(|path| !cut.obsolete.contains(path));
         Ok(())

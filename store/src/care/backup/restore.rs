@@ -11,7 +11,6 @@ use crate::cold::Cold;
 use crate::disk::block::{Block, BlockName};
 use crate::disk::blocks::BLOCKS;
 use crate::disk::checkpoint::Checkpoint;
-use crate::disk::files;
 use crate::disk::pages::Quarantine;
 use crate::disk::stub::identity;
 use crate::{Error, Remote};
@@ -22,7 +21,7 @@ use crate::{Error, Remote};
 /// # Errors
 /// [`Error::NotEmpty`], [`Error::NoBackup`], or what the object store or the file system says.
 pub fn restore(source: &dyn Remote, at: Option<&str>, folder: &Path) -> Result<(String, Transferred), Error> {
-    if folder.exists() && !files::names(folder)?.is_empty() {
+    if folder.exists() && !weir_files::names(folder)?.is_empty() {
         return Err(Error::NotEmpty(folder.to_owned()));
     }
     let names = backups(source)?;
@@ -36,24 +35,24 @@ pub fn restore(source: &dyn Remote, at: Option<&str>, folder: &Path) -> Result<(
     if folder.exists() {
         fs::remove_dir(folder).map_err(Error::io("replace", folder))?;
     }
-    fs::rename(&part, folder).map_err(Error::io("rename", &part))?;
-    files::sync_folder(folder.parent().unwrap_or(Path::new(".")))?;
+    weir_files::rename(&part, folder)?;
+    weir_files::sync_folder(folder.parent().unwrap_or(Path::new(".")))?;
     Ok((name.clone(), fetched))
 }
 
 fn fetch(source: &dyn Remote, name: &str, part: &Path) -> Result<Transferred, Error> {
     let damaged = |key: &str, what| Error::Damaged { path: key.into(), what };
     let items = read_manifest(source, name)?;
-    ["head", "slabs", BLOCKS].iter().try_for_each(|folder| files::create_folder(&part.join(folder)))?;
+    ["head", "slabs", BLOCKS].iter().try_for_each(|folder| weir_files::create_folder(&part.join(folder)))?;
     let mut done = Transferred::default();
     for item in &items {
         let path = part.join(&item.path);
-        let mut file = files::create(&path)?;
+        let mut file = weir_files::create(&path)?;
         let sum = fetch_to(source, item, &mut file, &path)?;
         if !item.path.starts_with(BLOCKS) && sum != item.checksum {
             return Err(damaged(&item.key, "checksum"));
         }
-        files::sync(&file, &path)?;
+        weir_files::sync(&file, &path)?;
         done.count(item);
     }
     check_blocks(part, &items)?;
@@ -64,7 +63,7 @@ fn fetch(source: &dyn Remote, name: &str, part: &Path) -> Result<Transferred, Er
             *name = block.to_string();
         }
     }
-    ["head", "slabs", BLOCKS].iter().try_for_each(|folder| files::sync_folder(&part.join(folder)))?;
+    ["head", "slabs", BLOCKS].iter().try_for_each(|folder| weir_files::sync_folder(&part.join(folder)))?;
     checkpoint.write(part)?;
     match verify(part, None)?.damaged.first() {
         Some(place) => Err(damaged(place, "checksum")),
@@ -95,7 +94,7 @@ fn fetch_to(source: &dyn Remote, item: &Item, file: &mut File, path: &Path) -> R
         if bytes.is_empty() {
             return Err(Error::Damaged { path: item.key.clone().into(), what: "cut short" });
         }
-        files::write_all(file, path, &bytes)?;
+        weir_files::append(file, path, &bytes)?;
         sum = crc32c::crc32c_append(sum, &bytes);
         at += bytes.len() as u64;
     }

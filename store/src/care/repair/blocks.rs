@@ -1,7 +1,6 @@
 //! Damaged blocks: written anew from the pages that are sound, and points from samples where those are there.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::sync::Arc;
 
 use weir_sample::Kind;
@@ -11,7 +10,6 @@ use crate::codec::times;
 use crate::disk::block::{Block, BlockName, BlockWriter};
 use crate::disk::blocks::BLOCKS;
 use crate::disk::checkpoint::Checkpoint;
-use crate::disk::files;
 use crate::disk::merge::Merge;
 use crate::disk::pages::{PageMeta, Quarantine};
 use crate::index::coding::Adopted;
@@ -100,8 +98,8 @@ impl Patient<'_> {
         let (labels, unnamed) = labels_of(&broken, &rebuilt.kept, sound, head)?;
         self.report_lost(&broken, &rebuilt, unnamed);
         let Some(written) = writer.finish(&labels, Arc::new(Quarantine::default()))? else { return Ok(None) };
-        fs::rename(&written.pages.path, &path).map_err(Error::io("rename", &path))?;
-        files::sync_folder(&self.folder.join(BLOCKS))?;
+        weir_files::rename(&written.pages.path, &path)?;
+        weir_files::sync_folder(&self.folder.join(BLOCKS))?;
         self.mended(format!("{} is written anew with {} series", path.display(), rebuilt.kept.len()));
         Block::open(&self.folder.join(BLOCKS), text, Arc::new(Quarantine::default()), &self.cold)
     }

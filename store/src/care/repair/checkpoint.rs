@@ -7,7 +7,6 @@ use crate::Error;
 use crate::disk::block::{Block, BlockName};
 use crate::disk::blocks::BLOCKS;
 use crate::disk::checkpoint::Checkpoint;
-use crate::disk::files;
 use crate::disk::pages::Quarantine;
 
 impl Patient<'_> {
@@ -24,7 +23,7 @@ impl Patient<'_> {
             self.quarantine(&path)?;
         }
         for part in ["head", "slabs"] {
-            for name in files::names(&self.folder.join(part))? {
+            for name in weir_files::names(&self.folder.join(part))? {
                 self.quarantine(&self.folder.join(part).join(name))?;
             }
         }
@@ -42,7 +41,7 @@ impl Patient<'_> {
     /// Blocks in the folder, but for those that a merge has taken up: their samples would count twice.
     fn blocks_found(&self) -> Result<Vec<(BlockName, String)>, Error> {
         let folder = self.folder.join(BLOCKS);
-        let names = files::names(&folder)?.into_iter();
+        let names = weir_files::names(&folder)?.into_iter();
         let mut all: Vec<_> = names.filter_map(|text| Some((BlockName::parse(&text)?, text))).collect();
         // Of a block that was just moved there are file and stub: the file has more.
         all.sort_by_key(|(name, text)| (name.number, BlockName::is_stub(text)));

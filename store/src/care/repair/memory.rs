@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::patient::{Patient, instant};
 use crate::Error;
 use crate::disk::checkpoint::Checkpoint;
-use crate::disk::files;
 use crate::disk::page::Page;
 use crate::disk::pages::{self, PageMeta, Quarantine};
 use crate::disk::slab::{SlabPlace, open_pages, slab_name};
@@ -74,7 +73,7 @@ impl Patient<'_> {
             (*number, *length) = (next, out.len() as u64);
             let path = folder.join(slab_name(*window, next));
             next += 1;
-            files::write_whole(&path, |file| std::io::Write::write_all(file, &out))?;
+            weir_files::write_whole(&path, |file| std::io::Write::write_all(file, &out))?;
             self.mended(format!("{} is written anew", path.display()));
         }
         Ok(())

@@ -6,7 +6,6 @@ mod checkpoint;
 mod memory;
 mod patient;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,12 +14,11 @@ use crate::cold::Cold;
 use crate::disk::block::BlockName;
 use crate::disk::blocks::BLOCKS;
 use crate::disk::checkpoint::Checkpoint;
-use crate::disk::files;
 use crate::disk::slab::slab_name;
 use crate::head;
-use crate::lock::DirectoryLock;
 pub use patient::Repaired;
 use patient::{Patient, QUARANTINE, REPAIRED};
+use weir_files::FolderLock;
 
 /// Repairs the store in a folder. Pages of cold blocks are not looked at: they have no second copy here.
 ///
@@ -28,9 +26,9 @@ use patient::{Patient, QUARANTINE, REPAIRED};
 /// [`Error::Locked`] if a process has it open, or what the file system says. What was done by then stands, and the next
 /// call goes on.
 pub fn repair(folder: &Path) -> Result<Repaired, Error> {
-    let _lock = DirectoryLock::acquire(folder)?;
+    let _lock = FolderLock::acquire(folder).map_err(Error::lock(folder))?;
     for part in [QUARANTINE, REPAIRED, BLOCKS, "head", "slabs"] {
-        files::create_folder(&folder.join(part))?;
+        weir_files::create_folder(&folder.join(part))?;
     }
     let cold = Arc::new(Cold::open(folder, None)?);
     let mut patient = Patient { folder, cold, report: Repaired::default() };
@@ -58,14 +56,14 @@ impl Patient<'_> {
             _ => *path == head,
         };
         for part in [BLOCKS, "slabs", "head"] {
-            for name in files::names(&self.folder.join(part))? {
+            for name in weir_files::names(&self.folder.join(part))? {
                 let path = self.folder.join(part).join(&name);
                 if !is_named(part, &name, &path) {
-                    files::remove(&path)?;
+                    weir_files::remove(&path)?;
                     self.mended(format!("{} was left over and is removed", path.display()));
                 }
             }
         }
-        fs::remove_dir_all(self.folder.join(REPAIRED)).map_err(Error::io("remove", self.folder))
+        Ok(weir_files::remove_folder(&self.folder.join(REPAIRED))?)
     }
 }

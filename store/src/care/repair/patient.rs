@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::cold::Cold;
-use crate::disk::files;
 
 /// Report of a repair, one line per item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +41,7 @@ impl Patient<'_> {
     /// Keeps a damaged file under its name. It stays where it is, too, until another takes its place.
     pub(super) fn quarantine(&mut self, path: &Path) -> Result<(), Error> {
         let kept = self.folder.join(QUARANTINE).join(path.file_name().unwrap_or_default());
-        files::remove(&kept)?;
+        weir_files::remove(&kept)?;
         fs::hard_link(path, &kept).map_err(Error::io("keep", path))?;
         self.mended(format!("{} is kept as {}", path.display(), kept.display()));
         Ok(())
