@@ -6,7 +6,7 @@ use weir_sample::{Series, Sketch, Timestamp};
 
 use crate::answer::{Answer, Data, Line, Point, Sample};
 use crate::error::QueryError;
-use crate::histogram::bins;
+use crate::functions::histogram::bins;
 use crate::labels::{LabelSet, METRIC_NAME};
 
 impl Answer {

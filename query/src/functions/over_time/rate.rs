@@ -2,9 +2,9 @@
 //!
 //! Source of the rules: `extrapolatedRate` in Prometheus 3 (promql/functions.go).
 
+use crate::read::subquery::Ranges;
+use crate::read::window::{Window, over_windows};
 use crate::row::ABSENT;
-use crate::subquery::Ranges;
-use crate::window::{Window, over_windows};
 
 /// What is asked of the first and last sample of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality};
 
-use crate::arithmetic::Operator;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::labels::{Choice, LabelSet};
+use crate::operators::arithmetic::Operator;
 use crate::presence::Presence;
 use crate::row::{ABSENT, Row, Steps, is_absent};
 

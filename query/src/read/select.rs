@@ -13,9 +13,9 @@ use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::labels::{LabelSet, METRIC_NAME};
 use crate::parse::parse;
+use crate::read::subquery::Ranges;
+use crate::read::window::{Stretch, spans, steady};
 use crate::row::{ABSENT, Row, Steps, is_absent};
-use crate::subquery::Ranges;
-use crate::window::{Stretch, spans, steady};
 
 /// One series' samples, ready for a window to move over.
 pub(crate) struct Samples {

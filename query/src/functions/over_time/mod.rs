@@ -1,20 +1,24 @@
 //! Functions over ranges: which there are, their parameters, and what each makes of a window of floats.
 
+mod average;
+mod rate;
+mod regression;
+mod sketches;
+
 use promql_parser::parser::{Call, Expr};
 use weir_store::{Column, Hint};
 
+use crate::aggregate::quantile::{median_deviation, quantile};
+use crate::aggregate::summation::{Mean, Spread, Sum, extreme};
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
+use crate::functions::over_time::rate::{Change, extrapolated, idelta, irate};
+use crate::functions::over_time::regression::{deriv, predict, smooth};
 use crate::labels::LabelSet;
-use crate::quantile::{median_deviation, quantile};
-use crate::rate::{Change, extrapolated, idelta, irate};
-use crate::regression::{deriv, predict, smooth};
+use crate::read::select::Samples;
+use crate::read::subquery::Ranges;
+use crate::read::window::{Window, over_windows};
 use crate::row::{Row, Steps};
-use crate::select::Samples;
-use crate::sketches;
-use crate::subquery::Ranges;
-use crate::summation::{Mean, Spread, Sum, extreme};
-use crate::window::{Window, over_windows};
 
 /// A function over ranges; parameters hold a value per step.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,9 +6,9 @@ use weir_store::{Column, Hint};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, wrong_type};
+use crate::read::select::{Samples, millis};
+use crate::read::window::drop_stale;
 use crate::row::{Row, Steps, is_present};
-use crate::select::{Samples, millis};
-use crate::window::drop_stale;
 
 /// Where the windows of a range lie: step `i` sees `(view.at(i) - width, view.at(i)]`.
 #[derive(Clone, Copy, Debug)]
