@@ -13,7 +13,7 @@ use crate::aggregate::fold::{Fold, Kind, Quantiles};
 use crate::aggregate::ranking::{Keep, Ranking};
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink, string, wrong_type};
-use crate::labels::{Choice, LabelSet};
+use crate::labels::{Choice, LabelSet, is_label_name};
 use crate::row::{Row, Steps, is_present};
 
 impl Evaluator<'_> {
@@ -69,7 +69,7 @@ impl Evaluator<'_> {
 
     /// A series per group and distinct value, which says how often the value occurs.
     fn count_values(&self, e: &AggregateExpr, label: &str, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
-        if !crate::functions::label_functions::is_label_name(label) {
+        if !is_label_name(label) {
             return Err(QueryError::execution(format!("invalid label name {label:?}")));
         }
         let choice = choice(e);

@@ -3,7 +3,7 @@
 mod absent;
 pub(crate) mod calendar;
 pub(crate) mod histogram;
-pub(crate) mod label_functions;
+mod label_functions;
 pub(crate) mod maths;
 pub(crate) mod order;
 mod over_time;

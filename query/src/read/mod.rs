@@ -1,5 +1,6 @@
 //! Reading: selectors ask a source for series, and windows move over their samples.
 
+pub(crate) mod samples;
 pub(crate) mod select;
 pub(crate) mod source;
 pub(crate) mod subquery;

@@ -9,10 +9,10 @@ use weir_store::{Column, Hint, Tier};
 use crate::aggregate::summation::Sum;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
-use crate::functions::over_time::OverTime;
+use crate::functions::over_time::function::OverTime;
 use crate::labels::LabelSet;
-use crate::read::select::{Samples, matchers, millis};
-use crate::read::subquery::Ranges;
+use crate::read::samples::{Ranges, Samples};
+use crate::read::select::{matchers, millis};
 use crate::read::window::over_windows;
 use crate::row::{ABSENT, Row, Steps, is_present};
 

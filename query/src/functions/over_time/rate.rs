@@ -2,7 +2,7 @@
 //!
 //! Source of the rules: `extrapolatedRate` in Prometheus 3 (promql/functions.go).
 
-use crate::read::subquery::Ranges;
+use crate::read::samples::Ranges;
 use crate::read::window::{Window, over_windows};
 use crate::row::ABSENT;
 

@@ -3,10 +3,10 @@
 
 use weir_sample::Sketch;
 
-use crate::functions::over_time::OverTime;
+use crate::functions::over_time::function::OverTime;
 use crate::functions::over_time::rate::Change;
 use crate::labels::LabelSet;
-use crate::read::subquery::Ranges;
+use crate::read::samples::Ranges;
 use crate::read::window::{Span, spans};
 use crate::row::{ABSENT, Row, Steps};
 
