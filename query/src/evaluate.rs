@@ -13,7 +13,7 @@ use crate::operators::arithmetic::Operator;
 use crate::read::source::Source;
 use crate::row::{Row, Steps, is_absent};
 
-/// Takes rows one after another.
+/// A receiver of rows, one after another.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(Row) -> Result<(), QueryError>;
 
 /// One evaluation of one query.

@@ -108,7 +108,7 @@ impl Evaluator<'_> {
     }
 }
 
-/// How many elements `topk` keeps at each step.
+/// The number of elements that `topk` keeps at each step.
 fn sizes(values: &[f64]) -> Result<Vec<usize>, QueryError> {
     let size = |&value: &f64| match value {
         v if v.is_nan() => Err(QueryError::execution("Parameter value is NaN")),

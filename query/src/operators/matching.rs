@@ -20,7 +20,7 @@ pub(crate) fn signature(e: &BinaryExpr) -> Choice {
     }
 }
 
-/// How the elements of two vectors are brought together.
+/// The rule by which the elements of two vectors are brought together.
 struct Join<'e> {
     operator: Operator,
     modifier: Option<&'e BinModifier>,

@@ -16,7 +16,7 @@ use crate::read::samples::Samples;
 use crate::read::window::{Stretch, spans, steady};
 use crate::row::{ABSENT, Row, Steps, is_absent};
 
-/// What an answer says that lacks samples.
+/// The warning of an answer that lacks samples.
 const PARTIAL: &str = "the object store with the older samples did not answer: what it has is missing here";
 
 impl Evaluator<'_> {

@@ -61,7 +61,7 @@ pub(crate) fn over_time(
     }
 }
 
-/// How many neighbours satisfy `differ`.
+/// The number of neighbours that satisfy `differ`.
 fn pairs(window: &Window<'_>, differ: impl Fn(f64, f64) -> bool) -> f64 {
     window.values.windows(2).filter(|pair| differ(pair[0], pair[1])).count() as f64
 }

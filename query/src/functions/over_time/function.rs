@@ -34,7 +34,7 @@ pub(crate) enum OverTime {
 }
 
 impl OverTime {
-    /// What storage needs to know to choose a tier.
+    /// The figure that storage must have, by which it chooses a tier.
     pub(crate) fn hint(&self) -> Hint {
         match self {
             Self::Change(Change::Rate | Change::Increase) => Hint::Increase,
