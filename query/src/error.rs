@@ -44,16 +44,6 @@ impl QueryError {
         }
     }
 
-    /// The HTTP status that Prometheus gives such an error.
-    pub fn http_status(&self) -> u16 {
-        match self.error_type() {
-            "bad_data" => 400,
-            "execution" => 422,
-            "timeout" => 503,
-            _ => 500,
-        }
-    }
-
     /// The text for the person who asked, causes included.
     pub fn message(&self) -> String {
         match self {

@@ -1,29 +1,20 @@
-//! Program `weir`: every station behind the agent, together (`weir up`) or alone, and the tools around them.
+//! Program `weir`: everything behind the agent, together (`weir up`) or alone, and the tools around them.
 
-mod admission;
 mod api;
 mod bench;
+mod clock;
+mod cmd;
 mod config;
-mod demo;
-mod emit;
-mod gateway;
-mod http;
-mod identity;
-mod listener;
-mod process;
-mod query;
-mod remote_write;
-mod shutdown;
-mod stations;
-mod statsd;
-mod store;
-mod top;
-mod up;
+mod objects;
+mod run;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+use cmd::{certs, check, demo, emit, keys, query, store, token, top};
+use run::Role;
 
 /// Buffers are made by one thread and dropped by another all along the path, which the system's allocator is slow at.
 #[global_allocator]
@@ -46,7 +37,7 @@ enum Command {
     /// Only a sink: writes from the queue into the store, answers queries, serves the console
     Sink(config::UpArgs),
     /// Check a configuration file and say what is wrong with it
-    Check(config::CheckArgs),
+    Check(check::CheckArgs),
     /// `weir up` and an agent for this host; prints the console's address
     Demo(demo::DemoArgs),
     /// Send StatsD lines, as a short-lived job does
@@ -64,33 +55,33 @@ enum Command {
     Store(store::StoreCommand),
     /// Fleet keys: what agents' batches are sealed with
     #[command(subcommand)]
-    Keys(identity::keys::KeysCommand),
+    Keys(keys::KeysCommand),
     /// Tokens: who may send, read or administer
     #[command(subcommand)]
-    Token(identity::token::TokenCommand),
+    Token(token::TokenCommand),
     /// Certificates for development
     #[command(subcommand)]
-    Certs(identity::certs::CertsCommand),
+    Certs(certs::CertsCommand),
 }
 
 fn main() -> ExitCode {
-    process::note_start();
+    run::process::mark_start();
     let cli = Cli::parse();
     start_log();
     let outcome = match cli.command {
-        Command::Up(args) => up::main(&args, stations::Role::Everything),
-        Command::Gateway(args) => up::main(&args, stations::Role::Gateway),
-        Command::Sink(args) => up::main(&args, stations::Role::Sink),
-        Command::Check(args) => config::check(args),
+        Command::Up(args) => run::main(&args, Role::Everything),
+        Command::Gateway(args) => run::main(&args, Role::Gateway),
+        Command::Sink(args) => run::main(&args, Role::Sink),
+        Command::Check(args) => check::main(args),
         Command::Demo(args) => demo::main(args),
         Command::Emit(args) => emit::main(args),
         Command::Query(args) => query::main(args),
         Command::Top(command) => top::main(command),
         Command::Bench(command) => bench::main(command),
         Command::Store(command) => store::main(command),
-        Command::Keys(command) => identity::keys::main(command),
-        Command::Token(command) => identity::token::main(command),
-        Command::Certs(command) => identity::certs::main(command),
+        Command::Keys(command) => keys::main(command),
+        Command::Token(command) => token::main(command),
+        Command::Certs(command) => certs::main(command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

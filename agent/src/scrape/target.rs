@@ -76,13 +76,13 @@ impl Target {
         let first = self.looks == 0;
         self.looks += 1;
         let limit = self.job.max_samples;
-        let malformed = text::parse(text, |sample| {
+        let malformed = text::parse(text, |sample, cumulative| {
             samples += 1;
             if limit > 0 && samples > limit {
                 return;
             }
             let Some(series) = relabel(&self.job.relabel, &self.series(sample.name, &sample.labels)) else { return };
-            let value = match sample.cumulative {
+            let value = match cumulative {
                 true => self.delta(&series, sample.value, first).map(Value::Counter),
                 false => Some(Value::Gauge(sample.value)),
             };

@@ -77,7 +77,9 @@ impl Evaluator<'_> {
         self.vector(&e.expr, steps, &mut |row| {
             let labels = choice.of(&row.labels);
             for (step, &value) in row.floats.iter().enumerate().filter(|(_, value)| is_present(**value)) {
-                let labels = labels.with(label, &crate::json::plain_number(value));
+                let mut text = String::new();
+                crate::number::write_plain(&mut text, value);
+                let labels = labels.with(label, &text);
                 if !counts.contains_key(&labels) {
                     self.budget.hold(labels.heap_bytes() + steps.count * size_of::<f64>())?;
                 }

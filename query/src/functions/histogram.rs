@@ -218,16 +218,19 @@ fn variance(sketch: &Sketch) -> f64 {
     squares.sum::<f64>() / sketch.count()
 }
 
-/// A bin of a sketch with its borders.
+/// A bin of a sketch.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Bin {
-    pub(crate) lower: f64,
-    pub(crate) upper: f64,
-    pub(crate) count: f64,
+pub struct Bin {
+    /// Border next to lower values.
+    pub lower: f64,
+    /// Border next to higher values.
+    pub upper: f64,
+    /// Observations between the two.
+    pub count: f64,
 }
 
 /// The filled bins of a sketch from the lowest to the highest.
-pub(crate) fn bins(sketch: &Sketch) -> Vec<Bin> {
+pub fn bins(sketch: &Sketch) -> Vec<Bin> {
     let parts = sketch.to_parts();
     let gamma = (1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR);
     let border = |bin: i32| gamma.powi(bin);

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use weir_gateway::identity::{Claims, Scope, TokenError, TokenKeys};
 
-use crate::identity::now;
+use crate::clock::now;
 
 /// Who asks, as far as the server knows. Routes behind [`guard`] take it as an argument.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use weir_sink::Grant;
 use weir_wire::{AgentId, Epoch};
 
 use super::auth::{Refused, bearer, refusal};
-use crate::identity::now;
+use crate::clock::now;
 
 /// What the connections of a listener are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

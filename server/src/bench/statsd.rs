@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use weir_link::{Outgoing, UdpConfig, UdpSocket};
 
-use crate::identity::{duration, now};
-use crate::query;
+use crate::clock::{duration, now};
+use crate::cmd::query;
 
 use super::fleet::ServerCost;
 

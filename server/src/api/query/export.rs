@@ -12,6 +12,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use flume::Sender;
+use weir_formats::text::Writer;
 use weir_query::{Column, Hint, Matcher, QueryError, Selection, Source};
 use weir_sample::Timestamp;
 
@@ -19,7 +20,6 @@ use super::parameters::{self, Parameters};
 use super::tenant::Tenanted;
 use super::{Api, TIMEOUT, refuse};
 use crate::api::auth::Caller;
-use crate::store::text::Writer;
 
 /// Size of a piece of text, and how many wait for the client.
 const PIECE_BYTES: usize = 64 << 10;

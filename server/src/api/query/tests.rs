@@ -10,7 +10,7 @@ use weir_store::{Store, StoreConfig};
 use super::routes;
 use crate::api::auth::guard;
 use crate::api::session::tests::{Desk, ask, serve};
-use crate::identity::now;
+use crate::clock::now;
 
 /// `x` counts ten a window, `t` is a distribution, `y` belongs to tenant 7; six windows from 1,000 s on.
 fn store() -> (tempfile::TempDir, std::sync::Arc<Store>) {

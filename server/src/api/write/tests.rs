@@ -9,7 +9,7 @@ use weir_store::{Store, StoreConfig};
 use super::*;
 use crate::api::auth::guard;
 use crate::api::session::tests::{Desk, serve};
-use crate::remote_write::{Label, Sample, TimeSeries};
+use weir_formats::remote_write::{Label, Sample, TimeSeries};
 
 struct Server {
     folder: tempfile::TempDir,

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use weir_sample::Timestamp;
 
-use crate::identity::{duration, now};
+use crate::clock::{duration, now};
 use fleet::{Fleet, PER_HOST};
 
 #[derive(clap::Args)]

@@ -13,7 +13,7 @@ use super::keeper::{Keeper, Kept, STATE};
 use super::reading;
 use super::spent::Spent;
 use super::{Plan, REST, disk_bytes};
-use crate::process;
+use crate::run::process;
 
 pub(super) fn measure(plan: &Plan, folder: &Path) -> Result<Value> {
     let store = Arc::new(Store::open(folder, StoreConfig::default())?.0);

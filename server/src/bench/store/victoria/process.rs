@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use weir_sample::Timestamp;
 
-use crate::process::{self, Usage};
-use crate::query;
+use crate::cmd::query;
+use crate::run::process::{self, Usage};
 
 const PROGRAM: &str = "victoria-metrics";
 /// How long it may take to start, and to merge.

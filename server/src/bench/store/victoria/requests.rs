@@ -2,11 +2,11 @@
 
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
+use weir_formats::remote_write::{Sample, TimeSeries};
 use weir_sample::Timestamp;
 
 use super::super::Plan;
 use super::super::fleet::{COUNTERS, Fleet, PER_HOST, Row, columns};
-use crate::remote_write::{Sample, TimeSeries};
 
 /// Makes requests; the labels of each series are encoded once.
 pub(super) struct Requests {
@@ -80,7 +80,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::remote_write::WriteRequest;
+    use weir_formats::remote_write::WriteRequest;
 
     #[test]
     fn requests_hold_every_series_with_its_labels_and_totals() {

@@ -1,0 +1,80 @@
+//! Folders and the names in them.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use crate::change::Change;
+use crate::{Error, perform};
+
+/// Makes a folder, and whichever above it are missing, and makes their names durable.
+///
+/// # Errors
+/// What the file system says; so it is with every function here.
+pub fn create_folder(folder: &Path) -> Result<(), Error> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    above.map_or(Ok(()), create_folder)?;
+    match perform::change(folder, Change::FolderMade, || fs::create_dir(folder)) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists || !folder.is_dir() => {
+            return Err(Error::io("create", folder)(error));
+        }
+        _ => {}
+    }
+    sync_folder(above.unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in a folder durable, and that others are gone from it.
+///
+/// # Errors
+/// What the file system says.
+pub fn sync_folder(folder: &Path) -> Result<(), Error> {
+    let sync = || File::open(folder).and_then(|file| file.sync_all());
+    perform::change(folder, Change::FolderSynced, sync).map_err(Error::io("sync", folder))
+}
+
+/// Gives a file another name, in place of whatever has it. Durable after [`sync_folder`].
+///
+/// # Errors
+/// What the file system says.
+pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    perform::change(from, Change::Renamed(to), || fs::rename(from, to)).map_err(Error::io("rename", from))
+}
+
+/// Removes a file; one that is gone already is as good. Durable after [`sync_folder`].
+///
+/// # Errors
+/// What the file system says.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    removed(path, perform::change(path, Change::Removed, || fs::remove_file(path)))
+}
+
+/// Removes a folder and all in it; one that is gone already is as good. Durable after [`sync_folder`] of the one above.
+///
+/// # Errors
+/// What the file system says; part of what is in it may be gone.
+pub fn remove_folder(folder: &Path) -> Result<(), Error> {
+    removed(folder, perform::change(folder, Change::Removed, || fs::remove_dir_all(folder)))
+}
+
+fn removed(path: &Path, outcome: io::Result<()>) -> Result<(), Error> {
+    match outcome {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Names of what is in a folder; those that are no text are left out.
+///
+/// # Errors
+/// What the file system says.
+pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
+        let entry = entry.map_err(Error::io("list", folder))?;
+        names.extend(entry.file_name().into_string());
+    }
+    Ok(names)
+}

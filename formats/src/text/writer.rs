@@ -1,0 +1,94 @@
+//! Samples as text with timestamps, which is read back as what it was. Distributions have no such form; their counts and
+//! sums, which are series of their own, do.
+
+use std::io::Write;
+
+use weir_sample::{Kind, Series};
+
+/// Writes series one after another, each name's kind ahead of it.
+#[derive(Debug)]
+pub struct Writer<W> {
+    out: W,
+    /// The name and kind told last.
+    told: Option<(String, Kind)>,
+}
+
+impl<W: Write> Writer<W> {
+    /// A writer that has told nothing yet.
+    pub fn new(out: W) -> Self {
+        Self { out, told: None }
+    }
+
+    /// Writes one series, a line per sample.
+    pub fn series(&mut self, series: &Series, kind: Kind, times: &[i64], values: &[f64]) -> std::io::Result<()> {
+        let name = series.name();
+        if self.told.as_ref().is_none_or(|(told, of)| told != name || *of != kind) {
+            writeln!(self.out, "# TYPE {name} {}", kind.prometheus_type())?;
+            self.told = Some((name.to_owned(), kind));
+        }
+        let key = spell(series);
+        for (time, value) in times.iter().zip(values) {
+            writeln!(self.out, "{key} {value} {time}")?;
+        }
+        Ok(())
+    }
+
+    /// Where the text goes.
+    pub fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+}
+
+/// The series as the exposition format has it, which knows three escapes.
+fn spell(series: &Series) -> String {
+    let mut text = series.name().to_owned();
+    for (at, (label, value)) in series.labels().enumerate() {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        text.extend([if at == 0 { "{" } else { "," }, label, "=\"", value.as_str(), "\""]);
+    }
+    if series.labels().next().is_some() {
+        text.push('}');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Families, Line, Meaning};
+    use super::*;
+    use proptest::prelude::*;
+    use weir_sample::Timestamp;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let series = Series::new("x", [("a", "one \"two\"\\ \n{three}, four\t\u{200b}"), ("b", "")]);
+        let mut writer = Writer::new(Vec::new());
+        writer.series(&series, Kind::Counter, &[1_000], &[0.1]).unwrap();
+        writer.series(&series, Kind::Counter, &[-2], &[f64::INFINITY]).unwrap();
+        let text = String::from_utf8(writer.out).unwrap();
+        let (mut families, mut back) = (Families::default(), Vec::new());
+        for line in text.lines() {
+            match Line::parse(line).unwrap() {
+                Line::Type { family, kind } => families.learn(family, kind),
+                Line::Sample(sample) => back.push((sample.series(), sample.value, sample.millis().unwrap())),
+                Line::Nothing => panic!("{line}"),
+            }
+        }
+        assert_eq!(back, [(series.clone(), 0.1, Timestamp(1_000)), (series, f64::INFINITY, Timestamp(-2))]);
+        assert_eq!((families.meaning("x"), text.matches("# TYPE").count()), (Meaning::Cumulative, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn any_label_value_and_number_come_back(label: String, value: f64, time: i64) {
+            let series = Series::new("x", [("a", label.as_str())]);
+            let mut writer = Writer::new(Vec::new());
+            writer.series(&series, Kind::Gauge, &[time], &[value]).unwrap();
+            let text = String::from_utf8(writer.out).unwrap();
+            let line = text.lines().nth(1).unwrap();
+            let Ok(Line::Sample(sample)) = Line::parse(line) else { panic!("{line}") };
+            prop_assert_eq!((sample.series(), sample.millis()), (series, Ok(Timestamp(time))));
+            prop_assert!(sample.value == value || sample.value.is_nan() && value.is_nan());
+        }
+    }
+}

@@ -1,7 +1,0 @@
-//! The HTTP API, a file per group of routes.
-
-pub(crate) mod auth;
-pub(crate) mod cardinality;
-pub(crate) mod query;
-pub(crate) mod session;
-pub(crate) mod write;

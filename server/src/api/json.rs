@@ -1,0 +1,271 @@
+//! Prometheus' JSON: answers, errors and lists of labels, as its HTTP API spells them.
+
+use std::fmt::Write;
+
+use weir_query::{Answer, Data, LabelSet, Line, Point, QueryError, Sample, bins, write_plain};
+use weir_sample::{Series, Sketch, Timestamp};
+use weir_store::NAME;
+
+/// The body of a successful answer of `/api/v1/query` or `query_range`.
+pub(crate) fn answer(answer: &Answer) -> String {
+    let mut out = String::from(r#"{"status":"success","data":{"resultType":""#);
+    let result_type = match answer.data {
+        Data::Scalar(..) => "scalar",
+        Data::String(..) => "string",
+        Data::Vector(_) => "vector",
+        Data::Matrix(_) => "matrix",
+    };
+    let _ = write!(out, r#"{result_type}","result":"#);
+    match &answer.data {
+        Data::Scalar(time, value) => float_pair(&mut out, *time, *value),
+        Data::String(time, text) => pair(&mut out, *time, |out| string(out, text)),
+        Data::Vector(samples) => list(&mut out, samples, write_sample),
+        Data::Matrix(lines) => list(&mut out, lines, write_line),
+    }
+    out.push('}');
+    write_warnings(&mut out, &answer.warnings);
+    out.push('}');
+    out
+}
+
+/// The body of an error answer.
+pub(crate) fn error(error: &QueryError) -> String {
+    let mut out = format!(r#"{{"status":"error","errorType":"{}","error":"#, error.error_type());
+    string(&mut out, &error.message());
+    out.push('}');
+    out
+}
+
+/// The body of an answer that lists names or values.
+pub(crate) fn strings(strings: &[String], warnings: &[String]) -> String {
+    success(warnings, |out| list(out, strings, |out, text| string(out, text)))
+}
+
+/// The body of an answer that lists series.
+pub(crate) fn series<'a>(series: impl IntoIterator<Item = &'a Series>, warnings: &[String]) -> String {
+    let series: Vec<_> = series.into_iter().map(LabelSet::from).collect();
+    success(warnings, |out| list(out, &series, metric))
+}
+
+fn success(warnings: &[String], data: impl FnOnce(&mut String)) -> String {
+    let mut out = String::from(r#"{"status":"success","data":"#);
+    data(&mut out);
+    write_warnings(&mut out, warnings);
+    out.push('}');
+    out
+}
+
+fn write_warnings(out: &mut String, warnings: &[String]) {
+    if !warnings.is_empty() {
+        out.push_str(r#","warnings":"#);
+        list(out, warnings, |out, warning| string(out, warning));
+    }
+}
+
+fn write_sample(out: &mut String, sample: &Sample) {
+    out.push_str(r#"{"metric":"#);
+    metric(out, &sample.labels);
+    match &sample.value {
+        Point::Float(value) => {
+            out.push_str(r#","value":"#);
+            float_pair(out, sample.time, *value);
+        }
+        Point::Sketch(sketch) => {
+            out.push_str(r#","histogram":"#);
+            pair(out, sample.time, |out| histogram(out, sketch));
+        }
+    }
+    out.push('}');
+}
+
+fn write_line(out: &mut String, line: &Line) {
+    out.push_str(r#"{"metric":"#);
+    metric(out, &line.labels);
+    if !line.floats.is_empty() {
+        out.push_str(r#","values":"#);
+        list(out, &line.floats, |out, (time, value)| float_pair(out, *time, *value));
+    }
+    if !line.sketches.is_empty() {
+        out.push_str(r#","histograms":"#);
+        list(out, &line.sketches, |out, (time, sketch)| pair(out, *time, |out| histogram(out, sketch)));
+    }
+    out.push('}');
+}
+
+/// A label set as an object, the metric name as `__name__`.
+fn metric(out: &mut String, labels: &LabelSet) {
+    out.push('{');
+    let name = Some((NAME, labels.name())).filter(|(_, name)| !name.is_empty());
+    for (i, (label, value)) in name.into_iter().chain(labels.labels()).enumerate() {
+        out.push_str(if i == 0 { "" } else { "," });
+        string(out, label);
+        out.push(':');
+        string(out, value);
+    }
+    out.push('}');
+}
+
+/// Count, sum and filled buckets. The number that leads a bucket says which of its borders belong to it: 0 the upper,
+/// 1 the lower, 3 both.
+fn histogram(out: &mut String, sketch: &Sketch) {
+    let _ = write!(out, r#"{{"count":"{}","sum":"{}""#, number(sketch.count()), number(sketch.sum()));
+    let bins = bins(sketch);
+    if !bins.is_empty() {
+        out.push_str(r#","buckets":"#);
+        list(out, &bins, |out, bin| {
+            let borders = if bin.lower > 0.0 {
+                0
+            } else if bin.upper < 0.0 {
+                1
+            } else {
+                3
+            };
+            let (lower, upper, count) = (number(bin.lower), number(bin.upper), number(bin.count));
+            let _ = write!(out, r#"[{borders},"{lower}","{upper}","{count}"]"#);
+        });
+    }
+    out.push('}');
+}
+
+fn list<T>(out: &mut String, items: &[T], mut item: impl FnMut(&mut String, &T)) {
+    out.push('[');
+    for (i, it) in items.iter().enumerate() {
+        out.push_str(if i == 0 { "" } else { "," });
+        item(out, it);
+    }
+    out.push(']');
+}
+
+fn pair(out: &mut String, time: Timestamp, value: impl FnOnce(&mut String)) {
+    out.push('[');
+    write_time(out, time);
+    out.push(',');
+    value(out);
+    out.push(']');
+}
+
+fn float_pair(out: &mut String, time: Timestamp, value: f64) {
+    pair(out, time, |out| {
+        out.push('"');
+        write_number(out, value);
+        out.push('"');
+    });
+}
+
+/// Seconds, with three places if there are milliseconds.
+fn write_time(out: &mut String, time: Timestamp) {
+    let millis = time.millis();
+    let _ = match (millis < 0, millis.unsigned_abs() / 1_000, millis.unsigned_abs() % 1_000) {
+        (negative, seconds, 0) => write!(out, "{}{seconds}", if negative { "-" } else { "" }),
+        (negative, seconds, rest) => write!(out, "{}{seconds}.{rest:03}", if negative { "-" } else { "" }),
+    };
+}
+
+fn string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c < ' ' => drop(write!(out, "\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+fn number(value: f64) -> String {
+    let mut out = String::new();
+    write_number(&mut out, value);
+    out
+}
+
+/// The shortest text that reads back as the same number; an exponent for the very small and the very large.
+fn write_number(out: &mut String, value: f64) {
+    let magnitude = value.abs();
+    if value.is_finite() && magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
+        return write_exponential(out, value);
+    }
+    write_plain(out, value);
+}
+
+/// Exponents have a sign and at least two digits.
+fn write_exponential(out: &mut String, value: f64) {
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => ('-', exponent),
+        None => ('+', exponent),
+    };
+    let _ = write!(out, "{digits}e{sign}{exponent:0>2}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_spelled_as_prometheus_does() {
+        let check = |value: f64, expected: &str| assert_eq!(number(value), expected);
+        check(1.0, "1");
+        check(-0.0, "-0");
+        check(0.1, "0.1");
+        check(1e20, "100000000000000000000");
+        check(1e21, "1e+21");
+        check(-2.5e-7, "-2.5e-07");
+        check(1e-300, "1e-300");
+        check(f64::NAN, "NaN");
+        check(f64::INFINITY, "+Inf");
+        check(f64::NEG_INFINITY, "-Inf");
+    }
+
+    #[test]
+    fn answers_have_prometheus_shape() {
+        let check = |data: Data, expected: &str| {
+            let answer = Answer { data, warnings: Vec::new(), tiers: Vec::new() };
+            let expected = format!(r#"{{"status":"success","data":{expected}}}"#);
+            assert_eq!(super::answer(&answer), expected);
+        };
+        let time = Timestamp(1_500);
+        let labels = LabelSet::new("x", [("a", "\"\n\\")]);
+        let mut sketch = Sketch::new();
+        [0.0, 1.0, -1.0].iter().for_each(|&v| sketch.insert(v));
+        check(Data::Scalar(time, 1.0), r#"{"resultType":"scalar","result":[1.500,"1"]}"#);
+        check(Data::String(time, "é\u{1}".into()), r#"{"resultType":"string","result":[1.500,"é\u0001"]}"#);
+        check(Data::Vector(Vec::new()), r#"{"resultType":"vector","result":[]}"#);
+        check(
+            Data::Vector(vec![Sample {
+                labels: labels.clone(),
+                time: Timestamp(2_000),
+                value: Point::Float(f64::NAN),
+            }]),
+            r#"{"resultType":"vector","result":[{"metric":{"__name__":"x","a":"\"\n\\"},"value":[2,"NaN"]}]}"#,
+        );
+        check(
+            Data::Matrix(vec![Line {
+                labels: labels.without_name(),
+                floats: vec![(Timestamp(5), 1.0), (time, 2.0)],
+                sketches: vec![(time, Box::new(sketch))],
+            }]),
+            &[
+                r#"{"resultType":"matrix","result":[{"metric":{"a":"\"\n\\"},"values":[[0.005,"1"],[1.500,"2"]],"#,
+                r#""histograms":[[1.500,{"count":"3","sum":"0","buckets":[[1,"-1","-0.9801980198019803","1"],"#,
+                r#"[3,"-1e-12","1e-12","1"],[0,"0.9801980198019803","1","1"]]}]]}]}"#,
+            ]
+            .concat(),
+        );
+    }
+
+    #[test]
+    fn errors_and_lists_have_prometheus_shape() {
+        let error = error(&QueryError::Timeout);
+        assert!(error.starts_with(r#"{"status":"error","errorType":"timeout","error":"query timed out"#), "{error}");
+        let strings = strings(&["a".into(), "b".into()], &["cut".into()]);
+        assert_eq!(strings, r#"{"status":"success","data":["a","b"],"warnings":["cut"]}"#);
+        let series = [Series::new("x", [("a", "1")])];
+        assert_eq!(super::series(&series, &[]), r#"{"status":"success","data":[{"__name__":"x","a":"1"}]}"#);
+    }
+}

@@ -1,0 +1,8 @@
+//! The HTTP API, a file per group of routes.
+
+pub(crate) mod auth;
+pub(crate) mod cardinality;
+mod json;
+pub(crate) mod query;
+pub(crate) mod session;
+pub(crate) mod write;

@@ -1,0 +1,267 @@
+//! Prometheus' query API over the store: instant and range queries, series, labels, metadata.
+//!
+//! Parameters come in the URL or as a form. Evaluation takes a thread of its own, has a deadline, and waits for its turn
+//! if too many queries run; a bearer of a tenant's token sees that tenant's series alone.
+
+mod export;
+mod parameters;
+mod tenant;
+mod time;
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use weir_query::{Answer, Engine, Hint, MatchOp, Matcher, QueryError, Selection, Source, selector};
+use weir_sample::Timestamp;
+
+use crate::api::auth::Caller;
+use crate::api::json;
+use crate::clock::now;
+use parameters::Parameters;
+use tenant::Tenanted;
+
+/// Queries evaluated at once; each may take a core and its share of memory.
+const QUERIES_AT_ONCE: usize = 8;
+
+/// A query that names no timeout gets this long, waiting for its turn included.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How far back metadata looks for a sample that tells what a metric is.
+const METADATA_REACH: Duration = Duration::from_secs(3_600);
+
+/// The routes around an engine whose readings and limits others share.
+pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine) -> Router {
+    let turns = Arc::new(Semaphore::new(QUERIES_AT_ONCE));
+    Router::new()
+        .route("/api/v1/query", get(instant).post(instant))
+        .route("/api/v1/query_range", get(range).post(range))
+        .route("/api/v1/series", get(series).post(series))
+        .route("/api/v1/labels", get(labels).post(labels))
+        .route("/api/v1/label/{name}/values", get(label_values))
+        .route("/api/v1/export", get(export::export).post(export::export))
+        .route("/api/v1/metadata", get(metadata))
+        .route("/api/v1/status/buildinfo", get(buildinfo))
+        .with_state(Api { source, engine, turns })
+}
+
+#[derive(Clone)]
+struct Api {
+    source: Arc<dyn Source>,
+    engine: Engine,
+    turns: Arc<Semaphore>,
+}
+
+impl Api {
+    /// Runs `work` on a thread where it may take its time, until the request's deadline.
+    async fn run(
+        &self,
+        caller: &Caller,
+        parameters: Parameters,
+        work: impl FnOnce(&Engine, &dyn Source, &Parameters) -> Result<Body, QueryError> + Send + 'static,
+    ) -> Response {
+        let deadline = match parameters.duration("timeout") {
+            Ok(timeout) => Instant::now() + timeout.unwrap_or(TIMEOUT).min(TIMEOUT),
+            Err(error) => return refuse(&error),
+        };
+        let turn = tokio::time::timeout_at(deadline.into(), self.turns.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return refuse(&QueryError::Timeout) };
+        let (engine, source) = (self.engine.until(deadline), Tenanted::of(self.source.clone(), caller.tenant()));
+        let outcome = tokio::task::spawn_blocking(move || {
+            let outcome = work(&engine, &source, &parameters);
+            drop(turn);
+            outcome
+        });
+        match outcome.await {
+            Ok(Ok(body)) => body.into_response(),
+            Ok(Err(error)) => refuse(&error),
+            Err(panic) => {
+                tracing::error!(error = %panic, "a query ended its thread");
+                refuse(&QueryError::Execution("the query met a fault in the server: see its log".into()))
+            }
+        }
+    }
+}
+
+async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
+    api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
+        let time = parameters.time("time")?.unwrap_or_else(now);
+        engine.instant(source, parameters.required("query")?, time).map(Body::from)
+    })
+    .await
+}
+
+async fn range(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
+    api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
+        let (start, end) = (parameters.required_time("start")?, parameters.required_time("end")?);
+        let step = parameters.duration("step")?.ok_or_else(|| parameters::missing("step"))?;
+        engine.range(source, parameters.required("query")?, start, end, step).map(Body::from)
+    })
+    .await
+}
+
+async fn series(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
+    api.run(&caller, Parameters::of(url.as_deref(), &form), |_, source, parameters| {
+        let (start, end) = parameters.times()?;
+        let selectors = parameters.selectors()?;
+        if selectors.is_empty() {
+            return Err(QueryError::Parameter("no match[] parameter provided".into()));
+        }
+        let mut found = BTreeSet::new();
+        for matchers in &selectors {
+            found.extend(source.series(matchers, start, end)?.into_iter().map(|(series, _)| series));
+        }
+        let (found, warnings) = parameters.limited(found)?;
+        Ok(Body::json(json::series(&found, &warnings)))
+    })
+    .await
+}
+
+async fn labels(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
+    api.run(&caller, Parameters::of(url.as_deref(), &form), |_, source, parameters| {
+        let mut names = union(parameters, |matchers, start, end| source.label_names(matchers, start, end))?;
+        if !names.is_empty() {
+            names.insert("__name__".into());
+        }
+        list(parameters, names)
+    })
+    .await
+}
+
+async fn label_values(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(label): Path<String>,
+    RawQuery(url): RawQuery,
+) -> Response {
+    api.run(&caller, Parameters::of(url.as_deref(), &[]), move |_, source, parameters| {
+        let values = union(parameters, |matchers, start, end| source.label_values(&label, matchers, start, end))?;
+        list(parameters, values)
+    })
+    .await
+}
+
+/// What `ask` answers to each `match[]`, or to no condition if there is none.
+fn union(
+    parameters: &Parameters,
+    ask: impl Fn(&[Matcher], Timestamp, Timestamp) -> Result<Vec<String>, QueryError>,
+) -> Result<BTreeSet<String>, QueryError> {
+    let (start, end) = parameters.times()?;
+    let mut selectors = parameters.selectors()?;
+    if selectors.is_empty() {
+        selectors.push(Vec::new());
+    }
+    let mut all = BTreeSet::new();
+    for matchers in &selectors {
+        all.extend(ask(matchers, start, end)?);
+    }
+    Ok(all)
+}
+
+fn list(parameters: &Parameters, names: BTreeSet<String>) -> Result<Body, QueryError> {
+    let (names, warnings) = parameters.limited(names)?;
+    Ok(Body::json(json::strings(&names, &warnings)))
+}
+
+/// The type of each metric, told by the first of its series that has a sample in the last hour.
+async fn metadata(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery) -> Response {
+    api.run(&caller, Parameters::of(url.as_deref(), &[]), |_, source, parameters| {
+        let (end, start) = (now(), now().minus(METADATA_REACH));
+        let names = match parameters.get("metric") {
+            Some(name) => vec![name.to_owned()],
+            None => source.label_values("__name__", &[], start, end)?,
+        };
+        let (names, _) = parameters.limited(names)?;
+        let mut types = serde_json::Map::new();
+        for name in names {
+            if let Some(kind) = prometheus_type(source, &name, start, end)? {
+                types.insert(name, json!([{ "type": kind, "help": "", "unit": "" }]));
+            }
+        }
+        Ok(Body::json(json!({ "status": "success", "data": types }).to_string()))
+    })
+    .await
+}
+
+fn prometheus_type(
+    source: &dyn Source,
+    name: &str,
+    start: Timestamp,
+    end: Timestamp,
+) -> Result<Option<&'static str>, QueryError> {
+    let Ok(matcher) = Matcher::new("__name__", MatchOp::Equal, name) else { return Ok(None) };
+    let selection = Selection { matchers: &[matcher], start, end, step: None, hint: Hint::Raw, any_order: false };
+    let mut found = None;
+    source.select(&selection, &mut |data| {
+        found = Some(data.kind.prometheus_type());
+        ControlFlow::Break(())
+    })?;
+    Ok(found)
+}
+
+/// Clients take the version for that of the Prometheus whose API they can expect.
+async fn buildinfo() -> Response {
+    let data = json!({
+        "version": "3.0.0", "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": "",
+        "application": "weir", "applicationVersion": env!("CARGO_PKG_VERSION"),
+    });
+    axum::Json(json!({ "status": "success", "data": data })).into_response()
+}
+
+/// The JSON of an answer, and the tiers of storage it comes from.
+struct Body {
+    json: String,
+    tiers: String,
+}
+
+impl Body {
+    fn json(json: String) -> Self {
+        Self { json, tiers: String::new() }
+    }
+}
+
+impl From<Answer> for Body {
+    fn from(answer: Answer) -> Self {
+        let tiers: Vec<_> = answer.tiers.iter().map(|tier| tier.name()).collect();
+        Self { json: json::answer(&answer), tiers: tiers.join(",") }
+    }
+}
+
+impl IntoResponse for Body {
+    fn into_response(self) -> Response {
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        match self.tiers.is_empty() {
+            true => (json, self.json).into_response(),
+            false => (json, [("weir-tier", self.tiers)], self.json).into_response(),
+        }
+    }
+}
+
+fn refuse(error: &QueryError) -> Response {
+    if let QueryError::Source(cause) = error {
+        tracing::error!(error = %cause, "a query could not read the store");
+    }
+    (status(error), [(header::CONTENT_TYPE, "application/json")], json::error(error)).into_response()
+}
+
+/// The status that Prometheus gives such an error.
+fn status(error: &QueryError) -> StatusCode {
+    match error.error_type() {
+        "bad_data" => StatusCode::BAD_REQUEST,
+        "execution" => StatusCode::UNPROCESSABLE_ENTITY,
+        "timeout" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests;

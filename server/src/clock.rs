@@ -1,0 +1,57 @@
+//! The wall clock, and durations as operators write and read them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use weir_sample::Timestamp;
+
+/// The wall clock, which only the edge of the program reads.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A duration as an operator writes it: `90s`, `15m`, `12h`, `30d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let mend = || format!("{text:?} is no duration: write 90s, 15m, 12h or 30d");
+    let unit_at = text.len().checked_sub(1).filter(|at| text.is_char_boundary(*at)).ok_or_else(mend)?;
+    let (number, unit) = text.split_at(unit_at);
+    let unit_s = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(mend()),
+    };
+    let seconds = number.parse::<u32>().ok().and_then(|number| u64::from(number).checked_mul(unit_s));
+    seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(mend)
+}
+
+/// A duration in its largest whole unit, for people.
+pub(crate) fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        let check = |text: &str, seconds: Option<u64>| {
+            assert_eq!(duration(text).ok(), seconds.map(Duration::from_secs), "{text:?}");
+        };
+        check("90s", Some(90));
+        check("15m", Some(900));
+        check("12h", Some(43_200));
+        check("30d", Some(2_592_000));
+        for bad in ["", "s", "0s", "-1s", "10", "10w", "1.5h", "5µ"] {
+            check(bad, None);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `weir demo`: a server and an agent for this host, to look at; with `--check`, to prove.
+
+mod check;
+mod process;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use process::{Process, free_port, wait_until};
+
+use crate::config::{Listen, UpArgs};
+
+#[derive(clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Prove the path in a temporary folder: emit, query, kill, restart, verify; then exit
+    #[arg(long)]
+    check: bool,
+    /// Folder of keys, queue and store
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Address of the console
+    #[arg(long)]
+    http: Option<SocketAddr>,
+}
+
+pub(crate) fn main(args: DemoArgs) -> Result<()> {
+    if args.check {
+        return check::run();
+    }
+    let listen = Listen::default();
+    let http = args.http.unwrap_or(listen.http);
+    let statsd = listen.statsd.0.context("the default configuration listens for StatsD")?;
+    let up =
+        UpArgs { data: args.data, http: Some(http), statsd: Some(crate::config::Switched(None)), ..UpArgs::default() };
+    let config = crate::config::Config::load(&up)?;
+    let state = config.data.join("demo-agent");
+    let keys = config.fleet_keys();
+    let batch = config.listen.batch;
+    crate::run::run(config, crate::run::Role::Everything, |shutdown| {
+        let agent = Process::agent(batch, &keys, &state, statsd, "10s")?;
+        println!(
+            "\n  Weir is running.\n\n  Console   http://{http}/\n  StatsD    {statsd} (try: weir emit 'jobs.done:1|c')\n  Stop      Ctrl-C\n"
+        );
+        shutdown.wait();
+        agent.stop()
+    })
+}

@@ -1,0 +1,11 @@
+//! The subcommands that are no server: a file, or a folder, for each.
+
+pub(crate) mod certs;
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod emit;
+pub(crate) mod keys;
+pub(crate) mod query;
+pub(crate) mod store;
+pub(crate) mod token;
+pub(crate) mod top;

@@ -1,0 +1,258 @@
+//! `weir store import`: samples of text or of remote-write requests, while the server is stopped.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use weir_formats::remote_write::WriteRequest;
+use weir_formats::text::{Families, Line, Malformed, Meaning};
+use weir_sample::{Kind, Series, Timestamp};
+use weir_store::{Store, StoreConfig};
+
+use super::Folder;
+use crate::clock::now;
+
+#[derive(clap::Args)]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    folder: Folder,
+    /// Each file is the body of a Prometheus remote-write request, not text
+    #[arg(long)]
+    remote_write: bool,
+    /// Prometheus text with a timestamp in milliseconds on every line; files are read in this order, of a folder all by
+    /// name, and `-` is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// Samples between two checkpoints of an import.
+const STRETCH: u64 = 5_000_000;
+
+/// A store that takes an import. The sink's place in the queue stays as it is: what the queue still holds is stored
+/// after the import.
+struct Import {
+    store: Store,
+    state: Vec<u8>,
+    families: Families<String>,
+    /// Samples from before this instant are past the retention of raw samples, or of every tier.
+    raw_since: Timestamp,
+    kept_since: Timestamp,
+    done: Done,
+}
+
+/// What became of the samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Done {
+    stored: u64,
+    /// Stored too, but too old to be kept as they are: the server's next maintenance makes points of them.
+    points_only: u64,
+    /// Older than anything is kept; not stored.
+    too_old: u64,
+    /// Native histograms and samples of series without a name; not stored.
+    left_out: u64,
+}
+
+pub(super) fn main(args: &ImportArgs) -> Result<()> {
+    let mut import = Import::open(&args.folder.existing_store()?, &args.folder.store_config()?, now())?;
+    for path in files_of(&args.files)? {
+        let outcome = import.file(&path, args.remote_write);
+        outcome.with_context(|| format!("importing {}", path.display()))?;
+    }
+    let Done { stored, points_only, too_old, left_out } = import.finish()?;
+    println!("{stored} samples stored");
+    let say = |count: u64, what: &str| (count > 0).then(|| println!("{count} {what}"));
+    say(points_only, "of them are older than samples are kept as they came: they become points of one minute or hour");
+    say(too_old, "samples left out: older than anything is kept, see [store] in weir.toml");
+    say(left_out, "native histograms and samples without a metric name left out");
+    Ok(())
+}
+
+/// The files, and in place of each folder the files in it.
+fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        let entries = entries.with_context(|| format!("reading {}", path.display()))?;
+        let mut inside: Vec<PathBuf> = entries.iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+        inside.sort();
+        files.extend(inside);
+    }
+    Ok(files)
+}
+
+impl Import {
+    fn open(folder: &Path, config: &StoreConfig, now: Timestamp) -> Result<Self> {
+        let (store, state) = super::open(folder, config.clone())?;
+        let kept: Duration = config.raw_retention.max(config.minute_retention).max(config.hour_retention);
+        let (raw_since, kept_since) = (now.minus(config.raw_retention), now.minus(kept));
+        Ok(Self { store, state, families: Families::default(), raw_since, kept_since, done: Done::default() })
+    }
+
+    fn file(&mut self, path: &Path, remote_write: bool) -> Result<()> {
+        let mut input: Box<dyn BufRead> = match path.as_os_str().as_encoded_bytes() {
+            b"-" => Box::new(std::io::stdin().lock()),
+            _ => Box::new(BufReader::new(File::open(path)?)),
+        };
+        if !remote_write {
+            return self.text(input);
+        }
+        let mut body = Vec::new();
+        input.read_to_end(&mut body)?;
+        self.request(&body)
+    }
+
+    fn text(&mut self, input: impl BufRead) -> Result<()> {
+        for (at, line) in input.lines().enumerate() {
+            let line = line?;
+            let malformed = |problem: Malformed| anyhow!("line {}: {problem}", at + 1);
+            match Line::parse(&line).map_err(malformed)? {
+                Line::Sample(sample) => {
+                    let time = sample.millis().map_err(malformed)?;
+                    let kind = match self.families.meaning(sample.name) {
+                        Meaning::Cumulative => Kind::Counter,
+                        Meaning::Momentary | Meaning::Created => Kind::Gauge,
+                    };
+                    self.sample(&sample.series(), kind, time, sample.value)?;
+                }
+                Line::Type { family, kind } => self.families.learn(family.to_owned(), kind),
+                Line::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, body: &[u8]) -> Result<()> {
+        let request = WriteRequest::read(body)?;
+        for one in &request.timeseries {
+            self.done.left_out += one.histograms.len() as u64;
+            let Some(series) = one.series() else {
+                self.done.left_out += one.samples.len() as u64;
+                continue;
+            };
+            let kind = request.kind_of(series.name());
+            for sample in &one.samples {
+                self.sample(&series, kind, Timestamp(sample.timestamp), sample.value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self, series: &Series, kind: Kind, time: Timestamp, value: f64) -> Result<()> {
+        if time < self.kept_since {
+            self.done.too_old += 1;
+            return Ok(());
+        }
+        self.store.append_sample(series, kind, time, value)?;
+        self.done.stored += 1;
+        self.done.points_only += u64::from(time < self.raw_since);
+        if self.done.stored.is_multiple_of(STRETCH) {
+            self.store.checkpoint(&self.state)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Done> {
+        self.store.checkpoint(&self.state)?;
+        Ok(self.done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ops::ControlFlow;
+    use weir_formats::remote_write::{Label, Sample, TimeSeries};
+    use weir_query::{Column, Hint, Selection, selector};
+
+    fn open(folder: &Path) -> Import {
+        Import::open(folder, &StoreConfig::default(), Timestamp(10_000)).unwrap()
+    }
+
+    type Found = (Kind, Vec<i64>, Vec<u64>);
+
+    fn read(store: &Store, name: &str) -> Vec<Found> {
+        let matchers = selector(name).unwrap();
+        let (start, end) = (Timestamp(0), Timestamp(10_000));
+        let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
+        let mut found = Vec::new();
+        store
+            .select(&selection, &mut |data| {
+                let Column::Floats(values) = data.values else { panic!("not floats") };
+                found.push((data.kind, data.timestamps, values.into_iter().map(f64::to_bits).collect()));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        found
+    }
+
+    fn bits<const N: usize>(values: [f64; N]) -> Vec<u64> {
+        values.map(f64::to_bits).to_vec()
+    }
+
+    #[test]
+    fn imported_samples_are_there_and_the_sinks_state_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
+        store.checkpoint(b"here").unwrap();
+        drop(store);
+        let text = "# TYPE jobs_total counter\njobs_total{host=\"a\"} 5 2000\njobs_total{host=\"a\"} 3 1000\nx 1 1\n";
+        let mut import = open(folder.path());
+        import.text(text.as_bytes()).unwrap();
+        let error = import.text(&b"x 1 1\nx 1"[..]).unwrap_err();
+        assert_eq!(error.to_string(), "line 2: the timestamp in milliseconds is missing");
+        assert_eq!(import.finish().unwrap(), Done { stored: 4, ..Done::default() });
+        let (store, state) = Store::open(folder.path(), StoreConfig::default()).unwrap();
+        assert_eq!(state, b"here");
+        assert_eq!(read(&store, "jobs_total"), [(Kind::Counter, vec![1_000, 2_000], bits([3.0, 5.0]))]);
+    }
+
+    #[test]
+    fn a_remote_write_request_is_stored_to_the_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+        let sample = |timestamp, value| Sample { value, timestamp };
+        let stale = f64::from_bits(0x7ff0_0000_0000_0002);
+        let of = |name: &str, samples: Vec<Sample>, histograms| TimeSeries {
+            labels: vec![label("__name__", name), label("host", "a")],
+            samples,
+            histograms,
+        };
+        let nameless = TimeSeries { labels: vec![label("a", "b")], samples: vec![sample(1, 1.0)], histograms: vec![] };
+        let timeseries = vec![
+            of("jobs_total", vec![sample(2_000, 5.0), sample(1_000, 3.0), sample(3_000, stale)], vec![]),
+            of("odd", vec![], vec![vec![1]]),
+            nameless,
+        ];
+        let requests = folder.path().join("requests");
+        std::fs::create_dir(&requests).unwrap();
+        std::fs::write(requests.join("1"), WriteRequest { timeseries, metadata: vec![] }.write()).unwrap();
+        let store = folder.path().join("store");
+        let mut import = open(&store);
+        for path in files_of(&[requests]).unwrap() {
+            import.file(&path, true).unwrap();
+        }
+        assert_eq!(import.finish().unwrap(), Done { stored: 3, left_out: 2, ..Done::default() });
+        let (store, _) = Store::open(&store, StoreConfig::default()).unwrap();
+        let samples = (Kind::Counter, vec![1_000, 2_000, 3_000], bits([3.0, 5.0, stale]));
+        assert_eq!(read(&store, "jobs_total"), [samples]);
+    }
+
+    #[test]
+    fn what_is_too_old_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (day, year) = (86_400, 365 * 86_400);
+        let config = StoreConfig::default();
+        let mut import = Import::open(folder.path(), &config, Timestamp::from_secs(2 * year)).unwrap();
+        for time_s in [2 * year - day, 2 * year - 8 * day, year, year - 1] {
+            import.text(format!("x 1 {}", time_s * 1_000).as_bytes()).unwrap();
+        }
+        let done = Done { stored: 3, points_only: 2, too_old: 1, left_out: 0 };
+        assert_eq!(import.finish().unwrap(), done);
+    }
+}

@@ -1,0 +1,281 @@
+//! `weir store`: a look at the embedded store, and copies of it.
+
+mod export;
+mod import;
+#[cfg(feature = "parquet")]
+mod parquet;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use weir_sample::Timestamp;
+use weir_store::{Error, Forgotten, Remote, Repaired, Stats, Store, StoreConfig, Verified};
+
+use crate::clock::now;
+use crate::config::Config;
+use crate::objects::Objects;
+
+#[derive(clap::Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Read every file and check every page; may run beside the server
+    Verify(Folder),
+    /// Take out what is damaged, work out again what can be, and say what is lost; the server must be stopped
+    Repair(Folder),
+    /// Series, blocks and bytes; the server must be stopped
+    Stats(Folder),
+    /// Copy the store as of its last checkpoint, by hard links; may run beside the server
+    Snapshot(SnapshotArgs),
+    /// Send the store as of its last checkpoint to an object store; what is there already is not sent again. May run
+    /// beside the server
+    Backup(BackupArgs),
+    /// Names of the backups in an object store
+    Backups(Address),
+    /// Delete old backups, and what no other needs; not while a backup is made
+    Forget(ForgetArgs),
+    /// Bring a backup back to a data folder without a store
+    Restore(RestoreArgs),
+    /// Write samples as Prometheus text with timestamps, or as a Parquet file; the server must be stopped
+    Export(export::ExportArgs),
+    /// Store samples of Prometheus text with timestamps, or of remote-write requests; the server must be stopped
+    Import(import::ImportArgs),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Folder {
+    /// Folder of keys, queue and store, as in the server's configuration
+    #[arg(long)]
+    data: PathBuf,
+    /// The server's configuration, which says how long samples are kept and where cold blocks are; without it, as long as
+    /// by default, and nowhere
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct BackupArgs {
+    #[command(flatten)]
+    folder: Folder,
+    #[command(flatten)]
+    target: Address,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ForgetArgs {
+    /// How many backups stay, the newest
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    keep_last: u32,
+    #[command(flatten)]
+    target: Address,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    folder: Folder,
+    #[command(flatten)]
+    source: Address,
+    /// Name of the backup, as `weir store backups` lists it; the newest if left out
+    #[arg(long)]
+    at: Option<String>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Address {
+    /// file:///mnt/backup or s3://bucket/prefix; credentials, region and endpoint are those of AWS_… variables
+    url: String,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct SnapshotArgs {
+    #[command(flatten)]
+    folder: Folder,
+    /// Where the copy goes: a folder that does not exist, on the same file system. To restore, put it in the place of
+    /// `store` in a data folder with an empty queue
+    target: PathBuf,
+}
+
+impl Folder {
+    fn existing_store(&self) -> Result<PathBuf> {
+        let store = self.store();
+        if store.join("lock").exists() || store.join("checkpoint").exists() {
+            Ok(store)
+        } else {
+            bail!("there is no store in {}", self.data.display())
+        }
+    }
+
+    /// How the server opens the store, if its configuration is given; how one is opened by default, if not.
+    fn store_config(&self) -> Result<StoreConfig> {
+        self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default().store.open()
+    }
+
+    /// The object store of `[store.cold]`, if a configuration is given that has one.
+    fn cold(&self) -> Result<Option<Arc<dyn Remote>>> {
+        Ok(self.store_config()?.cold.map(|cold| cold.remote))
+    }
+
+    fn store(&self) -> PathBuf {
+        self.data.join("store")
+    }
+}
+
+/// Opens a store that nobody else has open, with the state of its sink.
+fn open(folder: &Path, config: StoreConfig) -> Result<(Store, Vec<u8>)> {
+    Store::open(folder, config).map_err(say_owner).context("opening the store")
+}
+
+/// A store that a server has open is asked through it.
+fn say_owner(error: Error) -> anyhow::Error {
+    match error {
+        Error::Locked { .. } => anyhow::anyhow!("{error}. {ONLINE}"),
+        error => error.into(),
+    }
+}
+
+const ONLINE: &str = "This works on a stopped server alone. A running one is asked by HTTP, here at its usual address: \
+    samples by curl -G http://127.0.0.1:8641/api/v1/export --data-urlencode 'match[]=SELECTOR', sizes by curl \
+    http://127.0.0.1:8641/metrics, all by weir query; a copy of it by weir store snapshot is as good";
+
+pub(crate) fn main(command: StoreCommand) -> Result<()> {
+    match command {
+        StoreCommand::Verify(folder) => verify(&folder.existing_store()?, folder.cold()?),
+        StoreCommand::Repair(folder) => repair(&folder.existing_store()?),
+        StoreCommand::Backup(BackupArgs { folder, target }) => backup(&folder, &target),
+        StoreCommand::Backups(source) => {
+            let names = weir_store::backups(&source.open()?).context("listing the backups")?;
+            names.iter().for_each(|name| println!("{name}"));
+            Ok(())
+        }
+        StoreCommand::Forget(ForgetArgs { keep_last, target }) => forget(&target, keep_last as usize),
+        StoreCommand::Restore(RestoreArgs { folder, source, at }) => restore(&folder, &source, at.as_deref()),
+        StoreCommand::Stats(folder) => {
+            let stats = weir_store::stats(&folder.existing_store()?).map_err(say_owner);
+            print_stats(&stats.context("reading the store")?);
+            Ok(())
+        }
+        StoreCommand::Export(args) => export::main(&args),
+        StoreCommand::Import(args) => import::main(&args),
+        StoreCommand::Snapshot(SnapshotArgs { folder, target }) => {
+            weir_store::snapshot(&folder.store(), &target).context("copying the store")?;
+            println!("copied to {}", target.display());
+            Ok(())
+        }
+    }
+}
+
+fn repair(folder: &Path) -> Result<()> {
+    let Repaired { mended, lost } = weir_store::repair(folder).map_err(say_owner).context("repairing the store")?;
+    mended.iter().for_each(|line| println!("{line}"));
+    lost.iter().for_each(|line| println!("lost: {line}"));
+    if mended.is_empty() && lost.is_empty() {
+        println!("nothing is damaged");
+    }
+    Ok(())
+}
+
+fn backup(folder: &Folder, target: &Address) -> Result<()> {
+    let name = name_of(now());
+    let done = weir_store::backup(&folder.existing_store()?, folder.cold()?, &target.open()?, &name);
+    let done = done.context("backing up the store")?;
+    println!("backup {name}: {} objects of {} bytes sent, {} blocks were there", done.sent, done.bytes, done.there);
+    Ok(())
+}
+
+fn forget(target: &Address, keep: usize) -> Result<()> {
+    let Forgotten { backups, objects, bytes } =
+        weir_store::forget(&target.open()?, keep).context("deleting old backups")?;
+    println!("{backups} backups are forgotten: {objects} objects of {bytes} bytes deleted");
+    Ok(())
+}
+
+fn restore(folder: &Folder, source: &Address, at: Option<&str>) -> Result<()> {
+    std::fs::create_dir_all(&folder.data).with_context(|| format!("making {}", folder.data.display()))?;
+    let done = weir_store::restore(&source.open()?, at, &folder.store());
+    let (name, done) = done.context("bringing the backup back")?;
+    println!("backup {name}: {} files of {} bytes brought back and checked", done.sent, done.bytes);
+    Ok(())
+}
+
+impl Address {
+    fn open(&self) -> Result<Objects> {
+        Objects::open(&self.url, &BTreeMap::new())
+    }
+}
+
+/// Name of a backup made at that time: date and time in UTC, so that names rise.
+fn name_of(time: Timestamp) -> String {
+    let (days, secs) = (time.millis().div_euclid(86_400_000), time.millis().div_euclid(1_000).rem_euclid(86_400));
+    // Years from March on, in eras of 400 years: the leap day comes last. 719,468 days lie between year 0 and 1970.
+    let (era, day) = ((days + 719_468).div_euclid(146_097), (days + 719_468).rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let (date, month) = (of_year - (153 * month + 2) / 5 + 1, (month + 2) % 12 + 1);
+    let year = era * 400 + year + i64::from(month <= 2);
+    format!("{year:04}{month:02}{date:02}T{:02}{:02}{:02}Z", secs / 3_600, secs / 60 % 60, secs % 60)
+}
+
+fn verify(folder: &Path, cold: Option<Arc<dyn Remote>>) -> Result<()> {
+    let Verified { files, pages, samples, cold_unread, damaged } =
+        weir_store::verify(folder, cold).context("reading the store")?;
+    println!("{files} files, {pages} pages, {samples} samples");
+    if cold_unread > 0 {
+        println!("{cold_unread} blocks are in the object store and were not read");
+    }
+    damaged.iter().for_each(|line| println!("damaged: {line}"));
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "{} places are damaged; they are left out of answers. Check the disk, restore from a copy, or stop the server and run weir store repair",
+        damaged.len()
+    )
+}
+
+fn print_stats(stats: &Stats) {
+    println!("series in memory  {}", stats.series);
+    println!("bytes in slabs    {}", stats.slab_bytes);
+    println!("damaged pages     {}", stats.damaged_pages);
+    println!("{:<6}{:>8}{:>14}{:>18}{:>18}{:>10}", "tier", "blocks", "series", "samples", "bytes", "B/sample");
+    for tier in &stats.tiers {
+        let each = if tier.samples > 0 { tier.bytes as f64 / tier.samples as f64 } else { 0.0 };
+        let name = tier.tier.name();
+        println!("{name:<6}{:>8}{:>14}{:>18}{:>18}{each:>10.3}", tier.blocks, tier.series, tier.samples, tier.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_backups_are_dates() {
+        for (secs, name) in [
+            (0, "19700101T000000Z"),
+            (951_782_399, "20000228T235959Z"),
+            (951_782_400, "20000229T000000Z"),
+            (951_868_800, "20000301T000000Z"),
+            (1_795_461_173, "20261123T191253Z"),
+            (4_107_542_400, "21000301T000000Z"),
+        ] {
+            assert_eq!(name_of(Timestamp::from_secs(secs)), name);
+        }
+    }
+
+    #[test]
+    fn a_store_in_use_names_its_owner_and_the_way_to_ask_it() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = Folder { data: data.path().to_owned(), config: None };
+        let (server, _) = Store::open(&folder.store(), StoreConfig::default()).unwrap();
+        server.checkpoint(b"").unwrap();
+        let stats = main(StoreCommand::Stats(folder)).unwrap_err();
+        let open = open(&data.path().join("store"), StoreConfig::default()).unwrap_err();
+        for error in [stats, open] {
+            let text = format!("{error:#}");
+            let owner = format!("is in use by process {}", std::process::id());
+            assert!(text.contains(&owner) && text.contains("/api/v1/export"), "{text}");
+        }
+    }
+}

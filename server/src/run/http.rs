@@ -1,0 +1,82 @@
+//! The HTTP side of a server: console, health, telemetry and the query API.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use weir_sample::exposition;
+
+use super::roles::Roles;
+
+/// The built console; `make console` makes it.
+#[derive(rust_embed::RustEmbed)]
+#[folder = "../console/dist"]
+struct Console;
+
+pub(crate) fn routes(roles: Arc<Roles>) -> Router {
+    Router::new()
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/", get(|| async { asset("index.html") }))
+        .route("/{*path}", get(|Path(path): Path<String>| async move { asset(&path) }))
+        .with_state(roles)
+}
+
+/// The fleet in one line; for those who may read.
+pub(crate) fn fleet_routes(roles: Arc<Roles>) -> Router {
+    Router::new().route("/api/v1/status/fleet", get(fleet)).with_state(roles)
+}
+
+async fn readyz(State(roles): State<Arc<Roles>>) -> Response {
+    match roles.ready() {
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}
+
+async fn metrics(State(roles): State<Arc<Roles>>) -> Response {
+    let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (content_type, exposition(roles.readings())).into_response()
+}
+
+async fn fleet(State(roles): State<Arc<Roles>>) -> Response {
+    let Some(fleet) = roles.fleet() else {
+        return (StatusCode::NOT_FOUND, "no sink runs in this process: ask the one that does\n").into_response();
+    };
+    let data = serde_json::json!({
+        "agents": fleet.agents,
+        "samples_per_second": fleet.samples_per_second,
+        "batches_received": fleet.batches_received,
+        "batches_acked": fleet.batches_acked,
+        "batches_resent": fleet.batches_resent,
+        "batches_duplicate": fleet.batches_duplicate,
+        "batches_lost": fleet.batches_lost,
+    });
+    axum::Json(serde_json::json!({ "status": "success", "data": data })).into_response()
+}
+
+/// A file of the console. Names under `assets/` carry a hash of their content, so browsers may keep them.
+fn asset(path: &str) -> Response {
+    let Some(file) = Console::get(path) else {
+        return (StatusCode::NOT_FOUND, format!("there is nothing at /{path}\n")).into_response();
+    };
+    let lifetime = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = [(header::CONTENT_TYPE, content_type(path)), (header::CACHE_CONTROL, lifetime)];
+    (headers, file.data.into_owned()).into_response()
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("woff2") => "font/woff2",
+        Some("png") => "image/png",
+        _ => "application/octet-stream",
+    }
+}
