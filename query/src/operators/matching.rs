@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality};
 
-use crate::arithmetic::Operator;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::labels::{Choice, LabelSet};
+use crate::operators::arithmetic::Operator;
 use crate::presence::Presence;
 use crate::row::{ABSENT, Row, Steps, is_absent};
 
@@ -20,7 +20,7 @@ pub(crate) fn signature(e: &BinaryExpr) -> Choice {
     }
 }
 
-/// How the elements of two vectors are brought together.
+/// The rule by which the elements of two vectors are brought together.
 struct Join<'e> {
     operator: Operator,
     modifier: Option<&'e BinModifier>,

@@ -99,7 +99,7 @@ impl Arithmetic {
         }
     }
 
-    /// What can be done to two sketches: they can be added up.
+    /// The operator between two sketches, of which only the sum exists.
     pub(crate) fn of_sketches(self, lhs: &Sketch, rhs: &Sketch) -> Option<Sketch> {
         if self != Self::Add {
             return None;

@@ -8,7 +8,7 @@ use weir_store::{Answered, Matcher, Selection, SeriesData, Store, Tier};
 
 use crate::error::QueryError;
 
-/// Takes series one after another and says when to stop.
+/// A receiver of series, one after another, that says when to stop.
 pub type Each<'a> = &'a mut dyn FnMut(SeriesData) -> ControlFlow<()>;
 
 /// Where series come from.

@@ -3,12 +3,12 @@
 
 use weir_sample::Sketch;
 
+use crate::functions::over_time::function::OverTime;
+use crate::functions::over_time::rate::Change;
 use crate::labels::LabelSet;
-use crate::over_time::OverTime;
-use crate::rate::Change;
+use crate::read::samples::Ranges;
+use crate::read::window::{Span, spans};
 use crate::row::{ABSENT, Row, Steps};
-use crate::subquery::Ranges;
-use crate::window::{Span, spans};
 
 /// A row per series, or `None` if the function makes no sense of sketches.
 pub(crate) fn over_time(

@@ -2,11 +2,11 @@
 
 use weir_sample::Sketch;
 
+use crate::aggregate::quantile::quantile;
+use crate::aggregate::summation::{Mean, Spread, Sum, extreme};
 use crate::budget::Budget;
 use crate::labels::LabelSet;
-use crate::quantile::quantile;
 use crate::row::{ABSENT, Row, is_absent, is_present};
-use crate::summation::{Mean, Spread, Sum, extreme};
 
 /// Which aggregation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use regex::Regex;
 use crate::collect::Collected;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink, string};
-use crate::labels::LabelSet;
+use crate::labels::{LabelSet, is_label_name};
 use crate::row::Steps;
 
 impl Evaluator<'_> {
@@ -69,9 +69,4 @@ fn check_label_name(role: &str, function: &str, name: &str) -> Result<(), QueryE
         true => Ok(()),
         false => Err(QueryError::execution(format!("invalid {role} label name in {function}(): {name}"))),
     }
-}
-
-/// Whether a label may have this name.
-pub(crate) fn is_label_name(name: &str) -> bool {
-    !name.is_empty() && weir_sample::legal_label_name(name) == name
 }

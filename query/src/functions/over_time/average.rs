@@ -6,15 +6,15 @@ use promql_parser::parser::Expr;
 use weir_sample::Timestamp;
 use weir_store::{Column, Hint, Tier};
 
+use crate::aggregate::summation::Sum;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
+use crate::functions::over_time::function::OverTime;
 use crate::labels::LabelSet;
-use crate::over_time::OverTime;
+use crate::read::samples::{Ranges, Samples};
+use crate::read::select::{matchers, millis};
+use crate::read::window::over_windows;
 use crate::row::{ABSENT, Row, Steps, is_present};
-use crate::select::{Samples, matchers, millis};
-use crate::subquery::Ranges;
-use crate::summation::Sum;
-use crate::window::over_windows;
 
 impl Evaluator<'_> {
     /// Whether a range is answered from points rather than from samples.

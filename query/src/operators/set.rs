@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use promql_parser::parser::BinaryExpr;
 
-use crate::arithmetic::SetOperator;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
-use crate::matching::signature;
+use crate::operators::arithmetic::SetOperator;
+use crate::operators::matching::signature;
 use crate::presence::Presence;
 use crate::row::{Row, Steps};
 

@@ -88,7 +88,7 @@ pub(crate) fn over_windows(
     spans(timestamps, view, width).map(value).collect()
 }
 
-/// Takes staleness markers out: ranges do not see them.
+/// Removes staleness markers: ranges do not see them.
 pub(crate) fn drop_stale(timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
     if !values.iter().any(|&v| is_absent(v)) {
         return;

@@ -1,8 +1,8 @@
 //! `deriv`, `predict_linear` and smoothing: lines through the samples of a window.
 
+use crate::aggregate::summation::Sum;
+use crate::read::window::Window;
 use crate::row::ABSENT;
-use crate::summation::Sum;
-use crate::window::Window;
 
 /// The least-squares line through a window's samples: slope per second, and value at `origin` (milliseconds).
 /// `None` for fewer than two samples.

@@ -3,9 +3,9 @@
 use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{BinaryExpr, Expr};
 
-use crate::arithmetic::Operator;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
+use crate::operators::arithmetic::Operator;
 use crate::row::{ABSENT, Row, Steps, is_present};
 
 impl Evaluator<'_> {

@@ -1,14 +1,19 @@
 //! Aggregations: rows fall into groups by their labels and are folded as they come.
 
+mod fold;
+pub(crate) mod quantile;
+mod ranking;
+pub(crate) mod summation;
+
 use std::collections::HashMap;
 
 use promql_parser::parser::{AggregateExpr, Expr, LabelModifier};
 
+use crate::aggregate::fold::{Fold, Kind, Quantiles};
+use crate::aggregate::ranking::{Keep, Ranking};
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink, string, wrong_type};
-use crate::fold::{Fold, Kind, Quantiles};
-use crate::labels::{Choice, LabelSet};
-use crate::ranking::{Keep, Ranking};
+use crate::labels::{Choice, LabelSet, is_label_name};
 use crate::row::{Row, Steps, is_present};
 
 impl Evaluator<'_> {
@@ -64,7 +69,7 @@ impl Evaluator<'_> {
 
     /// A series per group and distinct value, which says how often the value occurs.
     fn count_values(&self, e: &AggregateExpr, label: &str, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
-        if !crate::label_functions::is_label_name(label) {
+        if !is_label_name(label) {
             return Err(QueryError::execution(format!("invalid label name {label:?}")));
         }
         let choice = choice(e);
@@ -105,7 +110,7 @@ impl Evaluator<'_> {
     }
 }
 
-/// How many elements `topk` keeps at each step.
+/// The number of elements that `topk` keeps at each step.
 fn sizes(values: &[f64]) -> Result<Vec<usize>, QueryError> {
     let size = |&value: &f64| match value {
         v if v.is_nan() => Err(QueryError::execution("Parameter value is NaN")),

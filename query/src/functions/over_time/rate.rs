@@ -2,11 +2,11 @@
 //!
 //! Source of the rules: `extrapolatedRate` in Prometheus 3 (promql/functions.go).
 
+use crate::read::samples::Ranges;
+use crate::read::window::{Window, over_windows};
 use crate::row::ABSENT;
-use crate::subquery::Ranges;
-use crate::window::{Window, over_windows};
 
-/// What is asked of the first and last sample of a window.
+/// A question to the first and last sample of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Per second, of a counter.
@@ -47,7 +47,7 @@ fn resets(values: &[f64]) -> Vec<usize> {
     values.windows(2).enumerate().filter(|(_, pair)| pair[1] < pair[0]).map(|(at, _)| at + 1).collect()
 }
 
-/// How a window's samples lie between its borders, and by what the change between them is multiplied.
+/// The gaps between a window's samples and its borders, and the factor that they give the change between samples.
 ///
 /// Samples come at a steady pace, so most windows have the shape of the one before and cost no division.
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! Ranges: what a range selector or a subquery hands to a function over time.
+//! Range selectors and subqueries: what they hand to a function over time.
 
 use promql_parser::parser::{Expr, SubqueryExpr};
 use weir_sample::Sketch;
@@ -6,39 +6,12 @@ use weir_store::{Column, Hint};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, wrong_type};
+use crate::read::samples::{Ranges, Samples};
+use crate::read::select::millis;
+use crate::read::window::drop_stale;
 use crate::row::{Row, Steps, is_present};
-use crate::select::{Samples, millis};
-use crate::window::drop_stale;
 
-/// Where the windows of a range lie: step `i` sees `(view.at(i) - width, view.at(i)]`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ranges {
-    pub(crate) view: Steps,
-    /// Length of the windows in milliseconds.
-    pub(crate) width: i64,
-    /// Length that was asked for: less than `width` where a coarser tier has too few points for it.
-    pub(crate) asked: i64,
-    /// Distance of a coarser tier's points; zero for samples as they came.
-    pub(crate) resolution: i64,
-}
-
-impl Ranges {
-    fn new(view: Steps, width: i64) -> Self {
-        Self { view, width, asked: width, resolution: 0 }
-    }
-
-    /// Windows that hold at least two points.
-    fn over(self, resolution: i64) -> Self {
-        Self { width: self.asked.max(2 * resolution), resolution, ..self }
-    }
-
-    /// The part of a window that was asked for.
-    pub(crate) fn share(self) -> f64 {
-        self.asked as f64 / self.width as f64
-    }
-}
-
-/// Takes one series' samples and where the windows lie.
+/// A receiver of one series' samples and where the windows lie.
 pub(crate) type EachRange<'e> = &'e mut dyn FnMut(Samples, Ranges) -> Result<(), QueryError>;
 
 /// Resolution of a subquery that names none: Prometheus' default evaluation interval.

@@ -8,43 +8,16 @@ use promql_parser::parser::{AtModifier, Expr, Offset, VectorSelector};
 use weir_sample::{Sketch, Timestamp};
 use weir_store::{Column, Hint, MatchOp, Matcher, Selection};
 
-use crate::answer::Line;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::labels::{LabelSet, METRIC_NAME};
 use crate::parse::parse;
+use crate::read::samples::Samples;
+use crate::read::window::{Stretch, spans, steady};
 use crate::row::{ABSENT, Row, Steps, is_absent};
-use crate::subquery::Ranges;
-use crate::window::{Stretch, spans, steady};
 
-/// One series' samples, ready for a window to move over.
-pub(crate) struct Samples {
-    pub(crate) labels: LabelSet,
-    pub(crate) timestamps: Vec<i64>,
-    pub(crate) values: Column,
-    /// Distance of a coarser tier's points in milliseconds; zero for samples as they came.
-    pub(crate) resolution: i64,
-}
-
-/// What an answer says that lacks samples.
+/// The warning of an answer that lacks samples.
 const PARTIAL: &str = "the object store with the older samples did not answer: what it has is missing here";
-
-impl Samples {
-    /// The samples of the first window, as an instant query for a range shows them.
-    pub(crate) fn into_line(self, ranges: Ranges) -> Line {
-        let window = spans(&self.timestamps, ranges.view, ranges.width).next().map_or(0..0, |span| span.low..span.high);
-        let times = self.timestamps[window.clone()].iter().map(|&time| Timestamp(time));
-        let (mut floats, mut sketches) = (Vec::new(), Vec::new());
-        match self.values {
-            Column::Floats(values) => floats.extend(times.zip(values[window].iter().copied())),
-            Column::Sketches(mut values) => {
-                values.truncate(window.end);
-                sketches.extend(times.zip(values.into_iter().skip(window.start).map(Box::new)));
-            }
-        }
-        Line { labels: self.labels, floats, sketches }
-    }
-}
 
 impl Evaluator<'_> {
     /// An instant selector: the newest sample at each step, unless it is too old or marks the series as stale.

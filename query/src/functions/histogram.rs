@@ -16,7 +16,7 @@ const BOUND: &str = "le";
 /// Relative difference up to which a bucket below its predecessor is taken for a rounding error.
 const SMALL_DELTA: f64 = 1e-12;
 
-/// What is asked of a histogram; parameters hold a value per step.
+/// A question to a histogram; parameters hold a value per step.
 pub(crate) enum Question {
     Quantile(Vec<f64>),
     /// The share of observations between two values.
