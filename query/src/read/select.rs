@@ -88,13 +88,11 @@ impl Evaluator<'_> {
     ) -> Result<(), QueryError> {
         let matchers = matchers(selector)?;
         let start = Timestamp(view.start.saturating_sub(width).saturating_add(1));
-        let step = (view.step > 0).then(|| Duration::from_millis(view.step as u64));
-        let selection =
-            Selection { matchers: &matchers, start, end: Timestamp(view.end()), step, hint, any_order: true };
-        let resolution = self.source.tier(start, &matchers).resolution().as_millis() as i64;
+        let selection = Selection { matchers: &matchers, start, end: Timestamp(view.end()), hint, any_order: true };
         let mut outcome = Ok(());
         let answered = self.source.select(&selection, &mut |data| {
             let labels = LabelSet::from(&data.series);
+            let resolution = data.tier.resolution().as_millis() as i64;
             let samples = Samples { labels, timestamps: data.timestamps, values: data.values, resolution };
             outcome = self.budget.read(samples.timestamps.len()).and_then(|()| each(samples));
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use weir_sample::{Kind, Series, Timestamp};
-use weir_store::{Answered, Matcher, Selection, SeriesData, Store, Tier};
+use weir_store::{Answered, Matcher, Selection, SeriesData, Store};
 
 use crate::error::QueryError;
 
@@ -18,11 +18,6 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// [`QueryError::Source`] if storage cannot be read.
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError>;
-
-    /// The tier that a selection of these series from `start` on is answered from.
-    fn tier(&self, _start: Timestamp, _matchers: &[Matcher]) -> Tier {
-        Tier::Raw
-    }
 
     /// The series that match and have samples in `[start, end]`.
     ///
@@ -55,10 +50,6 @@ impl<S: Source + ?Sized> Source for Arc<S> {
         (**self).select(selection, each)
     }
 
-    fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
-        (**self).tier(start, matchers)
-    }
-
     fn series(
         &self,
         matchers: &[Matcher],
@@ -86,10 +77,6 @@ impl<S: Source + ?Sized> Source for Arc<S> {
 impl Source for Store {
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
         self.select(selection, each).map_err(unread)
-    }
-
-    fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
-        self.tier(start, matchers)
     }
 
     fn series(

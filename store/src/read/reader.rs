@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
         if run.times.is_empty() {
             return Ok(None);
         }
-        Ok(Some(SeriesData { series, kind, timestamps: run.times, values: run.values }))
+        Ok(Some(SeriesData { series, kind, tier: self.tier, timestamps: run.times, values: run.values }))
     }
 
     fn kind(&self, found: &Found) -> Option<Kind> {

@@ -6,7 +6,7 @@ use crate::head::shard::{SHARDS, place_of};
 use crate::read::parallel;
 use crate::read::reader::{Found, Reader};
 use crate::store::Store;
-use crate::{Answered, Error, Matcher, Selection, SeriesData, Tier};
+use crate::{Answered, Error, Selection, SeriesData};
 
 impl Store {
     /// Gives every series with samples in the range to `each`, in order of identity if any is asked for, until it breaks off.
@@ -37,11 +37,6 @@ impl Store {
             }
         }
         Ok(reader.answered())
-    }
-
-    /// The tier that a selection of these series from `start` on is answered from.
-    pub fn tier(&self, start: weir_sample::Timestamp, matchers: &[Matcher]) -> Tier {
-        self.inner.tier_for(&self.inner.block_set(), start.millis(), matchers)
     }
 }
 

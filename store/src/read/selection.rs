@@ -1,7 +1,5 @@
 //! The words in which series are asked for and handed over.
 
-use std::time::Duration;
-
 use weir_sample::{Kind, Series, Timestamp};
 
 use crate::{Column, Hint, Matcher, Tier};
@@ -15,8 +13,6 @@ pub struct Selection<'a> {
     pub start: Timestamp,
     /// Last instant, inclusive.
     pub end: Timestamp,
-    /// Distance between the instants that will be looked at; `None` for a single one.
-    pub step: Option<Duration>,
     /// Use that the samples are put to.
     pub hint: Hint,
     /// Series may come in any order, which reads many of them faster where all is in memory or sealed lately.
@@ -30,6 +26,8 @@ pub struct SeriesData {
     pub series: Series,
     /// Its kind.
     pub kind: Kind,
+    /// Resolution of its samples. An instant selector must look back by at least this much.
+    pub tier: Tier,
     /// Milliseconds, ascending, each once.
     pub timestamps: Vec<i64>,
     /// One value per timestamp.
@@ -39,7 +37,7 @@ pub struct SeriesData {
 /// Sources of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered {
-    /// The resolution. An instant selector must look back by at least this much.
+    /// Resolution of the series, of which there may be none.
     pub tier: Tier,
     /// Some of it is in the object store, which did not answer: samples are missing.
     pub partial: bool,

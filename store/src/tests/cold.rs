@@ -96,7 +96,7 @@ pub(super) fn fill(store: &Store, minutes: std::ops::Range<i64>) {
 pub(super) fn select(store: &Store, range: (i64, i64)) -> (usize, bool) {
     let matchers = [Matcher::new(NAME, MatchOp::Equal, "g").unwrap()];
     let (start, end) = (Timestamp::from_secs(range.0), Timestamp::from_secs(range.1));
-    let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
+    let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
     let mut samples = 0;
     let answered = store.select(&selection, &mut |data| {
         samples += data.timestamps.len();

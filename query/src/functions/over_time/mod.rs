@@ -24,8 +24,8 @@ impl Evaluator<'_> {
             Ok(found) => found,
             Err(error) => return Some(Err(error)),
         };
-        if function == OverTime::Avg && self.is_of_points(range, steps) {
-            return Some(self.average_of_points(range, steps, sink));
+        if function == OverTime::Avg {
+            return Some(self.average(range, steps, sink));
         }
         Some(self.ranges(range, steps, function.hint(), &mut |samples, ranges| {
             let row = self.apply(&function, samples, ranges, steps);
