@@ -20,7 +20,7 @@ pub enum RuleError {
     },
 }
 
-/// When an expression's result is an alert.
+/// A condition: an expression, and for how long its result must be there before it is an alert.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     name: String,

@@ -6,7 +6,7 @@ use weir_sample::{Series, Timestamp};
 
 use crate::Rule;
 
-/// How far an alert has come.
+/// The stage of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The result has not lasted long enough.
@@ -18,7 +18,7 @@ pub enum Phase {
 /// An alert that is pending or firing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Active {
-    /// How far it has come.
+    /// Its stage.
     pub phase: Phase,
     /// When its result first appeared.
     pub since: Timestamp,
@@ -56,7 +56,7 @@ pub struct States {
 }
 
 impl States {
-    /// Takes the rule's result at `now` and returns what changed. Instants must not go back.
+    /// Records the rule's result at `now` and returns the changes that follow. Instants must not go back.
     pub fn observe(&mut self, rule: &Rule, now: Timestamp, result: &[(Series, f64)]) -> Vec<Event> {
         for (series, value) in result {
             let seen = Active { phase: Phase::Pending, since: now, value: *value, last_seen: now };

@@ -32,7 +32,7 @@ impl Source for MadeUp {
             let timestamps: Vec<i64> = (first..=end).step_by(10_000).collect();
             let values = timestamps.iter().map(|&time| (time / 10_000 * (1 + i as i64 % 7)) as f64).collect();
             let (series, kind, values) = (series.clone(), Kind::Counter, Column::Floats(values));
-            if let ControlFlow::Break(()) = each(SeriesData { series, kind, timestamps, values }) {
+            if let ControlFlow::Break(()) = each(SeriesData { series, kind, tier: Tier::Raw, timestamps, values }) {
                 break;
             }
         }
@@ -61,7 +61,6 @@ fn main() {
                 matchers: &[],
                 start: Timestamp::from_secs(36_000 - 60),
                 end: Timestamp::from_secs(39_600),
-                step: None,
                 hint: weir_query::Hint::Raw,
                 any_order: true,
             };

@@ -1,16 +1,16 @@
-//! What a query answers.
+//! Answers: values of series, at one time or over time.
 
 use weir_sample::{Sketch, Timestamp};
 use weir_store::Tier;
 
 use crate::labels::LabelSet;
 
-/// What a query answers.
+/// The answer to a query: values, warnings, tiers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// The values.
     pub data: Data,
-    /// What the person who asked should know about them.
+    /// Sentences for the person who asked.
     pub warnings: Vec<String>,
     /// The tiers of storage that were read; empty if none was.
     pub tiers: Vec<Tier>,
@@ -34,9 +34,9 @@ pub enum Data {
 pub struct Sample {
     /// The series.
     pub labels: LabelSet,
-    /// When.
+    /// Its time.
     pub time: Timestamp,
-    /// What.
+    /// Its value at that time.
     pub value: Point,
 }
 

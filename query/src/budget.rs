@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::QueryError;
 
-/// What one query may cost. Each limit that is met ends the query with an error that names it.
+/// Limits of one query. Each limit that is met ends the query with an error that names it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Series read, counted once per selector.
@@ -18,7 +18,7 @@ pub struct Limits {
     pub steps: usize,
     /// Time from the start of evaluation, if the caller sets no deadline.
     pub time: Duration,
-    /// How far an instant selector looks back for a sample.
+    /// Time that an instant selector looks back for a sample.
     pub lookback: Duration,
 }
 

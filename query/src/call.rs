@@ -2,12 +2,12 @@
 
 use promql_parser::parser::{Call, Expr};
 
-use crate::calendar;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
-use crate::histogram::{self, Question};
+use crate::functions::calendar;
+use crate::functions::histogram::{self, Question};
+use crate::functions::maths;
 use crate::labels::LabelSet;
-use crate::maths;
 use crate::parse::unwrap_parens;
 use crate::row::{Row, Steps};
 

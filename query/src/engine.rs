@@ -15,11 +15,11 @@ use crate::budget::{Budget, Limits};
 use crate::collect::Collected;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, string, type_name};
+use crate::functions::order::is_ordered;
 use crate::labels::LabelSet;
-use crate::order::is_ordered;
 use crate::parse::parse;
+use crate::read::source::Source;
 use crate::row::{Row, Steps, is_present};
-use crate::source::Source;
 
 /// Evaluates queries within limits. Cheap to clone; clones share their counters.
 #[derive(Clone, Debug, Default)]

@@ -6,14 +6,14 @@ use promql_parser::parser::Expr;
 use promql_parser::parser::value::ValueType;
 use weir_store::Tier;
 
-use crate::arithmetic::Operator;
 use crate::budget::Budget;
 use crate::error::QueryError;
 use crate::labels::LabelSet;
+use crate::operators::arithmetic::Operator;
+use crate::read::source::Source;
 use crate::row::{Row, Steps, is_absent};
-use crate::source::Source;
 
-/// Takes rows one after another.
+/// A receiver of rows, one after another.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(Row) -> Result<(), QueryError>;
 
 /// One evaluation of one query.

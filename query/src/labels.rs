@@ -207,6 +207,11 @@ fn clean(text: &str) -> String {
     text.replace([LABEL, VALUE], "\u{FFFD}")
 }
 
+/// Whether a label may have this name.
+pub(crate) fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && weir_sample::legal_label_name(name) == name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use crate::row::{Row, is_present};
 
+/// The steps at which there is a value.
 #[derive(Clone, Debug)]
 pub(crate) struct Presence(Vec<u64>);
 

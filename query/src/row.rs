@@ -96,7 +96,7 @@ impl Row {
         self.floats.iter().all(|&v| is_absent(v)) && self.sketches.iter().all(Option::is_none)
     }
 
-    /// Takes the value at a step away.
+    /// Removes the value at a step.
     pub(crate) fn clear(&mut self, step: usize) {
         if let Some(float) = self.floats.get_mut(step) {
             *float = ABSENT;

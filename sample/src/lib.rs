@@ -9,6 +9,7 @@ mod selector;
 mod series;
 mod sketch;
 mod time;
+mod total;
 mod value;
 
 pub use distinct::Distinct;
@@ -17,4 +18,5 @@ pub use selector::{Pattern, Selector};
 pub use series::{Labels, Series, SeriesBuilder, legal_label_name, legal_metric_name};
 pub use sketch::{RELATIVE_ERROR, Sketch, SketchParts};
 pub use time::{Timestamp, Window};
+pub use total::Total;
 pub use value::{Kind, Value};

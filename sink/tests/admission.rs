@@ -62,7 +62,7 @@ impl Bench {
     fn last(&self) -> BTreeMap<String, f64> {
         let matchers = [Matcher::new(NAME, MatchOp::NotRegex, "weir_(ledger|completeness)_.+").unwrap()];
         let (start, end) = (Timestamp(0), Timestamp::from_secs(START * 2));
-        let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
+        let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
         let mut found = BTreeMap::new();
         let mut each = |data: weir_store::SeriesData| {
             let last = match &data.values {

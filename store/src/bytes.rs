@@ -87,7 +87,7 @@ impl<'a> Input<'a> {
         if count.saturating_mul(each) > self.0.len() { Err(CUT) } else { Ok(count) }
     }
 
-    pub(crate) fn take(&mut self, size: usize) -> Result<&'a [u8], Damaged> {
+    pub(crate) fn slice(&mut self, size: usize) -> Result<&'a [u8], Damaged> {
         let (head, rest) = self.0.split_at_checked(size).ok_or(CUT)?;
         self.0 = rest;
         Ok(head)
@@ -95,7 +95,7 @@ impl<'a> Input<'a> {
 
     pub(crate) fn block(&mut self) -> Result<&'a [u8], Damaged> {
         let size = self.varint()? as usize;
-        self.take(size)
+        self.slice(size)
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, Damaged> {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{ColdConfig, RetentionRule, Tier};
+use crate::cold::ColdConfig;
+use crate::{BadMatcher, MatchOp, Matcher, NAME, Tier};
 
-/// How long which resolution is kept, and how often things move to disk.
+/// Times for which samples are kept in memory and on disk.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// Samples as they came are kept this long. Default 7 days.
@@ -22,7 +23,7 @@ pub struct StoreConfig {
     pub block_delay: Duration,
     /// Rows of a group after which its open chunk is sealed. Default 120: twenty minutes at 10 s.
     pub chunk_rows: u32,
-    /// Where old blocks go. Default nowhere.
+    /// Object store for old blocks. Default nowhere.
     pub cold: Option<ColdConfig>,
 }
 
@@ -48,6 +49,41 @@ impl StoreConfig {
             Tier::Minute => self.minute_retention,
             Tier::Hour => self.hour_retention,
         }
+    }
+
+    /// Time for which a tier keeps a metric: as the first rule that matches says.
+    pub(crate) fn retention_of(&self, tier: Tier, name: &str) -> Duration {
+        let rule = self.rules.iter().find(|rule| rule.name.accepts(name));
+        rule.and_then(|rule| rule.kept[tier as usize]).unwrap_or_else(|| self.retention(tier))
+    }
+
+    /// Every retention of a tier that some metric may have.
+    pub(crate) fn retentions(&self, tier: Tier) -> impl Iterator<Item = Duration> {
+        let rules = self.rules.iter().filter_map(move |rule| rule.kept[tier as usize]);
+        rules.chain([self.retention(tier)])
+    }
+
+    /// Longest time for which a tier keeps any metric.
+    pub(crate) fn longest_retention(&self, tier: Tier) -> Duration {
+        self.retentions(tier).max().unwrap_or_default()
+    }
+}
+
+/// Retention of the metrics whose whole name matches.
+#[derive(Clone, Debug)]
+pub struct RetentionRule {
+    name: Matcher,
+    kept: [Option<Duration>; 3],
+}
+
+impl RetentionRule {
+    /// A rule for a regular expression on metric names: by tier, finest first, how long points are kept. Zero keeps none in
+    /// blocks; `None` is as long as for other metrics.
+    ///
+    /// # Errors
+    /// [`BadMatcher`] when the expression does not compile.
+    pub fn new(pattern: &str, kept: [Option<Duration>; 3]) -> Result<Self, BadMatcher> {
+        Ok(Self { name: Matcher::new(NAME, MatchOp::Regex, pattern)?, kept })
     }
 }
 

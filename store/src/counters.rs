@@ -25,7 +25,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn note(&self, appended: &Appended) {
+    pub(crate) fn count(&self, appended: &Appended) {
         self.samples.fetch_add(u64::from(appended.samples + appended.out_of_order), Relaxed);
         if appended.late_deltas > 0 {
             self.late_deltas.fetch_add(appended.late_deltas.into(), Relaxed);

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use weir_files::LockError;
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -84,9 +86,23 @@ fn process(owner: Option<u32>) -> String {
     owner.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
 
+impl From<weir_files::Error> for Error {
+    fn from(weir_files::Error { action, path, source }: weir_files::Error) -> Self {
+        Self::Io { action, path, source }
+    }
+}
+
 impl Error {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// Makes an error of what keeps a folder from being locked.
+    pub(crate) fn lock(folder: &Path) -> impl FnOnce(LockError) -> Self {
+        move |error| match error {
+            LockError::Taken { owner } => Self::Locked { folder: folder.to_owned(), owner },
+            LockError::Io(error) => error.into(),
+        }
     }
 
     pub(crate) fn remote(action: &'static str, key: &str) -> impl FnOnce(io::Error) -> Self {

@@ -4,56 +4,46 @@
 //! in the queue; after a crash the store is as it was then, and the sink reads the queue again from there.
 //!
 //! A sample's way: a row of its group (`head/group.rs`), the group's open chunk (`head/segment.rs`), after some 120
-//! rows a slab (`head/seal.rs`, `disk/slab.rs`), when its window is past a block and points of coarser tiers (`flush.rs`,
-//! `tier/points.rs`), later part of a larger block (`compact.rs`), and in the end an
-//! object elsewhere (`cold/moving.rs`).
+//! rows a slab (`head/seal.rs`, `disk/slab.rs`), when its window is past a block and points of coarser tiers (`write/flush.rs`,
+//! `tier/points.rs`), later part of a larger block (`care/compact.rs`), and in the end an
+//! object elsewhere (`care/moving.rs`).
 
-mod backup;
-mod blocks;
 mod bytes;
-mod checkpoint;
+mod care;
 mod codec;
 mod cold;
-mod compact;
 mod config;
 mod counters;
-mod cut;
 mod disk;
 mod error;
-mod flush;
-mod forget;
 mod head;
 mod index;
-mod listing;
-mod lock;
-mod maintain;
+mod locks;
 mod matcher;
-mod parallel;
-mod repair;
+mod open;
+mod read;
+mod refusal;
 mod retention;
-mod rows;
-mod run;
-mod select;
-mod selection;
-mod stats;
 mod store;
 #[cfg(test)]
 mod tests;
 mod tier;
-mod verify;
+mod write;
 
-pub use backup::{Transferred, backup, backups, restore};
+pub use care::backup::{Forgotten, Transferred, backup, backups, forget, restore};
+pub use care::repair::{Repaired, repair};
+pub use care::snapshot::snapshot;
+pub use care::stats::{Stats, TierStats, stats};
+pub use care::verify::{Verified, verify};
 pub use cold::{ColdConfig, Remote};
-pub use config::StoreConfig;
-pub use cut::Cut;
+pub use config::{RetentionRule, StoreConfig};
 pub use error::Error;
-pub use forget::{Forgotten, forget};
 pub use head::group::Appended;
 pub use matcher::{BadMatcher, MatchOp, Matcher, NAME};
-pub use repair::{Repaired, repair};
-pub use retention::RetentionRule;
-pub use rows::Rows;
-pub use selection::{Answered, Column, Hint, Selection, SeriesData, Tier};
-pub use stats::{Stats, TierStats};
+pub use read::selection::{Answered, Selection, SeriesData};
 pub use store::Store;
-pub use verify::{Verified, snapshot, stats, verify};
+pub use tier::column::Column;
+pub use tier::hint::Hint;
+pub use tier::resolution::Tier;
+pub use write::cut::Cut;
+pub use write::rows::Rows;

@@ -3,7 +3,7 @@
 use regex::{Regex, RegexBuilder};
 use weir_sample::Series;
 
-/// How a matcher compares.
+/// Kind of comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MatchOp {
     /// `=`
@@ -77,12 +77,12 @@ impl Matcher {
         &self.label
     }
 
-    /// How it compares.
+    /// Its kind of comparison.
     pub fn op(&self) -> MatchOp {
         self.op
     }
 
-    /// What it compares with.
+    /// The value that it compares with.
     pub fn value(&self) -> &str {
         &self.value
     }

@@ -2,51 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::blocks::BlockSet;
+use crate::disk::blocks::BlockSet;
 use crate::index::Index;
 use crate::store::Inner;
-use crate::{BadMatcher, MatchOp, Matcher, NAME, StoreConfig, Tier};
-
-/// Retention of the metrics whose whole name matches.
-#[derive(Clone, Debug)]
-pub struct RetentionRule {
-    name: Matcher,
-    kept: [Option<Duration>; 3],
-}
-
-impl RetentionRule {
-    /// A rule for a regular expression on metric names: by tier, finest first, how long points are kept. Zero keeps none in
-    /// blocks; `None` is as long as for other metrics.
-    ///
-    /// # Errors
-    /// [`BadMatcher`] when the expression does not compile.
-    pub fn new(pattern: &str, kept: [Option<Duration>; 3]) -> Result<Self, BadMatcher> {
-        Ok(Self { name: Matcher::new(NAME, MatchOp::Regex, pattern)?, kept })
-    }
-}
-
-impl StoreConfig {
-    /// How long a tier keeps a metric: as the first rule that matches says.
-    pub(crate) fn retention_of(&self, tier: Tier, name: &str) -> Duration {
-        let rule = self.rules.iter().find(|rule| rule.name.accepts(name));
-        rule.and_then(|rule| rule.kept[tier as usize]).unwrap_or_else(|| self.retention(tier))
-    }
-
-    /// Every retention of a tier that some metric may have.
-    pub(crate) fn retentions(&self, tier: Tier) -> impl Iterator<Item = Duration> {
-        let rules = self.rules.iter().filter_map(move |rule| rule.kept[tier as usize]);
-        rules.chain([self.retention(tier)])
-    }
-
-    /// How long a tier keeps anything.
-    pub(crate) fn longest_retention(&self, tier: Tier) -> Duration {
-        self.retentions(tier).max().unwrap_or_default()
-    }
-}
+use crate::{Matcher, NAME, Tier};
 
 impl Inner {
     /// First instant that a metric is kept from; without a name, that most metrics are. As of the last maintenance.

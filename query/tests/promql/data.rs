@@ -51,7 +51,13 @@ fn cut(data: &SeriesData, start: i64, end: i64) -> Option<SeriesData> {
         Column::Sketches(values) => Column::Sketches(values.get(low..high)?.to_vec()),
     };
     let timestamps = data.timestamps[low..high].to_vec();
-    (low < high).then(|| SeriesData { series: data.series.clone(), kind: data.kind, timestamps, values })
+    (low < high).then(|| SeriesData {
+        series: data.series.clone(),
+        kind: data.kind,
+        tier: data.tier,
+        timestamps,
+        values,
+    })
 }
 
 impl Source for Stored {
@@ -109,7 +115,7 @@ fn parse_series(line: &str, interval: i64) -> SeriesData {
         true => (Kind::Gauge, Column::Floats(floats)),
         false => (Kind::Distribution, Column::Sketches(sketches)),
     };
-    SeriesData { series: parse_labels(series), kind, timestamps, values }
+    SeriesData { series: parse_labels(series), kind, tier: Tier::Raw, timestamps, values }
 }
 
 fn parse_labels(text: &str) -> Series {

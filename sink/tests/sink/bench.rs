@@ -81,7 +81,7 @@ impl Bench {
 
     fn select(&self, matchers: &[Matcher]) -> (Vec<i64>, Vec<f64>) {
         let (start, end) = (Timestamp(0), Timestamp::from_secs(START * 2));
-        let selection = Selection { matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
+        let selection = Selection { matchers, start, end, hint: Hint::Raw, any_order: false };
         let mut found = (Vec::new(), Vec::new());
         let mut each = |data: weir_store::SeriesData| {
             let Column::Floats(values) = data.values else { return ControlFlow::Continue(()) };

@@ -25,7 +25,7 @@ pub(crate) const fn packed_size(width: u32, count: usize) -> usize {
 
 /// Reads `values.len()` values back.
 pub(crate) fn unpack(input: &mut Input<'_>, width: u32, values: &mut [u64]) -> Result<(), Damaged> {
-    let bytes = input.take(packed_size(width, values.len()))?;
+    let bytes = input.slice(packed_size(width, values.len()))?;
     let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
     let (mut held, mut filled, mut words) = (0u128, 0, bytes.chunks(8));
     for value in values {

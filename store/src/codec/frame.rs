@@ -81,14 +81,14 @@ pub(crate) fn skip(input: &mut Input<'_>, count: usize) -> Result<(), Damaged> {
         SAME => return Ok(()),
         XOR => {
             let [_, width] = input.array()?;
-            return input.take(bits::packed_size(width.into(), count)).map(drop);
+            return input.slice(bits::packed_size(width.into(), count)).map(drop);
         }
         tag if tag >= SHIFTED => drop(input.u8()?),
         _ => {}
     }
     let width = input.u8()?;
     input.varint()?;
-    input.take(bits::packed_size(width.into(), count)).map(drop)
+    input.slice(bits::packed_size(width.into(), count)).map(drop)
 }
 
 /// The decimals that a tag says.

@@ -87,8 +87,8 @@ pub(crate) fn decode(input: &mut Input<'_>, count: usize, mut each: impl FnMut(i
         for _ in 0..size {
             let high = bits.zeros()?;
             let value = match high {
-                ESCAPE => bits.take(32)? | bits.take(32)? << 32,
-                _ => high << low | bits.take(low)?,
+                ESCAPE => bits.read(32)? | bits.read(32)? << 32,
+                _ => high << low | bits.read(low)?,
             };
             each(if head & SIGNED == 0 { value as i64 } else { unzigzag(value) } << shift);
         }
@@ -137,7 +137,7 @@ impl Reader<'_, '_> {
     }
 
     /// The next `width` bits, at most 56.
-    fn take(&mut self, width: u32) -> Result<u64, Damaged> {
+    fn read(&mut self, width: u32) -> Result<u64, Damaged> {
         self.fill(width)?;
         let value = self.held & ((1 << width) - 1);
         self.held >>= width;

@@ -4,20 +4,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::Error;
-use crate::disk::files;
+use crate::locks::{Lock, Locked, Rank};
 
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
     most_bytes: u64,
-    held: Mutex<Held>,
+    held: Lock<Held>,
 }
 
-/// What there is, and in which order it was used.
+/// Stretches that are held, and the order in which they were used.
 #[derive(Debug, Default)]
 struct Held {
     files: HashMap<String, (u64, u64)>,
@@ -31,17 +30,17 @@ impl Cache {
     pub(super) fn open(folder: &Path, most_bytes: u64) -> Result<Self, Error> {
         let mut held = Held::default();
         if most_bytes > 0 {
-            files::create_folder(folder)?;
+            weir_files::create_folder(folder)?;
         }
         let mut kept: Vec<(SystemTime, String, u64)> = Vec::new();
-        for name in files::names(folder).unwrap_or_default() {
+        for name in weir_files::names(folder).unwrap_or_default() {
             if let Ok(meta) = fs::metadata(folder.join(&name)) {
                 kept.push((meta.modified().unwrap_or(SystemTime::UNIX_EPOCH), name, meta.len()));
             }
         }
         kept.sort();
-        kept.into_iter().for_each(|(_, name, size)| held.note(name, size));
-        let cache = Self { folder: folder.to_owned(), most_bytes, held: Mutex::new(held) };
+        kept.into_iter().for_each(|(_, name, size)| held.insert(name, size));
+        let cache = Self { folder: folder.to_owned(), most_bytes, held: Lock::new(Rank::Cached, held) };
         cache.shrink();
         Ok(cache)
     }
@@ -69,7 +68,7 @@ impl Cache {
         }
         let content = [&crc32c::crc32c(bytes).to_le_bytes()[..], bytes].concat();
         if fs::write(self.folder.join(name), &content).is_ok() {
-            self.held().note(name.to_owned(), content.len() as u64);
+            self.held().insert(name.to_owned(), content.len() as u64);
             self.shrink();
         } else {
             let _ = fs::remove_file(self.folder.join(name));
@@ -95,13 +94,13 @@ impl Cache {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> Locked<'_, Held> {
+        self.held.lock()
     }
 }
 
 impl Held {
-    fn note(&mut self, name: String, size: u64) {
+    fn insert(&mut self, name: String, size: u64) {
         self.forget(&name);
         self.uses += 1;
         self.bytes += size;
@@ -111,7 +110,7 @@ impl Held {
 
     fn touch(&mut self, name: &str) -> Option<()> {
         let &(size, _) = self.files.get(name)?;
-        self.note(name.to_owned(), size);
+        self.insert(name.to_owned(), size);
         Some(())
     }
 

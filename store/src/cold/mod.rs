@@ -5,9 +5,7 @@
 //! Every object of ours has a stub: one that no checkpoint names says which object is to be deleted.
 
 mod cache;
-mod moving;
 mod remote;
-mod stub;
 
 use std::io;
 use std::path::Path;
@@ -21,9 +19,8 @@ use crate::Error;
 use cache::Cache;
 pub use remote::Remote;
 pub(crate) use remote::put_compared;
-pub(crate) use stub::{identity, stub_name};
 
-/// Which blocks go to an object store, and to which.
+/// The object store, and the blocks that go there.
 #[derive(Clone, Debug)]
 pub struct ColdConfig {
     /// The object store.
@@ -40,20 +37,20 @@ pub struct ColdConfig {
 pub(crate) struct Cold {
     pub config: Option<ColdConfig>,
     cache: Cache,
-    counters: Counters,
+    pub counters: Counters,
 }
 
 #[derive(Debug, Default)]
-struct Counters {
-    moved: AtomicU64,
-    deleted: AtomicU64,
-    failures: AtomicU64,
+pub(crate) struct Counters {
+    pub moved: AtomicU64,
+    pub deleted: AtomicU64,
+    pub failures: AtomicU64,
     fetched_bytes: AtomicU64,
     cached_bytes: AtomicU64,
     unreachable: AtomicU64,
 }
 
-/// What is fetched at once: a request costs as much as sending some hundred KiB does.
+/// Bytes that are fetched at once: a request costs as much as sending some hundred KiB does.
 const FETCHED_AT_ONCE: u64 = 512 << 10;
 
 /// A block in the object store.
@@ -74,6 +71,11 @@ impl Cold {
     fn remote(&self, key: &str) -> Result<&dyn Remote, Error> {
         let none = || io::Error::new(io::ErrorKind::NotConnected, "[store.cold] names no object store");
         self.config.as_ref().map(|config| &*config.remote).ok_or_else(|| Error::remote("reach", key)(none()))
+    }
+
+    /// Drops what is cached of a block.
+    pub(crate) fn drop_cached(&self, key: &str) {
+        self.cache.drop_block(key);
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {

@@ -31,7 +31,7 @@ pub trait Remote: Send + Sync + std::fmt::Debug {
     fn list(&self, folder: &str) -> io::Result<Vec<(String, u64)>>;
 }
 
-/// What is read back at once for comparison.
+/// Bytes that are read back at once for comparison.
 const COMPARED_AT_ONCE: usize = 4 << 20;
 
 /// Stores an object and reads it back; `go_on` is asked between two reads. Returns its size and checksum.

@@ -12,7 +12,6 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use weir_sample::Kind;
 
-use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
 use crate::bytes::Input;
 use crate::cold::{Away, Cold};
@@ -24,14 +23,14 @@ use crate::{Error, Tier};
 /// A page is read whole: large enough to compress and to be worth a disk's while, small enough for one series.
 const PAGE_BYTES: usize = 64 << 10;
 
-/// What is written at once.
+/// Bytes that are written at once.
 const WRITE_BYTES: usize = 1 << 20;
 
 const MAGIC: &[u8; 8] = b"weirblk\0";
 const VERSION: u32 = 2;
 const FOOTER: usize = 8 * 6 + 4 * 3;
 
-/// Which samples a block has. Its file is named so.
+/// The samples that a block has. Its file is named so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BlockName {
     pub tier: Tier,
@@ -120,7 +119,7 @@ impl Block {
         self.pages.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Where in its file its labels begin.
+    /// Offset of its labels in its file.
     pub(crate) fn pages_end(&self) -> u64 {
         self.labels.0
     }
@@ -133,6 +132,18 @@ impl Block {
     /// Bytes that its labels take in the file.
     pub(crate) fn label_bytes(&self) -> u64 {
         self.labels.1.into()
+    }
+
+    /// Numbers of the sound pages, and what is known of the others.
+    pub(crate) fn sound_pages(&self) -> Result<(Vec<usize>, Vec<pages::PageMeta>), Error> {
+        let (mut sound, mut damaged) = (Vec::new(), Vec::new());
+        for at in 0..self.pages.index.len() {
+            match self.pages.read(at)? {
+                Some(_) => sound.push(at),
+                None => damaged.push(self.pages.index[at]),
+            }
+        }
+        Ok((sound, damaged))
     }
 
     /// Reads its labels. `None`: they are damaged.
@@ -196,7 +207,7 @@ impl BlockWriter {
     pub(crate) fn create(folder: &Path, name: BlockName) -> Result<Self, Error> {
         let path = folder.join(name.to_string());
         let temporary = path.with_extension("tmp");
-        let file = files::create(&temporary)?;
+        let file = weir_files::create(&temporary)?;
         let mut pages = PageWriter::new(0, PAGE_BYTES);
         pages.out.extend_from_slice(MAGIC);
         pages.out.extend_from_slice(&VERSION.to_le_bytes());
@@ -220,7 +231,7 @@ impl BlockWriter {
     }
 
     fn write(&mut self) -> Result<(), Error> {
-        files::write_all(&mut self.file, &self.temporary, &self.pages.out)?;
+        weir_files::append(&mut self.file, &self.temporary, &self.pages.out)?;
         self.written += self.pages.out.len() as u64;
         self.pages.base = self.written;
         self.pages.out.clear();
@@ -257,7 +268,7 @@ impl BlockWriter {
         out.extend_from_slice(&footer);
         let labels = (labels_at, labels.1.len() as u32, checksum);
         self.write()?;
-        files::publish(&self.file, &self.temporary, &self.path)?;
+        weir_files::publish(&self.file, &self.temporary, &self.path)?;
         let index = std::mem::take(&mut self.pages.index);
         let file = Arc::new(File::open(&self.path).map_err(Error::io("open", &self.path))?);
         let pages = Arc::new(Pages::new(file, self.path, index, quarantine));
@@ -267,7 +278,7 @@ impl BlockWriter {
 
     /// Removes what was written so far.
     pub(crate) fn abandon(self) -> Result<(), Error> {
-        files::remove(&self.temporary)
+        Ok(weir_files::remove(&self.temporary)?)
     }
 }
 

@@ -44,7 +44,7 @@ impl Merge {
     /// Hands over all entries of the next series, and says which it is. Damaged pages are passed over.
     pub(crate) fn next(
         &mut self,
-        mut take: impl FnMut(usize, &Page, &Entry) -> Result<(), Damaged>,
+        mut each: impl FnMut(usize, &Page, &Entry) -> Result<(), Damaged>,
     ) -> Result<Option<SeriesId>, Error> {
         let Some(&Reverse((id, _))) = self.next.peek() else { return Ok(None) };
         while let Some(&Reverse((other, at))) = self.next.peek() {
@@ -57,7 +57,7 @@ impl Merge {
                 if let Some((page, entry)) =
                     walk.current.as_ref().and_then(|page| Some((page, page.entries().get(walk.entry)?)))
                 {
-                    take(at, page, entry).map_err(Error::damaged(&walk.pages.path))?;
+                    each(at, page, entry).map_err(Error::damaged(&walk.pages.path))?;
                 }
                 walk.entry += 1;
             }

@@ -31,7 +31,7 @@ pub(crate) struct PageBuilder {
     meta: PageMeta,
 }
 
-/// What is known of a page without reading it.
+/// Summary of a page, known without reading it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct PageMeta {
     pub first: SeriesId,
@@ -107,7 +107,7 @@ fn put_step(out: &mut Vec<u8>, step: SeriesId) {
 fn step(input: &mut Input<'_>) -> Result<SeriesId, Damaged> {
     let size = usize::from(input.u8()?);
     let mut bytes = [0; 16];
-    bytes.get_mut(..size).ok_or(Damaged("page directory"))?.copy_from_slice(input.take(size)?);
+    bytes.get_mut(..size).ok_or(Damaged("page directory"))?.copy_from_slice(input.slice(size)?);
     Ok(SeriesId::from_le_bytes(bytes))
 }
 
@@ -170,7 +170,7 @@ impl Page {
         &self.entries
     }
 
-    /// Where the entries of one series are, mostly one. Looks from `near` on, which the entry before was at, in steps
+    /// Places of the entries of one series, mostly one. Looks from `near` on, which the entry before was at, in steps
     /// that grow: who reads one series after another is there at once.
     pub(crate) fn entries_of(&self, id: SeriesId, near: usize) -> Range<usize> {
         let is_before = |entry: &Entry| entry.id < id;

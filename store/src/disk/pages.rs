@@ -5,7 +5,6 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
 pub(crate) use super::page::PageMeta;
 use super::page::{Entry, Page, PageBuilder};
@@ -14,23 +13,24 @@ use crate::bytes::{Input, put_varint};
 use crate::cold::Away;
 use crate::error::Damaged;
 use crate::index::SeriesId;
+use crate::locks::{Lock, Rank};
 
 /// Pages of a file and where they are.
 #[derive(Debug)]
 pub(crate) struct Pages {
     pub file: Arc<File>,
     pub path: PathBuf,
-    /// Where the pages are if they are not in the file.
+    /// Place of the pages if they are not in the file.
     pub away: Option<Away>,
     pub index: Box<[PageMeta]>,
     /// First and last instant in any page.
     pub span: (i64, i64),
     /// Pages found damaged; reported once, then passed over.
-    quarantined: Mutex<Vec<usize>>,
+    quarantined: Lock<Vec<usize>>,
     pub quarantine: Arc<Quarantine>,
 }
 
-/// How many pages were found damaged since the store was opened.
+/// Number of pages found damaged since the store was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Quarantine {
     pub pages: AtomicU64,
@@ -41,7 +41,15 @@ impl Pages {
         let span = index
             .iter()
             .fold((i64::MAX, i64::MIN), |(min, max), page| (min.min(page.min_time), max.max(page.max_time)));
-        Self { file, path, away: None, index: index.into(), span, quarantined: Mutex::default(), quarantine }
+        Self {
+            file,
+            path,
+            away: None,
+            index: index.into(),
+            span,
+            quarantined: Lock::new(Rank::Quarantined, Vec::new()),
+            quarantine,
+        }
     }
 
     /// The same pages, elsewhere.
@@ -51,13 +59,13 @@ impl Pages {
 
     /// Whether a page was found damaged.
     pub(crate) fn is_damaged(&self) -> bool {
-        !self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.quarantined.lock().is_empty()
     }
 
     /// Reads a page. `None`: its content is not what was written; that was counted, and the rest still serves.
     pub(crate) fn read(&self, at: usize) -> Result<Option<Page>, Error> {
         let meta = &self.index[at];
-        if self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).contains(&at) {
+        if self.quarantined.lock().contains(&at) {
             return Ok(None);
         }
         let page = match &self.away {
@@ -65,7 +73,7 @@ impl Pages {
             None => self.read_here(meta)?,
         };
         if page.is_none() {
-            let mut quarantined = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut quarantined = self.quarantined.lock();
             if !quarantined.contains(&at) {
                 quarantined.push(at);
                 self.quarantine.pages.fetch_add(1, Relaxed);
@@ -125,7 +133,7 @@ impl PageCursor {
         id: SeriesId,
         start: i64,
         end: i64,
-        mut take: impl FnMut(&Page, &Entry) -> Result<(), Damaged>,
+        mut each: impl FnMut(&Page, &Entry) -> Result<(), Damaged>,
     ) -> Result<(), Error> {
         let pages = self.pages.clone();
         let mut at = self.page_of(id);
@@ -138,7 +146,7 @@ impl PageCursor {
                     let found = page.entries_of(id, self.entry);
                     self.entry = found.start;
                     for entry in &page.entries()[found] {
-                        take(page, entry).map_err(Error::damaged(&pages.path))?;
+                        each(page, entry).map_err(Error::damaged(&pages.path))?;
                     }
                 }
             }
@@ -152,7 +160,7 @@ impl PageCursor {
 pub(crate) struct PageWriter {
     pub out: Vec<u8>,
     pub index: Vec<PageMeta>,
-    /// Where in the file `out` begins.
+    /// Offset in the file at which `out` begins.
     pub base: u64,
     /// Bytes at which a page is full.
     page_bytes: usize,

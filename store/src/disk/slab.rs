@@ -8,11 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::files;
 use super::pages::{self, PageWriter, Pages, Quarantine};
 use crate::Error;
 use crate::bytes::Input;
-use crate::cut::Unsynced;
 
 /// Small pages: a query over all hosts holds one of every slab.
 const PAGE_BYTES: usize = 16 << 10;
@@ -30,12 +28,12 @@ pub(crate) struct Slab {
     /// Epoch of the set of blocks that has its samples too; zero for none yet.
     pub flushed: AtomicU64,
     pub pages: Arc<Pages>,
-    /// Where the index of its pages stands.
+    /// Offset of the index of its pages.
     pub index_at: u64,
     pub index_size: u32,
 }
 
-/// Where a slab stands, as a checkpoint names it.
+/// The place of a slab, as a checkpoint names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlabPlace {
     pub window: i64,
@@ -44,6 +42,16 @@ pub(crate) struct SlabPlace {
     pub shard: u32,
     pub index_at: u64,
     pub index_size: u32,
+}
+
+/// A slab file and how much of it is to be made durable.
+#[derive(Debug)]
+pub(crate) struct Unsynced {
+    pub window: i64,
+    pub number: u64,
+    pub length: u64,
+    pub file: Arc<File>,
+    pub path: PathBuf,
 }
 
 /// The file of one window.
@@ -70,7 +78,7 @@ pub(crate) struct SlabFiles {
 
 impl SlabFiles {
     pub(crate) fn new(folder: &Path, quarantine: Arc<Quarantine>) -> Result<Self, Error> {
-        files::create_folder(folder)?;
+        weir_files::create_folder(folder)?;
         Ok(Self { folder: folder.to_owned(), windows: BTreeMap::new(), next_sequence: 0, next_file: 0, quarantine })
     }
 
@@ -87,14 +95,14 @@ impl SlabFiles {
             let path = slabs.path(window, number);
             let mut options = OpenOptions::new();
             let file = options.read(true).write(true).open(&path).map_err(Error::io("open", &path))?;
-            file.set_len(length).map_err(Error::io("cut", &path))?;
+            weir_files::cut(&file, &path, length)?;
             let file = Arc::new(file);
             slabs.windows.insert((window, number), WindowFile { file, path, length, synced: length, closed: false });
         }
-        for name in files::names(folder)? {
+        for name in weir_files::names(folder)? {
             let path = folder.join(name);
             if !slabs.windows.values().any(|window| window.path == path) {
-                files::remove(&path)?;
+                weir_files::remove(&path)?;
             }
         }
         let opened = places.iter().filter_map(|place| slabs.open(place).transpose()).collect::<Result<_, _>>()?;
@@ -136,7 +144,7 @@ impl SlabFiles {
         pages::put_index(&mut out, &index);
         let checksum = crc32c::crc32c(&out[pages_size..]);
         out.extend_from_slice(&checksum.to_le_bytes());
-        files::write_at(&entry.file, &entry.path, &out, entry.length)?;
+        weir_files::write_at(&entry.file, &entry.path, &out, entry.length)?;
         let (index_at, index_size) = (entry.length + pages_size as u64, (out.len() - pages_size) as u32);
         entry.length += out.len() as u64;
         self.next_sequence += 1;
@@ -153,7 +161,7 @@ impl SlabFiles {
     fn create(&mut self, window: i64) -> Result<u64, Error> {
         let number = self.next_file;
         let path = self.path(window, number);
-        let file = Arc::new(files::create(&path)?);
+        let file = Arc::new(weir_files::create(&path)?);
         self.next_file += 1;
         self.windows.insert((window, number), WindowFile { file, path, length: 0, synced: 0, closed: false });
         Ok(number)
@@ -177,8 +185,8 @@ impl SlabFiles {
         files.map(unsynced).collect()
     }
 
-    /// Notes that these are durable now.
-    pub(crate) fn note_synced(&mut self, synced: &[Unsynced]) {
+    /// Marks these as durable.
+    pub(crate) fn mark_synced(&mut self, synced: &[Unsynced]) {
         for slab in synced {
             if let Some(file) = self.windows.get_mut(&(slab.window, slab.number)) {
                 file.synced = file.synced.max(slab.length);
@@ -192,8 +200,8 @@ impl SlabFiles {
         files.map(|(&(_, number), file)| (file.closed = true, number).1).collect()
     }
 
-    /// Takes a file out: it was flushed. Returns its path, to be removed when no checkpoint names it any more.
-    pub(crate) fn take(&mut self, window: i64, number: u64) -> Option<PathBuf> {
+    /// Removes a file that was flushed. Returns its path, to be removed when no checkpoint names it any more.
+    pub(crate) fn remove(&mut self, window: i64, number: u64) -> Option<PathBuf> {
         self.windows.remove(&(window, number)).map(|file| file.path)
     }
 

@@ -6,17 +6,16 @@
 
 use std::collections::BTreeMap;
 
-use weir_sample::{Kind, Sketch};
+use weir_sample::{Kind, Sketch, Total};
 
-use super::late::{Late, overlay};
+use super::late::Late;
 use super::segment::{self, Piece, ROWS, Seen};
 use super::sketches::OpenSketches;
-use super::total;
 use crate::error::Damaged;
 use crate::index::SetId;
-use crate::rows::Span;
+use crate::tier::overlay::overlay;
 
-/// What a row did.
+/// Counts of one append.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Appended {
     /// Samples stored in order of time.
@@ -25,6 +24,22 @@ pub struct Appended {
     pub late_deltas: u32,
     /// Gauges that came after a newer row; kept at their own time.
     pub out_of_order: u32,
+}
+
+impl Appended {
+    pub(crate) fn add(&mut self, other: Appended) {
+        self.samples += other.samples;
+        self.late_deltas += other.late_deltas;
+        self.out_of_order += other.out_of_order;
+    }
+}
+
+/// Neighbouring positions that are neighbouring columns too: most layouts are a single span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub position: u32,
+    pub column: u8,
+    pub count: u8,
 }
 
 /// One row kept as it is.
@@ -50,7 +65,7 @@ pub(crate) struct Group {
     /// One row ahead of `rows`, then `rows`, each as wide as `tails`.
     pub values: Vec<f64>,
     pub chunk: Vec<u8>,
-    /// Where its segments begin.
+    /// Beginnings of its segments.
     pub starts: Vec<u32>,
     pub seen: Seen,
     pub chunk_rows: u32,
@@ -125,19 +140,19 @@ impl Group {
     }
 
     /// The latest value of a column, which is a counter's running total.
-    pub(crate) fn total(&self, column: usize) -> f64 {
-        self.values[self.rows.len() * self.width() + column]
+    fn total(&self, column: usize) -> Total {
+        Total::of(self.values[self.rows.len() * self.width() + column])
     }
 
-    /// Takes one row of values; NaN leaves a column out.
-    pub(crate) fn append(&mut self, time: i64, interval: i64, spans: &[Span], floats: &[f64]) -> Appended {
+    /// Appends one row of values; NaN leaves a column out. Counters that begin with it begin with a zero at `zero`.
+    pub(crate) fn append(&mut self, time: i64, zero: i64, spans: &[Span], floats: &[f64]) -> Appended {
         let mut done = Appended::default();
         if time > self.newest {
             let present = present(spans, floats);
             if present == 0 {
                 return done;
             }
-            self.start_counters(present & self.counters & !self.known, time.saturating_sub(interval));
+            self.start_counters(present & self.counters & !self.known, zero);
             self.push_row(time, present);
             let counters = self.counters;
             let at = self.rows.len() - 1;
@@ -148,7 +163,8 @@ impl Group {
                 for (i, &value) in span_floats.iter().enumerate() {
                     if !value.is_nan() {
                         let slot = &mut row[to + i];
-                        *slot = if counters >> (to + i) & 1 == 1 { total::add(*slot, value) } else { value };
+                        let is_counter = counters >> (to + i) & 1 == 1;
+                        *slot = if is_counter { Total::of(*slot).plus(value).number() } else { value };
                     }
                 }
             }
@@ -158,7 +174,7 @@ impl Group {
                 for i in 0..usize::from(span.count) {
                     let value = floats[span.position as usize + i];
                     if !value.is_nan() {
-                        self.append_late(time, interval, usize::from(span.column) + i, value, &mut done);
+                        self.append_late(time, zero, usize::from(span.column) + i, value, &mut done);
                     }
                 }
             }
@@ -214,16 +230,16 @@ impl Group {
     }
 
     /// One value whose time is not after the newest row.
-    fn append_late(&mut self, time: i64, interval: i64, column: usize, value: f64, done: &mut Appended) {
+    fn append_late(&mut self, time: i64, zero: i64, column: usize, value: f64, done: &mut Appended) {
         let bit = 1u128 << column;
         self.active |= bit;
         if self.counters & bit == 0 {
             return self.place(time, column, value, done);
         }
         if self.known & bit == 0 {
-            self.start_counters(bit, time.saturating_sub(interval));
+            self.start_counters(bit, zero);
         }
-        let total = total::add(self.total(column), value);
+        let total = self.total(column).plus(value).number();
         match self.rows.iter().position(|row| row.time == time) {
             Some(at) if self.rows[at..].iter().all(|row| row.present & bit == 0) => {
                 self.rows[at].present |= bit;

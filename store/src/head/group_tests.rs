@@ -10,6 +10,11 @@ fn group() -> Group {
     group
 }
 
+/// Appends a row of a window of ten.
+fn append(group: &mut Group, time: i64, spans: &[Span], floats: &[f64]) -> Appended {
+    group.append(time, time - 10, spans, floats)
+}
+
 fn spans(count: u8) -> [Span; 1] {
     [Span { position: 0, column: 0, count }]
 }
@@ -26,7 +31,7 @@ const NONE: f64 = f64::NAN;
 fn counters_start_at_zero_and_add_up() {
     let mut group = group();
     for i in 1..=20 {
-        group.append(i * 10, 10, &spans(4), &[1.0, if i == 5 { 2.0 } else { NONE }, 7.0, NONE]);
+        append(&mut group, i * 10, &spans(4), &[1.0, if i == 5 { 2.0 } else { NONE }, 7.0, NONE]);
     }
     let ones: Vec<_> = (0..=20).map(|i| (i * 10, i as f64)).collect();
     check(&group, 0, &ones);
@@ -37,12 +42,12 @@ fn counters_start_at_zero_and_add_up() {
 #[test]
 fn slices_of_one_window_share_a_row() {
     let mut group = group();
-    let done = group.append(10, 10, &spans(4), &[1.0, NONE, 5.0, NONE]);
+    let done = append(&mut group, 10, &spans(4), &[1.0, NONE, 5.0, NONE]);
     assert_eq!(done, Appended { samples: 2, ..Appended::default() });
-    group.append(20, 10, &spans(4), &[1.0, NONE, 6.0, NONE]);
-    let done = group.append(10, 10, &spans(4), &[NONE, 3.0, NONE, 9.0]);
+    append(&mut group, 20, &spans(4), &[1.0, NONE, 6.0, NONE]);
+    let done = append(&mut group, 10, &spans(4), &[NONE, 3.0, NONE, 9.0]);
     assert_eq!(done, Appended { samples: 2, ..Appended::default() });
-    group.append(20, 10, &spans(4), &[NONE, 4.0, NONE, 8.0]);
+    append(&mut group, 20, &spans(4), &[NONE, 4.0, NONE, 8.0]);
     check(&group, 0, &[(0, 0.0), (10, 1.0), (20, 2.0)]);
     check(&group, 1, &[(0, 0.0), (10, 3.0), (20, 7.0)]);
     check(&group, 3, &[(10, 9.0), (20, 8.0)]);
@@ -52,15 +57,15 @@ fn slices_of_one_window_share_a_row() {
 fn late_deltas_amend_the_newest_sample() {
     let mut group = group();
     for time in [10, 20, 30] {
-        group.append(time, 10, &spans(1), &[1.0]);
+        append(&mut group, time, &spans(1), &[1.0]);
     }
-    let done = group.append(15, 10, &spans(1), &[5.0]);
+    let done = append(&mut group, 15, &spans(1), &[5.0]);
     assert_eq!(done, Appended { late_deltas: 1, ..Appended::default() });
     check(&group, 0, &[(0, 0.0), (10, 1.0), (20, 2.0), (30, 8.0)]);
     group.close_segment(0);
-    group.append(30, 10, &spans(1), &[1.0]);
+    append(&mut group, 30, &spans(1), &[1.0]);
     check(&group, 0, &[(0, 0.0), (10, 1.0), (20, 2.0), (30, 9.0)]);
-    group.append(40, 10, &spans(1), &[1.0]);
+    append(&mut group, 40, &spans(1), &[1.0]);
     check(&group, 0, &[(0, 0.0), (10, 1.0), (20, 2.0), (30, 9.0), (40, 10.0)]);
 }
 
@@ -69,11 +74,11 @@ fn late_gauges_keep_their_time_and_the_last_arrival_stands() {
     let mut group = group();
     let at = [Span { position: 0, column: 2, count: 1 }];
     for time in 1..=12 {
-        group.append(time * 10, 10, &at, &[time as f64]);
+        append(&mut group, time * 10, &at, &[time as f64]);
     }
-    group.append(15, 10, &at, &[1.5]);
-    group.append(20, 10, &at, &[-2.0]);
-    let done = group.append(110, 10, &at, &[-11.0]);
+    append(&mut group, 15, &at, &[1.5]);
+    append(&mut group, 20, &at, &[-2.0]);
+    let done = append(&mut group, 110, &at, &[-11.0]);
     assert_eq!(done.samples, 1);
     let got = group.read(2, 10, 30).unwrap();
     assert_eq!((got.times, got.values), (vec![10, 15, 20, 30], vec![1.0, 1.5, -2.0, 3.0]));
@@ -83,12 +88,12 @@ fn late_gauges_keep_their_time_and_the_last_arrival_stands() {
 #[test]
 fn columns_can_be_added_at_any_time() {
     let mut group = group();
-    group.append(10, 10, &spans(4), &[1.0, 1.0, 1.0, 1.0]);
+    append(&mut group, 10, &spans(4), &[1.0, 1.0, 1.0, 1.0]);
     group.widen(&[(4, Kind::Gauge), (5, Kind::Counter)]);
-    group.append(20, 10, &spans(6), &[1.0, 1.0, 2.0, 2.0, 3.0, 4.0]);
+    append(&mut group, 20, &spans(6), &[1.0, 1.0, 2.0, 2.0, 3.0, 4.0]);
     group.close_segment(0);
     group.widen(&[(6, Kind::Gauge)]);
-    group.append(30, 10, &spans(7), &[1.0; 7]);
+    append(&mut group, 30, &spans(7), &[1.0; 7]);
     check(&group, 0, &[(0, 0.0), (10, 1.0), (20, 2.0), (30, 3.0)]);
     check(&group, 4, &[(20, 3.0), (30, 1.0)]);
     check(&group, 5, &[(10, 0.0), (20, 4.0), (30, 5.0)]);
@@ -114,7 +119,7 @@ proptest! {
         let (mut sums, mut gauges) = ([0.0; 2], [BTreeMap::new(), BTreeMap::new()]);
         for (time, row) in &rows {
             let floats: Vec<f64> = row.iter().map(|v| v.map_or(NONE, |v| f64::from(v) / 100.0)).collect();
-            group.append(time * 10, 10, &spans(4), &floats);
+            append(&mut group, time * 10, &spans(4), &floats);
             for (column, value) in row.iter().enumerate().filter_map(|(c, v)| v.map(|v| (c, f64::from(v) / 100.0))) {
                 match column {
                     0 | 1 => sums[column] += value,

@@ -1,5 +1,6 @@
 //! Samples that are not in a file yet: groups of series that share their timestamps, in shards.
 
+pub(crate) mod file;
 pub(crate) mod group;
 pub(crate) mod idle;
 pub(crate) mod late;
@@ -8,4 +9,3 @@ pub(crate) mod segment;
 pub(crate) mod shard;
 pub(crate) mod sketches;
 pub(crate) mod snapshot;
-pub(crate) mod total;

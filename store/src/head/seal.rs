@@ -12,8 +12,8 @@ use crate::bytes::put_block;
 use crate::codec::{frame, times};
 use crate::disk::slab::SlabFiles;
 use crate::error::Damaged;
-use crate::head::late::overlay;
 use crate::index::{Index, SeriesId};
+use crate::tier::overlay::overlay;
 
 /// Length of the windows that slabs and blocks are cut at.
 pub(crate) const WINDOW_MS: i64 = 2 * 3_600_000;
@@ -25,7 +25,7 @@ pub(crate) const fn window_of(time: i64) -> i64 {
     last - last.rem_euclid(WINDOW_MS)
 }
 
-/// Which rows to seal.
+/// The rows to seal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// All but the newest, which late counter deltas may still amend.
@@ -44,7 +44,7 @@ struct Sealed {
     content: (u32, u32),
 }
 
-/// What has been coded so far.
+/// Columns coded so far.
 #[derive(Default)]
 struct Coded {
     sealed: Vec<Sealed>,
@@ -141,7 +141,7 @@ impl Coded {
         }
     }
 
-    /// Notes a column whose content begins at `start`. Neighbours mostly share their timestamps, which are coded once.
+    /// Lists a column whose content begins at `start`. Neighbours mostly share their timestamps, which are coded once.
     fn finish(&mut self, id: SeriesId, kind: Kind, times: &[i64], start: u32) {
         let content = (start, self.bytes.len() as u32);
         if self.last_times != times {

@@ -88,7 +88,7 @@ pub(crate) fn append(
     }
 }
 
-/// Notes where a stride ends. A segment is far below 64 KiB: 128 columns of eight floats are 8 KiB.
+/// Writes the end of a stride. A segment is far below 64 KiB: 128 columns of eight floats are 8 KiB.
 fn put_end(out: &mut [u8], ends: usize, stride: usize, body: usize) {
     let end = (out.len() - body) as u16;
     out[ends + 2 * stride..][..2].copy_from_slice(&end.to_le_bytes());
@@ -104,10 +104,10 @@ pub(crate) struct Piece<'a> {
     pub values: &'a [f64],
 }
 
-/// What stands ahead of a segment's columns.
+/// The bytes ahead of a segment's columns.
 struct Head<'a> {
     width: usize,
-    /// Where each stride ends.
+    /// End of each stride.
     ends: &'a [u8],
 }
 
@@ -120,11 +120,11 @@ fn head<'a>(input: &mut Input<'a>, times: &mut Vec<i64>) -> Result<Head<'a>, Dam
     let last_time = times.last().copied().unwrap_or_default();
     times.clear();
     times::decode(input, last_time, rows, times)?;
-    Ok(Head { width, ends: input.take(2 * width.div_ceil(STRIDE))? })
+    Ok(Head { width, ends: input.slice(2 * width.div_ceil(STRIDE))? })
 }
 
 impl Head<'_> {
-    /// Where a stride begins and ends, from the end of the head on.
+    /// Beginning and end of a stride, from the end of the head on.
     fn stride(&self, number: usize) -> Result<Range<usize>, Damaged> {
         let end = |at: usize| self.ends.get(2 * at..).and_then(<[u8]>::first_chunk).map(|end| u16::from_le_bytes(*end));
         let start = if number == 0 { Some(0) } else { end(number - 1) };
@@ -136,14 +136,14 @@ impl Head<'_> {
     }
 }
 
-/// Where each segment of a buffer begins.
+/// Beginnings of the segments of a buffer.
 pub(crate) fn starts(bytes: &[u8]) -> Result<Vec<u32>, Damaged> {
     let (mut input, mut times, mut starts) = (Input(bytes), Vec::with_capacity(ROWS), Vec::new());
     while !input.is_empty() {
         starts.push((bytes.len() - input.0.len()) as u32);
         let head = head(&mut input, &mut times)?;
         let body = if head.strides() == 0 { 0 } else { head.stride(head.strides() - 1)?.end };
-        input.take(body)?;
+        input.slice(body)?;
     }
     Ok(starts)
 }
@@ -161,7 +161,7 @@ pub(crate) fn walk(bytes: &[u8], mut each: impl FnMut(Piece<'_>)) -> Result<(), 
             let stride = rest.get(range).ok_or(Damaged("segment"))?;
             walk_stride(&mut Input(stride), &times, columns_of(&mut before, number, head.width), u128::MAX, &mut each)?;
         }
-        input.take(body)?;
+        input.slice(body)?;
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use weir_sample::{Kind, Series};
 use super::group::Group;
 use super::segment::COLUMNS;
 use crate::disk::slab::Slab;
-use crate::index::pairs::{Half, PairId};
-use crate::index::{GroupId, Index, SetId};
+use crate::index::pairs::Half;
+use crate::index::{GroupId, Index, PairId, SetId};
 use crate::matcher::NAME;
 
 /// Enough that sealing one share never holds a writer up for 100 ms, even with ten million series.
@@ -32,7 +32,7 @@ pub(crate) struct Shard {
     pub seal_at: u32,
     /// The cut that wants this shard as it is now.
     pub uncut: Option<u64>,
-    /// What it was at a cut, because it has changed since.
+    /// Its form at a cut, coded because it has changed since.
     pub coded: Option<(u64, Vec<u8>)>,
     /// Sealed and not yet flushed, by sequence.
     pub slabs: Vec<Arc<Slab>>,
@@ -44,7 +44,7 @@ pub(crate) struct Shard {
 #[derive(Debug, Default)]
 pub(crate) struct Agent {
     pub slots: Vec<u32>,
-    /// Where each column is, for agents with many.
+    /// Homes of the columns, for agents with many.
     pub homes: Option<HashMap<Key, Home>>,
 }
 
@@ -115,7 +115,7 @@ impl Shard {
         found
     }
 
-    /// Where the columns of some groups are.
+    /// Homes of the columns of some groups.
     fn homes(&self, index: &Index, slots: &[u32]) -> HashMap<Key, Home> {
         let groups = slots.iter().filter_map(|&slot| Some((slot, self.group(slot as usize)?)));
         let columns = groups.flat_map(|(slot, group)| {

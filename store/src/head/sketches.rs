@@ -64,7 +64,7 @@ impl OpenSketches {
         }
     }
 
-    /// Takes back what [`OpenSketches::coded`] gave.
+    /// Restores what [`OpenSketches::coded`] gave.
     pub(crate) fn restore(coded: Vec<(i64, Box<[u8]>)>, newest: Option<(i64, Sketch)>) -> Self {
         Self { coded, newest }
     }

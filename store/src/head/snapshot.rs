@@ -29,7 +29,18 @@ pub(crate) fn encode_shard(out: &mut Vec<u8>, shard: &Shard) {
     }
 }
 
-/// Reads what [`encode_shard`] wrote and notes its series in the index.
+impl Shard {
+    /// Codes the shard for the cut that wants it as it is now, if there is one.
+    pub(crate) fn code_cut(&mut self) {
+        if let Some(cut) = self.uncut.take() {
+            let mut coded = Vec::new();
+            encode_shard(&mut coded, self);
+            self.coded = Some((cut, coded));
+        }
+    }
+}
+
+/// Reads what [`encode_shard`] wrote and adds its series to the index.
 pub(crate) fn decode_shard(input: &mut Input<'_>, number: u32, index: &mut Index) -> Result<Shard, Damaged> {
     let mut shard = Shard { number, seal_at: input.varint()? as u32, ..Shard::default() };
     let slots = input.varint()? as usize;

@@ -99,7 +99,7 @@ pub(crate) fn decode_block_index(input: &mut Input<'_>) -> Result<Index, Damaged
     Ok(index)
 }
 
-/// Which sets of another index are which of this one.
+/// Sets of another index, and their numbers in this one.
 #[derive(Default)]
 pub(crate) struct Adopted {
     tails: HashMap<SetId, SetId>,
@@ -107,7 +107,7 @@ pub(crate) struct Adopted {
 }
 
 impl Index {
-    /// Notes a series of another index, of which each set of common labels becomes one group here.
+    /// Adds a series of another index, of which each set of common labels becomes one group here.
     pub(crate) fn adopt(&mut self, adopted: &mut Adopted, from: &Index, common: SetId, tail: SetId) {
         let group = match adopted.commons.get(&common) {
             Some(&group) => group,
@@ -135,7 +135,7 @@ impl Index {
         pairs.iter().map(|&pair| self.pairs.intern(from.pairs.pair(pair).text())).collect()
     }
 
-    /// Notes every series of another index, but for some metrics, which are named by their bits of an identity.
+    /// Adds every series of another index, but for some metrics, which are named by their bits of an identity.
     pub(crate) fn adopt_all(&mut self, from: &Index, left_out: &HashSet<u32>) {
         let mut adopted = Adopted::default();
         for tail in from.tails.all().iter().filter(|&tail| !left_out.contains(&from.tails.name(tail))) {

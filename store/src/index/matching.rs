@@ -122,7 +122,7 @@ impl Index {
         self.still(found).map(|common| self.series(common, found.tail))
     }
 
-    /// What the series of an earlier answer is, unless it was forgotten since.
+    /// Kind of the series of an earlier answer, unless it was forgotten since.
     pub(crate) fn kind_of(&self, found: &Match) -> Option<Kind> {
         self.still(found).map(|_| self.tails.kind(found.tail))
     }

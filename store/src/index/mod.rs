@@ -5,6 +5,7 @@
 //! question is answered on the few distinct halves before any series is looked at.
 
 pub(crate) mod coding;
+mod ids;
 pub(crate) mod matching;
 pub(crate) mod pairs;
 pub(crate) mod sets;
@@ -12,15 +13,9 @@ pub(crate) mod sets;
 use roaring::RoaringBitmap;
 use weir_sample::Series;
 
-pub(crate) use pairs::{PairId, Pairs};
-pub(crate) use sets::{SetId, Sets};
-
-/// A series' identity in order: the top 32 bits are of the metric name, so that a metric's series stand together; the
-/// rest is of all labels. 96 bits of hash are taken as unique: at 10 million series a collision has odds of 10⁻¹⁵.
-pub(crate) type SeriesId = u128;
-
-/// Number of a group across shards.
-pub(crate) type GroupId = u32;
+pub(crate) use ids::{GroupId, PairId, SeriesId, SetId};
+pub(crate) use pairs::Pairs;
+pub(crate) use sets::Sets;
 
 const NO_GROUP: SetId = SetId::MAX;
 
@@ -51,7 +46,7 @@ impl Index {
         self.groups.get(group as usize).copied().filter(|&set| set != NO_GROUP)
     }
 
-    /// Notes a new group and its common labels.
+    /// Adds a new group and its common labels.
     pub(crate) fn add_group(&mut self, group: GroupId, common: SetId) {
         if self.groups.len() <= group as usize {
             self.groups.resize(group as usize + 1, NO_GROUP);
@@ -60,7 +55,7 @@ impl Index {
         self.commons.join(common, group);
     }
 
-    /// Notes a series of a group.
+    /// Adds a series to a group.
     pub(crate) fn add_series(&mut self, group: GroupId, tail: SetId) {
         self.series += u64::from(self.tails.join(tail, group));
     }

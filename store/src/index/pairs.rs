@@ -7,11 +7,8 @@ use roaring::RoaringBitmap;
 use weir_sample::Series;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::SetId;
+use super::ids::{PairId, SetId};
 use crate::matcher::NAME;
-
-/// Number of a label pair.
-pub(crate) type PairId = u32;
 
 /// Which half of a series' labels a set of pairs is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +64,7 @@ impl Pair {
         &self.text
     }
 
-    /// What the pair adds to the identity of a series. A sum of such does not depend on how labels are halved.
+    /// The share of the pair in the identity of a series. A sum of such does not depend on how labels are halved.
     pub(crate) fn hash(&self) -> u128 {
         xxh3_128(self.text.as_bytes())
     }
@@ -156,7 +153,7 @@ impl Pairs {
         pairs.sort_unstable_by_key(|&pair| self.label_of(pair));
     }
 
-    /// Notes that a set holds its pairs.
+    /// Adds a set to those of its pairs.
     pub(crate) fn link(&mut self, pairs: &[PairId], set: SetId, half: Half) {
         for &id in pairs {
             let Some(pair) = &mut self.pairs[id as usize] else { continue };
@@ -168,7 +165,7 @@ impl Pairs {
         }
     }
 
-    /// Notes that a set is gone; pairs that no set holds any more go too.
+    /// Removes a set that is gone; pairs that no set holds any more go too.
     pub(crate) fn unlink(&mut self, pairs: &[PairId], set: SetId, half: Half) {
         for &id in pairs {
             let Some(pair) = &mut self.pairs[id as usize] else { continue };
@@ -224,7 +221,7 @@ impl Pairs {
         self.pairs.iter().map(|pair| pair.as_ref().map(Pair::text))
     }
 
-    /// Takes back what [`Pairs::texts`] gave.
+    /// Restores what [`Pairs::texts`] gave.
     pub(crate) fn restore<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Self {
         let mut pairs = Self::default();
         for (id, text) in texts.enumerate() {

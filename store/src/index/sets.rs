@@ -5,18 +5,15 @@ use roaring::RoaringBitmap;
 use weir_sample::Kind;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::pairs::{Half, PairId, Pairs};
-use super::{GroupId, SeriesId};
+use super::ids::{GroupId, PairId, SeriesId, SetId};
+use super::pairs::{Half, Pairs};
 use crate::matcher::NAME;
-
-/// Number of a set.
-pub(crate) type SetId = u32;
 
 /// Some label pairs, and which groups have them.
 struct Set {
     /// In the order of their labels.
     pairs: Box<[PairId]>,
-    /// What series with this tail are; gauge, and of no meaning, for common labels.
+    /// Kind of the series with this tail; gauge, and of no meaning, for common labels.
     kind: Kind,
     /// Sum of the pairs' hashes.
     sum: u128,
@@ -107,12 +104,12 @@ impl Sets {
         all
     }
 
-    /// Notes that a group has this set; whether that is new.
+    /// Adds a group to those that have this set; whether that is new.
     pub(crate) fn join(&mut self, id: SetId, group: GroupId) -> bool {
         self.sets[id as usize].as_mut().is_some_and(|set| set.members.insert(group))
     }
 
-    /// Notes that a group has this set no more. A set that no group has is dropped.
+    /// Removes a group from those that have this set. A set that no group has is dropped.
     pub(crate) fn leave(&mut self, id: SetId, group: GroupId, pairs: &mut Pairs, half: Half) -> bool {
         let Some(set) = &mut self.sets[id as usize] else { return false };
         let left = set.members.remove(group);
@@ -136,7 +133,7 @@ impl Sets {
         self.sets.iter().map(|set| set.as_ref().map(|set| (&*set.pairs, set.kind)))
     }
 
-    /// Takes back what [`Sets::contents`] gave.
+    /// Restores what [`Sets::contents`] gave.
     pub(crate) fn restore(pairs: &mut Pairs, half: Half, contents: Vec<Option<(Vec<PairId>, Kind)>>) -> Self {
         let mut sets = Self::default();
         for (id, content) in contents.into_iter().enumerate() {

@@ -31,13 +31,17 @@ fn select(store: &Store, name: &str, range: (i64, i64), hint: Hint) -> (Tier, Ve
     let matchers = [Matcher::new(NAME, MatchOp::Equal, name).unwrap()];
     let (start, end) = (Timestamp::from_secs(range.0), Timestamp::from_secs(range.1));
     let mut samples = Vec::new();
-    let selection = Selection { matchers: &matchers, start, end, step: None, hint, any_order: false };
+    let selection = Selection { matchers: &matchers, start, end, hint, any_order: false };
+    let mut tiers = Vec::new();
     let answered = store.select(&selection, &mut |data| {
+        tiers.push(data.tier);
         let Column::Floats(values) = data.values else { panic!("not floats") };
         samples.extend(data.timestamps.iter().map(|ts| ts / 1_000).zip(values));
         ControlFlow::Continue(())
     });
-    (answered.unwrap().tier, samples)
+    let tier = answered.unwrap().tier;
+    assert!(tiers.iter().all(|&read| read == tier), "{tiers:?} of {tier:?}");
+    (tier, samples)
 }
 
 #[test]

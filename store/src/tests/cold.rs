@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::sync::Mutex;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
 
 use super::*;
-use crate::disk::files::fault;
 use crate::{ColdConfig, Remote, Tier};
 
 pub(super) const DAY: i64 = 86_400;
 
-/// An object store in memory, which fails where the disk of its thread does.
+/// An object store in memory.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
+    /// A folder of a disk with which the object store fails: its requests are operations there.
+    pub(super) beside: OnceLock<PathBuf>,
     pub(super) objects: Mutex<BTreeMap<String, Vec<u8>>>,
     pub(super) down: AtomicBool,
     /// What is stored is not what was sent.
@@ -32,7 +34,9 @@ impl Memory {
 
     fn answer(&self) -> io::Result<()> {
         self.requests.fetch_add(1, Relaxed);
-        fault::check()?;
+        if let Some(folder) = self.beside.get() {
+            weir_files::sync_folder(folder).map_err(|error| error.source)?;
+        }
         if self.down.load(Relaxed) { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
     }
 }
@@ -92,7 +96,7 @@ pub(super) fn fill(store: &Store, minutes: std::ops::Range<i64>) {
 pub(super) fn select(store: &Store, range: (i64, i64)) -> (usize, bool) {
     let matchers = [Matcher::new(NAME, MatchOp::Equal, "g").unwrap()];
     let (start, end) = (Timestamp::from_secs(range.0), Timestamp::from_secs(range.1));
-    let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
+    let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
     let mut samples = 0;
     let answered = store.select(&selection, &mut |data| {
         samples += data.timestamps.len();

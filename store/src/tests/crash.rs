@@ -1,9 +1,10 @@
-//! The store is stopped at any operation on a file, opened again and given again what came after the last checkpoint;
-//! what it then holds is compared with a model.
+//! The power goes at any operation on a file, and with it what was not synced; the store is opened again and given again
+//! what came after the last checkpoint; what it then holds is compared with a model.
+
+use weir_files::fault::{Disk, Fault};
 
 use super::cold::Memory;
 use super::*;
-use crate::disk::files::fault;
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
@@ -56,10 +57,15 @@ proptest! {
     fn a_crash_between_any_two_file_operations_loses_nothing(
         steps in prop::collection::vec((0..3u128, 0..5usize, 0..900i64, prop::collection::vec(prop::option::of(0..500u32), 4)), 20..220),
         events in prop::collection::btree_map(0..220usize, event(), 0..60),
+        kept in prop::sample::select(vec![0.0, 0.4, 1.0]),
     ) {
         let folder = tempfile::tempdir().unwrap();
+        let (path, objects) = (folder.path().join("store"), folder.path().join("objects"));
+        std::fs::create_dir(&objects).unwrap();
         let remote = Arc::<Memory>::default();
-        let (mut store, _) = Store::open(folder.path(), config_with(&remote)).unwrap();
+        remote.beside.set(objects).unwrap();
+        let disk = Disk::under(folder.path());
+        let (mut store, _) = Store::open(&path, config_with(&remote)).unwrap();
         let (mut at, mut durable) = (0, 0);
         let mut seen = std::collections::BTreeSet::new();
         while at < steps.len() {
@@ -70,28 +76,29 @@ proptest! {
                     Event::Checkpoint => store.checkpoint(&at.to_le_bytes()),
                     Event::Maintain => store.maintain(Timestamp(at as i64 * STEP_MS)),
                     Event::Cold => store.move_cold(Timestamp(at as i64 * STEP_MS)).map(drop),
-                    Event::Fail(operations) => { fault::fail_after(Some(operations)); Ok(()) }
+                    Event::Fail(operations) => { disk.fail_after(operations, Fault::NoSpace); Ok(()) }
                 };
                 if outcome.is_ok() && matches!(event, Event::Checkpoint) {
                     durable = at;
                 }
             }
             if outcome.is_err() {
-                fault::fail_after(None);
+                disk.fail_after(0, Fault::Broken);
                 drop(store);
-                let (again, state) = Store::open(folder.path(), config_with(&remote)).unwrap();
+                disk.crash_keeping(kept);
+                let (again, state) = Store::open(&path, config_with(&remote)).unwrap();
                 store = again;
                 prop_assert!(number(&state) == durable || number(&state) == at, "{} of {durable} or {at}", number(&state));
                 at = number(&state);
                 durable = at;
             }
         }
-        fault::fail_after(None);
+        disk.heal();
         let ts = |at: usize, time: i64| at as i64 * STEP_MS + time * 1_000;
         check_model(&store, &steps, ts)?;
         if store.checkpoint(b"").is_ok() {
             drop(store);
-            let (store, _) = Store::open(folder.path(), config_with(&remote)).unwrap();
+            let (store, _) = Store::open(&path, config_with(&remote)).unwrap();
             check_model(&store, &steps, ts)?;
             store.move_cold(Timestamp(0)).unwrap();
             let mut named = store.inner.block_set().blocks.iter().filter(|b| b.is_cold()).map(|b| b.file_name()).collect::<Vec<_>>();
@@ -105,14 +112,15 @@ proptest! {
 #[test]
 fn a_full_disk_is_refused_and_said() {
     let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::under(folder.path());
     let (store, _) = Store::open(folder.path(), config()).unwrap();
     let rows = store.rows(1, &[(Series::named("g"), Kind::Gauge)]);
     store.append(&rows, Timestamp(10_000), TEN, &[1.0]).unwrap();
     store.checkpoint(b"kept").unwrap();
-    fault::fail_after(Some(0));
+    disk.fail_after(0, Fault::NoSpace);
     assert!(matches!(store.checkpoint(b"lost"), Err(Error::Io { .. })));
     assert!(matches!(store.append(&rows, Timestamp(20_000), TEN, &[1.0]), Err(Error::Refusing(_))));
-    fault::fail_after(None);
+    disk.heal();
     assert!(matches!(store.checkpoint(b"later"), Err(Error::Refusing(_))));
     let refusing = store.readings().into_iter().find(|reading| reading.series.name() == "weir_store_refusing");
     assert_eq!(refusing.map(|reading| reading.value), Some(1.0));

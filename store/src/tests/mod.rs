@@ -27,7 +27,7 @@ fn all(store: &Store, name: &str) -> Vec<SeriesData> {
     let matchers = [Matcher::new(NAME, MatchOp::Equal, name).unwrap()];
     let (start, end) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
     let select = |any_order| {
-        let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order };
+        let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order };
         let mut found = Vec::new();
         let mut each = |data| {
             found.push(data);

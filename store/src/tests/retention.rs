@@ -34,7 +34,7 @@ fn fill(store: &Store, minutes: std::ops::Range<i64>) {
 fn select(store: &Store, name: &str, since: i64) -> (Tier, Option<i64>, usize) {
     let matchers = [Matcher::new(NAME, MatchOp::Equal, name).unwrap()];
     let (start, end) = (Timestamp::from_secs(since), Timestamp(i64::MAX));
-    let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
+    let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
     let (mut first, mut count) = (None, 0);
     let answered = store.select(&selection, &mut |data| {
         (first, count) = (data.timestamps.first().map(|ts| ts / 1_000), data.timestamps.len());

@@ -202,7 +202,7 @@ mod tests {
     use crate::Column;
     use crate::codec::times;
     use crate::disk::page::PageBuilder;
-    use crate::run::Run;
+    use crate::tier::run::Run;
     use proptest::prelude::*;
 
     fn page(kind: Kind, points: &Points) -> Page {

@@ -6,7 +6,7 @@
 use weir_sample::{Kind, Sketch};
 
 use crate::codec::frame;
-use crate::run::Run;
+use crate::tier::run::Run;
 use crate::{Column, Hint};
 
 /// Points of one series in rising order of time.
@@ -16,7 +16,7 @@ pub(crate) struct Points {
     pub columns: Columns,
 }
 
-/// What each point has, column by column.
+/// The parts of points, column by column.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Columns {
     Counter {
@@ -141,7 +141,7 @@ impl Points {
         singles
     }
 
-    /// What a reader with that purpose gets.
+    /// The values for a reader with that purpose.
     pub(crate) fn read(self, hint: Hint) -> Run {
         let values = match self.columns {
             Columns::Distribution(sketches) => Column::Sketches(sketches),
@@ -179,7 +179,7 @@ impl Columns {
         }
     }
 
-    /// Notes in the points to come whether a counter was reset between these and them.
+    /// Marks in the points to come whether a counter was reset between these and them.
     fn meet(&mut self, next: &mut Self) {
         let (Self::Counter { first, points }, Self::Counter { first: next_first, points: next }) = (self, next) else {
             return;

@@ -10,10 +10,11 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use flume::Sender;
+use tokio::sync::oneshot;
 use weir_formats::text::Writer;
-use weir_query::{Column, Hint, Matcher, QueryError, Selection, Source};
+use weir_query::{Column, Hint, Matcher, QueryError, Selection, Source, Tier};
 use weir_sample::Timestamp;
 
 use super::parameters::{self, Parameters};
@@ -37,17 +38,19 @@ pub(super) async fn export(State(api): State<Api>, caller: Caller, RawQuery(url)
         return refuse(&QueryError::Timeout);
     };
     let source = Tenanted::of(api.source.clone(), caller.tenant());
-    let tier = source.tier(asked.start, asked.selectors.first().map_or(&[], Vec::as_slice)).name();
     let (pieces, waiting) = flume::bounded(WAITING);
+    let (first, tier) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = asked.write(&source, Pieces(pieces.clone())) {
+        if let Err(error) = asked.write(&source, first, Pieces(pieces.clone())) {
             // Cuts the answer short, so that the client does not take it for all there is.
             let _ = pieces.send_timeout(Err(error), PATIENCE);
         }
         drop(turn);
     });
-    let headers = [(header::CONTENT_TYPE.as_str(), "text/plain; version=0.0.4; charset=utf-8"), ("weir-tier", tier)];
-    (headers, Body::from_stream(waiting.into_stream())).into_response()
+    // A store that cannot be read tells no tier; why is told by the body, which is cut short.
+    let tier = tier.await.ok().map(|tier| [("weir-tier", tier.name())]);
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (headers, AppendHeaders(tier.into_iter().flatten()), Body::from_stream(waiting.into_stream())).into_response()
 }
 
 struct Asked {
@@ -63,14 +66,17 @@ impl Asked {
     }
 
     /// Writes the series of each selector that no earlier one has. Distributions have no text; their counts and sums, which are series too, do.
-    fn write(&self, source: &dyn Source, pieces: Pieces) -> io::Result<()> {
+    /// Tells the tier of the first before anything is written.
+    fn write(&self, source: &dyn Source, first: oneshot::Sender<Tier>, pieces: Pieces) -> io::Result<()> {
+        let mut first = Some(first);
         let mut writer = Writer::new(BufWriter::with_capacity(PIECE_BYTES, pieces));
         for (at, matchers) in self.selectors.iter().enumerate() {
             let earlier = &self.selectors[..at];
-            let selection =
-                Selection { matchers, start: self.start, end: self.end, step: None, hint: Hint::Raw, any_order: false };
+            let selection = Selection { matchers, start: self.start, end: self.end, hint: Hint::Raw, any_order: false };
             let mut written = Ok(());
+            let mut tell = |tier| first.take().map(|first| first.send(tier));
             let read = source.select(&selection, &mut |data| {
+                tell(data.tier);
                 let again = earlier.iter().any(|matchers| matchers.iter().all(|matcher| matcher.matches(&data.series)));
                 if let (Column::Floats(values), false) = (&data.values, again) {
                     written = writer.series(&data.series, data.kind, &data.timestamps, values);
@@ -82,6 +88,7 @@ impl Asked {
                 tracing::error!(%error, "an export could not read the store");
                 io::Error::other(error)
             })?;
+            tell(answered.tier);
             if answered.partial {
                 return Err(io::Error::other("the object store with the older samples did not answer"));
             }

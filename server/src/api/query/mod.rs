@@ -153,7 +153,7 @@ fn prometheus_type(
     end: Timestamp,
 ) -> Result<Option<&'static str>, QueryError> {
     let Ok(matcher) = Matcher::new("__name__", MatchOp::Equal, name) else { return Ok(None) };
-    let selection = Selection { matchers: &[matcher], start, end, step: None, hint: Hint::Raw, any_order: false };
+    let selection = Selection { matchers: &[matcher], start, end, hint: Hint::Raw, any_order: false };
     let mut found = None;
     source.select(&selection, &mut |data| {
         found = Some(data.kind.prometheus_type());

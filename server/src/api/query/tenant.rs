@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_query::{Answered, Each, MatchOp, Matcher, QueryError, Selection, Source, Tier};
+use weir_query::{Answered, Each, MatchOp, Matcher, QueryError, Selection, Source};
 use weir_sample::{Kind, Series, Timestamp};
 
 /// A source, and the tenant that asks; without one, everything is seen.
@@ -32,10 +32,6 @@ impl Source for Tenanted {
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
         let matchers = self.own(selection.matchers)?;
         self.source.select(&Selection { matchers: &matchers, ..*selection }, each)
-    }
-
-    fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
-        self.source.tier(start, matchers)
     }
 
     fn series(

@@ -47,7 +47,7 @@ impl Server {
         while sink.step(now()).unwrap() > 0 {}
         let matchers = selector(promql).unwrap();
         let (start, end) = (Timestamp(0), now());
-        let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
+        let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
         let mut found = Vec::new();
         store
             .select(&selection, &mut |data| {

@@ -17,7 +17,7 @@ pub(super) fn last_hour(store: &Store, plan: &Plan) -> Result<(usize, f64)> {
     let matchers = [Matcher::new(NAME, MatchOp::Regex, &names_of(SELECTED, plan.hosts))?];
     let end = plan.time(plan.steps);
     let start = Timestamp(end.millis() - 3_600_000 + 1);
-    let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: true };
+    let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: true };
     let (found, millis) = select(store, &selection)?;
     Ok((found.series, millis))
 }
@@ -70,8 +70,7 @@ pub(super) fn year(start_s: i64, folder: &Path) -> Result<f64> {
     }
     let matchers = [Matcher::new(NAME, MatchOp::Regex, &names_of(usize::MAX, YEAR_HOSTS))?];
     let (start, end) = (Timestamp::from_secs(begin), Timestamp::from_secs(start_s));
-    let step = Some(Duration::from_secs(3_600));
-    let selection = Selection { matchers: &matchers, start, end, step, hint: Hint::Raw, any_order: true };
+    let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: true };
     let (found, millis) = select(&store, &selection)?;
     let whole = found.tier == Tier::Hour && found.points >= found.series * YEAR_POINTS;
     ensure!(whole, "{} points of {} series: that is no year", found.points, found.series);

@@ -34,7 +34,7 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
     let (store, _) = folder::open(&folder, args.folder.store_config()?)?;
     let matchers = selector(&args.selector).context("reading the selector")?;
     let (start, end) = (Timestamp::from_secs(args.start), Timestamp::from_secs(args.end));
-    let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
+    let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
     #[cfg(feature = "parquet")]
     if let Some(path) = &args.parquet {
         return to_parquet(&store, &selection, path).with_context(|| format!("writing {}", path.display()));
@@ -96,7 +96,7 @@ mod tests {
         }
         let matchers = selector("x").unwrap();
         let (start, end) = (Timestamp(1_500), Timestamp(5_000));
-        let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
+        let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
         let path = folder.path().join("x.parquet");
         to_parquet(&store, &selection, &path).unwrap();
         let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();

@@ -179,7 +179,7 @@ mod tests {
     fn read(store: &Store, name: &str) -> Vec<Found> {
         let matchers = selector(name).unwrap();
         let (start, end) = (Timestamp(0), Timestamp(10_000));
-        let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
+        let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
         let mut found = Vec::new();
         store
             .select(&selection, &mut |data| {

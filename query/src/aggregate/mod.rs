@@ -1,0 +1,166 @@
+//! Aggregations: rows fall into groups by their labels and are folded as they come.
+
+mod fold;
+pub(crate) mod quantile;
+mod ranking;
+pub(crate) mod summation;
+
+use std::collections::HashMap;
+
+use promql_parser::parser::{AggregateExpr, Expr, LabelModifier};
+
+use crate::aggregate::fold::{Fold, Kind, Quantiles};
+use crate::aggregate::ranking::{Keep, Ranking};
+use crate::error::QueryError;
+use crate::evaluate::{Evaluator, Sink, string, wrong_type};
+use crate::labels::{Choice, LabelSet, is_label_name};
+use crate::row::{Row, Steps, is_present};
+
+impl Evaluator<'_> {
+    pub(crate) fn aggregate(&self, e: &AggregateExpr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        let name = e.op.to_string();
+        let param = || e.param.as_deref().ok_or_else(|| QueryError::parse(format!("{name} needs a parameter")));
+        if let Some(kind) = Kind::named(&name) {
+            return self.fold(e, steps, || Fold::new(kind, steps.count), sink);
+        }
+        match name.as_str() {
+            "quantile" => {
+                let phi = self.scalar(param()?, steps)?;
+                self.fold_quantiles(e, steps, &phi, sink)
+            }
+            "count_values" => self.count_values(e, string(param()?)?, steps, sink),
+            "topk" => self.rank(e, Keep::Largest, param()?, steps, sink),
+            "bottomk" => self.rank(e, Keep::Smallest, param()?, steps, sink),
+            "limitk" => self.rank(e, Keep::First, param()?, steps, sink),
+            _ => Err(QueryError::Unsupported(format!("aggregation {name}()"))),
+        }
+    }
+
+    fn fold(&self, e: &AggregateExpr, steps: Steps, make: impl Fn() -> Fold, sink: Sink<'_>) -> Result<(), QueryError> {
+        let mut groups = Groups::by(e);
+        self.vector(&e.expr, steps, &mut |row| {
+            let (fold, new) = groups.of(&row.labels, &make);
+            if new {
+                self.budget.hold(fold.heap_bytes())?;
+            }
+            fold.add(&row, self.budget);
+            Ok(())
+        })?;
+        for (labels, fold) in groups.into_groups() {
+            let row = fold.finish(labels, self.budget);
+            if !row.is_empty() {
+                sink(row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fold_quantiles(&self, e: &AggregateExpr, steps: Steps, phi: &[f64], sink: Sink<'_>) -> Result<(), QueryError> {
+        let mut groups = Groups::by(e);
+        self.vector(&e.expr, steps, &mut |row| {
+            let (quantiles, _) = groups.of(&row.labels, &|| Quantiles::new(steps.count));
+            self.budget.hold(quantiles.add(&row))
+        })?;
+        groups.into_groups().try_for_each(|(labels, quantiles)| {
+            let row = quantiles.finish(labels, phi);
+            if row.is_empty() { Ok(()) } else { sink(row) }
+        })
+    }
+
+    /// A series per group and distinct value, which says how often the value occurs.
+    fn count_values(&self, e: &AggregateExpr, label: &str, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        if !is_label_name(label) {
+            return Err(QueryError::execution(format!("invalid label name {label:?}")));
+        }
+        let choice = choice(e);
+        let mut counts: HashMap<LabelSet, Vec<f64>> = HashMap::new();
+        self.vector(&e.expr, steps, &mut |row| {
+            let labels = choice.of(&row.labels);
+            for (step, &value) in row.floats.iter().enumerate().filter(|(_, value)| is_present(**value)) {
+                let mut text = String::new();
+                crate::number::write_plain(&mut text, value);
+                let labels = labels.with(label, &text);
+                if !counts.contains_key(&labels) {
+                    self.budget.hold(labels.heap_bytes() + steps.count * size_of::<f64>())?;
+                }
+                let counts = counts.entry(labels).or_insert_with(|| vec![crate::row::ABSENT; steps.count]);
+                counts[step] = if is_present(counts[step]) { counts[step] + 1.0 } else { 1.0 };
+            }
+            Ok(())
+        })?;
+        counts.into_iter().try_for_each(|(labels, counts)| sink(Row::of_floats(labels, counts)))
+    }
+
+    fn rank(&self, e: &AggregateExpr, keep: Keep, size: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        if size.value_type() != promql_parser::parser::value::ValueType::Scalar {
+            return Err(wrong_type("scalar", size));
+        }
+        let sizes = sizes(&self.scalar(size, steps)?)?;
+        let mut groups = Groups::by(e);
+        let mut ranking = Ranking::new(keep, sizes);
+        self.vector(&e.expr, steps, &mut |row| {
+            let (places, _) = groups.of(&row.labels, &|| ranking.places());
+            if !row.sketches.is_empty() {
+                self.budget.warn("topk, bottomk and limitk left out distributions");
+            }
+            self.budget.hold(ranking.add(places, row))
+        })?;
+        let places = groups.into_groups().map(|(_, places)| places).collect();
+        ranking.finish(places).into_iter().try_for_each(sink)
+    }
+}
+
+/// The number of elements that `topk` keeps at each step.
+fn sizes(values: &[f64]) -> Result<Vec<usize>, QueryError> {
+    let size = |&value: &f64| match value {
+        v if v.is_nan() => Err(QueryError::execution("Parameter value is NaN")),
+        v if v >= i64::MAX as f64 || v <= i64::MIN as f64 => {
+            Err(QueryError::execution(format!("Scalar value {v} overflows int64")))
+        }
+        v => Ok(if v < 1.0 { 0 } else { v as usize }),
+    };
+    values.iter().map(size).collect()
+}
+
+/// The labels that make a group.
+fn choice(e: &AggregateExpr) -> Choice {
+    match &e.modifier {
+        Some(LabelModifier::Include(labels)) => Choice::only(&labels.labels),
+        Some(LabelModifier::Exclude(labels)) => Choice::all_but(&labels.labels),
+        None => Choice::only(&[]),
+    }
+}
+
+/// Groups in the order in which they were first seen.
+struct Groups<T> {
+    choice: Choice,
+    key: String,
+    index: HashMap<Box<str>, usize>,
+    groups: Vec<T>,
+}
+
+impl<T> Groups<T> {
+    fn by(e: &AggregateExpr) -> Self {
+        Self { choice: choice(e), key: String::new(), index: HashMap::new(), groups: Vec::new() }
+    }
+
+    /// The group of `labels`, and whether it is new.
+    fn of(&mut self, labels: &LabelSet, make: &dyn Fn() -> T) -> (&mut T, bool) {
+        self.choice.write(labels, &mut self.key);
+        let (at, new) = match self.index.get(self.key.as_str()) {
+            Some(&at) => (at, false),
+            None => {
+                self.groups.push(make());
+                self.index.insert(self.key.as_str().into(), self.groups.len() - 1);
+                (self.groups.len() - 1, true)
+            }
+        };
+        (&mut self.groups[at], new)
+    }
+
+    fn into_groups(self) -> impl Iterator<Item = (LabelSet, T)> {
+        let mut keys: Vec<_> = self.index.into_iter().map(|(key, at)| (at, key)).collect();
+        keys.sort_unstable();
+        keys.into_iter().map(|(_, key)| LabelSet::from_key(&key)).zip(self.groups)
+    }
+}

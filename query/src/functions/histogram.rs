@@ -1,0 +1,245 @@
+//! Histogram functions: of sketches, and of classic histograms whose buckets are series with a label `le`.
+
+use std::collections::HashMap;
+
+use promql_parser::parser::Expr;
+use weir_sample::{RELATIVE_ERROR, Sketch};
+
+use crate::error::QueryError;
+use crate::evaluate::{Evaluator, Sink};
+use crate::labels::{Choice, LabelSet};
+use crate::row::{ABSENT, Row, Steps, is_present};
+
+/// The label that holds a classic bucket's upper bound.
+const BOUND: &str = "le";
+
+/// Relative difference up to which a bucket below its predecessor is taken for a rounding error.
+const SMALL_DELTA: f64 = 1e-12;
+
+/// A question to a histogram; parameters hold a value per step.
+pub(crate) enum Question {
+    Quantile(Vec<f64>),
+    /// The share of observations between two values.
+    Fraction(Vec<f64>, Vec<f64>),
+}
+
+impl Question {
+    fn of_sketch(&self, sketch: &Sketch, step: usize) -> f64 {
+        match self {
+            Self::Quantile(phi) => sketch.quantile(phi[step]),
+            Self::Fraction(lower, upper) => fraction_of_sketch(sketch, lower[step], upper[step]),
+        }
+    }
+
+    fn of_buckets(&self, buckets: &mut Vec<Bucket>, step: usize) -> f64 {
+        if !tidy(buckets) {
+            return f64::NAN;
+        }
+        match self {
+            Self::Quantile(phi) => bucket_quantile(phi[step], buckets),
+            Self::Fraction(lower, upper) => bucket_fraction(lower[step], upper[step], buckets),
+        }
+    }
+}
+
+/// The buckets of one classic histogram: upper bound and counts per step.
+type Classic = Vec<(f64, Vec<f64>)>;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Bucket {
+    bound: f64,
+    /// Observations at or below the bound.
+    count: f64,
+}
+
+impl Evaluator<'_> {
+    /// Asks every histogram of a vector. Sketches are answered as they come, classic buckets once all are there.
+    pub(crate) fn histogram(
+        &self,
+        question: &Question,
+        expr: &Expr,
+        steps: Steps,
+        sink: Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let choice = Choice::all_but(&[BOUND.to_owned()]);
+        let mut classic: HashMap<LabelSet, Classic> = HashMap::new();
+        self.vector(expr, steps, &mut |row| {
+            if !row.sketches.is_empty() {
+                sink(of_sketches(&row, steps.count, |step, sketch| question.of_sketch(sketch, step)))?;
+            }
+            if let (false, Some(bound)) = (row.floats.is_empty(), bound(row.labels.value(BOUND))) {
+                self.budget.hold(row.heap_bytes())?;
+                classic.entry(choice.of(&row.labels)).or_default().push((bound, row.floats));
+            }
+            Ok(())
+        })?;
+        for (labels, buckets) in classic {
+            self.budget.check_time()?;
+            sink(Row::of_floats(labels, of_classic(question, &buckets, steps.count)))?;
+        }
+        Ok(())
+    }
+
+    /// A number per sketch: count, sum, …; plain numbers are left out.
+    pub(crate) fn sketch_figure(
+        &self,
+        figure: fn(&Sketch) -> f64,
+        expr: &Expr,
+        steps: Steps,
+        sink: Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.vector(expr, steps, &mut |row| match row.sketches.is_empty() {
+            true => Ok(()),
+            false => sink(of_sketches(&row, steps.count, |_, sketch| figure(sketch))),
+        })
+    }
+}
+
+/// The function that takes one number from a sketch.
+pub(crate) fn figure(name: &str) -> Option<fn(&Sketch) -> f64> {
+    Some(match name {
+        "histogram_count" => Sketch::count,
+        "histogram_sum" => Sketch::sum,
+        "histogram_avg" => |sketch| sketch.sum() / sketch.count(),
+        "histogram_stdvar" => variance,
+        "histogram_stddev" => |sketch| variance(sketch).sqrt(),
+        _ => return None,
+    })
+}
+
+fn of_sketches(row: &Row, steps: usize, f: impl Fn(usize, &Sketch) -> f64) -> Row {
+    let value = |step| row.sketch(step).map_or(ABSENT, |sketch| f(step, sketch));
+    Row::of_floats(row.labels.clone().without_name(), (0..steps).map(value).collect())
+}
+
+fn of_classic(question: &Question, histogram: &Classic, steps: usize) -> Vec<f64> {
+    let mut buckets = Vec::with_capacity(histogram.len());
+    let value = |step: usize| {
+        buckets.clear();
+        let present = histogram.iter().map(|(bound, counts)| Bucket { bound: *bound, count: counts[step] });
+        buckets.extend(present.filter(|bucket| is_present(bucket.count)));
+        if buckets.is_empty() { ABSENT } else { question.of_buckets(&mut buckets, step) }
+    };
+    (0..steps).map(value).collect()
+}
+
+/// A bucket's upper bound as written in `le`.
+fn bound(text: &str) -> Option<f64> {
+    match text {
+        "+Inf" => Some(f64::INFINITY),
+        "-Inf" => Some(f64::NEG_INFINITY),
+        text => text.parse().ok(),
+    }
+}
+
+/// Sorts buckets, joins those of one bound and makes their counts rise. `false` if they are no histogram.
+fn tidy(buckets: &mut Vec<Bucket>) -> bool {
+    buckets.sort_by(|a, b| a.bound.total_cmp(&b.bound));
+    buckets.dedup_by(|later, kept| {
+        let same = later.bound == kept.bound;
+        kept.count += if same { later.count } else { 0.0 };
+        same
+    });
+    for at in 1..buckets.len() {
+        let (before, count) = (buckets[at - 1].count, buckets[at].count);
+        if count < before || nearly_equal(before, count) {
+            buckets[at].count = before;
+        }
+    }
+    buckets.len() >= 2 && buckets.last().is_some_and(|last| last.bound == f64::INFINITY)
+}
+
+fn nearly_equal(a: f64, b: f64) -> bool {
+    a == b || (a - b).abs() < SMALL_DELTA * (a.abs() + b.abs())
+}
+
+/// Interpolates linearly inside the bucket that holds the rank; the lowest bucket starts at zero if its bound is above.
+fn bucket_quantile(phi: f64, buckets: &[Bucket]) -> f64 {
+    let last = buckets.len() - 1;
+    let total = buckets[last].count;
+    match phi {
+        phi if phi.is_nan() || total == 0.0 || total.is_nan() => return f64::NAN,
+        phi if phi < 0.0 => return f64::NEG_INFINITY,
+        phi if phi > 1.0 => return f64::INFINITY,
+        _ => {}
+    }
+    let rank = phi * total;
+    let at = buckets[..last].partition_point(|bucket| bucket.count < rank);
+    if at == last {
+        return buckets[last - 1].bound;
+    }
+    if at == 0 && buckets[0].bound <= 0.0 {
+        return buckets[0].bound;
+    }
+    let (start, below) = if at == 0 { (0.0, 0.0) } else { (buckets[at - 1].bound, buckets[at - 1].count) };
+    start + (buckets[at].bound - start) * ((rank - below) / (buckets[at].count - below))
+}
+
+fn bucket_fraction(lower: f64, upper: f64, buckets: &[Bucket]) -> f64 {
+    let total = buckets[buckets.len() - 1].count;
+    match total == 0.0 || lower.is_nan() || upper.is_nan() {
+        true => f64::NAN,
+        false if lower >= upper => 0.0,
+        false => (observations_below(upper, buckets) - observations_below(lower, buckets)) / total,
+    }
+}
+
+/// Observations below a value, interpolated. In a bucket without end nothing can be interpolated: of the lowest all
+/// observations count, of the highest none.
+fn observations_below(value: f64, buckets: &[Bucket]) -> f64 {
+    let mut start = if buckets[0].bound > 0.0 { 0.0 } else { f64::NEG_INFINITY };
+    let mut below = 0.0;
+    for bucket in buckets {
+        if start >= value {
+            return below;
+        }
+        if value < bucket.bound {
+            let within = (bucket.count - below) * (value - start) / (bucket.bound - start);
+            return if start.is_infinite() { bucket.count } else { below + within };
+        }
+        (start, below) = (bucket.bound, bucket.count);
+    }
+    below
+}
+
+fn fraction_of_sketch(sketch: &Sketch, lower: f64, upper: f64) -> f64 {
+    if sketch.count() == 0.0 || lower.is_nan() || upper.is_nan() {
+        return f64::NAN;
+    }
+    let below = |value: f64| if value == f64::NEG_INFINITY { 0.0 } else { sketch.count_at_most(value) };
+    if lower >= upper { 0.0 } else { (below(upper) - below(lower)) / sketch.count() }
+}
+
+/// The variance, every observation taken at the middle of its bin.
+fn variance(sketch: &Sketch) -> f64 {
+    let mean = sketch.sum() / sketch.count();
+    let bins = bins(sketch);
+    let squares = bins.iter().map(|bin| bin.count * ((bin.lower + bin.upper) / 2.0 - mean).powi(2));
+    squares.sum::<f64>() / sketch.count()
+}
+
+/// A bin of a sketch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bin {
+    /// Border next to lower values.
+    pub lower: f64,
+    /// Border next to higher values.
+    pub upper: f64,
+    /// Observations between the two.
+    pub count: f64,
+}
+
+/// The filled bins of a sketch from the lowest to the highest.
+pub fn bins(sketch: &Sketch) -> Vec<Bin> {
+    let parts = sketch.to_parts();
+    let gamma = (1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR);
+    let border = |bin: i32| gamma.powi(bin);
+    let negative =
+        parts.negative.iter().rev().map(|&(bin, count)| Bin { lower: -border(bin), upper: -border(bin - 1), count });
+    let zero = (parts.zero > 0.0).then_some(Bin { lower: -ZERO_WIDTH, upper: ZERO_WIDTH, count: parts.zero });
+    let positive = parts.positive.iter().map(|&(bin, count)| Bin { lower: border(bin - 1), upper: border(bin), count });
+    negative.chain(zero).chain(positive).collect()
+}
+
+/// Magnitudes below this are counted as zero by a sketch.
+const ZERO_WIDTH: f64 = 1e-12;

@@ -1,0 +1,85 @@
+//! Functions over ranges of plain numbers: what each makes of a window.
+
+use crate::aggregate::quantile::{median_deviation, quantile};
+use crate::aggregate::summation::{Mean, Spread, Sum, extreme};
+use crate::functions::over_time::function::OverTime;
+use crate::functions::over_time::rate::{extrapolated, idelta, irate};
+use crate::functions::over_time::regression::{deriv, predict, smooth};
+use crate::read::samples::Ranges;
+use crate::read::window::{Window, over_windows};
+use crate::row::Steps;
+
+/// A value per step.
+pub(crate) fn over_time(
+    function: &OverTime,
+    timestamps: &[i64],
+    values: &[f64],
+    ranges: Ranges,
+    steps: Steps,
+) -> Vec<f64> {
+    let Ranges { view, width, resolution, .. } = ranges;
+    let share = ranges.share();
+    macro_rules! each {
+        ($f:expr) => {
+            over_windows(timestamps, values, view, width, $f)
+        };
+    }
+    match function {
+        OverTime::Change(change) => extrapolated(*change, timestamps, values, ranges),
+        OverTime::Irate => each!(|w| irate(&w)),
+        OverTime::Idelta => each!(|w| idelta(&w)),
+        OverTime::Deriv => each!(|w| deriv(&w)),
+        OverTime::Predict(ahead) => each!(|w| predict(&w, steps.at(w.step), ahead[w.step])),
+        OverTime::Smooth(smoothing, trend) => each!(|w| smooth(&w, smoothing[w.step], trend[w.step])),
+        OverTime::Changes => each!(|w| pairs(&w, |a, b| a != b && !(a.is_nan() && b.is_nan()))),
+        OverTime::Resets => each!(|w| pairs(&w, |a, b| b < a)),
+        OverTime::Sum => each!(|w| Sum::of(w.values).total() * share),
+        OverTime::Avg => each!(|w| mean(w.values)),
+        OverTime::Min => each!(|w| w.values[extreme_at(w.values, false)]),
+        OverTime::Max => each!(|w| w.values[extreme_at(w.values, true)]),
+        // A point of a coarser tier says how many samples it stands for.
+        OverTime::Count if resolution > 0 => each!(|w| (Sum::of(w.values).total() * share).round()),
+        OverTime::Count => each!(|w| w.values.len() as f64),
+        OverTime::Stddev => each!(|w| Spread::of(w.values).variance().sqrt()),
+        OverTime::Stdvar => each!(|w| Spread::of(w.values).variance()),
+        OverTime::First => each!(|w| w.values[0]),
+        OverTime::Last => each!(|w| w.values[w.values.len() - 1]),
+        OverTime::Present => each!(|_| 1.0),
+        OverTime::Quantile(phi) => {
+            let mut sorted = Vec::new();
+            each!(|w| {
+                sorted.clear();
+                sorted.extend_from_slice(w.values);
+                quantile(phi[w.step], &mut sorted)
+            })
+        }
+        OverTime::MedianDeviation => each!(|w| median_deviation(w.values)),
+        OverTime::TimeOfFirst => each!(|w| w.timestamps[0] as f64 / 1e3),
+        OverTime::TimeOfLast => each!(|w| w.timestamps[w.timestamps.len() - 1] as f64 / 1e3),
+        OverTime::TimeOfMin => each!(|w| w.timestamps[last_extreme_at(w.values, false)] as f64 / 1e3),
+        OverTime::TimeOfMax => each!(|w| w.timestamps[last_extreme_at(w.values, true)] as f64 / 1e3),
+    }
+}
+
+/// The number of neighbours that satisfy `differ`.
+fn pairs(window: &Window<'_>, differ: impl Fn(f64, f64) -> bool) -> f64 {
+    window.values.windows(2).filter(|pair| differ(pair[0], pair[1])).count() as f64
+}
+
+fn mean(values: &[f64]) -> f64 {
+    let mut mean = Mean::default();
+    values.iter().for_each(|&v| mean.add(v));
+    mean.value()
+}
+
+/// The index of the largest or smallest value; the first of equals.
+fn extreme_at(values: &[f64], larger: bool) -> usize {
+    let better = |best: usize, at: usize| extreme(values[best], values[at], larger).to_bits() != values[best].to_bits();
+    (1..values.len()).fold(0, |best, at| if better(best, at) { at } else { best })
+}
+
+/// As [`extreme_at`], the last of equals.
+fn last_extreme_at(values: &[f64], larger: bool) -> usize {
+    let best = values[extreme_at(values, larger)];
+    values.iter().rposition(|&v| v == best).unwrap_or(values.len() - 1)
+}

@@ -1,0 +1,78 @@
+//! Functions over ranges: which there are.
+
+use weir_store::Hint;
+
+use crate::functions::over_time::rate::Change;
+
+/// A function over ranges; parameters hold a value per step.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OverTime {
+    Change(Change),
+    Irate,
+    Idelta,
+    Deriv,
+    Predict(Vec<f64>),
+    Smooth(Vec<f64>, Vec<f64>),
+    Changes,
+    Resets,
+    Sum,
+    Avg,
+    Min,
+    Max,
+    Count,
+    Stddev,
+    Stdvar,
+    First,
+    Last,
+    Present,
+    Quantile(Vec<f64>),
+    MedianDeviation,
+    TimeOfFirst,
+    TimeOfLast,
+    TimeOfMin,
+    TimeOfMax,
+}
+
+impl OverTime {
+    /// The figure that storage must have, by which it chooses a tier.
+    pub(crate) fn hint(&self) -> Hint {
+        match self {
+            Self::Change(Change::Rate | Change::Increase) => Hint::Increase,
+            Self::Sum => Hint::Sum,
+            Self::Count => Hint::Count,
+            Self::Min => Hint::Min,
+            Self::Max => Hint::Max,
+            _ => Hint::Raw,
+        }
+    }
+
+    /// The function of that name, if it takes a range and nothing else.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "rate" => Self::Change(Change::Rate),
+            "increase" => Self::Change(Change::Increase),
+            "delta" => Self::Change(Change::Delta),
+            "irate" => Self::Irate,
+            "idelta" => Self::Idelta,
+            "deriv" => Self::Deriv,
+            "changes" => Self::Changes,
+            "resets" => Self::Resets,
+            "sum_over_time" => Self::Sum,
+            "avg_over_time" => Self::Avg,
+            "min_over_time" => Self::Min,
+            "max_over_time" => Self::Max,
+            "count_over_time" => Self::Count,
+            "stddev_over_time" => Self::Stddev,
+            "stdvar_over_time" => Self::Stdvar,
+            "first_over_time" => Self::First,
+            "last_over_time" => Self::Last,
+            "present_over_time" => Self::Present,
+            "mad_over_time" => Self::MedianDeviation,
+            "ts_of_first_over_time" => Self::TimeOfFirst,
+            "ts_of_last_over_time" => Self::TimeOfLast,
+            "ts_of_min_over_time" => Self::TimeOfMin,
+            "ts_of_max_over_time" => Self::TimeOfMax,
+            _ => return None,
+        })
+    }
+}

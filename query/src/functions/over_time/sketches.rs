@@ -1,0 +1,146 @@
+//! Functions over ranges of sketches. A sketch sample holds what was observed in its own window alone, so a range is
+//! the merge of its samples; there is nothing to extrapolate and no reset.
+
+use weir_sample::Sketch;
+
+use crate::functions::over_time::function::OverTime;
+use crate::functions::over_time::rate::Change;
+use crate::labels::LabelSet;
+use crate::read::samples::Ranges;
+use crate::read::window::{Span, spans};
+use crate::row::{ABSENT, Row, Steps};
+
+/// A row per series, or `None` if the function makes no sense of sketches.
+pub(crate) fn over_time(
+    function: &OverTime,
+    labels: LabelSet,
+    timestamps: &[i64],
+    values: &[Sketch],
+    ranges: Ranges,
+) -> Option<Row> {
+    let Ranges { view, width, .. } = ranges;
+    let floats = |f: fn(usize) -> f64| {
+        let value = |span: Span| if span.low == span.high { ABSENT } else { f(span.high - span.low) };
+        spans(timestamps, view, width).map(value).collect()
+    };
+    let sketches = |f: &dyn Fn(Span) -> Option<Sketch>| {
+        let value = |span: Span| if span.low == span.high { None } else { f(span).map(Box::new) };
+        spans(timestamps, view, width).map(value).collect()
+    };
+    Some(match function {
+        OverTime::Change(Change::Rate) => {
+            Row::of_sketches(labels, merged(timestamps, values, view, width, |_| 1e3 / width as f64))
+        }
+        OverTime::Change(Change::Increase) | OverTime::Sum => {
+            Row::of_sketches(labels, merged(timestamps, values, view, width, |_| ranges.share()))
+        }
+        OverTime::Avg => Row::of_sketches(labels, merged(timestamps, values, view, width, |count| 1.0 / count as f64)),
+        OverTime::Irate => Row::of_sketches(labels, sketches(&|span| last_rate(timestamps, values, span))),
+        OverTime::First => Row::of_sketches(labels, sketches(&|span| Some(values[span.low].clone()))),
+        OverTime::Last => Row::of_sketches(labels, sketches(&|span| Some(values[span.high - 1].clone()))),
+        OverTime::Count => Row::of_floats(labels, floats(|count| count as f64)),
+        OverTime::Present => Row::of_floats(labels, floats(|_| 1.0)),
+        _ => return None,
+    })
+}
+
+/// The last sketch per second of its own window.
+fn last_rate(timestamps: &[i64], values: &[Sketch], span: Span) -> Option<Sketch> {
+    let last = span.high - 1;
+    let before = last.checked_sub(1).filter(|&before| before >= span.low)?;
+    let mut sketch = values[last].clone();
+    sketch.scale(1e3 / (timestamps[last] - timestamps[before]).max(1) as f64);
+    Some(sketch)
+}
+
+/// The merge of every window's sketches, times what `scale` makes of their number.
+fn merged(
+    timestamps: &[i64],
+    values: &[Sketch],
+    view: Steps,
+    width: i64,
+    scale: impl Fn(usize) -> f64,
+) -> Vec<Option<Box<Sketch>>> {
+    let mut queue = MergeQueue::default();
+    let merge = |span: Span| {
+        queue.slide(values, span);
+        let mut sketch = queue.merged()?;
+        let factor = scale(span.high - span.low);
+        if factor != 1.0 {
+            sketch.scale(factor);
+        }
+        Some(Box::new(sketch))
+    };
+    spans(timestamps, view, width).map(merge).collect()
+}
+
+/// A queue whose merge is always at hand: two stacks of running merges, so that a sample costs about two merges however
+/// many windows it is in. Bins cannot be subtracted without loss, so the merge is never undone.
+#[derive(Default)]
+struct MergeQueue {
+    /// Merges of `[i, middle)`, the smallest `i` last.
+    front: Vec<Sketch>,
+    back: Option<Sketch>,
+    middle: usize,
+    high: usize,
+}
+
+impl MergeQueue {
+    fn slide(&mut self, values: &[Sketch], span: Span) {
+        for value in &values[self.high.max(span.low)..span.high.max(self.high.max(span.low))] {
+            self.back.get_or_insert_default().merge(value);
+        }
+        self.high = self.high.max(span.high);
+        if span.low >= self.middle {
+            self.turn(values, span);
+        }
+        self.front.truncate(self.middle - span.low);
+    }
+
+    /// Moves everything to the front.
+    fn turn(&mut self, values: &[Sketch], span: Span) {
+        self.front.clear();
+        self.back = None;
+        for value in values[span.low..span.high].iter().rev() {
+            let mut merge = value.clone();
+            if let Some(rest) = self.front.last() {
+                merge.merge(rest);
+            }
+            self.front.push(merge);
+        }
+        self.middle = span.high;
+    }
+
+    fn merged(&self) -> Option<Sketch> {
+        match (self.front.last(), &self.back) {
+            (Some(front), Some(back)) => {
+                let mut merge = front.clone();
+                merge.merge(back);
+                Some(merge)
+            }
+            (front, back) => front.or(back.as_ref()).cloned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn sliding_merges_equal_merging_each_window(gaps in prop::collection::vec(1..30i64, 0..40), width in 1..100i64, step in 1..60i64) {
+            let timestamps: Vec<i64> = gaps.iter().scan(0, |t, gap| { *t += gap; Some(*t) }).collect();
+            let values: Vec<Sketch> = timestamps.iter().map(|t| { let mut s = Sketch::new(); s.insert(*t as f64); s }).collect();
+            let view = Steps { start: 0, step, count: 25 };
+            let got = merged(&timestamps, &values, view, width, |_| 1.0);
+            for (span, got) in spans(&timestamps, view, width).zip(got) {
+                let mut expected = Sketch::new();
+                values[span.low..span.high].iter().for_each(|v| expected.merge(v));
+                prop_assert_eq!(got.map_or(Sketch::new(), |s| *s), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Operators: what stands between two expressions, on single values and on whole vectors.
+
+pub(crate) mod arithmetic;
+mod binary;
+mod matching;
+mod set;

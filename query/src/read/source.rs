@@ -1,0 +1,108 @@
+//! Where series come from: the store, or anything that answers the same questions.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use weir_sample::{Kind, Series, Timestamp};
+use weir_store::{Answered, Matcher, Selection, SeriesData, Store};
+
+use crate::error::QueryError;
+
+/// A receiver of series, one after another, that says when to stop.
+pub type Each<'a> = &'a mut dyn FnMut(SeriesData) -> ControlFlow<()>;
+
+/// Where series come from.
+pub trait Source: Send + Sync {
+    /// Hands over every series that matches, with its samples in `[start, end]`; each series once.
+    ///
+    /// # Errors
+    /// [`QueryError::Source`] if storage cannot be read.
+    fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError>;
+
+    /// The series that match and have samples in `[start, end]`.
+    ///
+    /// # Errors
+    /// [`QueryError::Source`] if storage cannot be read.
+    fn series(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp)
+    -> Result<Vec<(Series, Kind)>, QueryError>;
+
+    /// The label names of those series, sorted.
+    ///
+    /// # Errors
+    /// [`QueryError::Source`] if storage cannot be read.
+    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError>;
+
+    /// The values of one label of those series, sorted.
+    ///
+    /// # Errors
+    /// [`QueryError::Source`] if storage cannot be read.
+    fn label_values(
+        &self,
+        label: &str,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<String>, QueryError>;
+}
+
+impl<S: Source + ?Sized> Source for Arc<S> {
+    fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
+        (**self).select(selection, each)
+    }
+
+    fn series(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<(Series, Kind)>, QueryError> {
+        (**self).series(matchers, start, end)
+    }
+
+    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
+        (**self).label_names(matchers, start, end)
+    }
+
+    fn label_values(
+        &self,
+        label: &str,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<String>, QueryError> {
+        (**self).label_values(label, matchers, start, end)
+    }
+}
+
+impl Source for Store {
+    fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
+        self.select(selection, each).map_err(unread)
+    }
+
+    fn series(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<(Series, Kind)>, QueryError> {
+        self.series(matchers, start, end).map_err(unread)
+    }
+
+    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
+        self.label_names(matchers, start, end).map_err(unread)
+    }
+
+    fn label_values(
+        &self,
+        label: &str,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<String>, QueryError> {
+        self.label_values(label, matchers, start, end).map_err(unread)
+    }
+}
+
+fn unread(error: weir_store::Error) -> QueryError {
+    QueryError::Source(Box::new(error))
+}

@@ -1,0 +1,83 @@
+//! Range selectors and subqueries: what they hand to a function over time.
+
+use promql_parser::parser::{Expr, SubqueryExpr};
+use weir_sample::Sketch;
+use weir_store::{Column, Hint};
+
+use crate::error::QueryError;
+use crate::evaluate::{Evaluator, wrong_type};
+use crate::read::samples::{Ranges, Samples};
+use crate::read::select::millis;
+use crate::read::window::drop_stale;
+use crate::row::{Row, Steps, is_present};
+
+/// A receiver of one series' samples and where the windows lie.
+pub(crate) type EachRange<'e> = &'e mut dyn FnMut(Samples, Ranges) -> Result<(), QueryError>;
+
+/// Resolution of a subquery that names none: Prometheus' default evaluation interval.
+const DEFAULT_RESOLUTION_MS: i64 = 60_000;
+
+impl Evaluator<'_> {
+    /// Reads a range expression series by series, staleness markers left out.
+    pub(crate) fn ranges(&self, expr: &Expr, steps: Steps, hint: Hint, each: EachRange<'_>) -> Result<(), QueryError> {
+        match expr {
+            Expr::Paren(e) => self.ranges(&e.expr, steps, hint, each),
+            Expr::MatrixSelector(e) => {
+                let view = self.view(steps, e.vs.at.as_ref(), e.vs.offset.as_ref());
+                let ranges = Ranges::new(view, millis(e.range));
+                self.read(&e.vs, view, ranges.width, hint, &mut |mut samples| {
+                    if let Column::Floats(values) = &mut samples.values {
+                        drop_stale(&mut samples.timestamps, values);
+                    }
+                    let ranges = ranges.over(samples.resolution);
+                    each(samples, ranges)
+                })
+            }
+            Expr::Subquery(e) => self.subquery(e, steps, each),
+            _ => Err(wrong_type("range vector", expr)),
+        }
+    }
+
+    /// Evaluates the inner expression once, over all windows of all steps.
+    fn subquery(&self, e: &SubqueryExpr, steps: Steps, each: EachRange<'_>) -> Result<(), QueryError> {
+        let view = self.view(steps, e.at.as_ref(), e.offset.as_ref());
+        let ranges = Ranges::new(view, millis(e.range));
+        let resolution = e.step.map_or(DEFAULT_RESOLUTION_MS, millis).max(1);
+        let after = view.start.saturating_sub(ranges.width);
+        // Aligned to the epoch, so that neighbouring steps see the same inner instants; the window is open on the left.
+        let first = after.div_euclid(resolution).saturating_add(1).saturating_mul(resolution);
+        let inner = Steps::spanning(first, view.end(), resolution);
+        self.check_steps(inner)?;
+        self.vector(&e.expr, inner, &mut |row| match samples_of(row, inner) {
+            Some(samples) => each(samples, ranges),
+            None => Ok(()),
+        })
+    }
+
+    fn check_steps(&self, inner: Steps) -> Result<(), QueryError> {
+        // A subquery may be finer and longer than what is drawn, so it gets more room than the query itself.
+        let limit = self.budget.limits.steps.saturating_mul(100);
+        match inner.count > limit {
+            true => Err(QueryError::TooLarge { what: "has a subquery of", limit, unit: "steps" }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The values of a row as samples. A row has either floats or sketches, except after a binary operator over a mix;
+/// then the floats count.
+fn samples_of(row: Row, steps: Steps) -> Option<Samples> {
+    let mut timestamps = Vec::new();
+    let values = if row.floats.iter().any(|&v| is_present(v)) {
+        let present = steps.instants().zip(row.floats).filter(|(_, value)| is_present(*value));
+        let (times, values): (Vec<i64>, Vec<f64>) = present.unzip();
+        timestamps.extend(times);
+        Column::Floats(values)
+    } else {
+        let present = steps.instants().zip(row.sketches).filter_map(|(time, sketch)| Some((time, *sketch?)));
+        let (times, values): (Vec<i64>, Vec<Sketch>) = present.unzip();
+        timestamps.extend(times);
+        Column::Sketches(values)
+    };
+    (!timestamps.is_empty()).then_some(Samples { labels: row.labels, timestamps, values, resolution: 0 })
+}

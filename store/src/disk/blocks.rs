@@ -1,0 +1,83 @@
+//! The blocks that exist.
+
+use std::sync::{Arc, Weak};
+
+use crate::Tier;
+use crate::disk::block::Block;
+
+/// Folder of the blocks.
+pub(crate) const BLOCKS: &str = "blocks";
+
+/// The blocks that make up the store at one time. Readers keep the set that they began with.
+#[derive(Debug)]
+pub(crate) struct BlockSet {
+    /// Rises with each change.
+    pub epoch: u64,
+    /// Samples up to and with this instant are in blocks, but for late ones.
+    pub frontier: i64,
+    /// By tier, start and number.
+    pub blocks: Vec<Arc<Block>>,
+}
+
+impl Default for BlockSet {
+    fn default() -> Self {
+        Self { epoch: 1, frontier: i64::MIN, blocks: Vec::new() }
+    }
+}
+
+impl BlockSet {
+    pub(crate) fn of(&self, tier: Tier) -> impl DoubleEndedIterator<Item = &Arc<Block>> {
+        self.blocks.iter().filter(move |block| block.name.tier == tier)
+    }
+
+    /// The same with some blocks taken out and others put in.
+    pub(crate) fn changed(&self, gone: &[u64], new: Vec<Arc<Block>>, frontier: i64) -> Self {
+        let mut blocks: Vec<_> =
+            self.blocks.iter().filter(|block| !gone.contains(&block.name.number)).cloned().chain(new).collect();
+        blocks.sort_by_key(|block| (block.name.tier, block.name.start, block.name.number));
+        Self { epoch: self.epoch + 1, frontier: self.frontier.max(frontier), blocks }
+    }
+
+    /// The finest tier that reaches as far back as `start`, or as anything does. `kept_since` says from when on a tier keeps
+    /// what is asked for, though blocks may go further back.
+    pub(crate) fn tier_for(&self, start: i64, kept_since: impl Fn(Tier) -> i64) -> Tier {
+        let oldest = |tier| self.of(tier).map(|block| block.name.start).min();
+        let oldest = Tier::ALL.map(|tier| oldest(tier).map(|oldest: i64| oldest.max(kept_since(tier))));
+        let Some(reach) = oldest.iter().flatten().min().copied() else { return Tier::Raw };
+        let wanted = start.max(reach);
+        let serves = |tier: &Tier| match (oldest[*tier as usize], tier) {
+            (Some(oldest), _) => oldest <= wanted,
+            (None, Tier::Raw) => self.frontier <= wanted,
+            (None, _) => false,
+        };
+        Tier::ALL.into_iter().find(serves).unwrap_or(Tier::Raw)
+    }
+}
+
+/// The set of now, and which older ones are still read.
+#[derive(Default)]
+pub(crate) struct Blocks {
+    current: Arc<BlockSet>,
+    older: Vec<Weak<BlockSet>>,
+}
+
+impl Blocks {
+    pub(crate) fn new(set: BlockSet) -> Self {
+        Self { current: Arc::new(set), older: Vec::new() }
+    }
+
+    pub(crate) fn current(&self) -> Arc<BlockSet> {
+        self.current.clone()
+    }
+
+    pub(crate) fn replace(&mut self, set: BlockSet) {
+        let old = std::mem::replace(&mut self.current, Arc::new(set));
+        self.older.push(Arc::downgrade(&old));
+    }
+
+    /// Whether nobody reads an older set any more.
+    pub(crate) fn is_settled(&mut self) -> bool {
+        self.older.retain(|set| set.strong_count() > 0);
+        self.older.is_empty()
+    }
+}

@@ -1,0 +1,7 @@
+//! How series are asked for and handed over: selections, and what series and labels there are.
+
+mod listing;
+mod parallel;
+mod reader;
+mod select;
+pub(crate) mod selection;

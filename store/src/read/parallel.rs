@@ -1,0 +1,83 @@
+//! Reading many series with several threads. Whoever asked gets them in order, a few batches behind the readers.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use crate::read::reader::{Found, Reader};
+use crate::{Error, Selection, SeriesData};
+
+/// Fewer series than this are read sooner than threads have started.
+const WORTHWHILE: usize = 2_048;
+/// A query leaves the other cores of a large machine to other queries.
+const MOST_READERS: usize = 4;
+/// Series in a batch, at most; enough that two readers seldom decode the same page.
+const BATCH: usize = 512;
+/// Bytes that a batch may take, of samples every ten seconds: bounds what waits for a slow asker.
+const BATCH_BYTES: i64 = 4 << 20;
+
+/// Threads that should read so many series.
+pub(crate) fn readers(series: usize) -> usize {
+    if series < WORTHWHILE {
+        return 1;
+    }
+    thread::available_parallelism().map_or(1, usize::from).min(MOST_READERS)
+}
+
+/// Gives every series to `each`, in order, until it breaks off.
+pub(crate) fn select(
+    reader: &Reader<'_>,
+    readers: usize,
+    all: &[Found],
+    selection: &Selection<'_>,
+    each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let batches = &batches(all, size_of_batch(selection));
+    thread::scope(|scope| {
+        let receivers = Vec::from_iter((0..readers).map(|first| {
+            let (sender, receiver) = sync_channel(1);
+            let mut reader = reader.another();
+            scope.spawn(move || {
+                for batch in batches.iter().skip(first).step_by(readers) {
+                    let read = reader.batch(&all[batch.clone()], selection);
+                    let failed = read.is_err();
+                    // Nobody receives when the asker broke off.
+                    if sender.send(read).is_err() || failed {
+                        return;
+                    }
+                }
+            });
+            receiver
+        }));
+        for at in 0..batches.len() {
+            // A reader only stops early when it panicked, which the scope passes on.
+            let Ok(read) = receivers[at % readers].recv() else { break };
+            for data in read? {
+                if each(data).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+fn size_of_batch(selection: &Selection<'_>) -> usize {
+    let samples = (selection.end.millis().saturating_sub(selection.start.millis()) / 10_000).max(1);
+    (BATCH_BYTES / (16 * samples)).clamp(8, BATCH as i64) as usize
+}
+
+/// Stretches of about so many finds that do not part a series.
+fn batches(all: &[Found], size: usize) -> Vec<Range<usize>> {
+    let mut batches = Vec::with_capacity(all.len() / size + 1);
+    let mut start = 0;
+    while start < all.len() {
+        let mut end = (start + size).min(all.len());
+        while end < all.len() && all[end].id == all[end - 1].id {
+            end += 1;
+        }
+        batches.push(start..end);
+        start = end;
+    }
+    batches
+}

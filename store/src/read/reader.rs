@@ -1,0 +1,279 @@
+//! What a query keeps open while it goes from series to series, and how it reads one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use weir_sample::{Kind, Series};
+
+use crate::disk::blocks::BlockSet;
+use crate::disk::page::{Entry, Page};
+use crate::disk::pages::PageCursor;
+use crate::error::Damaged;
+use crate::head::shard::place_of;
+use crate::index::matching::Match;
+use crate::index::{Index, SeriesId};
+use crate::store::Inner;
+use crate::tier::coding;
+use crate::tier::points::Points;
+use crate::tier::run::Run;
+use crate::{Answered, Column, Error, Matcher, Selection, SeriesData, Tier};
+
+/// The slabs of a shard that a query reads.
+struct Sealed {
+    /// Number of slabs and sequence of the newest when this was made: unless they have changed, it still stands.
+    made_of: (usize, Option<u64>),
+    cursors: Vec<PageCursor>,
+}
+
+/// A block that a query reads: its labels, and the page that it is at.
+struct Source {
+    labels: Option<Arc<Index>>,
+    cursor: PageCursor,
+}
+
+/// A series that satisfies a question, and who says so: 0 is memory, the others are blocks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Found {
+    pub id: SeriesId,
+    source: u32,
+    pub found: Match,
+}
+
+/// The sources that a query keeps open while it goes from series to series.
+pub(crate) struct Reader<'a> {
+    inner: &'a Inner,
+    set: Arc<BlockSet>,
+    tier: Tier,
+    start: i64,
+    end: i64,
+    sources: Vec<Source>,
+    /// The object store did not answer: the rest of the query does without it.
+    unreachable: Arc<AtomicBool>,
+    /// By shard.
+    slabs: HashMap<usize, Sealed>,
+    /// Of the series before: the next mostly has as many.
+    samples_before: usize,
+}
+
+impl Source {
+    /// As [`PageCursor::each`], without the object store once it did not answer.
+    fn each(
+        &mut self,
+        unreachable: &AtomicBool,
+        id: SeriesId,
+        (start, end): (i64, i64),
+        each: impl FnMut(&Page, &Entry) -> Result<(), Damaged>,
+    ) -> Result<(), Error> {
+        if self.cursor.is_cold() && unreachable.load(Relaxed) {
+            return Ok(());
+        }
+        match self.cursor.each(id, start, end, each) {
+            Err(Error::Remote { .. }) => {
+                unreachable.store(true, Relaxed);
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(inner: &'a Inner, selection: &Selection<'_>) -> Result<Self, Error> {
+        let (start, end) = (selection.start.millis(), selection.end.millis());
+        let set = inner.block_set();
+        let tier = inner.tier_for(&set, start, selection.matchers);
+        let start = start.saturating_sub(2 * tier.millis());
+        let mut sources = Vec::new();
+        for block in set.of(tier).filter(|block| block.overlaps(start, end)).cloned() {
+            let labels = inner.labels.labels(&block)?;
+            sources.push(Source { cursor: PageCursor::new(block.pages.clone()), labels });
+        }
+        Ok(Self {
+            inner,
+            set,
+            tier,
+            start,
+            end,
+            sources,
+            unreachable: Arc::default(),
+            slabs: HashMap::new(),
+            samples_before: 0,
+        })
+    }
+
+    pub(crate) fn answered(&self) -> Answered {
+        Answered { tier: self.tier, partial: self.unreachable.load(Relaxed) }
+    }
+
+    /// A reader of the same blocks, for another thread.
+    pub(crate) fn another(&self) -> Self {
+        let source = |source: &Source| Source { labels: source.labels.clone(), cursor: source.cursor.another() };
+        let sources = self.sources.iter().map(source).collect();
+        let unreachable = self.unreachable.clone();
+        Self { set: self.set.clone(), sources, unreachable, slabs: HashMap::new(), ..*self }
+    }
+
+    /// Some series of an answer.
+    pub(crate) fn batch(&mut self, found: &[Found], selection: &Selection<'_>) -> Result<Vec<SeriesData>, Error> {
+        let series = found.chunk_by(|a, b| a.id == b.id);
+        series.filter_map(|same| self.series(same, selection).transpose()).collect()
+    }
+
+    /// Whether all that is asked for is in memory or in slabs.
+    pub(crate) fn is_recent(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Every series that some source knows, in order of identity.
+    pub(crate) fn find(&self, matchers: &[Matcher]) -> Vec<Found> {
+        let of = |source: usize, found: Match| Found { id: found.id, source: source as u32, found };
+        let mut all: Vec<Found> = self.inner.index().matching(matchers).into_iter().map(|found| of(0, found)).collect();
+        for (at, labels) in self.sources.iter().enumerate() {
+            let matches = labels.labels.iter().flat_map(|labels| labels.matching(matchers));
+            all.extend(matches.map(|found| of(at + 1, found)));
+        }
+        if !self.sources.is_empty() {
+            // Made of sorted stretches, which this sort takes as they are.
+            all.sort();
+        }
+        all
+    }
+
+    /// One series: the same identity may be in many places, and in more than one group, when an agent got a new id.
+    pub(crate) fn series(&mut self, same: &[Found], selection: &Selection<'_>) -> Result<Option<SeriesData>, Error> {
+        let mut kinds = Vec::with_capacity(1);
+        // Memory last: the last writer of a name decides what it is.
+        for found in same.iter().rev() {
+            let Some(kind) = self.kind(found) else { continue };
+            kinds.retain(|&other| other != kind);
+            kinds.push(kind);
+        }
+        let mut merged: Option<(Kind, Run)> = None;
+        for kind in kinds {
+            let run = match self.tier {
+                Tier::Raw => self.samples(same, kind)?,
+                Tier::Minute | Tier::Hour => self.points(same, kind, selection)?,
+            };
+            match &mut merged {
+                Some((before, all)) if (*before == Kind::Distribution) == (kind == Kind::Distribution) => {
+                    *before = kind;
+                    all.lay(run);
+                }
+                Some(_) if run.times.is_empty() => {}
+                merged => *merged = Some((kind, run)),
+            }
+        }
+        let Some((kind, run)) = merged.filter(|(_, run)| !run.times.is_empty()) else { return Ok(None) };
+        let Some(series) = same.iter().find_map(|found| self.labels(found)) else { return Ok(None) };
+        let run = run.within(self.inner.kept_since(self.tier, Some(series.name())), i64::MAX);
+        if run.times.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(SeriesData { series, kind, tier: self.tier, timestamps: run.times, values: run.values }))
+    }
+
+    fn kind(&self, found: &Found) -> Option<Kind> {
+        match (found.source as usize).checked_sub(1) {
+            None => self.inner.index().kind_of(&found.found),
+            Some(at) => self.sources[at].labels.as_ref()?.kind_of(&found.found),
+        }
+    }
+
+    fn labels(&self, found: &Found) -> Option<Series> {
+        match (found.source as usize).checked_sub(1) {
+            None => self.inner.index().series_of(&found.found),
+            Some(at) => self.sources[at].labels.as_ref()?.series_of(&found.found),
+        }
+    }
+
+    /// The samples of a series as they came.
+    fn samples(&mut self, same: &[Found], kind: Kind) -> Result<Run, Error> {
+        let (start, end) = (self.start, self.end);
+        let mut all = Run::with_room(kind, self.samples_before);
+        for source in &mut self.sources {
+            source.each(&self.unreachable, same[0].id, (start, end), |page, entry| {
+                if entry.kind == kind {
+                    all.lay_page(page, entry, start, end)?;
+                }
+                Ok(())
+            })?;
+        }
+        self.recent(same, kind, (start, end), &mut all)?;
+        self.samples_before = all.times.len();
+        Ok(all)
+    }
+
+    /// The points of a series: those in blocks, then those of samples that are not in blocks yet.
+    fn points(&mut self, same: &[Found], kind: Kind, selection: &Selection<'_>) -> Result<Run, Error> {
+        let (start, end, resolution) = (self.start, self.end, self.tier.millis());
+        let mut points = Points::of(kind, &Run::empty(kind), resolution);
+        for source in &mut self.sources {
+            source.each(&self.unreachable, same[0].id, (start, end), |page, entry| {
+                if entry.kind == kind {
+                    points.lay(coding::decode(page, entry, Some(selection.hint))?);
+                }
+                Ok(())
+            })?;
+        }
+        let since = start.saturating_sub(resolution).max(self.set.frontier).saturating_add(1);
+        let mut newest = None;
+        if since <= end {
+            let mut run = Run::empty(kind);
+            self.recent(same, kind, (since, end), &mut run)?;
+            newest = run.times.last().copied();
+            points.lay(Points::of(kind, &run, resolution));
+        }
+        let mut run = points.read(selection.hint);
+        // A stretch that is not over yet stands where its last sample does.
+        if let (Some(last), Some(newest)) = (run.times.last_mut(), newest) {
+            *last = if *last > end { newest } else { *last };
+        }
+        Ok(run.within(start, end))
+    }
+
+    /// Lays what slabs and open chunks have of a series over older samples.
+    fn recent(&mut self, same: &[Found], kind: Kind, range: (i64, i64), all: &mut Run) -> Result<(), Error> {
+        for found in same.iter().filter(|found| found.source == 0) {
+            if same.len() > 1 && self.kind(found) != Some(kind) {
+                continue;
+            }
+            let Some(open) = self.open(&found.found, kind, range)? else { continue };
+            let sealed = self.slabs.get_mut(&place_of(found.found.group).0);
+            for cursor in sealed.into_iter().flat_map(|sealed| &mut sealed.cursors) {
+                cursor.each(found.id, range.0, range.1, |page, entry| {
+                    if entry.kind == kind {
+                        all.lay_page(page, entry, range.0, range.1)?;
+                    }
+                    Ok(())
+                })?;
+            }
+            all.lay(open);
+        }
+        Ok(())
+    }
+
+    /// The open samples of a series. The slabs that have the sealed ones are noted at the same instant.
+    fn open(&mut self, found: &Match, kind: Kind, (start, end): (i64, i64)) -> Result<Option<Run>, Error> {
+        let (number, slot) = place_of(found.group);
+        let shard = self.inner.shard(number);
+        let made_of = (shard.slabs.len(), shard.slabs.last().map(|slab| slab.sequence));
+        if self.slabs.get(&number).is_none_or(|sealed| sealed.made_of != made_of) {
+            let epoch = self.set.epoch;
+            let slabs = shard.slabs.iter().filter(|slab| slab.is_open_to(epoch) && slab.overlaps(start, end));
+            let cursors = slabs.map(|slab| PageCursor::new(slab.pages.clone())).collect();
+            self.slabs.insert(number, Sealed { made_of, cursors });
+        }
+        let Some(group) = shard.group(slot) else { return Ok(None) };
+        let Some(column) = group.tails.iter().position(|&tail| tail == found.tail) else { return Ok(None) };
+        let damaged = |Damaged(what)| Error::Damaged { path: "head".into(), what };
+        let run = if kind == Kind::Distribution {
+            let (times, sketches) = group.read_sketches(column, start, end).map_err(damaged)?.into_iter().unzip();
+            Run { times, values: Column::Sketches(sketches) }
+        } else {
+            let samples = group.read(column, start, end).map_err(damaged)?;
+            Run { times: samples.times, values: Column::Floats(samples.values) }
+        };
+        Ok(Some(run))
+    }
+}

@@ -1,0 +1,167 @@
+//! Rows come in: each goes to the groups of its columns, and a shard whose turn has come is sealed on the way.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use weir_sample::{Kind, Series, Sketch, Timestamp, Total};
+
+use crate::error::Damaged;
+use crate::head::group::{Appended, Group};
+use crate::head::seal::Extent;
+use crate::head::shard::{Shard, place_of, shard_of};
+use crate::index::GroupId;
+use crate::locks::Shared;
+use crate::store::{Inner, Store};
+use crate::{Error, Rows};
+
+/// Agents under which single samples that name no agent are kept: no agent id begins with so many ones.
+const IMPORTS: u128 = !0 << 64;
+
+/// The agent under which a single sample is kept: samples of one target have their times in common.
+fn importer_of(series: &Series) -> u128 {
+    let target = series.label("instance").or_else(|| series.label("host")).unwrap_or_default();
+    IMPORTS | u128::from(xxhash_rust::xxh3::xxh3_64(target.as_bytes()))
+}
+
+/// Late samples of a group after which it is sealed out of turn, so that imports do not pile up in memory.
+const MOST_LATE: usize = 4096;
+
+/// Samples after which a turn of sealing ends, so that its writer waits some 50 ms. The next row goes on with the rest.
+const SEALED_AT_ONCE: usize = 800_000;
+
+impl Store {
+    /// Resolves the columns of a layout once. `agent` groups what one agent writes: its rows share their timestamps.
+    pub fn rows(&self, agent: u128, columns: &[(Series, Kind)]) -> Rows {
+        // A sender that owns no series leaves no trace.
+        if columns.is_empty() {
+            return Rows::new(&[], |_| 0);
+        }
+        let _gate = self.inner.gate.read();
+        let number = shard_of(agent);
+        let mut shard = self.inner.shard_to_write(number);
+        let mut index = self.inner.index.write();
+        // A set has no form here; what is kept of it is the gauge of its estimate.
+        let stored = |kind: Kind| if kind == Kind::Set { Kind::Gauge } else { kind };
+        let sets = columns.iter().any(|(_, kind)| *kind == Kind::Set);
+        let homes = if sets {
+            let columns: Vec<_> = columns.iter().map(|(series, kind)| (series.clone(), stored(*kind))).collect();
+            shard.resolve(&mut index, agent, &columns)
+        } else {
+            shard.resolve(&mut index, agent, columns)
+        };
+        let homes: Vec<_> = homes.into_iter().map(|(slot, column)| (shard.id(slot), column)).collect();
+        Rows::new(&homes, |group| shard.group(place_of(group).1).map_or(0, |group| group.generation))
+    }
+
+    /// Whether these rows may still be appended to. They may not after series of their groups were forgotten.
+    pub fn is_current(&self, rows: &Rows) -> bool {
+        rows.parts.iter().all(|part| {
+            let (number, slot) = place_of(part.group);
+            self.inner.shard(number).group(slot).is_some_and(|group| group.generation == part.generation)
+        })
+    }
+
+    /// Writes one row: a delta for each counter, a value for each gauge. NaN says that the column is absent.
+    ///
+    /// # Errors
+    /// [`Error::Refusing`] after a failed write, [`Error::StaleRows`] if the columns must be resolved again,
+    /// [`Error::Width`] if there are not as many values as columns.
+    pub fn append(&self, rows: &Rows, ts: Timestamp, interval: Duration, floats: &[f64]) -> Result<Appended, Error> {
+        if floats.len() != rows.width() {
+            return Err(Error::Width { expected: rows.width(), found: floats.len() });
+        }
+        let zero = Total::zero_before(ts, interval).millis();
+        let mut done = Appended::default();
+        let _gate = self.inner.admit()?;
+        // Nothing of a row is written if not all of it can be: the caller writes the whole of it again.
+        if rows.parts.len() > 1 && !self.is_current(rows) {
+            return Err(Error::StaleRows);
+        }
+        for part in rows.parts.iter() {
+            self.inner.with_group(part.group, part.generation, |group| {
+                done.add(group.append(ts.millis(), zero, &part.spans, floats));
+            })?;
+        }
+        self.inner.watermark.fetch_max(ts.millis(), Relaxed);
+        self.inner.counters.count(&done);
+        Ok(done)
+    }
+
+    /// Writes one sketch of a row; a second one of the same time is merged into the first.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn append_sketch(&self, rows: &Rows, column: usize, ts: Timestamp, sketch: &Sketch) -> Result<(), Error> {
+        let (part, column) = rows.find(column).ok_or(Error::Width { expected: rows.width(), found: column + 1 })?;
+        let _gate = self.inner.admit()?;
+        let mut outcome = Ok(());
+        self.inner.with_group(part.group, part.generation, |group| {
+            outcome = group.append_sketch(column, ts.millis(), sketch);
+        })?;
+        outcome.map_err(|Damaged(what)| Error::Damaged { path: "head".into(), what })?;
+        self.inner.watermark.fetch_max(ts.millis(), Relaxed);
+        self.inner.counters.sketches.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    /// Stores one sample as it is, at any time within retention: of a counter the running total, of a gauge the value.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn append_sample(&self, series: &Series, kind: Kind, ts: Timestamp, value: f64) -> Result<Appended, Error> {
+        let rows = self.rows(importer_of(series), &[(series.clone(), kind)]);
+        let Some((part, column)) = rows.find(0) else { return Ok(Appended::default()) };
+        let mut done = Appended::default();
+        let _gate = self.inner.admit()?;
+        self.inner.with_group(part.group, part.generation, |group| done = group.set(ts.millis(), column, value))?;
+        self.inner.watermark.fetch_max(ts.millis(), Relaxed);
+        self.inner.counters.count(&done);
+        Ok(done)
+    }
+}
+
+impl Inner {
+    /// Lets a write in, unless an earlier one failed.
+    fn admit(&self) -> Result<Shared<'_, ()>, Error> {
+        self.refusal.check()?;
+        Ok(self.gate.read())
+    }
+
+    /// Lends a group out for a write, and seals its shard if its turn has come.
+    fn with_group(&self, group: GroupId, generation: u32, write: impl FnOnce(&mut Group)) -> Result<(), Error> {
+        let (number, slot) = place_of(group);
+        let mut shard = self.shard_to_write(number);
+        let seal_at = shard.seal_at as usize;
+        let group = shard.group_mut(slot).filter(|group| group.generation == generation).ok_or(Error::StaleRows)?;
+        write(group);
+        if group.open_rows() >= seal_at || group.late.len() >= MOST_LATE {
+            return self.seal_turn(&mut shard);
+        }
+        Ok(())
+    }
+
+    /// Seals the groups of a shard that are at least half full, so that neighbours of a fast group are left alone.
+    fn seal_turn(&self, shard: &mut Shard) -> Result<(), Error> {
+        let (half, mut samples) = (shard.seal_at as usize / 2, 0);
+        self.seal(shard, |group| {
+            let due = group.open_rows() > half || group.late.len() >= MOST_LATE / 2;
+            if due && samples < SEALED_AT_ONCE {
+                samples += group.open_rows() * group.width();
+                return Some(Extent::ButNewest);
+            }
+            None
+        })?;
+        if samples < SEALED_AT_ONCE {
+            shard.seal_at = self.config.chunk_rows;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn seal(&self, shard: &mut Shard, extent: impl FnMut(&Group) -> Option<Extent>) -> Result<(), Error> {
+        let sealed = shard
+            .seal(&self.index(), &mut self.slab_files(), extent)
+            .inspect_err(|error| self.refusal.refuse(error))?;
+        self.counters.chunks_sealed.fetch_add(sealed, Relaxed);
+        Ok(())
+    }
+}
