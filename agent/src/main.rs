@@ -1,22 +1,19 @@
 //! Program `weir-agent`: this host's metrics and its applications' StatsD, pushed window by window until acknowledged.
 
 mod access_log;
-mod admin;
 mod config;
-mod gateways;
 mod host;
 mod intake;
+mod lookup;
 mod manager;
 mod origin;
 mod proc;
 mod relabel;
-mod resolver;
+mod report;
 mod run;
 mod sampler;
 mod scrape;
 mod state;
-mod status;
-mod telemetry;
 mod uplink;
 
 use std::process::ExitCode;
@@ -52,8 +49,8 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
     let outcome = match cli.command {
         Command::Run(args) => run::main(&args),
-        Command::Status(args) => config::telemetry_address(&args).and_then(status::show),
-        Command::Top(args) => config::telemetry_address(&args).and_then(status::watch),
+        Command::Status(args) => config::telemetry_address(&args).and_then(report::show),
+        Command::Top(args) => config::telemetry_address(&args).and_then(report::watch),
         Command::Check(args) => config::Config::load(&args).map(|_| println!("the configuration is right")),
     };
     match outcome {

@@ -8,15 +8,13 @@ use tokio::time::Instant;
 use weir_sample::{Reading, Timestamp, Window, exposition};
 
 use crate::access_log::AccessLogs;
-use crate::admin::{self, Ask, Page};
 use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::manager::Manager;
+use crate::report::{self, Ask, Page, Status, Telemetry, Top};
 use crate::scrape::Scraper;
 use crate::state;
-use crate::status::{self, Top};
-use crate::telemetry::Telemetry;
 use crate::uplink::Push;
 
 /// How long a stop waits for the last acks.
@@ -38,11 +36,11 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
     let mut agent = Agent::start(&config).await?;
-    let mut questions = admin::serve(config.telemetry).await?;
+    let mut questions = report::serve(config.telemetry()).await?;
     let manager = Manager::new();
     let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut logs_due = tokio::time::interval(LOGS_EVERY);
-    let mut window = Window::containing(wall_clock(), config.interval);
+    let mut window = Window::containing(wall_clock(), config.interval.0);
     manager.say("READY=1");
     loop {
         let close_at = Instant::now() + window.end().since(wall_clock());
@@ -65,7 +63,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
         }
         if wall_clock() >= window.end() {
             agent.close(window);
-            window = Window::containing(wall_clock(), config.interval);
+            window = Window::containing(wall_clock(), config.interval.0);
         }
         agent.push.send_due().await;
     }
@@ -96,11 +94,11 @@ impl Agent {
         let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
-        tracing::info!(%agent, host = config.host, server = %config.server, "pushing");
+        tracing::info!(%agent, host = config.host(), server = %config.server, "pushing");
         // Its first look is in the first whole window.
         let scraper = Scraper::new(&config.scrape, config.origin());
         let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
-        let about = format!("host {} agent {agent} server {}", config.host, config.server);
+        let about = format!("host {} agent {agent} server {}", config.host(), config.server);
         Ok(Self {
             host,
             intake,
@@ -121,14 +119,13 @@ impl Agent {
                 return tracing::error!(error = format!("{error:#}"), "reload refused, the old settings stay");
             }
         };
-        for key in config.fixed_differences(&new) {
+        let rules = config.aggregator();
+        for key in config.adopt(new) {
             tracing::warn!(key, "this setting has changed and takes a restart");
         }
-        let rules = new.aggregator();
         if rules != config.aggregator() {
-            self.intake.reconfigure(rules);
+            self.intake.reconfigure(config.aggregator());
         }
-        config.adopt(new);
         self.host.reconfigure(config.origin(), &config.host_metrics);
         self.scraper.reconfigure(&config.scrape, config.origin());
         self.access_logs.reconfigure(&config.access_log, config.origin());
@@ -153,7 +150,7 @@ impl Agent {
     }
 
     fn readings(&mut self) -> Vec<Reading> {
-        let mut readings = self.telemetry.process();
+        let mut readings = self.telemetry.usage().readings();
         readings.extend(self.push.readings());
         readings.extend(self.intake.readings());
         readings.extend(self.scraper.readings());
@@ -161,12 +158,22 @@ impl Agent {
         readings
     }
 
+    fn status(&mut self) -> Status {
+        Status {
+            uplink: self.push.standing(),
+            statsd: self.intake.tally(),
+            scrape: self.scraper.tally(),
+            logs: self.access_logs.tally(),
+            itself: self.telemetry.usage(),
+        }
+    }
+
     fn answer(&mut self, ask: Ask) {
         let readings = self.readings();
         let page = match ask.page {
             Page::Metrics => exposition(readings),
             Page::Events => self.intake.events(),
-            Page::Status => status::page(&self.about, &readings, &self.top),
+            Page::Status => self.status().page(&self.about, &readings, &self.top),
         };
         // Whoever asked may have gone.
         let _ = ask.reply.send(page);

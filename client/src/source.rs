@@ -3,7 +3,8 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-use weir_link::{Alpn, ClientFiles, ClientTls, Granted, Server, SessionRequest};
+use weir_discovery::Server;
+use weir_link::{Alpn, ClientFiles, ClientTls, Granted, SessionRequest};
 use weir_wire::{AgentId, Session, newest_active_key, parse_fleet_keys};
 
 use crate::{ClientConfig, Credentials, Error};

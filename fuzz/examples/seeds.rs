@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use weir_fuzz::{batch, datagram, frame, segment, statsd};
+use weir_fuzz::{batch, datagram, frame, segment, statsd, text};
 
 fn main() -> std::io::Result<()> {
     let targets = [
@@ -11,6 +11,7 @@ fn main() -> std::io::Result<()> {
         ("frame", frame::seeds()),
         ("segment", segment::seeds()),
         ("statsd", statsd::seeds()),
+        ("text", text::seeds()),
     ];
     for (name, seeds) in targets {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);

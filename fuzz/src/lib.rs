@@ -9,3 +9,4 @@ pub mod driver;
 pub mod frame;
 pub mod segment;
 pub mod statsd;
+pub mod text;

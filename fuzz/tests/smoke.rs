@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_fuzz::{batch, datagram, driver::drive, frame, segment, statsd};
+use weir_fuzz::{batch, datagram, driver::drive, frame, segment, statsd, text};
 
 fn budget() -> Duration {
     let seconds = std::env::var("WEIR_FUZZ_SECONDS").ok().map(|text| text.parse().expect("WEIR_FUZZ_SECONDS: seconds"));
@@ -33,6 +33,11 @@ fn stream_frames() {
 #[test]
 fn statsd_lines() {
     smoke("statsd", statsd::seeds(), statsd::run);
+}
+
+#[test]
+fn lines_of_text() {
+    smoke("text", text::seeds(), text::run);
 }
 
 #[test]

@@ -39,6 +39,12 @@ pub enum Error {
     Issue(String),
 }
 
+impl From<weir_files::Error> for Error {
+    fn from(weir_files::Error { action, path, source }: weir_files::Error) -> Self {
+        Self::Io { action, path, source }
+    }
+}
+
 impl Error {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

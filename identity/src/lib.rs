@@ -3,16 +3,15 @@
 //! Files of keys enter; session keys and checked claims leave. A changed file comes into force without a restart, a bad
 //! one never does, and no secret is ever shown in an error or a log line.
 
-mod claims;
 mod deny_list;
 mod error;
 mod fleet_keys;
-mod jwks;
+mod keys;
 mod secret_file;
 mod session;
-mod signatures;
+#[cfg(test)]
+mod tests;
 mod token;
-mod token_keys;
 mod watched;
 
 use std::path::PathBuf;
@@ -21,14 +20,15 @@ use std::time::Duration;
 
 use weir_sample::{Reading, Timestamp};
 
-pub use claims::{AUDIENCE, Claims, Scope};
+use watched::{DENIED_AGENTS, FLEET_KEYS, TOKEN_KEYS};
+
 pub use deny_list::DenyList;
 pub use error::Error;
 pub use fleet_keys::{FleetKeyFile, FleetKeys, OldKeys, Rotated, SETTLE, retires, signing};
+pub use keys::SigningKey;
 pub use secret_file::{create_secret_file, replace_secret_file};
 pub use session::{DEFAULT_SESSION_LIFETIME, SessionAnswer, SessionError, SessionRequest, Sessions};
-pub use token::{TokenError, issue};
-pub use token_keys::{SigningKey, TokenKeys};
+pub use token::{AUDIENCE, Claims, Scope, TokenError, TokenKeys, issue};
 
 /// Where identity comes from.
 #[derive(Clone, Debug)]
@@ -98,10 +98,3 @@ impl Identity {
         readings
     }
 }
-
-const FLEET_KEYS: &str = "fleet_keys";
-const DENIED_AGENTS: &str = "denied_agents";
-const TOKEN_KEYS: &str = "token_keys";
-
-#[cfg(test)]
-mod tests;

@@ -1,11 +1,14 @@
 //! Files that only their owner may read: read with a check of the mode, written whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use crate::Error;
+
+/// Whoever owns it may read and write it, and nobody else.
+const MODE: u32 = 0o600;
 
 /// The file's text, if nobody but its owner may read or write it.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
@@ -21,17 +24,12 @@ pub(crate) fn read(path: &Path) -> Result<String, Error> {
 
 /// Writes a file with mode 0600 that must not exist yet; of several writers one wins and the others see `AlreadyExists`.
 pub fn create_secret_file(path: &Path, text: &str) -> Result<(), Error> {
-    let draft = Draft::write(path, text)?;
-    fs::hard_link(&draft.0, path).map_err(Error::io("create", path))?;
-    drop(draft);
-    sync_folder(path)
+    Ok(weir_files::create_whole(path, text.as_bytes(), MODE)?)
 }
 
 /// Replaces a file in one step, with mode 0600: readers see the old text or the new one.
 pub fn replace_secret_file(path: &Path, text: &str) -> Result<(), Error> {
-    let draft = Draft::write(path, text)?;
-    fs::rename(&draft.0, path).map_err(Error::io("replace", path))?;
-    sync_folder(path)
+    Ok(weir_files::replace(path, text.as_bytes(), MODE)?)
 }
 
 /// Holds the file itself locked; waits for others who do. Tries again if the file was replaced while waiting.
@@ -47,39 +45,6 @@ pub(crate) fn lock(path: &Path) -> Result<File, Error> {
     }
 }
 
-/// A synced file next to its goal; removed unless it was renamed away.
-struct Draft(PathBuf);
-
-impl Draft {
-    fn write(goal: &Path, text: &str) -> Result<Self, Error> {
-        let name = goal.file_name().ok_or_else(|| no_file_name(goal))?.to_string_lossy();
-        let draft = Self(goal.with_file_name(format!(".{name}.{:016x}", u64::from_ne_bytes(random()?))));
-        let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft.0)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(Error::io("write", goal))?;
-        Ok(draft)
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // After a rename there is nothing left to remove.
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-fn no_file_name(path: &Path) -> Error {
-    Error::content(path, "this path names no file")
-}
-
-fn sync_folder(path: &Path) -> Result<(), Error> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
-}
-
 /// Bytes from the system's generator.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
@@ -90,6 +55,7 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

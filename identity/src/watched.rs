@@ -13,6 +13,11 @@ use weir_sample::Reading;
 
 use crate::Error;
 
+/// The words for the sets, in telemetry and log.
+pub(crate) const FLEET_KEYS: &str = "fleet_keys";
+pub(crate) const DENIED_AGENTS: &str = "denied_agents";
+pub(crate) const TOKEN_KEYS: &str = "token_keys";
+
 /// Something that a set of files describes.
 pub(crate) trait Source {
     type Loaded;
@@ -79,7 +84,7 @@ impl<S: Source> Watched<S> {
     pub(crate) fn reload(&self) -> Result<(), Error> {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         looked.last = look(&self.source);
-        self.take(&mut looked)
+        self.load(&mut looked)
     }
 
     /// Loads the files again if one has changed since the last look; `true` if a new set is in force.
@@ -90,11 +95,11 @@ impl<S: Source> Watched<S> {
             return Ok(false);
         }
         looked.last = now;
-        self.take(&mut looked).map(|()| true)
+        self.load(&mut looked).map(|()| true)
     }
 
     /// The look came before this load: a file that changes in between is seen as changed next time.
-    fn take(&self, looked: &mut Looked) -> Result<(), Error> {
+    fn load(&self, looked: &mut Looked) -> Result<(), Error> {
         let loaded = match vanished(looked) {
             Some(path) => Err(Error::content(path, "the file is gone; what it said stays in force")),
             None => self.source.load(),

@@ -12,7 +12,6 @@ mod inherited;
 mod memory;
 mod outgoing;
 mod ring;
-mod server;
 mod session;
 mod tls;
 mod udp;
@@ -24,7 +23,6 @@ pub use inherited::{Inherited, inherited};
 pub use memory::keep_heap_small;
 pub use outgoing::Outgoing;
 pub use ring::Ring;
-pub use server::Server;
 pub use session::{Granted, SessionError, SessionRequest};
 pub use tls::{Alpn, ClientFiles, ClientTls, ServerFiles, ServerTls};
 #[cfg(feature = "tokio")]

@@ -10,11 +10,13 @@ mod run;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use cmd::{certs, check, demo, emit, keys, query, store, token, top};
-use run::Role;
+use config::{Config, UpArgs};
+use run::{Bound, Role};
 
 /// Buffers are made by one thread and dropped by another all along the path, which the system's allocator is slow at.
 #[global_allocator]
@@ -31,11 +33,11 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Everything in one process, with the embedded queue and store
-    Up(config::UpArgs),
+    Up(UpArgs),
     /// Only a gateway: receives batches and StatsD into the queue
-    Gateway(config::UpArgs),
+    Gateway(UpArgs),
     /// Only a sink: writes from the queue into the store, answers queries, serves the console
-    Sink(config::UpArgs),
+    Sink(UpArgs),
     /// Check a configuration file and say what is wrong with it
     Check(check::CheckArgs),
     /// `weir up` and an agent for this host; prints the console's address
@@ -69,9 +71,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log();
     let outcome = match cli.command {
-        Command::Up(args) => run::main(&args, Role::Everything),
-        Command::Gateway(args) => run::main(&args, Role::Gateway),
-        Command::Sink(args) => run::main(&args, Role::Sink),
+        Command::Up(args) => serve(&args, Role::Everything),
+        Command::Gateway(args) => serve(&args, Role::Gateway),
+        Command::Sink(args) => serve(&args, Role::Sink),
         Command::Check(args) => check::main(args),
         Command::Demo(args) => demo::main(args),
         Command::Emit(args) => emit::main(args),
@@ -90,6 +92,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a server from its configuration to its end.
+fn serve(args: &UpArgs, role: Role) -> Result<()> {
+    let config = Config::load(args)?;
+    let bound = Bound::bind(config, role)?;
+    let server = bound.spawn()?;
+    server.wait();
+    server.drain()
 }
 
 /// Logs go to standard error; `WEIR_LOG` takes a level or `tracing` directives.

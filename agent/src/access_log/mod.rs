@@ -1,20 +1,18 @@
 //! Requests counted from web servers' access logs: by service, method, status class and route, with the distribution of
 //! their duration where the log tells it.
 
-mod format;
 mod tail;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use weir_sample::{Reading, Series, Sketch, Value};
 
-use crate::config::AccessLog;
+use crate::config::{AccessLog, Request};
 use crate::origin::Origin;
 use crate::sampler::Sampler;
-pub(crate) use format::Format;
-use format::Request;
 use tail::{Position, Start, Tail};
 
 /// All logs, and what was counted in the open window.
@@ -27,6 +25,13 @@ pub(crate) struct AccessLogs {
     failed_reads: u64,
     /// Of logs that a reload has ended.
     too_long: u64,
+}
+
+/// What waits to be counted, and what was not since the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    pub behind_bytes: u64,
+    pub lost_lines: u64,
 }
 
 struct Log {
@@ -154,9 +159,21 @@ impl AccessLogs {
         if text.is_empty() {
             return;
         }
-        if let Err(error) = std::fs::write(&self.positions, text) {
-            tracing::warn!(path = %self.positions.display(), %error, "positions in access logs cannot be kept");
+        if let Err(error) = weir_files::write_whole(&self.positions, |file| file.write_all(text.as_bytes())) {
+            tracing::warn!(%error, "positions in access logs cannot be kept");
         }
+    }
+
+    fn too_long(&self) -> u64 {
+        self.too_long + self.logs.iter().map(|log| log.tail.too_long).sum::<u64>()
+    }
+
+    fn behind_bytes(&self) -> u64 {
+        self.logs.iter().map(|log| log.tail.behind()).sum()
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        Tally { behind_bytes: self.behind_bytes(), lost_lines: self.malformed + self.too_long() }
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {
@@ -166,20 +183,18 @@ impl AccessLogs {
         let lost = |reason, count| {
             Reading::counter("weir_agent_access_log_lost_lines_total", &[("reason", reason)], count, LOST_HELP)
         };
-        let too_long = self.logs.iter().map(|log| log.tail.too_long).sum::<u64>();
-        let behind = self.logs.iter().map(|log| log.tail.behind()).sum::<u64>();
         vec![
             lost("malformed", self.malformed),
-            lost("too_long", self.too_long + too_long),
+            lost("too_long", self.too_long()),
             Reading::counter("weir_agent_access_log_failed_reads_total", &[], self.failed_reads, FAILED_HELP),
-            Reading::gauge("weir_agent_access_log_behind_bytes", &[], behind as f64, BEHIND_HELP),
+            Reading::gauge("weir_agent_access_log_behind_bytes", &[], self.behind_bytes() as f64, BEHIND_HELP),
         ]
     }
 }
 
 fn count(counted: &mut HashMap<Key, Counted>, settings: &AccessLog, request: &Request<'_>) {
     let path = request.path.split('?').next().unwrap_or_default();
-    let route = settings.routes.iter().position(|route| route.takes(path)).unwrap_or(settings.routes.len());
+    let route = settings.routes.iter().position(|route| route.covers(path)).unwrap_or(settings.routes.len());
     let method = METHODS.iter().find(|method| **method == request.method).copied().unwrap_or("_OTHER");
     let class = (request.status / 100).min(9) as u8;
     let counted = counted.entry(Key { method, class, route }).or_default();
@@ -212,7 +227,8 @@ fn read_positions(path: &Path) -> BTreeMap<PathBuf, Position> {
         let (inode, offset) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         Some((PathBuf::from(parts.next()?), Position { inode, offset }))
     };
-    std::fs::read_to_string(path).unwrap_or_default().lines().filter_map(line).collect()
+    let bytes = weir_files::read_if_there(path).ok().flatten().unwrap_or_default();
+    String::from_utf8_lossy(&bytes).lines().filter_map(line).collect()
 }
 
 const METHODS: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
@@ -286,5 +302,21 @@ mod tests {
         assert_eq!(total(&mut logs(settings.clone(), folder.path())), 2.0);
         std::fs::write(&path, "200\n200\n200\n").unwrap();
         assert_eq!(total(&mut logs(settings, folder.path())), 1.0);
+    }
+
+    #[test]
+    fn positions_that_cannot_be_written_stay_what_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        std::fs::write(&path, "200\n").unwrap();
+        let mut logs = logs(settings(&path, "format = '$status'"), folder.path());
+        logs.close();
+        let before = read_positions(&logs.positions);
+        std::fs::write(&path, "200\n200\n").unwrap();
+        let disk = weir_files::fault::Disk::under(folder.path());
+        // The draft is made, and its bytes find no room.
+        disk.fail_after(1, weir_files::fault::Fault::NoSpace);
+        logs.close();
+        assert_eq!((before.len(), read_positions(&logs.positions)), (1, before));
     }
 }

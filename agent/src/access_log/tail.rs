@@ -63,7 +63,7 @@ impl Tail {
             let size = file.read(&mut self.buffer)?;
             if size > 0 {
                 position.offset += size as u64;
-                self.take(size, &mut line);
+                self.hand_over(size, &mut line);
                 left = left.saturating_sub(size);
                 if left == 0 {
                     return Ok(true);
@@ -118,7 +118,7 @@ impl Tail {
         here.is_some() && self.open.as_ref().map(|(_, position)| position.inode) != here
     }
 
-    fn take(&mut self, size: usize, line: &mut impl FnMut(&[u8])) {
+    fn hand_over(&mut self, size: usize, line: &mut impl FnMut(&[u8])) {
         let mut rest = &self.buffer[..size];
         while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
             match self.held.is_empty() {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Choice;
-use crate::access_log::Format;
+use super::choice::Choice;
+use super::log_format::Format;
 
 /// One log, as in the file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -31,8 +31,8 @@ pub(crate) struct Route {
 
 impl Route {
     /// Whether a path belongs to it.
-    pub(crate) fn takes(&self, path: &str) -> bool {
-        self.pattern.takes(path)
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        self.pattern.allows(path)
     }
 }
 

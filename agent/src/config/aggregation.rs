@@ -8,24 +8,47 @@ use weir_statsd::{AggregatorConfig, Idle, TimerUnit};
 
 use super::value::Idleness;
 
-/// As in the file; what is left out takes the default that the example file tells.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+/// As in the file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Aggregation {
-    prefix: Option<String>,
-    global_tags: Option<Vec<String>>,
-    allow_tags: Option<Vec<String>>,
-    deny_tags: Option<Vec<String>>,
-    relative_gauges: Option<bool>,
-    repeat_gauges: Option<bool>,
-    total_suffix: Option<bool>,
-    timers: Option<Timers>,
-    max_series: Option<usize>,
-    max_series_per_metric: Option<usize>,
-    idle_counters: Option<Idleness>,
-    idle_gauges: Option<Idleness>,
-    idle_distributions: Option<Idleness>,
-    idle_sets: Option<Idleness>,
+    prefix: String,
+    global_tags: Vec<String>,
+    allow_tags: Vec<String>,
+    deny_tags: Vec<String>,
+    relative_gauges: bool,
+    repeat_gauges: bool,
+    total_suffix: bool,
+    timers: Timers,
+    max_series: usize,
+    max_series_per_metric: usize,
+    idle_counters: Idleness,
+    idle_gauges: Idleness,
+    idle_distributions: Idleness,
+    idle_sets: Idleness,
+}
+
+/// The aggregator's own, but for how long series may be idle.
+impl Default for Aggregation {
+    fn default() -> Self {
+        let usual = AggregatorConfig::default();
+        Self {
+            prefix: usual.prefix,
+            global_tags: usual.global_tags,
+            allow_tags: usual.allow_tags,
+            deny_tags: usual.deny_tags,
+            relative_gauges: usual.relative_gauges,
+            repeat_gauges: usual.repeat_gauges,
+            total_suffix: usual.total_suffix,
+            timers: Timers::Milliseconds,
+            max_series: usual.max_series,
+            max_series_per_metric: usual.max_series_per_metric,
+            idle_counters: IDLE,
+            idle_gauges: IDLE,
+            idle_distributions: IDLE,
+            idle_sets: IDLE,
+        }
+    }
 }
 
 /// The unit that timers are kept in.
@@ -39,31 +62,30 @@ enum Timers {
 impl Aggregation {
     /// The same for an aggregator of this host.
     pub(crate) fn config(&self, host: &str, labels: &BTreeMap<String, String>, interval: Duration) -> AggregatorConfig {
-        let default = AggregatorConfig::default();
-        let idle = |set: Option<Idleness>| set.unwrap_or(IDLE).windows(interval);
+        let Self { prefix, global_tags, allow_tags, deny_tags, .. } = self.clone();
         AggregatorConfig {
-            prefix: self.prefix.clone().unwrap_or(default.prefix),
+            prefix,
             host: Some(host.to_owned()),
             labels: labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-            global_tags: self.global_tags.clone().unwrap_or(default.global_tags),
-            allow_tags: self.allow_tags.clone().unwrap_or(default.allow_tags),
-            deny_tags: self.deny_tags.clone().unwrap_or(default.deny_tags),
-            relative_gauges: self.relative_gauges.unwrap_or(default.relative_gauges),
-            repeat_gauges: self.repeat_gauges.unwrap_or(default.repeat_gauges),
-            total_suffix: self.total_suffix.unwrap_or(default.total_suffix),
+            global_tags,
+            allow_tags,
+            deny_tags,
+            relative_gauges: self.relative_gauges,
+            repeat_gauges: self.repeat_gauges,
+            total_suffix: self.total_suffix,
             timers: match self.timers {
-                Some(Timers::Seconds) => TimerUnit::Seconds,
-                Some(Timers::Milliseconds) | None => TimerUnit::Milliseconds,
+                Timers::Seconds => TimerUnit::Seconds,
+                Timers::Milliseconds => TimerUnit::Milliseconds,
             },
             idle: Idle {
-                counters: idle(self.idle_counters),
-                gauges: idle(self.idle_gauges),
-                distributions: idle(self.idle_distributions),
-                sets: idle(self.idle_sets),
+                counters: self.idle_counters.windows(interval),
+                gauges: self.idle_gauges.windows(interval),
+                distributions: self.idle_distributions.windows(interval),
+                sets: self.idle_sets.windows(interval),
             },
-            max_series: self.max_series.unwrap_or(default.max_series),
-            max_series_per_metric: self.max_series_per_metric.unwrap_or(default.max_series_per_metric),
-            max_events: default.max_events,
+            max_series: self.max_series,
+            max_series_per_metric: self.max_series_per_metric,
+            ..AggregatorConfig::default()
         }
     }
 }

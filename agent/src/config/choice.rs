@@ -14,7 +14,7 @@ impl Choice {
     }
 
     /// Whether the name is wanted.
-    pub(crate) fn takes(&self, name: &str) -> bool {
+    pub(crate) fn allows(&self, name: &str) -> bool {
         for pattern in &self.0 {
             let (taken, pattern) = pattern.strip_prefix('!').map_or((true, pattern.as_str()), |rest| (false, rest));
             if matches(pattern, name) {
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn the_first_pattern_that_matches_decides() {
         let check = |patterns: &[&str], name: &str, taken| {
-            assert_eq!(Choice::new(patterns).takes(name), taken, "{patterns:?} {name}");
+            assert_eq!(Choice::new(patterns).allows(name), taken, "{patterns:?} {name}");
         };
         check(&[], "a", true);
         check(&["!veth*"], "veth12", false);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Choice;
+use super::choice::Choice;
 use crate::relabel::Rule;
 
 /// As in the file.

@@ -6,7 +6,7 @@ use super::*;
 
 const EXAMPLE: &str = include_str!("../../weir-agent.toml");
 
-fn parse(text: &str) -> Result<Settings> {
+fn parse(text: &str) -> Result<Config> {
     file::parse(text, Path::new("weir-agent.toml"))
 }
 
@@ -23,7 +23,7 @@ fn example_in_full() -> String {
 
 #[test]
 fn the_example_is_valid_as_it_is_and_with_everything_set() {
-    let check = |text: &str| Config::new(parse(text).unwrap()).unwrap();
+    let check = |text: &str| parse(text).unwrap().complete().unwrap();
     check(EXAMPLE);
     check(&example_in_full());
 }
@@ -76,31 +76,95 @@ fn what_is_wrong_is_named_with_its_line() {
 fn flags_win_over_the_file() {
     let file = parse("keys = \"/file\"\nhost = \"file\"\n[aggregation]\nidle_sets = \"25s\"").unwrap();
     let args = flags(&["--host", "flag", "--statsd", "off"]);
-    let config = Config::new(args.settings.over(file)).unwrap();
-    assert_eq!((config.host.as_str(), config.keys.as_deref(), config.statsd), ("flag", Some(Path::new("/file")), None));
+    let config = args.over(file).unwrap().complete().unwrap();
+    assert_eq!(
+        (config.host(), config.keys.as_deref(), config.statsd.address()),
+        ("flag", Some(Path::new("/file")), None)
+    );
     assert_eq!((config.aggregator().idle.sets, config.aggregator().idle.gauges), (3, 30));
     assert_eq!(config.aggregator().host.as_deref(), Some("flag"));
 }
 
 #[test]
-fn a_reload_tells_what_takes_a_restart() {
-    let config = |text: &str| Config::new(parse(text).unwrap()).unwrap();
-    let (old, new) = (config("keys = \"/a\""), config("keys = \"/a\"\ninterval = \"5s\"\nstatsd = \"off\""));
-    assert_eq!(old.fixed_differences(&new), ["statsd", "interval"]);
-    assert!(old.fixed_differences(&old).is_empty());
+fn flags_that_are_not_given_leave_the_file_as_it_is() {
+    let full = parse(&example_in_full()).unwrap();
+    assert_eq!(flags(&[]).over(full.clone()).unwrap(), full);
+}
+
+#[test]
+fn a_reload_adopts_what_can_change_and_names_what_takes_a_restart() {
+    let check = |told: &str, expected: &[&str]| {
+        let (mut old, new) = (parse("keys = \"/a\"").unwrap(), parse(&format!("keys = \"/a\"\n{told}")).unwrap());
+        let before = old.clone();
+        assert_eq!(old.adopt(new.clone()), expected, "{told}");
+        assert_eq!(
+            (old == new, old == before),
+            (expected.is_empty(), told.is_empty() || !expected.is_empty()),
+            "{told}"
+        );
+    };
+    check("", &[]);
+    check("interval = \"5s\"\nstatsd = \"off\"", &["statsd", "interval"]);
+    check("statsd_socket_mode = \"0600\"", &["statsd_socket_mode"]);
+    check("certificate = \"/b\"", &["certificate"]);
+    check("[labels]\na = \"b\"", &[]);
+    check("[aggregation]\nprefix = \"a\"", &[]);
+    check("[host_metrics]\ncpu = false", &[]);
+    check("[[scrape]]\njob = \"a\"", &[]);
+    check("[[access_log]]\npath = \"/a\"\nservice = \"a\"", &[]);
+}
+
+#[test]
+fn a_mixed_reload_adopts_its_part() {
+    let mut old = parse("interval = \"10s\"").unwrap();
+    let new = parse("interval = \"5s\"\n[labels]\na = \"b\"").unwrap();
+    assert_eq!(old.adopt(new.clone()), ["interval"]);
+    assert_eq!((old.labels, old.interval), (new.labels, Config::default().interval));
 }
 
 #[test]
 fn without_a_key_there_is_no_start() {
-    let error = Config::new(Settings::default()).unwrap_err().to_string();
+    let error = Config::default().complete().unwrap_err().to_string();
     assert!(error.starts_with("keys: not set"), "{error}");
 }
 
 #[test]
+fn what_does_not_go_together_is_refused() {
+    let check = |told: &str, expected: &str| {
+        let error = parse(told).unwrap().complete().err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.starts_with(expected), "{error:?} does not start with {expected:?}");
+    };
+    check("token = \"/t\"", "token: a token is shown over TLS only");
+    check("keys = \"/k\"\ntransport = \"tls\"", "transport: \"tls\" without");
+    check("keys = \"/k\"\ncertificate = \"/c\"", "certificate: a certificate and its key");
+    check("keys = \"/k\"\nca = \"/a\"\ncertificate_key = \"/c\"", "certificate: a certificate and its key");
+    check("keys = \"/k\"\ncertificate = \"/c\"\ncertificate_key = \"/c\"", "certificate: it is shown over TLS");
+    let whole = parse("token = \"/t\"\nca = \"/a\"\ncertificate = \"/c\"\ncertificate_key = \"/d\"").unwrap();
+    let files = whole.complete().unwrap().tls().unwrap();
+    assert_eq!((files.authorities, files.identity), ("/a".into(), Some(("/c".into(), "/d".into()))));
+}
+
+#[test]
 fn the_example_shows_the_defaults() {
-    let check = |text: &str, expected: &HostMetrics| assert_eq!(&parse(text).unwrap().host_metrics, expected);
-    check(EXAMPLE, &HostMetrics::default());
-    let shown =
-        HostMetrics { relabel: parse(&example_in_full()).unwrap().host_metrics.relabel, ..HostMetrics::default() };
-    check(&example_in_full(), &shown);
+    let keys = Some("/etc/weir/fleet.keys".into());
+    assert_eq!(parse(EXAMPLE).unwrap(), Config { keys: keys.clone(), ..Config::default() });
+    let full = parse(&example_in_full()).unwrap();
+    // What has no default shows how it would look.
+    let shown = HostMetrics { relabel: full.host_metrics.relabel.clone(), ..HostMetrics::default() };
+    let usual = Config { keys, host_metrics: shown, ..Config::default() };
+    let unset = [
+        "token",
+        "ca",
+        "certificate",
+        "certificate_key",
+        "statsd_datagram",
+        "statsd_stream",
+        "statsd_socket_group",
+        "host",
+        "telemetry",
+        "labels",
+        "scrape",
+        "access_log",
+    ];
+    assert_eq!(usual.differing(&full), unset);
 }

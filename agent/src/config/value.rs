@@ -14,6 +14,16 @@ pub(crate) enum Listen {
     At(SocketAddr),
 }
 
+impl Listen {
+    /// The address, if not off.
+    pub(crate) fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::At(address) => Some(address),
+        }
+    }
+}
+
 impl FromStr for Listen {
     type Err = String;
 
@@ -124,6 +134,13 @@ impl FromStr for Idleness {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Mode(pub u32);
+
+impl Default for Mode {
+    /// Every user of the host may send, as by UDP.
+    fn default() -> Self {
+        Self(0o666)
+    }
+}
 
 impl FromStr for Mode {
     type Err = String;

@@ -33,7 +33,7 @@ impl Collector for Disk {
                 Some(wanted) => *wanted,
                 None => {
                     let partition = self.classes.join(device).join("partition").exists();
-                    let wanted = self.choice.takes(device) && (self.partitions || !partition);
+                    let wanted = self.choice.allows(device) && (self.partitions || !partition);
                     self.wanted.insert(device.to_owned(), wanted);
                     wanted
                 }

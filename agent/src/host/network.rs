@@ -32,7 +32,7 @@ impl Collector for Network {
     fn collect(&mut self, points: &mut Points<'_>) {
         for line in self.devices.read().lines() {
             let Some((name, rest)) = line.split_once(':') else { continue };
-            if !self.choice.takes(name.trim()) {
+            if !self.choice.allows(name.trim()) {
                 continue;
             }
             let mut values = [0.0; 16];

@@ -6,19 +6,19 @@ mod stream;
 mod udp;
 
 use std::io::ErrorKind;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::net::UnixDatagram;
 use weir_link::{Inherited, UdpConfig, UdpSocket, inherited};
 use weir_sample::{Reading, Series, Value, Window};
-use weir_statsd::{Aggregator, AggregatorConfig, Refused};
+use weir_statsd::{Aggregator, AggregatorConfig, Reason, Refused};
 
 use crate::config::Config;
 use crate::sampler::Sampler;
 use events::Events;
-pub(crate) use path::Access;
-use path::SocketFile;
+use path::{Access, SocketFile};
 use stream::Streams;
 use udp::Udp;
 
@@ -51,6 +51,17 @@ impl Counts {
     }
 }
 
+/// What came in by StatsD since the start, and what of it was not counted as sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    pub lines: u64,
+    /// Held now.
+    pub series: u64,
+    pub refused: u64,
+    pub folded: u64,
+    pub lost_datagrams: u64,
+}
+
 const SHOW_EVERY: Duration = Duration::from_secs(10);
 /// Unix datagrams taken before other work gets its turn.
 const MAX_PER_TURN: usize = 64;
@@ -81,19 +92,20 @@ impl Intake {
     }
 
     fn open(&mut self, config: &Config) -> Result<()> {
-        if let Some(address) = config.statsd {
+        if let Some(address) = config.statsd.address() {
             let socket = UdpSocket::bind(address, &UdpConfig::default()).with_context(|| {
                 format!("is another StatsD server at {address}? --statsd takes another address, or \"off\"")
             })?;
             self.adopt(Inherited::Udp(socket))?;
         }
+        let access = Access { mode: config.statsd_socket_mode.0, group: config.statsd_socket_group.clone() };
         if let Some(path) = &config.statsd_datagram {
-            let (socket, file) = path::bind_datagram(path, &config.socket_access)?;
+            let (socket, file) = path::bind_datagram(path, &access)?;
             self.files.push(file);
             self.adopt(Inherited::UnixDatagram(socket))?;
         }
         if let Some(path) = &config.statsd_stream {
-            let (socket, file) = path::bind_stream(path, &config.socket_access)?;
+            let (socket, file) = path::bind_stream(path, &access)?;
             self.files.push(file);
             self.adopt(Inherited::UnixStream(socket))?;
         }
@@ -130,7 +142,7 @@ impl Intake {
             chunk = next(self.streams.as_mut()) => Some(chunk),
         };
         match chunk {
-            Some(chunk) => self.take_chunk(&chunk),
+            Some(chunk) => self.ingest_chunk(&chunk),
             None => self.receive_now(),
         }
     }
@@ -143,7 +155,7 @@ impl Intake {
             tokio::task::yield_now().await;
             self.receive_now();
             while let Some(chunk) = self.streams.as_mut().and_then(Streams::next_now) {
-                self.take_chunk(&chunk);
+                self.ingest_chunk(&chunk);
             }
             if self.counts.received() == seen {
                 return;
@@ -157,7 +169,7 @@ impl Intake {
             counts.udp += udp.receive(|lines| aggregator.receive_all(lines, |refused| show(shown, &refused)))? as u64;
             Ok(())
         });
-        note(outcome, counts, shown);
+        record_failure(outcome, counts, shown);
         let Some(socket) = datagrams else { return };
         buffer.resize(BUFFER_BYTES, 0);
         for _ in 0..MAX_PER_TURN {
@@ -167,12 +179,12 @@ impl Intake {
                     counts.unix_datagram += 1;
                     aggregator.receive(&buffer[..size], |refused| show(shown, &refused));
                 }
-                Err(error) => return note(Err(error), counts, shown),
+                Err(error) => return record_failure(Err(error), counts, shown),
             }
         }
     }
 
-    fn take_chunk(&mut self, chunk: &[u8]) {
+    fn ingest_chunk(&mut self, chunk: &[u8]) {
         self.counts.unix_stream += 1;
         let shown = &mut self.shown;
         self.aggregator.receive(chunk, |refused| show(shown, &refused));
@@ -198,38 +210,55 @@ impl Intake {
         self.next_rules = Some(rules);
     }
 
+    /// Datagrams that were lost, by reason.
+    fn lost(&self) -> [(&'static str, u64); 4] {
+        let socket = self.udp.as_ref().map(|udp| &udp.socket);
+        let too_long = self.streams.as_ref().map_or(0, |streams| streams.too_long.load(Relaxed));
+        [
+            ("kernel_drop", socket.map_or(0, UdpSocket::kernel_drops)),
+            ("truncated", self.counts.truncated + socket.map_or(0, UdpSocket::truncated)),
+            ("stream_too_long", too_long),
+            ("receive_error", self.counts.failed_receives),
+        ]
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        let statsd = self.aggregator.telemetry();
+        Tally {
+            lines: statsd.lines(),
+            series: statsd.series(),
+            refused: Reason::ALL.iter().map(|reason| statsd.refused(*reason)).sum(),
+            folded: statsd.folded(),
+            lost_datagrams: self.lost().iter().map(|(_, count)| count).sum(),
+        }
+    }
+
     pub(crate) fn readings(&self) -> Vec<Reading> {
         let statsd = self.aggregator.readings().into_iter().map(|reading| {
             let name = reading.series.name().replacen("weir_", "weir_agent_", 1);
             Reading { series: reading.series.with_name(&name), ..reading }
         });
         let mut readings: Vec<_> = statsd.collect();
-        let Counts { udp, unix_datagram, unix_stream, truncated, failed_receives } = self.counts;
-        let socket = self.udp.as_ref().map(|udp| &udp.socket);
-        let too_long =
-            self.streams.as_ref().map_or(0, |streams| streams.too_long.load(std::sync::atomic::Ordering::Relaxed));
+        let Counts { udp, unix_datagram, unix_stream, .. } = self.counts;
+        let granted = self.udp.as_ref().map(|udp| udp.socket.granted_buffer_bytes());
         let received = |socket, count| {
             let name = "weir_agent_statsd_datagrams_total";
             Reading::counter(name, &[("socket", socket)], count, "StatsD datagrams, or pieces of streams, received.")
-        };
-        let lost = |reason, count| {
-            Reading::counter("weir_agent_statsd_lost_datagrams_total", &[("reason", reason)], count, LOST_HELP)
         };
         readings.extend([
             received("udp", udp),
             received("unix_datagram", unix_datagram),
             received("unix_stream", unix_stream),
-            lost("kernel_drop", socket.map_or(0, UdpSocket::kernel_drops)),
-            lost("truncated", truncated + socket.map_or(0, UdpSocket::truncated)),
-            lost("stream_too_long", too_long),
-            lost("receive_error", failed_receives),
             Reading::gauge(
                 "weir_agent_statsd_receive_buffer_bytes",
                 &[],
-                socket.map_or(0, UdpSocket::granted_buffer_bytes) as f64,
+                granted.unwrap_or_default() as f64,
                 "Receive buffer granted by the kernel; if kernel_drop grows, raise it with sysctl net.core.rmem_max.",
             ),
         ]);
+        readings.extend(self.lost().map(|(reason, count)| {
+            Reading::counter("weir_agent_statsd_lost_datagrams_total", &[("reason", reason)], count, LOST_HELP)
+        }));
         readings
     }
 }
@@ -255,7 +284,7 @@ async fn next(streams: Option<&mut Streams>) -> Vec<u8> {
     }
 }
 
-fn note(outcome: std::io::Result<()>, counts: &mut Counts, shown: &mut Sampler) {
+fn record_failure(outcome: std::io::Result<()>, counts: &mut Counts, shown: &mut Sampler) {
     let Err(error) = outcome else { return };
     if error.kind() == ErrorKind::WouldBlock {
         return;

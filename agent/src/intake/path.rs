@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 /// Who may send.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Access {
+pub(super) struct Access {
     pub mode: u32,
     pub group: Option<String>,
 }
 
 /// The file of a bound socket; removed when dropped.
-pub(crate) struct SocketFile(PathBuf);
+pub(super) struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
@@ -24,11 +23,11 @@ impl Drop for SocketFile {
     }
 }
 
-pub(crate) fn bind_datagram(path: &Path, access: &Access) -> Result<(UnixDatagram, SocketFile)> {
+pub(super) fn bind_datagram(path: &Path, access: &Access) -> Result<(UnixDatagram, SocketFile)> {
     bind(path, access, |path| UnixDatagram::bind(path))
 }
 
-pub(crate) fn bind_stream(path: &Path, access: &Access) -> Result<(UnixListener, SocketFile)> {
+pub(super) fn bind_stream(path: &Path, access: &Access) -> Result<(UnixListener, SocketFile)> {
     bind(path, access, |path| UnixListener::bind(path))
 }
 

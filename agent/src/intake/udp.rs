@@ -32,13 +32,13 @@ impl Udp {
     }
 
     /// Hands over what one system call brings; how many datagrams that was.
-    pub(super) fn receive(&mut self, mut take: impl FnMut(Lines<'_>)) -> std::io::Result<usize> {
+    pub(super) fn receive(&mut self, mut pass: impl FnMut(Lines<'_>)) -> std::io::Result<usize> {
         let Self { socket, readiness, ring } = self;
         let count = readiness.try_io(Interest::READABLE, || match socket.receive(ring) {
             Ok(0) => Err(ErrorKind::WouldBlock.into()),
             received => received,
         })?;
-        take(Lines { ring, at: 0 });
+        pass(Lines { ring, at: 0 });
         Ok(count)
     }
 }

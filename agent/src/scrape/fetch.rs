@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use weir_discovery::Endpoint;
 
 use super::Failure;
-use crate::config::Endpoint;
-use crate::resolver::lookup;
+use crate::lookup::lookup;
 
 const MAX_BODY_BYTES: usize = 16 << 20;
 

@@ -1,7 +1,6 @@
 //! Local endpoints in Prometheus' text format, each read once per window: gauges as they are, counters as deltas,
 //! histograms as their buckets.
 
-mod discovery;
 mod fetch;
 mod target;
 mod text;
@@ -14,13 +13,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use weir_discovery::{Endpoint, Files};
 use weir_sample::{Reading, Series, Value};
 
-use crate::config::{Endpoint, Scrape};
+use crate::config::Scrape;
+use crate::lookup::lookup;
 use crate::origin::Origin;
-use crate::resolver::lookup;
 use crate::sampler::Sampler;
-use discovery::Discovery;
 use target::{Looked, Target};
 
 /// Why a look brought nothing.
@@ -64,7 +63,7 @@ impl Failure {
 pub(crate) struct Scraper {
     jobs: Vec<Arc<Scrape>>,
     origin: Arc<Origin>,
-    discovery: Discovery,
+    files: Files,
     idle: HashMap<Key, Target>,
     wanted: Vec<Key>,
     /// What names of `dns` stood for when they were last asked for.
@@ -90,6 +89,13 @@ struct Counts {
     failed_lookups: u64,
 }
 
+/// What is scraped now, and what has brought nothing since the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    pub targets: usize,
+    pub failed: u64,
+}
+
 /// Looks are spread over this share of a window, so that endpoints are not all asked at once.
 const SPREAD: f64 = 0.5;
 const SHOW_EVERY: Duration = Duration::from_secs(60);
@@ -99,7 +105,7 @@ impl Scraper {
         Self {
             jobs: jobs.iter().cloned().map(Arc::new).collect(),
             origin: Arc::new(origin),
-            discovery: Discovery::default(),
+            files: Files::default(),
             idle: HashMap::new(),
             wanted: Vec::new(),
             resolved: HashMap::new(),
@@ -152,7 +158,7 @@ impl Scraper {
     }
 
     /// A name that does not resolve now keeps its addresses of before.
-    fn take_addresses(&mut self, endpoint: Endpoint, found: std::io::Result<Vec<SocketAddr>>) {
+    fn learn_addresses(&mut self, endpoint: Endpoint, found: std::io::Result<Vec<SocketAddr>>) {
         match found {
             Ok(addresses) => {
                 let all = addresses.into_iter().map(|address| endpoint.at(address)).collect();
@@ -174,7 +180,10 @@ impl Scraper {
             let named = job.dns.iter().filter_map(|name| self.resolved.get(name)).flatten();
             keys.extend(named.map(|endpoint| (at, endpoint.clone(), BTreeMap::new())));
             for path in &job.files {
-                for group in self.discovery.groups(path) {
+                let refused = |error: &str| {
+                    tracing::warn!(file = %path.display(), error, "targets cannot be read, those known stay");
+                };
+                for group in self.files.groups(path, refused) {
                     keys.extend(group.targets.iter().map(|endpoint| (at, endpoint.clone(), group.labels.clone())));
                 }
             }
@@ -197,16 +206,16 @@ impl Scraper {
     pub(crate) async fn receive(&mut self) {
         tokio::select! {
             Some(ended) = self.running.join_next() => match ended {
-                Ok((key, looked)) => self.take(key, looked),
+                Ok((key, looked)) => self.gather(key, looked),
                 // A look that panicked has lost its target, which then starts anew.
                 Err(_) => self.busy.clear(),
             },
-            Some(Ok((endpoint, found))) = self.lookups.join_next() => self.take_addresses(endpoint, found),
+            Some(Ok((endpoint, found))) = self.lookups.join_next() => self.learn_addresses(endpoint, found),
             else => std::future::pending().await,
         }
     }
 
-    fn take(&mut self, key: Key, Looked { target, points, malformed, failure }: Looked) {
+    fn gather(&mut self, key: Key, Looked { target, points, malformed, failure }: Looked) {
         self.busy.retain(|busy| *busy != key);
         self.counts.looks += 1;
         self.counts.malformed += malformed;
@@ -234,6 +243,16 @@ impl Scraper {
         self.gathered.drain().collect()
     }
 
+    /// Looks that brought nothing, by reason.
+    fn failed(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let looks = Failure::REASONS.into_iter().zip(self.counts.failed);
+        looks.chain([("late", self.counts.late), ("name", self.counts.failed_lookups)])
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        Tally { targets: self.wanted.len(), failed: self.failed().map(|(_, count)| count).sum() }
+    }
+
     pub(crate) fn readings(&self) -> Vec<Reading> {
         if self.jobs.is_empty() {
             return Vec::new();
@@ -246,15 +265,11 @@ impl Scraper {
             Reading::gauge(
                 "weir_agent_scrape_wrong_files",
                 &[],
-                self.discovery.wrong_files() as f64,
+                self.files.wrong_files() as f64,
                 "Target files that cannot be read or are not right (their targets may be out of date): the log says why.",
             ),
         ];
-        let failed = Failure::REASONS
-            .iter()
-            .zip(self.counts.failed)
-            .chain([(&"late", self.counts.late), (&"name", self.counts.failed_lookups)]);
-        readings.extend(failed.map(|(reason, count)| {
+        readings.extend(self.failed().map(|(reason, count)| {
             Reading::counter("weir_agent_failed_scrapes_total", &[("reason", reason)], count, FAILED_HELP)
         }));
         readings

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use weir_discovery::Endpoint;
 use weir_sample::{Series, Value};
 
 use super::fetch::fetch;
 use super::{Failure, text};
-use crate::config::{Endpoint, Scrape};
+use crate::config::Scrape;
 use crate::origin::Origin;
 use crate::relabel::relabel;
 
@@ -54,7 +55,7 @@ impl Target {
         tokio::time::sleep(wait).await;
         let began = Instant::now();
         let outcome = fetch(&self.endpoint, self.job.timeout().min(patience)).await;
-        let (mut points, malformed, failure) = match outcome.and_then(|text| self.take(&text)) {
+        let (mut points, malformed, failure) = match outcome.and_then(|text| self.ingest(&text)) {
             Ok((points, malformed)) => (points, malformed, None),
             Err(failure) => (Vec::new(), 0, Some(failure)),
         };
@@ -70,7 +71,7 @@ impl Target {
         Looked { target: self, points, malformed, failure }
     }
 
-    fn take(&mut self, text: &str) -> Result<(Vec<(Series, Value)>, u64), Failure> {
+    fn ingest(&mut self, text: &str) -> Result<(Vec<(Series, Value)>, u64), Failure> {
         let mut points = Vec::new();
         let mut samples = 0;
         let first = self.looks == 0;
@@ -141,7 +142,7 @@ mod tests {
     }
 
     fn deltas(target: &mut Target, text: &str) -> Vec<(String, f64)> {
-        let (points, _) = target.take(text).unwrap();
+        let (points, _) = target.ingest(text).unwrap();
         let plain = |(series, value): &(Series, Value)| {
             let (Value::Counter(value) | Value::Gauge(value)) = value else { panic!("{value:?}") };
             (series.with_label("host", "").with_label("job", "").to_string(), *value)
@@ -166,7 +167,7 @@ mod tests {
     fn the_targets_labels_win_unless_its_own_are_honoured() {
         let text = "g{job=\"own\",host=\"b\",x=\"1\"} 1";
         let check = |job: &str, expected: &str| {
-            let (points, _) = target(job).take(text).unwrap();
+            let (points, _) = target(job).ingest(text).unwrap();
             assert_eq!(points[0].0.to_string(), expected);
         };
         check("", r#"g{exported_host="b",exported_job="own",host="h",job="j",x="1"}"#);
@@ -175,8 +176,11 @@ mod tests {
 
     #[test]
     fn too_many_samples_refuse_the_whole() {
-        assert_eq!(target("max_samples = 2").take("a 1\nb 1\nc 1").err().map(|f| f.reason()), Some("too_many_samples"));
-        assert_eq!(target("max_samples = 0").take("a 1\nb 1\nc 1").unwrap().0.len(), 3);
+        assert_eq!(
+            target("max_samples = 2").ingest("a 1\nb 1\nc 1").err().map(|f| f.reason()),
+            Some("too_many_samples")
+        );
+        assert_eq!(target("max_samples = 0").ingest("a 1\nb 1\nc 1").unwrap().0.len(), 3);
     }
 
     #[test]

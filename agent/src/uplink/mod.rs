@@ -1,5 +1,6 @@
 //! The way up: closed windows in, sealed datagrams out, until a gateway has acknowledged them.
 
+mod gateways;
 mod push;
 mod readings;
 mod session;
@@ -7,3 +8,4 @@ mod spool;
 mod stream;
 
 pub(crate) use push::Push;
+pub(crate) use readings::Standing;

@@ -11,12 +11,12 @@ use weir_link::{Alpn, ClientFiles, ClientTls};
 use weir_sample::{Reading, Series, Value, Window};
 use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender};
 
-use super::readings;
+use super::gateways::{Gateway, Gateways};
+use super::readings::{self, Standing};
 use super::session::{self, News, Source};
 use super::spool::Spool;
 use super::stream::{Stream, StreamIdentity};
 use crate::config::{Config, Transport};
-use crate::gateways::{Gateway, Gateways};
 
 /// Everything between a closed window and its ack.
 pub(crate) struct Push {
@@ -40,21 +40,21 @@ const MAX_OUTBOX_BYTES: usize = 256 << 10;
 impl Push {
     /// Opens the spool and starts to fetch sessions; what an earlier run left unacked goes out first.
     pub(crate) fn start(config: &Config, agent: AgentId, epoch: Epoch, seed: u64) -> Result<Self> {
-        let tls = config.tls.as_ref();
-        let load = |alpn| tls.map(|files: &ClientFiles| ClientTls::load(files, alpn)).transpose();
+        let tls = config.tls();
+        let load = |alpn| tls.as_ref().map(|files: &ClientFiles| ClientTls::load(files, alpn)).transpose();
         let identity = load(Alpn::Batches)?.map(|tls| StreamIdentity { tls, token: config.token.clone() });
         let source = match (&config.token, load(Alpn::Http)?) {
             (Some(path), Some(tls)) => Source::Token { path: path.clone(), servers: config.server.clone(), tls },
             _ => Source::FleetKeys(config.keys.clone().context("keys: neither a fleet key nor a token is named")?),
         };
         let outbox = OutboxConfig {
-            max_bytes: if config.spool_bytes == 0 { MAX_OUTBOX_BYTES } else { usize::MAX },
+            max_bytes: if config.spool.0 == 0 { MAX_OUTBOX_BYTES } else { usize::MAX },
             route: if config.transport == Transport::Tls { Route::Tls } else { Route::Udp },
             silence_before_tls: (config.transport == Transport::Auto && identity.is_some()).then_some(12),
             udp_probe: (config.transport == Transport::Auto).then_some(Duration::from_secs(60)),
             ..OutboxConfig::default()
         };
-        let spool = (config.spool_bytes > 0).then(|| Spool::open(&config.state.join("spool"), config.spool_bytes));
+        let spool = (config.spool.0 > 0).then(|| Spool::open(&config.state.join("spool"), config.spool.0));
         let mut push = Self {
             sender: Sender::new(agent, epoch, outbox, seed),
             encoder: Encoder::new(),
@@ -234,7 +234,17 @@ impl Push {
 
     /// The ledger, and what could not be sent.
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        readings::readings(&self.sender, self.spool.as_ref(), self.spool_errors, self.last_ack.elapsed())
+        readings::readings(&self.standing(), self.sender.ledger(), self.spool.as_ref(), self.spool_errors)
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            totals: self.sender.totals(self.on_disk()),
+            since_ack: self.last_ack.elapsed(),
+            spool_bytes: self.spool.as_ref().map_or(0, Spool::bytes),
+            on_tls: self.sender.outbox().route() == Route::Tls,
+            failed_sessions: self.sender.ledger().failed_sessions,
+        }
     }
 }
 

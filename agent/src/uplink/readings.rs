@@ -3,18 +3,27 @@
 use std::time::Duration;
 
 use weir_sample::Reading;
-use weir_wire::{Refusal, Route, Sender};
+use weir_wire::{Ledger, Refusal, Totals};
 
 use super::spool::Spool;
 
-/// The figures of the way up. `spool_errors` counts batches that are in memory only, `since_ack` is the time since the last
-/// ack.
-pub(super) fn readings(sender: &Sender, spool: Option<&Spool>, spool_errors: u64, since_ack: Duration) -> Vec<Reading> {
-    let (totals, ledger) = (sender.totals(spool.map_or(0, Spool::unread)), sender.ledger());
+/// How the way up stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub totals: Totals,
+    /// Since the start, if there was none.
+    pub since_ack: Duration,
+    pub spool_bytes: u64,
+    pub on_tls: bool,
+    pub failed_sessions: u64,
+}
+
+/// The figures of the way up. `spool_errors` counts batches that are in memory only.
+pub(super) fn readings(standing: &Standing, ledger: &Ledger, spool: Option<&Spool>, spool_errors: u64) -> Vec<Reading> {
+    let Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions } = standing;
     let counter = |name, value, help| Reading::counter(name, &[], value, help);
     let gauge = |name, value: u64, help| Reading::gauge(name, &[], value as f64, help);
     let reason = |name, reason, value, help| Reading::counter(name, &[("reason", reason)], value, help);
-    let on_tls = u64::from(sender.outbox().route() == Route::Tls);
     let mut readings = vec![
         counter("weir_agent_sealed_batches_total", totals.sealed_batches, "Batches sealed."),
         counter("weir_agent_sealed_samples_total", totals.sealed_samples, "Samples in sealed batches."),
@@ -22,14 +31,14 @@ pub(super) fn readings(sender: &Sender, spool: Option<&Spool>, spool_errors: u64
         counter("weir_agent_resent_batches_total", totals.resent_batches, RESENT_HELP),
         reason("weir_agent_dropped_batches_total", "spool_full", totals.dropped_batches, DROPPED_HELP),
         counter("weir_agent_failed_sends_total", ledger.failed_sends, FAILED_HELP),
-        counter("weir_agent_failed_sessions_total", ledger.failed_sessions, SESSIONS_HELP),
+        counter("weir_agent_failed_sessions_total", *failed_sessions, SESSIONS_HELP),
         counter("weir_agent_spool_errors_total", spool_errors, SPOOL_HELP),
         reason("weir_agent_left_out_samples_total", "labels_too_long", ledger.left_out, LEFT_OUT_HELP),
         gauge("weir_agent_since_ack_seconds", since_ack.as_secs(), SINCE_HELP),
         gauge("weir_agent_spooled_batches", totals.spooled_batches, "Batches that wait for their ack."),
-        gauge("weir_agent_spool_bytes", spool.map_or(0, Spool::bytes), "Bytes of them on disk."),
+        gauge("weir_agent_spool_bytes", *spool_bytes, "Bytes of them on disk."),
         counter("weir_agent_spool_damaged_total", spool.map_or(0, Spool::damaged), DAMAGED_HELP),
-        gauge("weir_agent_on_tls", on_tls, "1: batches go by TLS, not UDP."),
+        gauge("weir_agent_on_tls", u64::from(*on_tls), "1: batches go by TLS, not UDP."),
     ];
     readings.extend(Refusal::ALL.map(|refusal| {
         let count = ledger.refused_acks(refusal);

@@ -7,10 +7,11 @@ use anyhow::{Context, Result, anyhow};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use weir_discovery::Servers;
 use weir_link::{ClientTls, Granted, SessionRequest};
 use weir_wire::{AgentId, Renewal, Session, newest_active_key, parse_fleet_keys};
 
-use crate::gateways::{Gateway, Gateways, Servers};
+use super::gateways::{Gateway, Gateways};
 
 /// How to get sessions.
 pub(crate) enum Source {

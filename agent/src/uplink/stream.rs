@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use weir_link::{ClientStream, ClientTls, FrameStream};
 
+use super::gateways::Gateway;
 use super::session::read_token;
-use crate::gateways::Gateway;
 
 /// How streams identify themselves and whom they trust.
 #[derive(Clone)]
@@ -87,7 +87,7 @@ async fn run(
                 if !filled.context("receiving")? {
                     return Ok(());
                 }
-                while let Some(ack) = frames.take().context("receiving")? {
+                while let Some(ack) = frames.pop().context("receiving")? {
                     let ack = ack.to_vec();
                     if answers.send(ack).await.is_err() {
                         return Ok(());

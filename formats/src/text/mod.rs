@@ -5,5 +5,5 @@ mod line;
 mod writer;
 
 pub use family::{Families, Meaning};
-pub use line::{Line, Malformed, Sample};
+pub use line::{Labels, Line, Malformed, Sample};
 pub use writer::Writer;

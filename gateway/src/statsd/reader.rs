@@ -52,7 +52,7 @@ impl Reader {
             Ok(0) => self.gatherer.turn(wall_clock()),
             Ok(count) => {
                 let datagrams = (0..count).map(|at| (ring.peer(at), ring.view(at)));
-                self.gatherer.take(datagrams, wall_clock());
+                self.gatherer.ingest(datagrams, wall_clock());
             }
             Err(error) => {
                 self.shared.statsd.socket_errors.fetch_add(1, Relaxed);

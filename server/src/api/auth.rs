@@ -139,7 +139,7 @@ mod tests {
     use weir_identity::{SigningKey, issue};
 
     use super::*;
-    use crate::api::session::tests::{Desk, ask, serve};
+    use crate::api::testing::{Issuer, ask, serve};
 
     fn api(tokens: Option<Arc<TokenKeys>>) -> Router {
         let who = |caller: Caller| async move { format!("{:?}", caller.tenant()) };
@@ -163,13 +163,13 @@ mod tests {
 
     #[test]
     fn each_route_asks_for_its_scope() {
-        let desk = Desk::new();
-        let server = serve(api(Some(desk.tokens())));
+        let issuer = Issuer::new();
+        let server = serve(api(Some(issuer.tokens())));
         let check = |path: &str, authorization: Option<&str>, status: u16, text: &str| {
             let (seen, body) = ask(&server, "GET", path, authorization, "");
             assert!(seen == status && body.contains(text), "{path}: {seen} {body}");
         };
-        let (read, admin) = (token(&desk.key, Scope::Read), token(&desk.key, Scope::Admin));
+        let (read, admin) = (token(&issuer.key, Scope::Read), token(&issuer.key, Scope::Admin));
         check("/query", Some(&read), 200, "Some(3)");
         check("/query", Some(&read.replace("Bearer", "bearer")), 200, "Some(3)");
         check("/drain", Some(&admin), 200, "Some(3)");

@@ -5,4 +5,6 @@ pub(crate) mod cardinality;
 mod json;
 pub(crate) mod query;
 pub(crate) mod session;
+#[cfg(test)]
+mod testing;
 pub(crate) mod write;

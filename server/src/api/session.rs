@@ -118,37 +118,18 @@ const NO_QUEUE: &str =
 const NOT_PRIVATE: &str = "session keys are given over TLS only";
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::net::SocketAddr;
-
+mod tests {
     use serde_json::{Value, json};
-    use tempfile::TempDir;
-    use weir_identity::{Claims, IdentityConfig, Scope, SigningKey, TokenKeys, create_secret_file, issue};
+    use weir_identity::{Claims, IdentityConfig, Scope, issue};
     use weir_queue::{Checkpoint, LogConfig, Reader};
 
     use super::*;
+    use crate::api::testing::{Issuer, ask, serve};
 
     const AGENT: &str = "11111111-1111-4111-8111-111111111111";
     const DENIED: &str = "22222222-2222-4222-8222-222222222222";
 
-    /// A folder with a key that signs and checks tokens.
-    pub(crate) struct Desk {
-        folder: TempDir,
-        pub(crate) key: SigningKey,
-    }
-
-    impl Desk {
-        pub(crate) fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("ops.secret");
-            create_secret_file(&path, &"s".repeat(40)).unwrap();
-            Self { key: SigningKey::read(&path).unwrap(), folder }
-        }
-
-        pub(crate) fn tokens(&self) -> Arc<TokenKeys> {
-            Arc::new(TokenKeys::watch(vec![self.folder.path().to_owned()]).unwrap())
-        }
-
+    impl Issuer {
         fn identity(&self, with_tokens: bool) -> Arc<Identity> {
             let path = |name: &str| self.folder.path().join(name);
             std::fs::write(path("denied"), DENIED).unwrap();
@@ -175,48 +156,14 @@ pub(crate) mod tests {
         }
     }
 
-    /// Serves the routes on a free port for as long as the test lives.
-    pub(crate) fn serve(routes: Router) -> SocketAddr {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                axum::serve(listener, routes).await.unwrap();
-            });
-        });
-        address
-    }
-
-    /// Status and body of one request.
-    pub(crate) fn ask(
-        server: &SocketAddr,
-        method: &str,
-        path: &str,
-        authorization: Option<&str>,
-        body: &str,
-    ) -> (u16, String) {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let url = format!("http://{server}{path}");
-        let authorization = authorization.unwrap_or_default();
-        let response = match method {
-            "POST" => agent.post(url).header("authorization", authorization).send(body),
-            _ => agent.get(url).header("authorization", authorization).call(),
-        };
-        let mut response = response.unwrap();
-        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
-    }
-
     #[test]
     fn a_token_buys_the_key_that_gateways_derive() {
-        let desk = Desk::new();
-        let identity = desk.identity(true);
-        let root = desk.folder.path().join("queue");
+        let issuer = Issuer::new();
+        let identity = issuer.identity(true);
+        let root = issuer.folder.path().join("queue");
         let log = Arc::new(Log::open(&root, "gateway", LogConfig::default()).unwrap());
         let server = serve(routes(Arc::clone(&identity), Some(log), Channel::Private));
-        let token = desk.token("web", Scope::Ingest, 3_600);
+        let token = issuer.token("web", Scope::Ingest, 3_600);
         let body = json!({ "agent": AGENT }).to_string();
         let (status, text) = ask(&server, "POST", "/v1/session", Some(&token), &body);
         assert_eq!(status, 200, "{text}");
@@ -241,9 +188,9 @@ pub(crate) mod tests {
 
     #[test]
     fn refusals_say_why() {
-        let desk = Desk::new();
-        let server = serve(routes(desk.identity(true), None, Channel::Private));
-        let good = desk.token("web", Scope::Ingest, 3_600);
+        let issuer = Issuer::new();
+        let server = serve(routes(issuer.identity(true), None, Channel::Private));
+        let good = issuer.token("web", Scope::Ingest, 3_600);
         let check = |token: Option<&str>, body: &str, status: u16, reason: &str| {
             let (seen, text) = ask(&server, "POST", "/v1/session", token, body);
             let answer: Value = serde_json::from_str(&text).unwrap();
@@ -252,9 +199,9 @@ pub(crate) mod tests {
         };
         let body = json!({ "agent": AGENT }).to_string();
         check(None, &body, 401, "no_token");
-        check(Some(&desk.token("web", Scope::Ingest, -5)), &body, 401, "expired");
-        check(Some(&desk.token("web", Scope::Read, 60)), &body, 403, "scope");
-        check(Some(&desk.token(DENIED, Scope::Ingest, 60)), &body, 403, "other_agent");
+        check(Some(&issuer.token("web", Scope::Ingest, -5)), &body, 401, "expired");
+        check(Some(&issuer.token("web", Scope::Read, 60)), &body, 403, "scope");
+        check(Some(&issuer.token(DENIED, Scope::Ingest, 60)), &body, 403, "other_agent");
         check(Some(&good), &json!({ "agent": DENIED }).to_string(), 403, "denied");
         check(Some(&good), &body, 503, "grant");
         check(Some(&good), "", 400, "request");
@@ -266,11 +213,11 @@ pub(crate) mod tests {
 
     #[test]
     fn keys_travel_on_private_channels_only_and_need_token_keys() {
-        let desk = Desk::new();
-        let token = desk.token("web", Scope::Ingest, 60);
+        let issuer = Issuer::new();
+        let token = issuer.token("web", Scope::Ingest, 60);
         let body = json!({ "agent": AGENT }).to_string();
         let check = |with_tokens, channel, status, reason: &str| {
-            let server = serve(routes(desk.identity(with_tokens), None, channel));
+            let server = serve(routes(issuer.identity(with_tokens), None, channel));
             let (seen, text) = ask(&server, "POST", "/v1/session", Some(&token), &body);
             assert!(seen == status && text.contains(reason), "{seen} {text}");
         };

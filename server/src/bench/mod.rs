@@ -1,5 +1,6 @@
 //! `weir bench`: loads that end by themselves, and what became of them as one JSON object on the last line.
 
+mod cost;
 mod fleet;
 mod statsd;
 mod store;

@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 use weir_link::{Outgoing, UdpConfig, UdpSocket};
 
 use crate::clock::{duration, now};
-use crate::cmd::query;
+use crate::cmd::ask;
 
-use super::fleet::ServerCost;
+use super::cost::ServerCost;
 
 #[derive(clap::Args)]
 pub(crate) struct StatsdArgs {
@@ -207,7 +207,7 @@ fn compare(
     let mut stored = 0.0;
     while stored < sent.counters as f64 && started.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_millis(500));
-        let answer = query::instant(server, &promql, None, None)?;
+        let answer = ask::instant(server, &promql, None, None)?;
         stored = answer["data"]["result"][0]["value"][1].as_str().unwrap_or("0").parse()?;
     }
     report.insert("stored_sum".into(), json!(stored));

@@ -1,7 +1,9 @@
 //! `weir query`: one PromQL question to a running server, answered as lines of text or as JSON.
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde_json::Value;
+
+use super::ask;
 
 #[derive(clap::Args)]
 pub(crate) struct QueryArgs {
@@ -22,7 +24,7 @@ pub(crate) struct QueryArgs {
 }
 
 pub(crate) fn main(args: QueryArgs) -> Result<()> {
-    let answer = instant(&args.server, &args.promql, args.time, args.token.as_deref())?;
+    let answer = ask::instant(&args.server, &args.promql, args.time, args.token.as_deref())?;
     if args.json {
         println!("{answer}");
         return Ok(());
@@ -32,30 +34,6 @@ pub(crate) fn main(args: QueryArgs) -> Result<()> {
         None => println!("{}", answer["data"]["result"]),
     }
     Ok(())
-}
-
-/// The whole answer of `/api/v1/query`; an error answer is an error here.
-pub(crate) fn instant(server: &str, promql: &str, time: Option<f64>, token: Option<&str>) -> Result<Value> {
-    let mut request = agent().get(format!("{server}/api/v1/query")).query("query", promql);
-    if let Some(time) = time {
-        request = request.query("time", time.to_string());
-    }
-    if let Some(token) = token {
-        request = request.header("authorization", format!("Bearer {token}"));
-    }
-    let text = request.call().and_then(|mut response| response.body_mut().read_to_string());
-    let text = text.with_context(|| format!("asking {server}: is `weir up` running there?"))?;
-    let answer: Value = serde_json::from_str(&text).with_context(|| format!("{server} did not answer in JSON"))?;
-    if answer["status"] != "success" {
-        bail!("{}: {}", answer["errorType"].as_str().unwrap_or("error"), answer["error"].as_str().unwrap_or(&text));
-    }
-    Ok(answer)
-}
-
-/// An HTTP client that hands error answers over as answers.
-pub(crate) fn agent() -> ureq::Agent {
-    let timeout = Some(std::time::Duration::from_secs(120));
-    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(timeout).build().into()
 }
 
 fn print_result(result: &Value) {

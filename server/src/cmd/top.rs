@@ -1,7 +1,9 @@
 //! `weir top series`: the metrics with the most series, those that a limit has hit first.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
+
+use super::ask;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum TopCommand {
@@ -24,16 +26,8 @@ pub(crate) struct SeriesArgs {
 
 pub(crate) fn main(command: TopCommand) -> Result<()> {
     let TopCommand::Series(args) = command;
-    let mut request = super::query::agent().get(format!("{}/api/v1/cardinality", args.server));
-    request = request.query("limit", args.limit.to_string());
-    if let Some(token) = &args.token {
-        request = request.header("authorization", format!("Bearer {token}"));
-    }
-    let text = request.call().and_then(|mut response| response.body_mut().read_to_string());
-    let text = text.with_context(|| format!("asking {}: is a sink running there?", args.server))?;
-    let answer: Value =
-        serde_json::from_str(&text).with_context(|| format!("{} did not answer in JSON", args.server))?;
-    anyhow::ensure!(answer["status"] == "success", "{}", answer["error"].as_str().unwrap_or(&text));
+    let limit = args.limit.to_string();
+    let answer = ask::json(&args.server, "/api/v1/cardinality", &[("limit", &limit)], args.token.as_deref())?;
     table(&answer["data"]).iter().for_each(|line| println!("{line}"));
     Ok(())
 }

@@ -1,20 +1,30 @@
-//! `weir.toml` and the flags that stand over it, a file per section that is larger than a few lines.
+//! `weir.toml` and the flags that stand over it, a file per section.
 
 mod admission;
 mod cold;
+mod flags;
 mod gateway;
+mod identity;
+mod listen;
+mod mistake;
+mod sink;
 mod statsd;
 mod store;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
+use weir_identity::IdentityConfig;
 
 pub(crate) use admission::AdmissionSettings;
+pub(crate) use flags::UpArgs;
 use gateway::GatewaySettings;
+use identity::{IdentityFiles, TlsFiles};
+pub(crate) use listen::{Listen, Switched};
+pub(crate) use mistake::Mistake;
+use sink::SinkConfig;
 use statsd::StatsdSettings;
 use store::StoreSettings;
 
@@ -39,6 +49,13 @@ pub(crate) struct Config {
     pub file: Option<PathBuf>,
 }
 
+/// What a running server takes up from its file; other keys are read over.
+#[derive(Deserialize)]
+struct Reloaded {
+    #[serde(default)]
+    admission: AdmissionSettings,
+}
+
 /// The queue between gateways and the sink.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -47,103 +64,6 @@ pub(crate) struct QueueSettings {
     pub folder: Option<PathBuf>,
     /// Name of this gateway's log in it; no two gateways may have the same. Default: `up`.
     pub writer: String,
-}
-
-/// PEM files of this server. They are read again when they change.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TlsFiles {
-    /// Certificate chain, leaf first.
-    pub certificates: PathBuf,
-    /// Private key of the leaf.
-    pub key: PathBuf,
-    /// Authorities whose client certificates are taken in place of a token. None: tokens only.
-    pub client_authorities: Option<PathBuf>,
-    /// Whether the HTTP API speaks TLS too. Default: yes.
-    #[serde(default = "yes")]
-    pub http: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// Who may send and read. Without token keys everybody who reaches the HTTP address may read.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct IdentityFiles {
-    /// File of the fleet keys, made at the first start; gateways of one fleet share its content. Default: `fleet.keys`
-    /// in the data folder.
-    pub fleet_keys: Option<PathBuf>,
-    /// Files and folders of the keys that tokens are checked with. None: tokens are off.
-    pub token_keys: Vec<PathBuf>,
-    /// File with the ids of agents that are refused, one a line. None: nobody is.
-    pub denied_agents: Option<PathBuf>,
-    /// Seconds that a session key handed to an agent lives at most; 0 is refused.
-    pub session_lifetime_s: u64,
-}
-
-/// Addresses to listen on; all on loopback unless said otherwise.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Listen {
-    /// Console and HTTP API.
-    pub http: SocketAddr,
-    /// Sealed batches by UDP.
-    pub batch: SocketAddr,
-    /// StatsD by UDP; `"off"` for none.
-    pub statsd: Switched,
-}
-
-/// When the sink makes its work durable and shared windows visible.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct SinkConfig {
-    /// Seconds between checkpoints. Shorter makes restarts quicker and the disk busier; 0 is refused.
-    pub checkpoint_interval_s: u64,
-    /// Seconds that a window of a shared series waits for late parts after its end. 0 closes at once.
-    pub lateness_s: u64,
-    /// Hours of silence after which an agent is forgotten; what it then brings of older windows is left out, because it
-    /// may have been counted. 0 is refused. Default: 168, as long as raw samples are kept.
-    pub forget_agents_after_h: u64,
-    /// The same for short-lived jobs, which try for an hour; less than 2 is refused. Default: 2.
-    pub forget_jobs_after_h: u64,
-}
-
-/// An address, or off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Switched(pub Option<SocketAddr>);
-
-impl TryFrom<String> for Switched {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl std::str::FromStr for Switched {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "off" => Ok(Self(None)),
-            address => match address.parse() {
-                Ok(address) => Ok(Self(Some(address))),
-                Err(_) => Err(format!("{address:?} is neither an address such as 127.0.0.1:8125 nor \"off\"")),
-            },
-        }
-    }
-}
-
-impl std::fmt::Display for Switched {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Some(address) => write!(f, "{address}"),
-            None => f.write_str("off"),
-        }
-    }
 }
 
 impl Default for Config {
@@ -164,50 +84,9 @@ impl Default for Config {
     }
 }
 
-impl Default for Listen {
-    fn default() -> Self {
-        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { http: loopback(8641), batch: loopback(8640), statsd: Switched(Some(loopback(8125))) }
-    }
-}
-
 impl Default for QueueSettings {
     fn default() -> Self {
         Self { folder: None, writer: "up".into() }
-    }
-}
-
-impl Default for IdentityFiles {
-    fn default() -> Self {
-        Self { fleet_keys: None, token_keys: Vec::new(), denied_agents: None, session_lifetime_s: 3_600 }
-    }
-}
-
-impl SinkConfig {
-    fn check(&self) -> Result<(), String> {
-        if self.checkpoint_interval_s == 0 {
-            return Err("sink.checkpoint_interval_s: 0 would checkpoint without pause; give at least 1".into());
-        }
-        if self.forget_agents_after_h == 0 {
-            return Err("sink.forget_agents_after_h: 0 would forget agents between two batches; 168 is usual".into());
-        }
-        if self.forget_jobs_after_h < 2 {
-            return Err("sink.forget_jobs_after_h: jobs try for an hour; give at least 2".into());
-        }
-        Ok(())
-    }
-
-    /// How long silent senders are remembered: not shorter than the sessions that their tokens' limits and labels are for.
-    pub(crate) fn memory(&self, session_lifetime_s: u64) -> weir_sink::Memory {
-        let hours =
-            |hours: u64| Duration::from_secs(hours.saturating_mul(3_600).max(session_lifetime_s.saturating_add(3_600)));
-        weir_sink::Memory { agents: hours(self.forget_agents_after_h), jobs: hours(self.forget_jobs_after_h) }
-    }
-}
-
-impl Default for SinkConfig {
-    fn default() -> Self {
-        Self { checkpoint_interval_s: 30, lateness_s: 30, forget_agents_after_h: 168, forget_jobs_after_h: 2 }
     }
 }
 
@@ -215,34 +94,6 @@ fn default_data() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/share"));
     let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
     base.unwrap_or_else(|| PathBuf::from("/var/lib")).join("weir")
-}
-
-#[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct UpArgs {
-    /// Configuration file
-    #[arg(long)]
-    pub config: Option<PathBuf>,
-    /// Folder of keys, queue and store
-    #[arg(long)]
-    pub data: Option<PathBuf>,
-    /// Address of the console and the HTTP API
-    #[arg(long)]
-    pub http: Option<SocketAddr>,
-    /// Address for sealed batches
-    #[arg(long)]
-    pub batch: Option<SocketAddr>,
-    /// Address for StatsD, or "off"
-    #[arg(long)]
-    pub statsd: Option<Switched>,
-    /// Folder of the queue, where it is not in the data folder
-    #[arg(long)]
-    pub queue: Option<PathBuf>,
-    /// Name of this gateway's log in the queue; each gateway has its own
-    #[arg(long)]
-    pub writer: Option<String>,
-    /// File of the fleet keys, where it is not in the data folder
-    #[arg(long)]
-    pub keys: Option<PathBuf>,
 }
 
 impl Config {
@@ -273,20 +124,43 @@ impl Config {
         self.identity.fleet_keys.clone().unwrap_or_else(|| self.data.join("fleet.keys"))
     }
 
+    /// What identities are made of here.
+    pub(crate) fn identity(&self) -> IdentityConfig {
+        IdentityConfig {
+            fleet_keys: self.fleet_keys(),
+            denied_agents: self.identity.denied_agents.clone(),
+            token_keys: self.identity.token_keys.clone(),
+            session_lifetime: Duration::from_secs(self.identity.session_lifetime_s),
+        }
+    }
+
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
     }
 
+    /// The section `[admission]`, and what is wrong in the rest of the file, which only the next start would stumble over.
+    pub(crate) fn read_admission(path: &Path) -> Result<(AdmissionSettings, Option<Mistake>)> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let Reloaded { admission } = toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        let rest = match toml::from_str::<Self>(&text) {
+            Ok(config) => config.check().err().map(|problem| Mistake::checked(&problem)),
+            Err(error) => Some(Mistake::parsed(&text, &error)),
+        };
+        Ok((admission, rest))
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        config.sink.check()?;
-        config.store.check()?;
-        config.gateway.check()?;
-        if config.identity.session_lifetime_s == 0 {
-            return Err("identity.session_lifetime_s: 0 would expire every key at once; 3600 is usual".into());
-        }
+        config.check()?;
         Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.sink.check()?;
+        self.store.check()?;
+        self.gateway.check()?;
+        self.identity.check()
     }
 }
 

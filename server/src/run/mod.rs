@@ -1,10 +1,11 @@
-//! `weir up`, `weir gateway` and `weir sink`: start the roles, serve, drain.
+//! `weir up`, `weir gateway` and `weir sink`: a server is bound, serves until it is told to stop, and drains.
 
 mod http;
 mod listener;
 mod mover;
 mod reload;
 mod roles;
+mod routes;
 mod shutdown;
 
 use std::net::{SocketAddr, TcpListener};
@@ -12,67 +13,69 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir_identity::Scope;
+use tokio::runtime::{Builder, Runtime};
 
-use crate::api::{auth, cardinality, query, session, write};
-use crate::config::{Config, UpArgs};
+use crate::config::Config;
 use listener::HandedOver;
 pub(crate) use roles::Role;
 use roles::Roles;
 use shutdown::Shutdown;
 
-pub(crate) fn main(args: &UpArgs, role: Role) -> Result<()> {
-    run(Config::load(args)?, role, |shutdown| {
-        shutdown.wait();
+/// A server that has all it listens on, and takes batches; it does not speak HTTP yet.
+pub(crate) struct Bound {
+    config: Config,
+    roles: Arc<Roles>,
+    http: TcpListener,
+    /// HTTP connections that arrive at the port of batches.
+    handed_over: HandedOver,
+}
+
+/// A server that serves.
+pub(crate) struct Server {
+    roles: Arc<Roles>,
+    runtime: Runtime,
+    shutdown: Shutdown,
+}
+
+impl Bound {
+    /// Binds the addresses of the configuration and starts what a role takes.
+    pub(crate) fn bind(config: Config, role: Role) -> Result<Self> {
+        weir_meters::process::raise_open_files();
+        // The address of HTTP is first: where it is taken, nothing is opened.
+        let address = config.listen.http;
+        let http = TcpListener::bind(address).with_context(|| format!("binding {address} for HTTP"))?;
+        http.set_nonblocking(true)?;
+        let (roles, handed_over) = Roles::start(&config, role)?;
+        Ok(Self { config, roles: Arc::new(roles), http, handed_over })
+    }
+
+    /// Speaks HTTP and listens to signals.
+    pub(crate) fn spawn(self) -> Result<Server> {
+        let Self { config, roles, http, handed_over } = self;
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let inside = runtime.enter();
+        let shutdown = Shutdown::on_signals()?;
+        routes::serve(&config, &roles, http, handed_over)?;
+        runtime.spawn(watch_files(roles.clone()));
+        drop(inside);
+        say_what_serves(&config, &roles);
+        Ok(Server { roles, runtime, shutdown })
+    }
+}
+
+impl Server {
+    /// Waits for SIGINT or SIGTERM.
+    pub(crate) fn wait(&self) {
+        self.shutdown.wait();
+    }
+
+    /// Lets go of agents, stores what they have sent, and ends.
+    pub(crate) fn drain(self) -> Result<()> {
+        tracing::info!("draining");
+        self.roles.drain()?;
+        self.runtime.shutdown_timeout(Duration::from_secs(2));
         Ok(())
-    })
-}
-
-/// Runs the server until `beside`, which is called when everything serves, returns; then drains it.
-pub(crate) fn run(config: Config, role: Role, beside: impl FnOnce(&Shutdown) -> Result<()>) -> Result<()> {
-    weir_meters::process::raise_open_files();
-    let listener = bind(config.listen.http)?;
-    let (roles, handed_over) = Roles::start(&config, role)?;
-    let roles = Arc::new(roles);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let _inside = runtime.enter();
-    let shutdown = Shutdown::on_signals()?;
-    serve(&config, &roles, listener, handed_over)?;
-    runtime.spawn(watch_files(roles.clone()));
-    say_what_serves(&config, &roles);
-
-    let outcome = beside(&shutdown);
-    tracing::info!("draining");
-    roles.drain()?;
-    runtime.shutdown_timeout(Duration::from_secs(2));
-    outcome
-}
-
-fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, handed_over: HandedOver) -> Result<()> {
-    let tls = roles.tls.clone().filter(|_| config.tls.as_ref().is_some_and(|tls| tls.http));
-    let private = tls.is_some() || config.listen.http.ip().is_loopback();
-    let channel = if private { session::Channel::Private } else { session::Channel::Open };
-    let identity = &roles.identity;
-    let mut router = http::routes(roles.clone());
-    if let Some(storage) = &roles.storage {
-        let queries = query::routes(storage.store.clone(), storage.engine.clone());
-        let queries = queries.merge(http::fleet_routes(roles.clone()));
-        let queries = auth::guard(queries, identity.tokens.clone(), Scope::Read);
-        router = router.merge(queries);
     }
-    if let Some(admission) = roles.admission() {
-        let tokens = identity.tokens.clone();
-        router = router.merge(auth::guard(cardinality::routes(admission), tokens, Scope::Read));
-    }
-    if let Some(queue) = roles.queue() {
-        let writes = write::routes(queue, config.store.longest(), roles.remote_write.clone());
-        router = router.merge(auth::guard(writes, identity.tokens.clone(), Scope::Ingest));
-    }
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    listener::serve(listener, tls, router.merge(session::routes(identity.clone(), roles.queue(), channel)))?;
-    // Agents find sessions at the address that they send batches to; nothing else is served there.
-    handed_over.serve(session::routes(identity.clone(), roles.queue(), session::Channel::Private));
-    Ok(())
 }
 
 /// Loads keys, lists and certificates again when their files change, and all of them on SIGHUP.
@@ -106,10 +109,4 @@ fn say_who_can_reach(config: &Config, addresses: &[SocketAddr]) {
         }
         Some(_) => {}
     }
-}
-
-fn bind(address: SocketAddr) -> Result<TcpListener> {
-    let listener = TcpListener::bind(address).with_context(|| format!("binding {address} for HTTP"))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }

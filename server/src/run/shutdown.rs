@@ -21,7 +21,7 @@ impl Shutdown {
         Ok(shutdown)
     }
 
-    pub(crate) fn set(&self) {
+    fn set(&self) {
         let (set, changed) = &*self.0;
         *set.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_all();

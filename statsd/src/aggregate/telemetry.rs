@@ -104,6 +104,11 @@ impl Telemetry {
         self.folded.load(Relaxed)
     }
 
+    /// Series held in memory.
+    pub fn series(&self) -> u64 {
+        (self.series.load(Relaxed) as i64).max(0) as u64
+    }
+
     /// The figures for the operator.
     pub fn readings(&self) -> Vec<Reading> {
         let mut readings = vec![
@@ -133,12 +138,7 @@ impl Telemetry {
                 self.expired.load(Relaxed),
                 "Series that left memory after being idle.",
             ),
-            Reading::gauge(
-                "weir_statsd_series",
-                &[],
-                self.series.load(Relaxed) as i64 as f64,
-                "Series held in memory.",
-            ),
+            Reading::gauge("weir_statsd_series", &[], self.series() as f64, "Series held in memory."),
         ];
         readings.extend(Reason::ALL.map(|reason| {
             let labels = [("reason", reason.name())];

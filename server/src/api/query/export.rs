@@ -18,7 +18,7 @@ use weir_sample::Timestamp;
 
 use super::parameters::{self, Parameters};
 use super::tenant::Tenanted;
-use super::{Api, TIMEOUT, refuse};
+use super::turn::{Api, TIMEOUT, refuse};
 use crate::api::auth::Caller;
 
 /// Size of a piece of text, and how many wait for the client.

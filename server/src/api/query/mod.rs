@@ -7,41 +7,33 @@ mod export;
 mod parameters;
 mod tenant;
 mod time;
+mod turn;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
-use tokio::sync::Semaphore;
-use weir_query::{Answer, Engine, Hint, MatchOp, Matcher, QueryError, Selection, Source, selector};
+use weir_query::{Engine, Hint, MatchOp, Matcher, QueryError, Selection, Source};
 use weir_sample::Timestamp;
 
 use crate::api::auth::Caller;
 use crate::api::json;
 use crate::clock::now;
 use parameters::Parameters;
-use tenant::Tenanted;
-
-/// Queries evaluated at once; each may take a core and its share of memory.
-const QUERIES_AT_ONCE: usize = 8;
-
-/// A query that names no timeout gets this long, waiting for its turn included.
-const TIMEOUT: Duration = Duration::from_secs(120);
+use turn::{Api, Body};
 
 /// How far back metadata looks for a sample that tells what a metric is.
 const METADATA_REACH: Duration = Duration::from_secs(3_600);
 
 /// The routes around an engine whose readings and limits others share.
 pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine) -> Router {
-    let turns = Arc::new(Semaphore::new(QUERIES_AT_ONCE));
     Router::new()
         .route("/api/v1/query", get(instant).post(instant))
         .route("/api/v1/query_range", get(range).post(range))
@@ -51,45 +43,7 @@ pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine) -> Router {
         .route("/api/v1/export", get(export::export).post(export::export))
         .route("/api/v1/metadata", get(metadata))
         .route("/api/v1/status/buildinfo", get(buildinfo))
-        .with_state(Api { source, engine, turns })
-}
-
-#[derive(Clone)]
-struct Api {
-    source: Arc<dyn Source>,
-    engine: Engine,
-    turns: Arc<Semaphore>,
-}
-
-impl Api {
-    /// Runs `work` on a thread where it may take its time, until the request's deadline.
-    async fn run(
-        &self,
-        caller: &Caller,
-        parameters: Parameters,
-        work: impl FnOnce(&Engine, &dyn Source, &Parameters) -> Result<Body, QueryError> + Send + 'static,
-    ) -> Response {
-        let deadline = match parameters.duration("timeout") {
-            Ok(timeout) => Instant::now() + timeout.unwrap_or(TIMEOUT).min(TIMEOUT),
-            Err(error) => return refuse(&error),
-        };
-        let turn = tokio::time::timeout_at(deadline.into(), self.turns.clone().acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return refuse(&QueryError::Timeout) };
-        let (engine, source) = (self.engine.until(deadline), Tenanted::of(self.source.clone(), caller.tenant()));
-        let outcome = tokio::task::spawn_blocking(move || {
-            let outcome = work(&engine, &source, &parameters);
-            drop(turn);
-            outcome
-        });
-        match outcome.await {
-            Ok(Ok(body)) => body.into_response(),
-            Ok(Err(error)) => refuse(&error),
-            Err(panic) => {
-                tracing::error!(error = %panic, "a query ended its thread");
-                refuse(&QueryError::Execution("the query met a fault in the server: see its log".into()))
-            }
-        }
-    }
+        .with_state(Api::new(source, engine))
 }
 
 async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
@@ -215,52 +169,6 @@ async fn buildinfo() -> Response {
         "application": "weir", "applicationVersion": env!("CARGO_PKG_VERSION"),
     });
     axum::Json(json!({ "status": "success", "data": data })).into_response()
-}
-
-/// The JSON of an answer, and the tiers of storage it comes from.
-struct Body {
-    json: String,
-    tiers: String,
-}
-
-impl Body {
-    fn json(json: String) -> Self {
-        Self { json, tiers: String::new() }
-    }
-}
-
-impl From<Answer> for Body {
-    fn from(answer: Answer) -> Self {
-        let tiers: Vec<_> = answer.tiers.iter().map(|tier| tier.name()).collect();
-        Self { json: json::answer(&answer), tiers: tiers.join(",") }
-    }
-}
-
-impl IntoResponse for Body {
-    fn into_response(self) -> Response {
-        let json = [(header::CONTENT_TYPE, "application/json")];
-        match self.tiers.is_empty() {
-            true => (json, self.json).into_response(),
-            false => (json, [("weir-tier", self.tiers)], self.json).into_response(),
-        }
-    }
-}
-
-fn refuse(error: &QueryError) -> Response {
-    if let QueryError::Source(cause) = error {
-        tracing::error!(error = %cause, "a query could not read the store");
-    }
-    (status(error), [(header::CONTENT_TYPE, "application/json")], json::error(error)).into_response()
-}
-
-/// The status that Prometheus gives such an error.
-fn status(error: &QueryError) -> StatusCode {
-    match error.error_type() {
-        "bad_data" => StatusCode::BAD_REQUEST,
-        "execution" => StatusCode::UNPROCESSABLE_ENTITY,
-        "timeout" => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
 }
 
 #[cfg(test)]

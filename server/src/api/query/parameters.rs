@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use weir_query::{Matcher, QueryError};
+use weir_query::{Matcher, QueryError, selector};
 use weir_sample::Timestamp;
 
-use super::{selector, time};
+use super::time;
 
 /// Names and values in the order in which they came, the form's first.
 pub(super) struct Parameters(Vec<(String, String)>);

@@ -9,7 +9,7 @@ use weir_store::{Store, StoreConfig};
 
 use super::routes;
 use crate::api::auth::guard;
-use crate::api::session::tests::{Desk, ask, serve};
+use crate::api::testing::{Issuer, ask, serve};
 use crate::clock::now;
 
 /// `x` counts ten a window, `t` is a distribution, `y` belongs to tenant 7; six windows from 1,000 s on.
@@ -139,11 +139,11 @@ fn metadata_tells_types() {
 
 #[test]
 fn a_tenant_sees_its_own_series() {
-    let desk = Desk::new();
+    let issuer = Issuer::new();
     let (_folder, store) = store();
-    let server = serve(guard(routes(store, Engine::default()), Some(desk.tokens()), Scope::Read));
+    let server = serve(guard(routes(store, Engine::default()), Some(issuer.tokens()), Scope::Read));
     let check = |tenant: u32, path: &str, expected: &str| {
-        let (status, body) = ask(&server, "GET", path, Some(&token(&desk.key, tenant)), "");
+        let (status, body) = ask(&server, "GET", path, Some(&token(&issuer.key, tenant)), "");
         assert!(status == 200 && body.ends_with(&format!("{expected}}}")), "{tenant} {path}: {status} {body}");
     };
     check(7, "/api/v1/label/__name__/values", r#"["y"]"#);

@@ -114,7 +114,7 @@ async fn write(State(route): State<WriteRoute>, caller: Caller, headers: HeaderM
     };
     let outcome = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        route.take(claims.as_deref(), &body, now())
+        route.ingest(claims.as_deref(), &body, now())
     })
     .await;
     match outcome {
@@ -151,7 +151,7 @@ const LIMITED: &str =
 
 impl WriteRoute {
     /// Makes the samples of a request durable.
-    fn take(&self, claims: Option<&Claims>, body: &[u8], now: Timestamp) -> Result<(), Refused> {
+    fn ingest(&self, claims: Option<&Claims>, body: &[u8], now: Timestamp) -> Result<(), Refused> {
         let request = WriteRequest::read(body).map_err(|error| {
             self.counters.malformed.fetch_add(1, Relaxed);
             Refused::Malformed(error)

@@ -8,7 +8,7 @@ use weir_store::{Store, StoreConfig};
 
 use super::*;
 use crate::api::auth::guard;
-use crate::api::session::tests::{Desk, serve};
+use crate::api::testing::{Issuer, serve};
 use weir_formats::remote_write::{Label, Sample, TimeSeries};
 
 struct Server {
@@ -18,12 +18,12 @@ struct Server {
 }
 
 impl Server {
-    fn start(desk: Option<&Desk>) -> Self {
+    fn start(issuer: Option<&Issuer>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(Log::open(&folder.path().join("queue"), "up", LogConfig::default()).unwrap());
         let counters = Arc::<Counters>::default();
         let routes = routes(log, Duration::from_secs(86_400), counters.clone());
-        let address = serve(guard(routes, desk.map(Desk::tokens), Scope::Ingest));
+        let address = serve(guard(routes, issuer.map(Issuer::tokens), Scope::Ingest));
         Self { folder, address, counters }
     }
 
@@ -101,8 +101,8 @@ fn what_cannot_be_stored_is_said_and_the_rest_is_stored() {
 
 #[test]
 fn a_token_says_whose_samples_they_are() {
-    let desk = Desk::new();
-    let (server, time) = (Server::start(Some(&desk)), now().millis());
+    let issuer = Issuer::new();
+    let (server, time) = (Server::start(Some(&issuer)), now().millis());
     let token = |scope, max_series| {
         let claims = Claims {
             subject: "prometheus".into(),
@@ -113,7 +113,7 @@ fn a_token_says_whose_samples_they_are() {
             max_series,
             labels: [("job".to_owned(), "b".to_owned())].into(),
         };
-        format!("Bearer {}", issue(&claims, &desk.key).unwrap())
+        format!("Bearer {}", issue(&claims, &issuer.key).unwrap())
     };
     let request = || vec![series("x", &[(time, 1.0)])];
     assert_eq!(server.write("", request()).0, 401);

@@ -19,8 +19,9 @@ use serde_json::{Map, Value, json};
 use weir_sample::Window;
 use weir_wire::{Encoder, Epoch, FleetKey, HEADER_BYTES, Route, TAG_BYTES, newest_active_key, parse_fleet_keys};
 
+use super::cost::ServerCost;
 use crate::clock::{duration, now};
-use crate::cmd::query;
+use crate::cmd::ask;
 
 use host::{Host, Plan};
 use progress::Progress;
@@ -229,52 +230,6 @@ fn report(plan: &Plan, tally: &Tally, elapsed: Duration) -> Map<String, Value> {
     }
 }
 
-/// What a server has spent so far, from its `/metrics`.
-pub(super) struct ServerCost {
-    pub(super) cpu_s: f64,
-    /// Of the threads that receive, open and acknowledge.
-    gateway_cpu_s: f64,
-    pub(super) rss_bytes: f64,
-    datagrams: f64,
-    /// Batches that the sink has stored.
-    stored_batches: f64,
-}
-
-impl ServerCost {
-    /// Reads it when the sink has nothing left to store, or after a minute.
-    fn settled(server: &str) -> Result<Self> {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let mut last = Self::read(server)?;
-        loop {
-            std::thread::sleep(Duration::from_secs(1));
-            let now = Self::read(server)?;
-            if now.stored_batches == last.stored_batches || Instant::now() > deadline {
-                return Ok(now);
-            }
-            last = now;
-        }
-    }
-
-    pub(super) fn read(server: &str) -> Result<Self> {
-        let text = query::agent().get(format!("{server}/metrics")).call();
-        let text = text.and_then(|mut answer| answer.body_mut().read_to_string());
-        let text = text.with_context(|| format!("reading {server}/metrics"))?;
-        let sum = |name: &str| -> f64 {
-            let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
-            lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-        };
-        let threads = text.lines().filter(|line| line.starts_with("weir_thread_cpu_seconds_total{thread=\"gateway"));
-        let gateway_cpu_s = threads.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
-        Ok(Self {
-            gateway_cpu_s,
-            cpu_s: sum("process_cpu_seconds_total"),
-            stored_batches: sum("weir_sink_batches_total"),
-            rss_bytes: sum("process_resident_memory_bytes"),
-            datagrams: sum("weir_gateway_datagrams_total") + sum("weir_gateway_frames_total"),
-        })
-    }
-}
-
 /// Waits until the server has stored what was acked, or does not come closer, and adds what it says to the report.
 fn compare(
     server: &str,
@@ -313,7 +268,7 @@ fn stored_sum(server: &str, plan: &Plan, expected: u64) -> Result<f64> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let last_end = plan.first_end.plus(plan.interval * (plan.windows - 1));
-        let answer = query::instant(server, &promql, Some(last_end.as_secs_f64()), None)?;
+        let answer = ask::instant(server, &promql, Some(last_end.as_secs_f64()), None)?;
         let value = answer["data"]["result"][0]["value"][1].as_str().and_then(|text| text.parse().ok());
         let stored: f64 = value.unwrap_or(0.0);
         if stored >= expected as f64 || Instant::now() > deadline {

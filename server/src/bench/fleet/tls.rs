@@ -163,7 +163,7 @@ impl Connection {
             () = tokio::time::sleep_until(next.into()) => return Ok(()),
         }
         let now = Instant::now();
-        while let Some(frame) = frames.take()? {
+        while let Some(frame) = frames.pop()? {
             let Ok(delivered) = self.host.sender.on_datagram(now, frame, Route::Tls) else { continue };
             for entry in delivered {
                 let took = self.host.record_acked(entry.seq, now);

@@ -6,19 +6,20 @@
 mod fleet;
 mod keeper;
 mod own;
+mod plan;
 mod reading;
 mod spent;
 mod victoria;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use weir_sample::Timestamp;
 
 use crate::clock::{duration, now};
-use fleet::{Fleet, PER_HOST};
+use fleet::PER_HOST;
+use plan::Plan;
 
 #[derive(clap::Args)]
 pub(crate) struct StoreArgs {
@@ -52,23 +53,6 @@ enum Beside {
     VictoriaMetrics,
 }
 
-/// What is stored: rows of hosts, a step of time apart.
-struct Plan {
-    hosts: usize,
-    steps: i64,
-    interval: Duration,
-    start_s: i64,
-    replaced_per_step: f64,
-}
-
-/// Series that the reading part asks for, if there are as many.
-const SELECTED: usize = 100_000;
-
-const DAY_S: i64 = 86_400;
-
-/// How long a program rests after the load until its memory is read.
-const REST: Duration = Duration::from_secs(2);
-
 pub(crate) fn main(args: &StoreArgs) -> Result<()> {
     ensure!(args.series >= PER_HOST && args.hours > 0.0, "--series is at least {PER_HOST}, --hours more than 0");
     ensure!(!args.folder.exists(), "{} exists: give a folder that this bench may make", args.folder.display());
@@ -83,7 +67,7 @@ pub(crate) fn main(args: &StoreArgs) -> Result<()> {
 }
 
 fn measure(args: &StoreArgs) -> Result<serde_json::Value> {
-    let plan = Plan::of(args);
+    let plan = Plan::ending(now(), args.series, args.hours, args.interval, args.churn);
     let mut found = own::measure(&plan, &args.folder.join("store"))?;
     if args.year {
         found["year_ms"] = json!(reading::year(plan.start_s, &args.folder.join("year"))?);
@@ -92,47 +76,4 @@ fn measure(args: &StoreArgs) -> Result<serde_json::Value> {
         found["peer"] = victoria::measure(&plan, &args.folder.join("victoria-metrics"))?;
     }
     Ok(found)
-}
-
-impl Plan {
-    /// Samples begin with a day, and end before now: others do not take samples of the future.
-    fn of(args: &StoreArgs) -> Self {
-        let (hosts, interval_s) = (args.series / PER_HOST, args.interval.as_secs_f64());
-        let length_s = (args.hours * 3_600.0) as i64;
-        let start_s = now().millis() / 1_000 - length_s;
-        Self {
-            hosts,
-            steps: length_s / args.interval.as_secs() as i64,
-            interval: args.interval,
-            start_s: start_s - start_s.rem_euclid(DAY_S),
-            replaced_per_step: args.churn / 100.0 * hosts as f64 * interval_s / 3_600.0,
-        }
-    }
-
-    fn fleet(&self) -> Fleet {
-        Fleet::new(self.hosts, self.replaced_per_step)
-    }
-
-    /// The timestamp of a step; the first is 1.
-    fn time(&self, step: i64) -> Timestamp {
-        Timestamp::from_secs(self.start_s + step * self.interval_s())
-    }
-
-    fn interval_s(&self) -> i64 {
-        self.interval.as_secs() as i64
-    }
-
-    fn hours(&self) -> f64 {
-        (self.steps * self.interval_s()) as f64 / 3_600.0
-    }
-}
-
-fn disk_bytes(folder: &Path) -> std::io::Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() { disk_bytes(&entry.path())? } else { metadata.len() };
-    }
-    Ok(bytes)
 }

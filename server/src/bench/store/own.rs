@@ -11,9 +11,9 @@ use weir_store::{Error, Rows, Store, StoreConfig, Tier};
 
 use super::fleet::{Fleet, PER_HOST, Row, columns};
 use super::keeper::{Keeper, Kept, STATE};
+use super::plan::Plan;
 use super::reading;
-use super::spent::Spent;
-use super::{Plan, REST, disk_bytes};
+use super::spent::{REST, Spent, disk_bytes};
 
 pub(super) fn measure(plan: &Plan, folder: &Path) -> Result<Value> {
     let store = Arc::new(Store::open(folder, StoreConfig::default())?.0);

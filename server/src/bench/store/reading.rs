@@ -9,8 +9,8 @@ use weir_sample::Timestamp;
 use weir_store::{Hint, MatchOp, Matcher, NAME, Selection, Store, StoreConfig, Tier};
 
 use super::fleet::{Fleet, columns, names_of};
+use super::plan::{Plan, SELECTED};
 use super::spent::median_ms;
-use super::{Plan, SELECTED};
 
 /// Reads the last hour of many series; how many were found, and the milliseconds it took.
 pub(super) fn last_hour(store: &Store, plan: &Plan) -> Result<(usize, f64)> {

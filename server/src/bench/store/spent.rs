@@ -1,6 +1,7 @@
-//! Time that a stretch of work took: by the wall clock, and of the thread that does it on a CPU.
+//! What a stretch of work took: time by the wall clock, time of its thread on a CPU, and disk.
 
 use std::ops::{Add, AddAssign};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -56,4 +57,18 @@ pub(super) fn median_ms<T>(mut work: impl FnMut() -> anyhow::Result<T>) -> anyho
     let mut times = (0..5).map(once).collect::<anyhow::Result<Vec<_>>>()?;
     times.sort_by(|(_, a), (_, b)| a.total_cmp(b));
     Ok(times.swap_remove(2))
+}
+
+/// How long a program rests after the load until its memory is read.
+pub(super) const REST: Duration = Duration::from_secs(2);
+
+/// Bytes of the files in a folder.
+pub(super) fn disk_bytes(folder: &Path) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { disk_bytes(&entry.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{Process, free_port, wait_until};
-use crate::cmd::{emit, query};
+use super::process::{Process, free_port, wait_until};
+use crate::cmd::{ask, emit};
 
 /// Counter lines sent before and after the server is killed.
 const LINES_BEFORE: usize = 1_000;
@@ -72,7 +72,7 @@ impl Bench<'_> {
         let data = data.to_str().context("the temporary folder's name is not UTF-8")?;
         let server = Process::server(&["up", "--data", data, "--http", &http, "--batch", &batch, "--statsd", "off"])?;
         wait_until("the server to be ready", PATIENCE, || {
-            Ok(query::agent().get(format!("{}/readyz", self.url())).call()?.status() == 200)
+            Ok(ask::agent().get(format!("{}/readyz", self.url())).call()?.status() == 200)
         })?;
         Ok(server)
     }
@@ -100,14 +100,14 @@ impl Bench<'_> {
     }
 
     fn number(&self, promql: &str) -> Result<f64> {
-        let answer = query::instant(&self.url(), promql, None, None)?;
+        let answer = ask::instant(&self.url(), promql, None, None)?;
         let value = answer["data"]["result"][0]["value"][1].as_str().unwrap_or("0");
         Ok(value.parse()?)
     }
 
     /// Every sample of the last minutes, by a range selector, which the API answers with raw samples.
     fn raw_samples(&self) -> Result<Samples> {
-        let answer = query::instant(&self.url(), r#"{__name__=~"system_.+|demo_.+"}[10m]"#, None, None)?;
+        let answer = ask::instant(&self.url(), r#"{__name__=~"system_.+|demo_.+"}[10m]"#, None, None)?;
         let series = answer["data"]["result"].as_array().context("the answer has no result")?;
         Ok(series.iter().map(|series| (series["metric"].to_string(), points(series))).collect())
     }

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use process::{Process, free_port, wait_until};
-
-use crate::config::{Listen, UpArgs};
+use crate::config::{Config, Listen, Switched, UpArgs};
+use crate::run::{Bound, Role};
+use process::Process;
 
 #[derive(clap::Args)]
 pub(crate) struct DemoArgs {
@@ -32,18 +32,20 @@ pub(crate) fn main(args: DemoArgs) -> Result<()> {
     let listen = Listen::default();
     let http = args.http.unwrap_or(listen.http);
     let statsd = listen.statsd.0.context("the default configuration listens for StatsD")?;
-    let up =
-        UpArgs { data: args.data, http: Some(http), statsd: Some(crate::config::Switched(None)), ..UpArgs::default() };
-    let config = crate::config::Config::load(&up)?;
+    let up = UpArgs { data: args.data, http: Some(http), statsd: Some(Switched(None)), ..UpArgs::default() };
+    let config = Config::load(&up)?;
     let state = config.data.join("demo-agent");
     let keys = config.fleet_keys();
     let batch = config.listen.batch;
-    crate::run::run(config, crate::run::Role::Everything, |shutdown| {
-        let agent = Process::agent(batch, &keys, &state, statsd, "10s")?;
+    let server = Bound::bind(config, Role::Everything)?.spawn()?;
+    let agent = Process::agent(batch, &keys, &state, statsd, "10s");
+    let outcome = agent.and_then(|agent| {
         println!(
             "\n  Weir is running.\n\n  Console   http://{http}/\n  StatsD    {statsd} (try: weir emit 'jobs.done:1|c')\n  Stop      Ctrl-C\n"
         );
-        shutdown.wait();
+        server.wait();
         agent.stop()
-    })
+    });
+    server.drain()?;
+    outcome
 }

@@ -9,7 +9,7 @@ use weir_query::{Column, Hint, Selection, selector};
 use weir_sample::Timestamp;
 use weir_store::{SeriesData, Store};
 
-use super::Folder;
+use super::folder::{self, Folder};
 
 #[derive(clap::Args)]
 pub(crate) struct ExportArgs {
@@ -31,7 +31,7 @@ pub(crate) struct ExportArgs {
 
 pub(super) fn main(args: &ExportArgs) -> Result<()> {
     let folder = args.folder.existing_store()?;
-    let (store, _) = super::open(&folder, args.folder.store_config()?)?;
+    let (store, _) = folder::open(&folder, args.folder.store_config()?)?;
     let matchers = selector(&args.selector).context("reading the selector")?;
     let (start, end) = (Timestamp::from_secs(args.start), Timestamp::from_secs(args.end));
     let selection = Selection { matchers: &matchers, start, end, step: None, hint: Hint::Raw, any_order: false };
@@ -59,17 +59,17 @@ fn to_parquet(store: &Store, selection: &Selection<'_>, path: &std::path::Path) 
 fn each(
     store: &Store,
     selection: &Selection<'_>,
-    mut take: impl FnMut(&SeriesData, &[f64]) -> Result<()>,
+    mut write: impl FnMut(&SeriesData, &[f64]) -> Result<()>,
 ) -> Result<()> {
-    let (mut taken, mut left_out) = (Ok(()), 0u64);
+    let (mut written, mut left_out) = (Ok(()), 0u64);
     let answered = store.select(selection, &mut |data| {
         match &data.values {
-            Column::Floats(values) => taken = take(&data, values),
+            Column::Floats(values) => written = write(&data, values),
             Column::Sketches(_) => left_out += 1,
         }
-        if taken.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    taken.context("writing")?;
+    written.context("writing")?;
     eprintln!("answered from {}; {left_out} distributions left out", answered.tier.name());
     if answered.partial {
         anyhow::bail!(

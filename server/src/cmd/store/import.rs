@@ -11,7 +11,7 @@ use weir_formats::text::{Families, Line, Malformed, Meaning};
 use weir_sample::{Kind, Series, Timestamp};
 use weir_store::{Store, StoreConfig};
 
-use super::Folder;
+use super::folder::{self, Folder};
 use crate::clock::now;
 
 #[derive(clap::Args)]
@@ -87,8 +87,8 @@ fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 impl Import {
-    fn open(folder: &Path, config: &StoreConfig, now: Timestamp) -> Result<Self> {
-        let (store, state) = super::open(folder, config.clone())?;
+    fn open(path: &Path, config: &StoreConfig, now: Timestamp) -> Result<Self> {
+        let (store, state) = folder::open(path, config.clone())?;
         let kept: Duration = config.raw_retention.max(config.minute_retention).max(config.hour_retention);
         let (raw_since, kept_since) = (now.minus(config.raw_retention), now.minus(kept));
         Ok(Self { store, state, families: Families::default(), raw_since, kept_since, done: Done::default() })

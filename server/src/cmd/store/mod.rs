@@ -1,21 +1,20 @@
 //! `weir store`: a look at the embedded store, and copies of it.
 
 mod export;
+mod folder;
 mod import;
 #[cfg(feature = "parquet")]
 mod parquet;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use weir_sample::Timestamp;
-use weir_store::{Error, Forgotten, Remote, Repaired, Stats, Store, StoreConfig, Verified};
+use weir_store::{Forgotten, Remote, Repaired, Stats, Verified};
 
 use crate::clock::now;
-use crate::config::Config;
-use crate::objects::Objects;
+use folder::{Address, Folder, say_owner};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum StoreCommand {
@@ -40,17 +39,6 @@ pub(crate) enum StoreCommand {
     Export(export::ExportArgs),
     /// Store samples of Prometheus text with timestamps, or of remote-write requests; the server must be stopped
     Import(import::ImportArgs),
-}
-
-#[derive(clap::Args)]
-pub(crate) struct Folder {
-    /// Folder of keys, queue and store, as in the server's configuration
-    #[arg(long)]
-    data: PathBuf,
-    /// The server's configuration, which says how long samples are kept and where cold blocks are; without it, as long as
-    /// by default, and nowhere
-    #[arg(long)]
-    config: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -82,12 +70,6 @@ pub(crate) struct RestoreArgs {
 }
 
 #[derive(clap::Args)]
-pub(crate) struct Address {
-    /// file:///mnt/backup or s3://bucket/prefix; credentials, region and endpoint are those of AWS_… variables
-    url: String,
-}
-
-#[derive(clap::Args)]
 pub(crate) struct SnapshotArgs {
     #[command(flatten)]
     folder: Folder,
@@ -95,48 +77,6 @@ pub(crate) struct SnapshotArgs {
     /// `store` in a data folder with an empty queue
     target: PathBuf,
 }
-
-impl Folder {
-    fn existing_store(&self) -> Result<PathBuf> {
-        let store = self.store();
-        if store.join("lock").exists() || store.join("checkpoint").exists() {
-            Ok(store)
-        } else {
-            bail!("there is no store in {}", self.data.display())
-        }
-    }
-
-    /// How the server opens the store, if its configuration is given; how one is opened by default, if not.
-    fn store_config(&self) -> Result<StoreConfig> {
-        self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default().store.open()
-    }
-
-    /// The object store of `[store.cold]`, if a configuration is given that has one.
-    fn cold(&self) -> Result<Option<Arc<dyn Remote>>> {
-        Ok(self.store_config()?.cold.map(|cold| cold.remote))
-    }
-
-    fn store(&self) -> PathBuf {
-        self.data.join("store")
-    }
-}
-
-/// Opens a store that nobody else has open, with the state of its sink.
-fn open(folder: &Path, config: StoreConfig) -> Result<(Store, Vec<u8>)> {
-    Store::open(folder, config).map_err(say_owner).context("opening the store")
-}
-
-/// A store that a server has open is asked through it.
-fn say_owner(error: Error) -> anyhow::Error {
-    match error {
-        Error::Locked { .. } => anyhow::anyhow!("{error}. {ONLINE}"),
-        error => error.into(),
-    }
-}
-
-const ONLINE: &str = "This works on a stopped server alone. A running one is asked by HTTP, here at its usual address: \
-    samples by curl -G http://127.0.0.1:8641/api/v1/export --data-urlencode 'match[]=SELECTOR', sizes by curl \
-    http://127.0.0.1:8641/metrics, all by weir query; a copy of it by weir store snapshot is as good";
 
 pub(crate) fn main(command: StoreCommand) -> Result<()> {
     match command {
@@ -198,12 +138,6 @@ fn restore(folder: &Folder, source: &Address, at: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-impl Address {
-    fn open(&self) -> Result<Objects> {
-        Objects::open(&self.url, &BTreeMap::new())
-    }
-}
-
 /// Name of a backup made at that time: date and time in UTC, so that names rise.
 fn name_of(time: Timestamp) -> String {
     let (days, secs) = (time.millis().div_euclid(86_400_000), time.millis().div_euclid(1_000).rem_euclid(86_400));
@@ -248,7 +182,9 @@ fn print_stats(stats: &Stats) {
 
 #[cfg(test)]
 mod tests {
+    use super::folder::open;
     use super::*;
+    use weir_store::{Store, StoreConfig};
 
     #[test]
     fn names_of_backups_are_dates() {

@@ -13,8 +13,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::fleet::{PER_HOST, names_of};
-use super::spent::median_ms;
-use super::{Plan, REST, SELECTED, disk_bytes};
+use super::plan::{Plan, SELECTED};
+use super::spent::{REST, disk_bytes, median_ms};
 use process::Victoria;
 pub(super) use process::check_installed;
 use requests::Requests;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use weir_meters::process::{self, Usage};
 use weir_sample::Timestamp;
 
-use crate::cmd::query;
+use crate::cmd::ask;
 
 const PROGRAM: &str = "victoria-metrics";
 /// How long it may take to start, and to merge.
@@ -46,7 +46,7 @@ impl Victoria {
             .stdout(Stdio::null())
             .spawn()
             .with_context(|| format!("starting {PROGRAM}: apt-get install {PROGRAM}"))?;
-        let mut victoria = Self { child, address: format!("http://127.0.0.1:{port}"), agent: query::agent() };
+        let mut victoria = Self { child, address: format!("http://127.0.0.1:{port}"), agent: ask::agent() };
         let started = Instant::now();
         while victoria.get("/health").is_err() {
             let ended = victoria.child.try_wait()?;

@@ -5,8 +5,8 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use weir_formats::remote_write::{Sample, TimeSeries};
 use weir_sample::Timestamp;
 
-use super::super::Plan;
 use super::super::fleet::{COUNTERS, Fleet, PER_HOST, Row, columns};
+use super::super::plan::Plan;
 
 /// Makes requests; the labels of each series are encoded once.
 pub(super) struct Requests {

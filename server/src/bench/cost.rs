@@ -1,0 +1,53 @@
+//! What a server under load spends, as it tells itself.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::cmd::ask;
+
+/// What a server has spent so far, from its `/metrics`.
+pub(super) struct ServerCost {
+    pub(super) cpu_s: f64,
+    /// Of the threads that receive, open and acknowledge.
+    pub(super) gateway_cpu_s: f64,
+    pub(super) rss_bytes: f64,
+    pub(super) datagrams: f64,
+    /// Batches that the sink has stored.
+    stored_batches: f64,
+}
+
+impl ServerCost {
+    /// Reads it when the sink has nothing left to store, or after a minute.
+    pub(super) fn settled(server: &str) -> Result<Self> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut last = Self::read(server)?;
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let now = Self::read(server)?;
+            if now.stored_batches == last.stored_batches || Instant::now() > deadline {
+                return Ok(now);
+            }
+            last = now;
+        }
+    }
+
+    pub(super) fn read(server: &str) -> Result<Self> {
+        let text = ask::agent().get(format!("{server}/metrics")).call();
+        let text = text.and_then(|mut answer| answer.body_mut().read_to_string());
+        let text = text.with_context(|| format!("reading {server}/metrics"))?;
+        let sum = |name: &str| -> f64 {
+            let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
+            lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        };
+        let threads = text.lines().filter(|line| line.starts_with("weir_thread_cpu_seconds_total{thread=\"gateway"));
+        let gateway_cpu_s = threads.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
+        Ok(Self {
+            gateway_cpu_s,
+            cpu_s: sum("process_cpu_seconds_total"),
+            stored_batches: sum("weir_sink_batches_total"),
+            rss_bytes: sum("process_resident_memory_bytes"),
+            datagrams: sum("weir_gateway_datagrams_total") + sum("weir_gateway_frames_total"),
+        })
+    }
+}

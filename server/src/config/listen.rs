@@ -1,0 +1,60 @@
+//! The section `[listen]` of `weir.toml`.
+
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+
+/// Addresses to listen on; all on loopback unless said otherwise.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Listen {
+    /// Console and HTTP API.
+    pub http: SocketAddr,
+    /// Sealed batches by UDP.
+    pub batch: SocketAddr,
+    /// StatsD by UDP; `"off"` for none.
+    pub statsd: Switched,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self { http: loopback(8641), batch: loopback(8640), statsd: Switched(Some(loopback(8125))) }
+    }
+}
+
+/// An address, or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Switched(pub Option<SocketAddr>);
+
+impl TryFrom<String> for Switched {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl std::str::FromStr for Switched {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self(None)),
+            address => match address.parse() {
+                Ok(address) => Ok(Self(Some(address))),
+                Err(_) => Err(format!("{address:?} is neither an address such as 127.0.0.1:8125 nor \"off\"")),
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for Switched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(address) => write!(f, "{address}"),
+            None => f.write_str("off"),
+        }
+    }
+}

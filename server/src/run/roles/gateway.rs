@@ -1,0 +1,65 @@
+//! The role of a gateway: batches and StatsD come in, the queue has them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use weir_gateway::{Access, Gateway, GatewayConfig, Running, ShedConfig, StreamConfig};
+use weir_identity::Identity;
+use weir_link::UdpConfig;
+use weir_queue::{Log, LogConfig};
+use weir_sample::Reading;
+
+use crate::config::Config;
+
+/// A gateway that runs, and its log in the queue.
+pub(crate) struct GatewayRole {
+    pub(super) log: Arc<Log>,
+    running: Running,
+}
+
+impl GatewayRole {
+    /// Opens the log, binds or adopts the sockets, and starts to receive.
+    pub(super) fn start(config: &Config, identity: &Identity, streams: Option<StreamConfig>) -> Result<Self> {
+        let log = Arc::new(Log::open(
+            &config.queue_folder(),
+            &config.queue.writer,
+            LogConfig { disk_bytes: config.gateway.disk_bytes, ..LogConfig::default() },
+        )?);
+        let gateway = GatewayConfig {
+            batch: config.listen.batch,
+            statsd: config.listen.statsd.0.map(|address| config.statsd.at(address)),
+            streams,
+            ..config.gateway.config()
+        };
+        let inherited = weir_link::inherited(&UdpConfig { reuse_port: true, ..UdpConfig::default() });
+        let inherited = inherited.context("taking over the sockets of the service manager")?;
+        let bound = Gateway::bind_or_adopt(gateway, Access::from(identity), log.clone(), inherited);
+        let running = bound.context("binding the gateway's addresses")?.start()?;
+        Ok(Self { log, running })
+    }
+
+    /// Whether batches are taken and become durable.
+    pub(super) fn ready(&self) -> bool {
+        self.running.ready()
+    }
+
+    pub(super) fn readings(&self) -> Vec<Reading> {
+        self.running.readings()
+    }
+
+    /// Where batches arrive.
+    pub(super) fn batch_address(&self) -> SocketAddr {
+        self.running.batch_address()
+    }
+
+    /// Puts limits and classes in force.
+    pub(super) fn set_shedding(&self, shed: ShedConfig) {
+        self.running.set_shedding(shed);
+    }
+
+    /// Lets go of agents.
+    pub(super) fn drain(&self) {
+        self.running.drain();
+    }
+}

@@ -1,0 +1,44 @@
+//! Which routes are served where, and behind which scope.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::Router;
+use weir_identity::Scope;
+
+use super::http;
+use super::listener::{self, HandedOver};
+use super::roles::Roles;
+use crate::api::{auth, cardinality, query, session, write};
+use crate::config::Config;
+
+/// Serves the routes of all roles in the background, and sessions at the port of batches. Must be called inside a tokio
+/// runtime.
+pub(super) fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, handed_over: HandedOver) -> Result<()> {
+    let tls = roles.tls.clone().filter(|_| config.tls.as_ref().is_some_and(|tls| tls.http));
+    let private = tls.is_some() || config.listen.http.ip().is_loopback();
+    let channel = if private { session::Channel::Private } else { session::Channel::Open };
+    let sessions = |channel| session::routes(roles.identity.clone(), roles.queue(), channel);
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    listener::serve(listener, tls, routes(config, roles).merge(sessions(channel)))?;
+    // Agents find sessions at the address that they send batches to; nothing else is served there.
+    handed_over.serve(sessions(session::Channel::Private));
+    Ok(())
+}
+
+fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
+    let guard = |routes: Router, scope| auth::guard(routes, roles.identity.tokens.clone(), scope);
+    let mut router = http::routes(roles.clone());
+    if let Some(sink) = &roles.sink {
+        let queries = query::routes(sink.store.clone(), sink.engine.clone());
+        let queries = queries.merge(http::fleet_routes(roles.clone()));
+        let queries = queries.merge(cardinality::routes(sink.admission()));
+        router = router.merge(guard(queries, Scope::Read));
+    }
+    if let Some(queue) = roles.queue() {
+        let writes = write::routes(queue, config.store.longest(), roles.remote_write.clone());
+        router = router.merge(guard(writes, Scope::Ingest));
+    }
+    router
+}
