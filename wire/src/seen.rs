@@ -138,7 +138,8 @@ mod tests {
             assert!(window.gaps.len() <= MAX_GAPS);
         }
         let forgotten = (0..100_000).step_by(2).filter(|&seq| window.clone().admit(seq) == Seen::Duplicate);
-        assert!(forgotten.max().unwrap() < 100_000 - WINDOW);
+        // Nor any of the thousands before, when every other number is missing.
+        assert!(forgotten.max().unwrap() < 100_000 - 4 * WINDOW);
     }
 
     proptest! {
