@@ -9,18 +9,15 @@ mod intake;
 mod manager;
 mod origin;
 mod proc;
-mod push;
 mod relabel;
 mod resolver;
 mod run;
 mod sampler;
 mod scrape;
-mod session;
-mod spool;
 mod state;
 mod status;
-mod stream;
 mod telemetry;
+mod uplink;
 
 use std::process::ExitCode;
 

@@ -13,11 +13,11 @@ use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::manager::Manager;
-use crate::push::Push;
 use crate::scrape::Scraper;
 use crate::state;
 use crate::status::{self, Top};
 use crate::telemetry::Telemetry;
+use crate::uplink::Push;
 
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);
@@ -67,7 +67,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
             agent.close(window);
             window = Window::containing(wall_clock(), config.interval);
         }
-        agent.push.send_due().await?;
+        agent.push.send_due().await;
     }
     manager.say("STOPPING=1");
     agent.intake.drain().await;
@@ -177,7 +177,7 @@ impl Agent {
 async fn finish(push: &mut Push) -> Result<()> {
     let deadline = Instant::now() + LAST_ACKS;
     while push.unacked() > 0 && Instant::now() < deadline {
-        push.send_due().await?;
+        push.send_due().await;
         let wake = push.next_wake().map_or(deadline, |wake| deadline.min(wake.into()));
         tokio::select! {
             () = push.receive() => {}

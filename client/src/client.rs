@@ -1,4 +1,4 @@
-//! The client itself: a sender, a socket, and the thread that sends, repeats and renews.
+//! The client itself: a job, a socket, and the thread that sends, repeats and renews.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use weir_sample::Timestamp;
+use weir_wire::Renewal;
 
-use crate::sender::{Left, Sender};
+use crate::job::{Job, Left};
 use crate::source::{Fresh, Source};
 use crate::{ClientConfig, Error, lines};
 
@@ -19,21 +20,22 @@ pub struct Client {
 }
 
 struct Shared {
-    desk: Mutex<Desk>,
+    uplink: Mutex<Uplink>,
     /// Something was acknowledged.
     acknowledged: Condvar,
     source: Source,
 }
 
-struct Desk {
-    sender: Sender,
+struct Uplink {
+    job: Job,
     socket: Arc<UdpSocket>,
     /// Which of the gateways is used: another one after long silence.
     turn: usize,
     /// How far the servers' clock is ahead of this host's.
     ahead_ms: i64,
+    renewal: Renewal,
     /// When the next session is to be fetched.
-    renewal: Option<Instant>,
+    renew_at: Option<Instant>,
     /// Why there is no new session.
     trouble: Option<Error>,
     stopping: bool,
@@ -59,36 +61,46 @@ impl Client {
         SystemRandom::new().fill(&mut random).map_err(|_| system("asking for random bytes")(no_random()))?;
         let turn = usize::from(random[0]) << 8 | usize::from(random[1]);
         // Only the epoch depends on this clock, and it must only differ from those of other runs.
-        let mut sender = Sender::new(random, config.interval, config.labels, wall_clock(0));
-        let Fresh { session, lives, ahead_ms } = source.session(sender.agent(), turn, || wall_clock(0).millis())?;
+        let mut job = Job::new(random, config.interval, config.labels, wall_clock(0));
+        let Fresh { session, lives, ahead_ms } = source.session(job.agent(), turn, || wall_clock(0).millis())?;
         let now = Instant::now();
-        sender.hear(session, lives.map(|lives| now + lives));
+        job.grant(session, lives.map(|lives| now + lives));
         let socket = Arc::new(open(&source.addresses(turn)?)?);
-        let renewal = lives.map(|lives| now + lives.mul_f64(0.75));
-        let desk =
-            Desk { sender, socket, turn, ahead_ms, renewal, trouble: None, stopping: false, datagram: Vec::new() };
-        let shared = Arc::new(Shared { desk: Mutex::new(desk), acknowledged: Condvar::new(), source });
+        let mut renewal = Renewal::new(RENEW_PAUSE, RENEW_PAUSE * 2, turn as u64);
+        let renew_at = lives.map(|lives| now + renewal.granted(lives));
+        let uplink = Uplink {
+            job,
+            socket,
+            turn,
+            ahead_ms,
+            renewal,
+            renew_at,
+            trouble: None,
+            stopping: false,
+            datagram: Vec::new(),
+        };
+        let shared = Arc::new(Shared { uplink: Mutex::new(uplink), acknowledged: Condvar::new(), source });
         let working = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("weir-client".into()).spawn(move || working.work());
         Ok(Self { shared, thread: Some(thread.map_err(system("starting a thread"))?) })
     }
 
-    /// Takes lines of StatsD, in any dialect, with line feeds between. They are sent when their window ends, or with
+    /// Adds up lines of StatsD, in any dialect, with line feeds between. They are sent when their window ends, or with
     /// [`Client::flush`].
     ///
     /// # Errors
     /// [`Error::Lines`] if some were refused; the others were taken.
     pub fn send_lines(&self, lines: &[u8]) -> Result<(), Error> {
         let (mut count, mut first) = (0, None);
-        let mut desk = self.shared.desk();
-        let wall = desk.wall();
-        desk.sender.take(lines, Instant::now(), wall, |refused| {
+        let mut uplink = self.shared.uplink();
+        let wall = uplink.wall();
+        uplink.job.receive(lines, Instant::now(), wall, |refused| {
             count += 1;
             first.get_or_insert_with(|| {
                 (String::from_utf8_lossy(refused.line).into_owned(), refused.reason.to_string())
             });
         });
-        drop(desk);
+        drop(uplink);
         match first {
             None => Ok(()),
             Some((line, reason)) => Err(Error::Lines { count, line, reason }),
@@ -126,22 +138,22 @@ impl Client {
     /// [`Error::TooLong`] if series had to be left out since the last flush; all others are acknowledged then.
     pub fn flush(&self, patience: Duration) -> Result<(), Error> {
         let started = Instant::now();
-        let mut desk = self.shared.desk();
-        desk.sender.close(started);
-        desk.send_due(&self.shared.source);
+        let mut uplink = self.shared.uplink();
+        uplink.job.close(started);
+        uplink.send_due(&self.shared.source);
         if let Some(thread) = &self.thread {
             thread.thread().unpark();
         }
-        while desk.sender.awaits_acks()
+        while uplink.job.awaits_acks()
             && let Some(left) = patience.checked_sub(started.elapsed())
         {
-            desk = self.shared.acknowledged.wait_timeout(desk, left).unwrap_or_else(PoisonError::into_inner).0;
+            uplink = self.shared.acknowledged.wait_timeout(uplink, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let Left { batches, samples, given_up, too_long } = desk.sender.settle();
+        let Left { batches, samples, given_up, too_long } = uplink.job.settle();
         if batches + given_up == 0 {
             return if too_long == 0 { Ok(()) } else { Err(Error::TooLong { series: too_long }) };
         }
-        let reason = match (&desk.trouble, given_up) {
+        let reason = match (&uplink.trouble, given_up) {
             (Some(error), _) => format!("no new session: {error}"),
             (None, 0) => "is the way by UDP open?".into(),
             (None, given_up) => format!("{given_up} of them are given up"),
@@ -160,7 +172,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.shared.desk().stopping = true;
+        self.shared.uplink().stopping = true;
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             // It has nothing to tell.
@@ -170,25 +182,25 @@ impl Drop for Client {
 }
 
 impl Shared {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn uplink(&self) -> MutexGuard<'_, Uplink> {
+        self.uplink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends what is due and takes what comes back, until the client is dropped.
+    /// Sends what is due and hears what comes back, until the client is dropped.
     fn work(self: Arc<Self>) {
         let mut buffer = [0; 2_048];
         loop {
-            let mut desk = self.desk();
-            if desk.stopping {
+            let mut uplink = self.uplink();
+            if uplink.stopping {
                 return;
             }
-            let (now, wall) = (Instant::now(), desk.wall());
-            desk.sender.turn(now, wall);
-            desk.send_due(&self.source);
-            let renews = desk.renewal.take_if(|at| *at <= now).is_some();
-            let idle = desk.sender.idle_for(now, wall).unwrap_or(SLEEP).max(Duration::from_millis(1));
-            let socket = desk.sender.awaits_acks().then(|| Arc::clone(&desk.socket));
-            drop(desk);
+            let (now, wall) = (Instant::now(), uplink.wall());
+            uplink.job.turn(now, wall);
+            uplink.send_due(&self.source);
+            let renews = uplink.renew_at.take_if(|at| *at <= now).is_some();
+            let idle = uplink.job.idle_for(now, wall).unwrap_or(SLEEP).max(Duration::from_millis(1));
+            let socket = uplink.job.awaits_acks().then(|| Arc::clone(&uplink.socket));
+            drop(uplink);
             if renews {
                 let renewing = Arc::clone(&self);
                 // Not in this thread: acks come in the meantime.
@@ -205,7 +217,7 @@ impl Shared {
         let received = socket.set_read_timeout(Some(patience)).and_then(|()| socket.recv(buffer));
         match received {
             Ok(size) => {
-                self.desk().sender.on_datagram(Instant::now(), &mut buffer[..size]);
+                self.uplink().job.on_datagram(Instant::now(), &mut buffer[..size]);
                 self.acknowledged.notify_all();
             }
             Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
@@ -216,33 +228,35 @@ impl Shared {
 
     fn renew(&self) {
         let (agent, turn) = {
-            let desk = self.desk();
-            (desk.sender.agent(), desk.turn)
+            let uplink = self.uplink();
+            (uplink.job.agent(), uplink.turn)
         };
         let outcome = self.source.session(agent, turn, || wall_clock(0).millis());
-        let (mut desk, now) = (self.desk(), Instant::now());
+        let (mut uplink, now) = (self.uplink(), Instant::now());
         match outcome {
             Ok(Fresh { session, lives, ahead_ms }) => {
-                desk.sender.hear(session, lives.map(|lives| now + lives));
-                desk.ahead_ms = ahead_ms;
-                (desk.renewal, desk.trouble) = (lives.map(|lives| now + lives.mul_f64(0.75)), None);
+                uplink.job.grant(session, lives.map(|lives| now + lives));
+                uplink.ahead_ms = ahead_ms;
+                uplink.renew_at = lives.map(|lives| now + uplink.renewal.granted(lives));
+                uplink.trouble = None;
             }
             Err(error) => {
-                desk.turn = turn.wrapping_add(1);
-                (desk.renewal, desk.trouble) = (Some(now + RENEW_PAUSE), Some(error));
+                uplink.turn = turn.wrapping_add(1);
+                uplink.renew_at = Some(now + uplink.renewal.failed());
+                uplink.trouble = Some(error);
             }
         }
     }
 }
 
-impl Desk {
+impl Uplink {
     /// The servers' clock, as far as it is known.
     fn wall(&self) -> Timestamp {
         wall_clock(self.ahead_ms)
     }
 
     fn send_due(&mut self, source: &Source) {
-        if self.sender.take_new_source() {
+        if self.job.leaves_source() {
             self.turn = self.turn.wrapping_add(1);
             // Without a socket of a new port the old one goes on.
             if let Ok(socket) = source.addresses(self.turn).and_then(|addresses| open(&addresses)) {
@@ -250,7 +264,7 @@ impl Desk {
             }
         }
         let mut datagram = std::mem::take(&mut self.datagram);
-        while self.sender.next_datagram(Instant::now(), &mut datagram) {
+        while self.job.next_datagram(Instant::now(), &mut datagram) {
             // What cannot be sent now is sent again as what was lost.
             let _ = self.socket.send(&datagram);
         }

@@ -27,8 +27,8 @@
 mod client;
 mod config;
 mod error;
+mod job;
 mod lines;
-mod sender;
 mod source;
 
 pub use client::Client;

@@ -25,7 +25,7 @@ fn connect(folder: &Path, gateway: &UdpSocket) -> Client {
 }
 
 /// Takes one datagram; answers it if told to.
-fn take(gateway: &UdpSocket, answers: bool) -> Batch {
+fn receive(gateway: &UdpSocket, answers: bool) -> Batch {
     let mut buffer = [0; 2_048];
     let (size, peer) = gateway.recv_from(&mut buffer).unwrap();
     let header = Header::decode(&buffer[..size]).unwrap();
@@ -48,7 +48,7 @@ fn a_flush_ends_with_the_ack_and_a_lost_one_is_asked_for_again() {
     let client = connect(folder.path(), &gateway);
     client.count("done", 2.0, &[("queue", "mail")]).unwrap();
     client.gauge("level", -1.5, &[]).unwrap();
-    let served = std::thread::spawn(move || [take(&gateway, false), take(&gateway, true)]);
+    let served = std::thread::spawn(move || [receive(&gateway, false), receive(&gateway, true)]);
     client.flush(PATIENCE).unwrap();
     let [first, second] = served.join().unwrap();
     assert_eq!(first, second);
@@ -65,8 +65,8 @@ fn silence_is_told_with_what_it_cost() {
     client.send_lines(b"a:1|c\nb:2|c").unwrap();
     let error = client.flush(Duration::from_millis(20)).unwrap_err();
     assert!(matches!(error, Error::Unacknowledged { batches: 1, samples: 2, .. }), "{error}");
-    take(&gateway, false);
-    let served = std::thread::spawn(move || take(&gateway, true));
+    receive(&gateway, false);
+    let served = std::thread::spawn(move || receive(&gateway, true));
     client.close(PATIENCE).unwrap();
     served.join().unwrap();
 }
@@ -78,7 +78,7 @@ fn bad_lines_cost_only_themselves() {
     let client = connect(folder.path(), &gateway);
     let error = client.send_lines(b"rubbish\na:1|c\nb:x|c").unwrap_err();
     assert!(matches!(&error, Error::Lines { count: 2, line, .. } if line == "rubbish"), "{error}");
-    let served = std::thread::spawn(move || take(&gateway, true));
+    let served = std::thread::spawn(move || receive(&gateway, true));
     client.close(PATIENCE).unwrap();
     assert_eq!(served.join().unwrap().points.len(), 1);
 }

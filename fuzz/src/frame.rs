@@ -15,7 +15,7 @@ pub fn run(data: &[u8]) {
     let (mut frames, mut failed) = (Vec::new(), false);
     'reading: loop {
         loop {
-            match stream.take() {
+            match stream.pop() {
                 Ok(Some(frame)) => frames.push(frame.to_vec()),
                 Ok(None) => break,
                 Err(error) => {

@@ -14,10 +14,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use weir_gateway::{
-    Admission, Gateway, GatewayConfig, Running,
-    identity::{DenyList, FleetKeyFile, FleetKeys},
-};
+use weir_gateway::{Access, Gateway, GatewayConfig, Running};
+use weir_identity::{DenyList, FleetKeyFile, FleetKeys};
 use weir_link::{Outgoing, UdpConfig};
 use weir_queue::{Log, LogConfig};
 use weir_sample::{Series, Timestamp, Value, Window};
@@ -30,9 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let now = Timestamp(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64);
     let file = FleetKeyFile::open_or_create(folder.path().join("fleet.keys"), now)?;
-    let admission =
-        Admission { keys: Arc::new(FleetKeys::watch(file)?), denied: Arc::new(DenyList::none()), tokens: None };
-    let key = admission.keys.signing(now).ok_or("no key")?;
+    let access = Access { keys: Arc::new(FleetKeys::watch(file)?), denied: Arc::new(DenyList::none()), tokens: None };
+    let key = access.keys.signing(now).ok_or("no key")?;
     let payload = payload(now);
     println!("payload: {} bytes, 100 samples", payload.len());
     println!("open alone: {:.0} ns", open_alone(&key, &payload, now));
@@ -48,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let log = Arc::new(Log::open(&folder.path().join("queue"), "bench", LogConfig::default())?);
     let batch = SocketAddr::from(([127, 0, 0, 1], 0));
     let config = GatewayConfig { batch, receivers: 1, ..GatewayConfig::default() };
-    let running = Gateway::bind(config, admission, log)?.start()?;
+    let running = Gateway::bind(config, access, log)?.start()?;
     blast("good, first time", &running, &good)?;
     blast("good", &running, &good)?;
     blast("forged: broken seal, session known", &running, &broken)?;

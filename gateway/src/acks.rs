@@ -10,10 +10,11 @@ use ring::rand::{SecureRandom, SystemRandom};
 use weir_link::{Outgoing, UdpSocket};
 use weir_queue::Position;
 use weir_sample::Timestamp;
-use weir_wire::{Ack, Header, Hints, SessionKeys};
+use weir_wire::{Ack, Header, Hints, MAX_DATAGRAM_BYTES, SessionKeys};
 
 use crate::{
     counters::{Add, Counters},
+    open::SessionId,
     shared::{Shared, wall_clock},
 };
 
@@ -38,10 +39,10 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Whether one ack may answer both.
+    /// Whether one ack may answer both: it is sealed with one session's keys and lists numbers of one epoch.
     fn is_with(&self, other: &Self) -> bool {
         let (mine, theirs) = (&self.header, &other.header);
-        mine.agent == theirs.agent && mine.epoch == theirs.epoch && self.peer == other.peer
+        SessionId::from(mine) == SessionId::from(theirs) && mine.epoch == theirs.epoch && self.peer == other.peer
     }
 }
 
@@ -72,7 +73,7 @@ impl Acker {
     pub(crate) fn run(mut self) {
         while let Ok(mut group) = self.groups.recv() {
             let durable = self.shared.log.wait_durable(group.position);
-            self.shared.note_log(&durable);
+            self.shared.report_queue(&durable);
             match durable {
                 Ok(()) => self.acknowledge(&group),
                 Err(_) => self.shared.counters.unacked.log_failed.add(group.batches.len()),
@@ -88,11 +89,11 @@ impl Acker {
     }
 
     fn acknowledge(&mut self, group: &Group) {
-        let (hints, time) = (self.shared.hints(), wall_clock());
-        for batches in group.batches.chunk_by(Waiting::is_with).flat_map(|run| run.chunks(MAX_SEQS)) {
+        let (hints, time) = (self.shared.hints(self.shared.pressure()), wall_clock());
+        for batches in answered_together(&group.batches) {
             let seqs = batches.iter().map(|batch| batch.header.seq);
             let sealed = self.writer.write(&batches[0].header, seqs, hints, time, &batches[0].keys);
-            let cause_bytes = batches.iter().map(|batch| batch.cause_bytes).sum();
+            let cause_bytes: usize = batches.iter().map(|batch| batch.cause_bytes).sum();
             if sealed.len() > cause_bytes {
                 self.shared.counters.unacked.larger_than_cause.add(batches.len());
                 continue;
@@ -109,7 +110,7 @@ impl Acker {
             }
         }
         let now = Instant::now();
-        self.shared.counters.ack_times.note(now - group.received, group.batches.len(), now);
+        self.shared.counters.ack_times.record(now - group.received, group.batches.len(), now);
     }
 
     fn send(&mut self) {
@@ -133,8 +134,14 @@ fn answer_stream(counters: &Counters, reply: &flume::Sender<Vec<u8>>, sealed: &[
     counters.acked_batches.add(batches);
 }
 
-/// Batches one ack may list, so that it fits any datagram.
+/// Batches one ack may list.
 const MAX_SEQS: usize = 128;
+const _: () = assert!(Ack::max_bytes(MAX_SEQS) <= MAX_DATAGRAM_BYTES, "an ack fits any datagram");
+
+/// The batches of a group by the ack that answers them.
+fn answered_together(batches: &[Waiting]) -> impl Iterator<Item = &[Waiting]> {
+    batches.chunk_by(Waiting::is_with).flat_map(|run| run.chunks(MAX_SEQS))
+}
 
 /// Seals acks into memory that it keeps.
 #[derive(Debug, Default)]
@@ -158,7 +165,7 @@ impl AckWriter {
         listed.clear();
         listed.extend(seqs);
         let ack = Ack { epoch: answered.epoch, seqs: listed, hints, server_time };
-        ack.seal(answered, self.nonces.take(), keys, &mut self.sealed);
+        ack.seal(answered, self.nonces.draw(), keys, &mut self.sealed);
         self.seqs = ack.seqs;
         &self.sealed
     }
@@ -178,7 +185,7 @@ impl Default for Nonces {
 }
 
 impl Nonces {
-    fn take(&mut self) -> [u8; 12] {
+    fn draw(&mut self) -> [u8; 12] {
         if self.at == self.pool.len() {
             SystemRandom::new().fill(&mut self.pool).expect("the system gives random bytes once it is up");
             self.at = 0;
@@ -187,5 +194,39 @@ impl Nonces {
         nonce.copy_from_slice(&self.pool[self.at..][..12]);
         self.at += 12;
         nonce
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_wire::{AgentId, DatagramKind, Epoch, FleetKey};
+
+    use super::*;
+
+    /// A batch of this session, agent and tenant, of this epoch, from this port.
+    fn waiting((expires, agent, tenant, epoch, port): (u32, u8, u32, u64, u16)) -> Waiting {
+        let (agent, epoch) = (AgentId([agent; 16]), Epoch(epoch));
+        let (kind, ack_wanted, dictionary, key_id, seq) = (DatagramKind::Batch, true, 0, 1, 0);
+        let header = Header { kind, ack_wanted, dictionary, key_id, tenant, expires, agent, epoch, seq };
+        let session = FleetKey { id: key_id, secret: [0; 32] }.session(tenant, agent, expires);
+        let peer = SocketAddr::from(([127, 0, 0, 1], port));
+        Waiting { peer, keys: Arc::new(SessionKeys::new(&session)), header, cause_bytes: 100 }
+    }
+
+    #[test]
+    fn an_ack_answers_one_epoch_of_one_session_at_one_address() {
+        let check = |batches: &[(u32, u8, u32, u64, u16)], expected: &[usize]| {
+            let batches: Vec<Waiting> = batches.iter().copied().map(waiting).collect();
+            let sizes: Vec<usize> = answered_together(&batches).map(<[Waiting]>::len).collect();
+            assert_eq!(sizes, expected);
+        };
+        let usual = (9, 1, 1, 1, 1);
+        check(&[], &[]);
+        check(&[usual; 3], &[3]);
+        check(&[usual; 300], &[128, 128, 44]);
+        check(&[usual, (9, 2, 1, 1, 1), usual], &[1, 1, 1]);
+        for other in [(8, 1, 1, 1, 1), (9, 1, 2, 1, 1), (9, 1, 1, 2, 1), (9, 1, 1, 1, 2)] {
+            check(&[usual, other], &[1, 1]);
+        }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
-use crate::{StatsdConfig, StreamConfig};
+use weir_link::{ServerStream, ServerTls};
+
+use crate::StatsdConfig;
 
 /// Addresses and bounds of a gateway.
 #[derive(Clone, Debug)]
@@ -53,6 +56,40 @@ impl Default for GatewayConfig {
             clock_ahead: Duration::from_secs(60),
             quiet: Duration::from_secs(2),
             drain_deadline: Duration::from_secs(25),
+        }
+    }
+}
+
+/// How streams are accepted.
+#[derive(Clone, Debug)]
+pub struct StreamConfig {
+    /// The server's identity.
+    pub tls: Arc<ServerTls>,
+    /// Connections at a time; more are closed at once. About 30 KiB each.
+    pub max_connections: usize,
+    /// The largest frame taken.
+    pub max_frame_bytes: usize,
+    /// How long a handshake, a token or the rest of a frame may take.
+    pub patience: Duration,
+    /// How long a connection may be silent.
+    pub idle: Duration,
+    /// Takes the connections that speak HTTP; without, they are refused.
+    pub http: Option<flume::Sender<HttpStream>>,
+}
+
+/// A connection whose client speaks HTTP, and who that is.
+pub type HttpStream = (ServerStream, SocketAddr);
+
+impl StreamConfig {
+    /// The usual bounds.
+    pub fn new(tls: Arc<ServerTls>) -> Self {
+        Self {
+            tls,
+            max_connections: 10_000,
+            max_frame_bytes: 64 << 10,
+            patience: Duration::from_secs(10),
+            idle: Duration::from_secs(300),
+            http: None,
         }
     }
 }

@@ -74,8 +74,8 @@ pub(crate) struct Recent(Mutex<(Sketch, Sketch, Option<Instant>)>);
 const RECENT: Duration = Duration::from_secs(60);
 
 impl Recent {
-    /// Notes that `count` batches took this long.
-    pub(crate) fn note(&self, took: Duration, count: usize, now: Instant) {
+    /// Counts `count` batches that took this long.
+    pub(crate) fn record(&self, took: Duration, count: usize, now: Instant) {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (current, previous, since) = &mut *recent;
         if now.duration_since(*since.get_or_insert(now)) > RECENT {

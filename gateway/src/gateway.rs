@@ -6,23 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use flume::WeakSender;
 use tokio::sync::watch;
-use weir_link::{Inherited, Ring, UdpSocket};
+use weir_link::{Inherited, UdpSocket};
+use weir_meters::{CpuMeter, Load, Memory};
 use weir_queue::Log;
 
-use crate::acks::{AckWriter, Acker};
-use crate::admission::Opener;
-use crate::cpu::CpuMeter;
-use crate::intake::{Intake, StatsdIntake};
-use crate::load::Load;
-use crate::memory::Memory;
-use crate::receiver::{EmptyAcks, Receiver};
+use crate::acks::{Acker, Group};
+use crate::intake::{Acceptor, CONNECTION_BYTES, Ingest, Intake, Receiver, Sockets, StatsdIntake, Streams};
+use crate::open::{Opener, SESSION_BYTES};
 use crate::running::Running;
 use crate::shared::{Shared, WAITING_GROUPS, wall_clock};
-use crate::sockets::Sockets;
 use crate::statsd::{Gatherer, Publisher, Reader};
-use crate::streams::{Desk, Streams};
-use crate::{Admission, Error, GatewayConfig, StatsdConfig, StreamConfig};
+use crate::{Access, Error, GatewayConfig, StatsdConfig, StreamConfig};
 
 /// A gateway whose sockets are bound: datagrams already queue up in the kernel, and nothing is answered yet.
 #[derive(Debug)]
@@ -34,13 +30,14 @@ pub struct Gateway {
 
 /// Ended windows that may wait for the queue, per StatsD thread.
 const STATSD_WINDOWS: usize = 3;
+
 impl Gateway {
     /// Binds the sockets.
     ///
     /// # Errors
     /// An address that cannot be bound.
-    pub fn bind(config: GatewayConfig, admission: Admission, log: Arc<Log>) -> Result<Self, Error> {
-        Self::bind_or_adopt(config, admission, log, Vec::new())
+    pub fn bind(config: GatewayConfig, access: Access, log: Arc<Log>) -> Result<Self, Error> {
+        Self::bind_or_adopt(config, access, log, Vec::new())
     }
 
     /// As [`Gateway::bind`], but with the sockets that the service manager holds for the configured ports: what arrives
@@ -50,12 +47,12 @@ impl Gateway {
     /// As [`Gateway::bind`].
     pub fn bind_or_adopt(
         config: GatewayConfig,
-        admission: Admission,
+        access: Access,
         log: Arc<Log>,
         inherited: Vec<Inherited>,
     ) -> Result<Self, Error> {
         let sockets = Sockets::bind(&config, inherited)?;
-        let shared = Arc::new(Shared::new(admission, log, Memory::new(config.memory_bytes)));
+        let shared = Arc::new(Shared::new(access, log, Memory::new(config.memory_bytes)));
         Ok(Self { config, shared, sockets })
     }
 
@@ -70,16 +67,14 @@ impl Gateway {
     /// [`Error::Thread`] if the system gives no more threads.
     pub fn start(self) -> Result<Running, Error> {
         let Self { config, shared, sockets: Sockets { batches, streams: listener, statsd, batch } } = self;
-        let cached = shared.memory.sessions(config.cached_sessions) / batches.len().max(1);
+        let cached = shared.memory.room(config.cached_sessions, SESSION_BYTES) / batches.len().max(1);
         let (stop_streams, stop) = watch::channel(false);
         let (intakes, statsd_intakes, streams, threads) = (Vec::new(), Vec::new(), Arc::default(), Mutex::default());
         let mut running =
             Running { config, shared, intakes, statsd: statsd_intakes, streams, threads, stop_streams, batch };
-        for socket in batches {
+        for (number, socket) in batches.into_iter().enumerate() {
             // On an error the drop of `running` stops the threads that run already.
-            let opener = running.opener(cached);
-            let number = running.intakes.len();
-            running.start_intake(number, socket, opener).map_err(Error::Thread)?;
+            running.start_intake(number, socket, cached).map_err(Error::Thread)?;
         }
         if let Some((listener, streams)) = listener.zip(running.config.streams.clone()) {
             running.start_streams(listener, streams, stop).map_err(Error::Thread)?;
@@ -92,32 +87,25 @@ impl Gateway {
 }
 
 impl Running {
-    fn opener(&self, cached_sessions: usize) -> Opener {
-        let (admission, gate) = (self.shared.admission.clone(), Arc::clone(&self.shared.gate));
-        Opener::new(admission, gate, cached_sessions, self.config.clock_ahead)
-    }
-
-    fn start_intake(&mut self, number: usize, socket: Arc<UdpSocket>, opener: Opener) -> io::Result<()> {
+    /// An ingest and the thread that acknowledges behind it: through this socket, or through the streams themselves.
+    fn ingest(&self, socket: Option<&Arc<UdpSocket>>, cached_sessions: usize) -> (Ingest, Acker, WeakSender<Group>) {
         let (groups, waiting) = flume::bounded(WAITING_GROUPS);
         let (used, spare) = flume::bounded(WAITING_GROUPS);
-        let (load, weak) = (Arc::new(Load::default()), groups.downgrade());
-        let acker = Acker::new(Arc::clone(&self.shared), Some(Arc::clone(&socket)), waiting, used);
-        let receiver = Receiver {
-            shared: Arc::clone(&self.shared),
-            socket: Arc::clone(&socket),
-            load: Arc::clone(&load),
-            cpu: (number == 0).then(|| CpuMeter::new(self.config.cpu_cores, Instant::now())),
-            opener,
-            ring: Ring::new(64),
-            admitted: Vec::new(),
-            groups,
-            spare,
-            hints: EmptyAcks::default(),
-        };
+        let weak = groups.downgrade();
+        let opener = Opener::new(self.shared.access.clone(), cached_sessions);
+        let ingest = Ingest::new(Arc::clone(&self.shared), opener, self.config.clock_ahead, groups, spare);
+        (ingest, Acker::new(Arc::clone(&self.shared), socket.cloned(), waiting, used), weak)
+    }
+
+    fn start_intake(&mut self, number: usize, socket: Arc<UdpSocket>, cached_sessions: usize) -> io::Result<()> {
+        let (ingest, acker, groups) = self.ingest(Some(&socket), cached_sessions);
+        let (shared, load) = (Arc::clone(&self.shared), Arc::<Load>::default());
+        let cpu = (number == 0).then(|| CpuMeter::new(self.config.cpu_cores, Instant::now()));
+        let receiver = Receiver::new(shared, Arc::clone(&socket), Arc::clone(&load), cpu, ingest);
         let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
         threads.push(thread::Builder::new().name(format!("gateway-ack-{number}")).spawn(move || acker.run())?);
         threads.push(thread::Builder::new().name(format!("gateway-in-{number}")).spawn(move || receiver.run())?);
-        self.intakes.push(Intake { socket, load, groups: weak });
+        self.intakes.push(Intake { socket, load, groups });
         Ok(())
     }
 
@@ -127,18 +115,15 @@ impl Running {
         config: StreamConfig,
         stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        let (groups, waiting) = flume::bounded(WAITING_GROUPS);
-        let (no_spare, _) = flume::bounded(0);
-        let acker = Acker::new(Arc::clone(&self.shared), None, waiting, no_spare);
-        let max_connections = self.shared.memory.connections(config.max_connections);
+        let memory = &self.shared.memory;
+        let max_connections = memory.room(config.max_connections, CONNECTION_BYTES);
         let config = StreamConfig { max_connections, ..config };
-        let opener = self.opener(self.shared.memory.sessions(self.config.cached_sessions));
-        let desk = Mutex::new(Desk { opener, clock: AckWriter::default() });
-        let (shared, load) = (Arc::clone(&self.shared), Arc::clone(&self.streams));
-        let streams = Streams { shared, config, desk, groups, stop, load };
+        let (ingest, acker, _) = self.ingest(None, memory.room(self.config.cached_sessions, SESSION_BYTES));
+        let streams = Arc::new(Streams::new(Arc::clone(&self.shared), config, ingest, stop));
+        let acceptor = Acceptor { streams, load: Arc::clone(&self.streams) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let serve = move || {
-            if let Err(error) = runtime.block_on(streams.run(listener)) {
+            if let Err(error) = runtime.block_on(acceptor.run(listener)) {
                 tracing::error!(%error, "the gateway takes no streams");
             }
         };

@@ -7,12 +7,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use weir_meters::Load;
 use weir_sample::Reading;
 
 use crate::intake::{Intake, StatsdIntake};
-use crate::load::Load;
 use crate::shared::{Shared, WAITING_GROUPS};
-use crate::{GateConfig, GatewayConfig};
+use crate::{GatewayConfig, ShedConfig};
 
 /// A gateway at work. Dropping it stops it without a drain.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ impl Running {
     }
 
     /// Puts other classes and rates in force, for all batches from now on.
-    pub fn set_gate(&self, config: GateConfig) {
-        self.shared.gate.set(config);
+    pub fn set_shedding(&self, config: ShedConfig) {
+        self.shared.shedding.set(config);
     }
 
     /// Where StatsD is listened for: one address per thread.
@@ -124,7 +124,7 @@ impl Running {
         readings.push(gauge("weir_gateway_cpu_ratio", self.shared.cpu.load.ratio(), CPU_HELP));
         readings.push(gauge("weir_gateway_cpu_cores", self.shared.cpu.cores(), CORES_HELP));
         readings.push(gauge("weir_gateway_pressure_ratio", self.shared.pressure(), PRESSURE_HELP));
-        readings.extend(self.shared.gate.readings());
+        readings.extend(self.shared.shedding.readings());
         readings.push(gauge("weir_gateway_ready", f64::from(u8::from(self.ready())), READY_HELP));
         for (number, intake) in self.intakes.iter().enumerate() {
             intake.read(&number.to_string(), &mut readings);

@@ -8,15 +8,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use weir_meters::{Cpu, Memory};
 use weir_queue::Log;
 use weir_sample::Timestamp;
 
 use crate::{
-    Admission,
+    Access,
     counters::Counters,
-    cpu::Cpu,
-    gate::{Gate, SLOW_AT},
-    memory::Memory,
+    shed::{SLOW_AT, Shedding},
     statsd,
 };
 
@@ -27,10 +26,10 @@ pub(crate) const WAITING_GROUPS: usize = 4_096;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) log: Arc<Log>,
-    pub(crate) admission: Admission,
+    pub(crate) access: Access,
     pub(crate) counters: Counters,
     pub(crate) statsd: Arc<statsd::Counters>,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) shedding: Arc<Shedding>,
     pub(crate) memory: Memory,
     pub(crate) cpu: Cpu,
     pub(crate) draining: AtomicBool,
@@ -39,13 +38,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(admission: Admission, log: Arc<Log>, memory: Memory) -> Self {
+    pub(crate) fn new(access: Access, log: Arc<Log>, memory: Memory) -> Self {
         Self {
             log,
-            admission,
+            access,
             counters: Counters::default(),
             statsd: Arc::default(),
-            gate: Arc::default(),
+            shedding: Arc::default(),
             memory,
             cpu: Cpu::default(),
             draining: AtomicBool::new(false),
@@ -58,9 +57,9 @@ impl Shared {
         self.stopping.load(Relaxed)
     }
 
-    /// What acks tell their agents besides.
-    pub(crate) fn hints(&self) -> weir_wire::Hints {
-        weir_wire::Hints { drain: self.draining.load(Relaxed), slow: self.pressure() >= SLOW_AT }
+    /// What acks tell their agents besides, at this pressure.
+    pub(crate) fn hints(&self, pressure: f64) -> weir_wire::Hints {
+        weir_wire::Hints { drain: self.draining.load(Relaxed), slow: pressure >= SLOW_AT }
     }
 
     /// How far the queue backs up, from 0 to 1: the buffer in front of its disk, its share of the disk, and this
@@ -70,7 +69,7 @@ impl Shared {
     }
 
     /// Logs the first failure of the log, and its recovery.
-    pub(crate) fn note_log(&self, outcome: &Result<(), weir_queue::Error>) {
+    pub(crate) fn report_queue(&self, outcome: &Result<(), weir_queue::Error>) {
         match outcome {
             Err(error) if !self.log_failed.swap(true, Relaxed) => {
                 tracing::error!(%error, "the queue has failed: nothing is acknowledged until it has recovered");

@@ -56,7 +56,7 @@ impl<S> FrameStream<S> {
     ///
     /// # Errors
     /// The peer announces more than the limit; the stream is of no further use.
-    pub fn take(&mut self) -> Result<Option<&mut [u8]>, FrameTooLong> {
+    pub fn pop(&mut self) -> Result<Option<&mut [u8]>, FrameTooLong> {
         let Some(body) = self.announced()? else { return Ok(None) };
         let start = self.at + LENGTH_BYTES;
         if self.end < start + body {
@@ -146,7 +146,7 @@ mod tests {
         let receiving = async move {
             let (mut receiver, mut got) = (FrameStream::new(there, limit), Vec::new());
             loop {
-                while let Some(body) = receiver.take()? {
+                while let Some(body) = receiver.pop()? {
                     got.push(body.to_vec());
                 }
                 if !receiver.fill().await.unwrap() {

@@ -40,10 +40,10 @@ pub fn inherited(config: &UdpConfig) -> io::Result<Vec<Inherited>> {
         return Ok(Vec::new());
     }
     let count = number("LISTEN_FDS").unwrap_or(0).min(MAX_INHERITED) as c_int;
-    (FIRST..FIRST + count).map(|fd| take(fd, config)).collect()
+    (FIRST..FIRST + count).map(|fd| adopt(fd, config)).collect()
 }
 
-fn take(fd: c_int, config: &UdpConfig) -> io::Result<Inherited> {
+fn adopt(fd: c_int, config: &UdpConfig) -> io::Result<Inherited> {
     // SAFETY: fcntl reads and writes a descriptor's flags and no memory; a number that is not open is an error.
     if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
         return Err(io::Error::last_os_error());

@@ -86,8 +86,8 @@ impl Ring {
         self.found.clear();
     }
 
-    /// Notes what a slot holds: one datagram, or a run of them that are `segment_bytes` long each but for the last.
-    pub(crate) fn note(&mut self, slot: usize, length: usize, segment_bytes: Option<usize>) {
+    /// Records what a slot holds: one datagram, or a run of them that are `segment_bytes` long each but for the last.
+    pub(crate) fn record(&mut self, slot: usize, length: usize, segment_bytes: Option<usize>) {
         let Some(peer) = self.peers[slot].address() else { return };
         let piece = segment_bytes.filter(|bytes| *bytes > 0).unwrap_or(length).max(1);
         let pieces = length.div_ceil(piece).max(1);

@@ -165,12 +165,12 @@ impl UdpSocket {
         };
         let Ok(filled) = usize::try_from(filled) else { return nothing_or(io::Error::last_os_error()) };
         for (slot, header) in headers[..filled].iter().enumerate() {
-            self.note(ring, slot, header);
+            self.record(ring, slot, header);
         }
         Ok(ring.len())
     }
 
-    fn note(&self, ring: &mut Ring, slot: usize, header: &mmsghdr) {
+    fn record(&self, ring: &mut Ring, slot: usize, header: &mmsghdr) {
         let control = Control::read(&header.msg_hdr);
         if let Some(drops) = control.drops {
             self.kernel_drops.store(u64::from(drops), Relaxed);
@@ -178,7 +178,7 @@ impl UdpSocket {
         if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
             self.truncated.fetch_add(1, Relaxed);
         } else {
-            ring.note(slot, header.msg_len as usize, control.segment_bytes);
+            ring.record(slot, header.msg_len as usize, control.segment_bytes);
         }
     }
 

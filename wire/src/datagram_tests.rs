@@ -4,7 +4,7 @@ use weir_sample::Timestamp;
 
 use crate::{
     Ack, AgentId, DatagramKind, Epoch, FleetKey, HEADER_BYTES, Header, Hints, MAX_DATAGRAM_BYTES, Refusal, SessionKeys,
-    open, seal,
+    TAG_BYTES, open, seal,
 };
 
 const AGENT: AgentId = AgentId([7; 16]);
@@ -89,6 +89,19 @@ fn malformed_headers_are_named() {
 }
 
 #[test]
+fn the_shortest_and_the_longest_datagram_are_read() {
+    for bytes in [HEADER_BYTES + TAG_BYTES, MAX_DATAGRAM_BYTES] {
+        let mut datagram = sealed();
+        datagram.resize(bytes, 0);
+        assert_eq!(Header::decode(&datagram), Ok(header()), "{bytes}");
+    }
+    // Frames of streams have a limit of their own.
+    let mut frame = sealed();
+    frame.resize(MAX_DATAGRAM_BYTES + 1, 0);
+    assert_eq!(Header::decode_any_length(&frame), Ok(header()));
+}
+
+#[test]
 fn acks_and_batches_do_not_pass_for_each_other() {
     let ack = Ack {
         epoch: Epoch(5),
@@ -108,14 +121,15 @@ fn acks_and_batches_do_not_pass_for_each_other() {
 }
 
 #[test]
-fn an_ack_of_one_batch_is_no_larger_than_promised() {
-    let ack = Ack {
-        epoch: Epoch(u64::MAX >> 16),
-        seqs: vec![(1 << 48) - 1],
-        hints: Hints::default(),
-        server_time: Timestamp(1 << 45),
-    };
-    let mut bytes = Vec::new();
-    ack.seal(&header(), [0; 12], &keys(), &mut bytes);
-    assert!(bytes.len() <= Ack::max_bytes(1), "{} bytes", bytes.len());
+fn an_ack_is_no_larger_than_promised_and_may_be_as_large() {
+    let largest = (1 << 48) - 1;
+    // Each step from one number to the next is as long as can be.
+    for seqs in [vec![largest], vec![largest, largest - 1], vec![largest, largest - 1, largest - 2]] {
+        let count = seqs.len();
+        let ack = Ack { epoch: Epoch(largest), seqs, hints: Hints::default(), server_time: Timestamp((1 << 49) - 1) };
+        let mut bytes = Vec::new();
+        ack.seal(&header(), [0; 12], &keys(), &mut bytes);
+        assert_eq!(bytes.len(), Ack::max_bytes(count));
+        assert_eq!(Ack::open(&mut bytes, &keys()).map(|(_, ack)| ack), Ok(ack));
+    }
 }

@@ -12,8 +12,8 @@ mod datagram_tests;
 mod fleet_key_file;
 mod ids;
 mod keys;
-mod outbox;
 mod seen;
+mod sender;
 
 pub use ack::{Ack, Hints};
 pub use batch::{
@@ -28,5 +28,5 @@ pub use fleet_key_file::{
 };
 pub use ids::{AgentId, Epoch, NotAnAgentId};
 pub use keys::{FleetKey, Session, SessionKeys};
-pub use outbox::{Entry, Outbox, OutboxConfig, Route, Transmit};
 pub use seen::{Seen, SeenWindow, WINDOW};
+pub use sender::{Entry, Ledger, Lost, Outbox, OutboxConfig, PAYLOAD_BYTES, Renewal, Route, Sealed, Sender, Transmit};

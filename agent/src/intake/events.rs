@@ -18,8 +18,8 @@ const KEPT: usize = 200;
 impl Events {
     /// Takes over what an aggregator has gathered.
     pub(super) fn gather(&mut self, aggregator: &mut Aggregator) {
-        keep(&mut self.events, aggregator.take_events().iter().map(event));
-        keep(&mut self.checks, aggregator.take_checks().iter().map(check));
+        keep(&mut self.events, aggregator.drain_events().iter().map(event));
+        keep(&mut self.checks, aggregator.drain_checks().iter().map(check));
     }
 
     /// Oldest first, as JSON.

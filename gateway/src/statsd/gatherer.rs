@@ -70,7 +70,7 @@ impl Gatherer {
     }
 
     /// Takes in the datagrams of one receive call. Those received before the window's end was seen count in it.
-    pub(crate) fn take<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>, now: Timestamp) {
+    pub(crate) fn ingest<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>, now: Timestamp) {
         self.turn(now);
         self.aggregator.hear_at(now);
         let Self { networks, allowed, aggregator, shown, .. } = self;
@@ -127,7 +127,7 @@ impl Gatherer {
             points.push(Point { series: series.clone(), value, at });
         });
         // Clients' events are counted as series; their texts have no reader here.
-        drop((self.aggregator.take_events(), self.aggregator.take_checks()));
+        drop((self.aggregator.drain_events(), self.aggregator.drain_checks()));
         // The publisher outlives all who send to it.
         let _ = self.parts.send(Part { window, points });
     }
@@ -158,8 +158,8 @@ mod tests {
         Timestamp::from_secs(secs)
     }
 
-    fn take(gatherer: &mut Gatherer, peer: &str, lines: &str, now: Timestamp) {
-        gatherer.take(std::iter::once((peer.parse().unwrap(), lines.as_bytes())), now);
+    fn hear(gatherer: &mut Gatherer, peer: &str, lines: &str, now: Timestamp) {
+        gatherer.ingest(std::iter::once((peer.parse().unwrap(), lines.as_bytes())), now);
     }
 
     fn points(part: &Part) -> Vec<String> {
@@ -172,8 +172,8 @@ mod tests {
     #[test]
     fn a_line_counts_in_the_window_it_came_in() {
         let (mut gatherer, parts, _) = gatherer(4);
-        take(&mut gatherer, PEER, "jobs:1|c\nload:3|g", secs(1_005));
-        take(&mut gatherer, PEER, "jobs:2|c", secs(1_010));
+        hear(&mut gatherer, PEER, "jobs:1|c\nload:3|g", secs(1_005));
+        hear(&mut gatherer, PEER, "jobs:2|c", secs(1_010));
         let part = parts.try_recv().unwrap();
         assert_eq!(
             (part.window.end(), points(&part)),
@@ -188,9 +188,9 @@ mod tests {
     #[test]
     fn a_gauge_knows_when_it_was_heard() {
         let (mut gatherer, parts, _) = gatherer(4);
-        take(&mut gatherer, PEER, "load:3|g\njobs:1|c", secs(1_003));
-        take(&mut gatherer, PEER, "load:+1|g\nidle:0|g", secs(1_006));
-        take(&mut gatherer, PEER, "jobs:1|c\nidle:1|g|T900", secs(1_010));
+        hear(&mut gatherer, PEER, "load:3|g\njobs:1|c", secs(1_003));
+        hear(&mut gatherer, PEER, "load:+1|g\nidle:0|g", secs(1_006));
+        hear(&mut gatherer, PEER, "jobs:1|c\nidle:1|g|T900", secs(1_010));
         let mut times: Vec<_> = parts.try_recv().unwrap().points.iter().map(|p| (p.series.to_string(), p.at)).collect();
         times.sort();
         let expected = [("idle", secs(1_006)), ("jobs", secs(1_010)), ("load", secs(1_006))];
@@ -200,9 +200,9 @@ mod tests {
     #[test]
     fn only_allowed_networks_are_heard() {
         let (mut gatherer, parts, counters) = gatherer(4);
-        take(&mut gatherer, PEER, "jobs:1|c", secs(1_001));
-        take(&mut gatherer, "192.0.2.1:1", "jobs:10|c", secs(1_001));
-        take(&mut gatherer, "[::ffff:127.0.0.2]:1", "jobs:100|c", secs(1_001));
+        hear(&mut gatherer, PEER, "jobs:1|c", secs(1_001));
+        hear(&mut gatherer, "192.0.2.1:1", "jobs:10|c", secs(1_001));
+        hear(&mut gatherer, "[::ffff:127.0.0.2]:1", "jobs:100|c", secs(1_001));
         gatherer.finish(secs(1_002));
         assert_eq!(points(&parts.try_recv().unwrap()), ["jobs Counter(101.0)"]);
         assert_eq!((counters.datagrams.load(Relaxed), counters.refused_networks.load(Relaxed)), (3, 1));
@@ -211,13 +211,13 @@ mod tests {
     #[test]
     fn a_window_that_cannot_be_handed_on_stays_open_and_loses_nothing() {
         let (mut gatherer, parts, counters) = gatherer(1);
-        take(&mut gatherer, PEER, "jobs:1|c", secs(1_001));
-        take(&mut gatherer, PEER, "jobs:2|c", secs(1_011));
-        take(&mut gatherer, PEER, "jobs:4|c", secs(1_021));
-        take(&mut gatherer, PEER, "jobs:8|c", secs(1_022));
+        hear(&mut gatherer, PEER, "jobs:1|c", secs(1_001));
+        hear(&mut gatherer, PEER, "jobs:2|c", secs(1_011));
+        hear(&mut gatherer, PEER, "jobs:4|c", secs(1_021));
+        hear(&mut gatherer, PEER, "jobs:8|c", secs(1_022));
         assert_eq!(counters.held_windows.load(Relaxed), 1);
         assert_eq!(points(&parts.try_recv().unwrap()), ["jobs Counter(1.0)"]);
-        take(&mut gatherer, PEER, "jobs:16|c", secs(1_035));
+        hear(&mut gatherer, PEER, "jobs:16|c", secs(1_035));
         let part = parts.try_recv().unwrap();
         assert_eq!((part.window.end(), points(&part)), (secs(1_030), vec!["jobs Counter(14.0)".into()]));
         let wait = std::thread::spawn(move || parts.iter().map(|part| points(&part)).collect::<Vec<_>>());
@@ -228,9 +228,9 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_ends_the_window() {
         let (mut gatherer, parts, _) = gatherer(4);
-        take(&mut gatherer, PEER, "jobs:1|c", secs(5_000));
+        hear(&mut gatherer, PEER, "jobs:1|c", secs(5_000));
         parts.try_recv().unwrap();
-        take(&mut gatherer, PEER, "jobs:2|c", secs(1_001));
+        hear(&mut gatherer, PEER, "jobs:2|c", secs(1_001));
         let part = parts.try_recv().unwrap();
         assert_eq!((part.window.end(), points(&part)), (secs(1_000), vec!["jobs Counter(1.0)".into()]));
     }
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn bad_lines_cost_only_themselves() {
         let (mut gatherer, parts, counters) = gatherer(4);
-        take(&mut gatherer, PEER, "jobs:1|c\nrubbish\njobs:x|c\njobs:2|c", secs(1_001));
+        hear(&mut gatherer, PEER, "jobs:1|c\nrubbish\njobs:x|c\njobs:2|c", secs(1_001));
         gatherer.finish(secs(1_002));
         assert_eq!(points(&parts.try_recv().unwrap()), ["jobs Counter(3.0)"]);
         assert_eq!(counters.lines.refused(weir_statsd::Reason::Malformed), 1);

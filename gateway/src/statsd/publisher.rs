@@ -130,7 +130,7 @@ impl Publisher {
         let (mut first, mut give_up) = (first, None);
         for group in payloads.chunks(GROUP) {
             while let Err(error) = self.try_store(first, group) {
-                self.shared.note_log(&Err(error));
+                self.shared.report_queue(&Err(error));
                 self.shared.statsd.retries.fetch_add(1, Relaxed);
                 let now = Instant::now();
                 if self.shared.is_stopping() && now >= *give_up.get_or_insert(now + LAST_TRIES) {
@@ -140,7 +140,7 @@ impl Publisher {
             }
             first += group.len() as u64;
         }
-        self.shared.note_log(&Ok(()));
+        self.shared.report_queue(&Ok(()));
         true
     }
 

@@ -6,12 +6,10 @@ use std::{
 };
 
 use weir_link::{Ring, UdpSocket};
+use weir_meters::{Load, LoadMeter};
 
 use super::Gatherer;
-use crate::{
-    load::{Load, LoadMeter},
-    shared::{Shared, wall_clock},
-};
+use crate::shared::{Shared, wall_clock};
 
 /// Receives until told to stop, then takes what the kernel still holds and hands on the open window.
 pub(crate) struct Reader {
@@ -54,7 +52,7 @@ impl Reader {
             Ok(0) => self.gatherer.turn(wall_clock()),
             Ok(count) => {
                 let datagrams = (0..count).map(|at| (ring.peer(at), ring.view(at)));
-                self.gatherer.take(datagrams, wall_clock());
+                self.gatherer.ingest(datagrams, wall_clock());
             }
             Err(error) => {
                 self.shared.statsd.socket_errors.fetch_add(1, Relaxed);

@@ -2,11 +2,12 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use weir_gateway::{Drained, Gateway, GatewayConfig, identity::OldKeys};
+use weir_gateway::{Drained, Gateway, GatewayConfig};
+use weir_identity::OldKeys;
 use weir_queue::{Log, LogConfig};
 use weir_wire::{Ack, AgentId, DatagramKind, HEADER_BYTES, Header, MAX_DATAGRAM_BYTES};
 
-use crate::site::{AGENT, Agent, Site, config, eventually, now, payload, payload_at, value};
+use crate::site::{AGENT, Agent, Site, TINY, config, eventually, now, payload, payload_at, value};
 
 #[test]
 fn batches_are_acked_when_they_are_in_the_log() {
@@ -63,6 +64,17 @@ fn an_ack_is_never_larger_than_its_cause() {
 }
 
 #[test]
+fn an_ack_that_would_be_larger_than_its_cause_is_not_sent() {
+    let site = Site::new();
+    let agent = site.agent();
+    agent.send(&agent.sealed_as(&agent.header(1), &TINY));
+    let unacked = || value(&site.running.readings(), "weir_gateway_unacked_batches_total", "larger_than_cause");
+    eventually(|| unacked() == 1.0, "the ack is kept back and counted");
+    assert_eq!(site.reading("weir_gateway_batches_total"), 1.0);
+    agent.assert_nothing_came_before(2);
+}
+
+#[test]
 fn forgeries_are_counted_by_reason_and_never_answered() {
     let site = Site::new();
     let agent = site.agent();
@@ -95,7 +107,7 @@ fn forgeries_are_counted_by_reason_and_never_answered() {
     check(&agent.sealed_as(&agent.header(1), b"sealed well, but no batch"), "content");
     check(&agent.sealed_as(&agent.header(1), &payload_at(1, weir_sample::Timestamp(0))), "content");
 
-    let key = site.admission.keys.signing(now()).unwrap();
+    let key = site.access.keys.signing(now()).unwrap();
     let other_agent = Agent::new(key.session(5, AgentId([8; 16]), agent.session.expires), site.running.batch_address());
     check(&other_agent.sealed_as(&agent.header(1), &payload(1)), "tag");
     let other_tenant = Agent::new(key.session(6, AGENT, agent.session.expires), site.running.batch_address());
@@ -114,11 +126,11 @@ fn denied_agents_are_refused_from_the_moment_they_are_listed() {
     agent.send(&agent.sealed(1));
     assert_eq!(agent.acked(1), [1]);
     fs::write(site.folder.path().join("denied"), AGENT.to_string()).unwrap();
-    site.admission.denied.reload().unwrap();
+    site.access.denied.reload().unwrap();
     agent.send(&agent.sealed(2));
     site.wait_for_refused("denied", 1.0);
     fs::write(site.folder.path().join("denied"), "").unwrap();
-    site.admission.denied.reload().unwrap();
+    site.access.denied.reload().unwrap();
     agent.assert_nothing_came_before(3);
 }
 
@@ -128,8 +140,8 @@ fn a_revoked_key_does_not_live_on_in_the_cache() {
     let agent = site.agent();
     agent.send(&agent.sealed(1));
     assert_eq!(agent.acked(1), [1]);
-    site.admission.keys.file().rotate(now(), OldKeys::Revoke).unwrap();
-    site.admission.keys.reload().unwrap();
+    site.access.keys.file().rotate(now(), OldKeys::Revoke).unwrap();
+    site.access.keys.reload().unwrap();
     agent.send(&agent.sealed(2));
     site.wait_for_refused("unknown_key", 1.0);
     let renewed = site.agent();
@@ -149,6 +161,24 @@ fn a_clock_far_ahead_is_refused_and_told_the_time() {
     assert_eq!(site.refused("clock_ahead"), 1.0);
     agent.send(&ahead(2, 30));
     assert_eq!(agent.acked(1), [2]);
+}
+
+#[test]
+fn where_no_limit_is_set_any_clock_will_do() {
+    let site = Site::with(GatewayConfig { clock_ahead: Duration::ZERO, ..config() }, LogConfig::default());
+    let agent = site.agent();
+    agent.send(&agent.sealed_as(&agent.header(1), &payload_at(1, now().plus(Duration::from_secs(3600)))));
+    assert_eq!(agent.acked(1), [1]);
+}
+
+#[test]
+fn who_is_told_the_time_hears_of_a_drain_too() {
+    let site = Site::new();
+    let agent = site.agent();
+    site.running.begin_drain();
+    agent.send(&agent.sealed_as(&agent.header(1), &payload_at(1, now().plus(Duration::from_secs(3600)))));
+    let (ack, _) = agent.ack();
+    assert!(ack.seqs.is_empty() && ack.hints.drain, "{ack:?}");
 }
 
 #[test]
@@ -210,7 +240,7 @@ fn a_drain_ends_at_its_deadline() {
 fn two_gateways_share_a_key_and_a_queue() {
     let first = Site::new();
     let log = Log::open(&first.folder.path().join("queue"), "second", LogConfig::default()).unwrap();
-    let second = Gateway::bind(config(), first.admission.clone(), Arc::new(log)).unwrap().start().unwrap();
+    let second = Gateway::bind(config(), first.access.clone(), Arc::new(log)).unwrap().start().unwrap();
     let (here, there) = (first.agent(), Agent::new(first.session(), second.batch_address()));
     here.send(&here.sealed(1));
     there.send(&there.sealed(2));

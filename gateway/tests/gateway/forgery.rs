@@ -73,7 +73,7 @@ fn an_ack_sent_back_is_refused_by_its_direction_whoever_sealed_it() {
 fn an_agent_cannot_speak_for_another_whatever_it_puts_in_the_header() {
     let site = Site::new();
     let agent = site.agent();
-    let key = site.admission.keys.signing(now()).unwrap();
+    let key = site.access.keys.signing(now()).unwrap();
     let other = AgentId([8; 16]);
     let thief = Agent::new(key.session(5, other, agent.session.expires), site.running.batch_address());
     let as_another = |header| thief.sealed_as(&header, &payload(1));

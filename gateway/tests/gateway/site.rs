@@ -7,10 +7,8 @@ use std::{
 };
 
 use tempfile::TempDir;
-use weir_gateway::{
-    Admission, Gateway, GatewayConfig, Running,
-    identity::{DenyList, FleetKeyFile, FleetKeys, TokenKeys},
-};
+use weir_gateway::{Access, Gateway, GatewayConfig, Running};
+use weir_identity::{DenyList, FleetKeyFile, FleetKeys, TokenKeys};
 use weir_queue::{Checkpoint, Log, LogConfig, Reader};
 use weir_sample::{Reading, Series, Timestamp, Value, Window};
 use weir_wire::{
@@ -22,7 +20,7 @@ pub(crate) const EPOCH: Epoch = Epoch(0x6543_2100_ABCD);
 
 pub(crate) struct Site {
     pub(crate) folder: TempDir,
-    pub(crate) admission: Admission,
+    pub(crate) access: Access,
     pub(crate) log: Arc<Log>,
     pub(crate) running: Running,
 }
@@ -54,16 +52,16 @@ impl Site {
         let file = FleetKeyFile::open_or_create(folder.path().join("fleet.keys"), now()).unwrap();
         let keys = Arc::new(FleetKeys::watch(file).unwrap());
         let denied = Arc::new(DenyList::watch(folder.path().join("denied")).unwrap());
-        let admission = Admission { keys, denied, tokens };
+        let access = Access { keys, denied, tokens };
         let log = Arc::new(Log::open(&folder.path().join("queue"), "gateway", log).unwrap());
-        let gateway = Gateway::bind(config, admission.clone(), Arc::clone(&log)).unwrap();
+        let gateway = Gateway::bind(config, access.clone(), Arc::clone(&log)).unwrap();
         let running = gateway.start().unwrap();
-        Self { folder, admission, log, running }
+        Self { folder, access, log, running }
     }
 
     pub(crate) fn session(&self) -> Session {
         let expires = (now().millis() / 1_000) as u32 + 600;
-        self.admission.keys.signing(now()).unwrap().session(5, AGENT, expires)
+        self.access.keys.signing(now()).unwrap().session(5, AGENT, expires)
     }
 
     pub(crate) fn agent(&self) -> Agent {
@@ -120,6 +118,9 @@ pub(crate) fn payload_at(seq: u64, end: Timestamp) -> Vec<u8> {
 pub(crate) fn payload(seq: u64) -> Vec<u8> {
     payload_at(seq, Timestamp(1_700_000_000_000))
 }
+
+/// A batch of nothing, smaller than any answer to it: window end, interval, eight totals, no keys.
+pub(crate) const TINY: [u8; 11] = [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// The sending half of an agent, without its patience.
 pub(crate) struct Agent {

@@ -90,7 +90,7 @@ fn a_p99_over_three_gateways_is_the_true_one() {
     let site = Site::with(listening(2), LogConfig::default());
     let start = |writer: &str| {
         let log = Log::open(&site.folder.path().join("queue"), writer, LogConfig::default()).unwrap();
-        Gateway::bind(listening(1), site.admission.clone(), Arc::new(log)).unwrap().start().unwrap()
+        Gateway::bind(listening(1), site.access.clone(), Arc::new(log)).unwrap().start().unwrap()
     };
     let others = [start("second"), start("third")];
     // A heavy tail, unlike on each gateway: no mean or maximum of three p99s would be right.

@@ -4,15 +4,13 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::net::TcpStream;
-use weir_gateway::{
-    Drained, GatewayConfig, StreamConfig,
-    identity::{Claims, Scope, SigningKey, TokenKeys, create_secret_file, issue},
-};
+use weir_gateway::{Drained, GatewayConfig, StreamConfig};
+use weir_identity::{Claims, Scope, SigningKey, TokenKeys, create_secret_file, issue};
 use weir_link::{Alpn, ClientFiles, ClientStream, ClientTls, FrameStream, ServerFiles, ServerTls};
 use weir_queue::LogConfig;
-use weir_wire::Ack;
+use weir_wire::{Ack, AgentId};
 
-use crate::site::{AGENT, Agent, Site, config, eventually, now, payload_at};
+use crate::site::{AGENT, Agent, Site, config, eventually, now, payload, payload_at, value};
 
 /// A site that takes streams, with its certificates and, if wanted, a key for tokens.
 struct Tls {
@@ -22,6 +20,18 @@ struct Tls {
 
 impl Tls {
     fn new(tokens: bool, change: impl FnOnce(&mut StreamConfig)) -> Self {
+        Self::with(config(), LogConfig::default(), tokens, change)
+    }
+
+    /// One that is at its memory bound, so that it sheds whatever comes.
+    fn full(tokens: bool) -> Self {
+        let bound = GatewayConfig { memory_bytes: 1 << 20, ..config() };
+        let tls = Self::with(bound, LogConfig::default(), tokens, |_| {});
+        eventually(|| !tls.site.running.ready(), "the bound is seen");
+        tls
+    }
+
+    fn with(config: GatewayConfig, log: LogConfig, tokens: bool, change: impl FnOnce(&mut StreamConfig)) -> Self {
         let certificates = tempfile::tempdir().unwrap();
         let folder = certificates.path();
         write_certificates(folder);
@@ -36,8 +46,8 @@ impl Tls {
         };
         let mut streams = StreamConfig::new(Arc::new(ServerTls::load(files).unwrap()));
         change(&mut streams);
-        let config = GatewayConfig { streams: Some(streams), ..config() };
-        let site = Site::with_tokens(config, LogConfig::default(), tokens);
+        let config = GatewayConfig { streams: Some(streams), ..config };
+        let site = Site::with_tokens(config, log, tokens);
         Self { site, certificates }
     }
 
@@ -84,7 +94,7 @@ fn write_certificates(folder: &Path) {
 async fn acked(stream: &mut FrameStream<ClientStream>, agent: &Agent, count: usize) -> Option<Vec<u64>> {
     let mut seqs = Vec::new();
     while seqs.len() < count {
-        while let Some(frame) = stream.take().unwrap() {
+        while let Some(frame) = stream.pop().unwrap() {
             seqs.extend(Ack::open(frame, &agent.keys).unwrap().1.seqs);
         }
         if seqs.len() < count && !stream.fill().await.unwrap_or(false) {
@@ -93,6 +103,16 @@ async fn acked(stream: &mut FrameStream<ClientStream>, agent: &Agent, count: usi
     }
     seqs.sort_unstable();
     Some(seqs)
+}
+
+/// The next ack on the stream.
+async fn ack(stream: &mut FrameStream<ClientStream>, agent: &Agent) -> Ack {
+    loop {
+        if let Some(frame) = stream.pop().unwrap() {
+            return Ack::open(frame, &agent.keys).unwrap().1;
+        }
+        assert!(stream.fill().await.unwrap(), "closed before an ack");
+    }
 }
 
 async fn is_closed(stream: &mut FrameStream<ClientStream>) -> bool {
@@ -150,6 +170,70 @@ async fn a_token_opens_its_own_tenant_only() {
     assert!(is_closed(&mut stream).await);
     tls.site.wait_for_refused("stream_tenant", 1.0);
     assert_eq!(tls.site.queued(), Vec::<u64>::new());
+}
+
+#[tokio::test]
+async fn a_token_opens_its_own_tenant_only_even_where_there_is_no_room_or_no_time() {
+    let tls = Tls::full(true);
+    let agent = tls.site.agent();
+    let ahead = payload_at(1, now().plus(Duration::from_secs(3600)));
+    for (payload, closed) in [(payload(1), 1.0), (ahead, 2.0)] {
+        let mut stream = tls.connect(false).await;
+        stream.put(tls.token(6, Scope::Ingest).as_bytes());
+        stream.put(&agent.sealed_as(&agent.header(1), &payload));
+        stream.flush().await.unwrap();
+        assert!(is_closed(&mut stream).await, "and nothing is told");
+        tls.site.wait_for_refused("stream_tenant", closed);
+    }
+    assert_eq!(value(&tls.site.running.readings(), "weir_gateway_shed_batches_total", "normal"), 0.0);
+    assert_eq!(tls.site.refused("clock_ahead"), 0.0);
+}
+
+#[tokio::test]
+async fn a_stream_is_told_what_datagrams_are_told() {
+    let tls = Tls::full(false);
+    let agent = tls.site.agent();
+    let mut stream = tls.connect(false).await;
+    stream.put(&agent.sealed(1));
+    stream.flush().await.unwrap();
+    let shed = ack(&mut stream, &agent).await;
+    assert!(shed.seqs.is_empty() && shed.hints.slow && !shed.hints.drain, "{shed:?}");
+    assert_eq!(value(&tls.site.running.readings(), "weir_gateway_shed_batches_total", "normal"), 1.0);
+    tls.site.running.begin_drain();
+    stream.put(&agent.sealed_as(&agent.header(2), &payload_at(2, now().plus(Duration::from_secs(3600)))));
+    stream.flush().await.unwrap();
+    let told = ack(&mut stream, &agent).await;
+    assert!(told.seqs.is_empty() && told.hints.slow && told.hints.drain, "{told:?}");
+    assert_eq!(tls.site.refused("clock_ahead"), 1.0);
+}
+
+#[tokio::test]
+async fn each_agent_of_a_stream_gets_acks_of_its_own() {
+    let tls = Tls::new(false, |_| {});
+    let expires = (now().millis() / 1_000) as u32 + 600;
+    let key = tls.site.access.keys.signing(now()).unwrap();
+    let agents = [AGENT, AgentId([8; 16])]
+        .map(|agent| Agent::new(key.session(5, agent, expires), tls.site.running.batch_address()));
+    let mut stream = tls.connect(false).await;
+    for seq in 0..4 {
+        stream.put(&agents[seq % 2].sealed(seq as u64));
+    }
+    stream.flush().await.unwrap();
+    let mut acked = [Vec::new(), Vec::new()];
+    let all = async {
+        while acked.concat().len() < 4 {
+            while let Some(frame) = stream.pop().unwrap() {
+                let whose =
+                    agents.iter().position(|agent| Ack::open(&mut frame.to_vec(), &agent.keys).is_ok()).unwrap();
+                acked[whose].extend(Ack::open(frame, &agents[whose].keys).unwrap().1.seqs);
+            }
+            if acked.concat().len() < 4 {
+                assert!(stream.fill().await.unwrap());
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), all).await.unwrap();
+    assert_eq!(acked, [[0, 2], [1, 3]]);
 }
 
 #[tokio::test]
@@ -225,6 +309,20 @@ async fn bytes_that_drip_do_not_buy_time() {
 }
 
 #[tokio::test]
+async fn who_has_said_all_still_gets_his_acks() {
+    let hours = LogConfig { commit_delay: Duration::from_secs(3600), ..LogConfig::default() };
+    let tls = Tls::with(config(), hours, false, |_| {});
+    let agent = tls.site.agent();
+    let mut stream = tls.connect(false).await;
+    stream.put(&agent.sealed(1));
+    stream.flush().await.unwrap();
+    stream.close().await.unwrap();
+    eventually(|| tls.site.reading("weir_gateway_batches_total") == 1.0, "the batch waits for the disk");
+    tls.site.log.flush().unwrap();
+    assert_eq!(acked(&mut stream, &agent, 1).await.unwrap(), [1]);
+}
+
+#[tokio::test]
 async fn a_drain_answers_streams_before_it_closes_them() {
     let tls = Tls::new(false, |_| {});
     let agent = tls.site.agent();
@@ -243,7 +341,7 @@ async fn a_certificate_does_not_help_a_denied_agent() {
     let tls = Tls::new(true, |_| {});
     let agent = tls.site.agent();
     fs::write(tls.site.folder.path().join("denied"), AGENT.to_string()).unwrap();
-    tls.site.admission.denied.reload().unwrap();
+    tls.site.access.denied.reload().unwrap();
     let mut stream = tls.connect(true).await;
     stream.put(&agent.sealed(1));
     stream.flush().await.unwrap();

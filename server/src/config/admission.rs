@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use weir_gateway::{Class, GateConfig};
+use weir_gateway::{Class, ShedConfig};
 use weir_queue::Lane;
 use weir_sample::{Pattern, Selector, legal_label_name, legal_metric_name};
 use weir_sink::{Action, AdmissionConfig, Rule};
@@ -12,7 +12,7 @@ use weir_sink::{Action, AdmissionConfig, Rule};
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(try_from = "Section")]
 pub(crate) struct AdmissionSettings {
-    pub gate: GateConfig,
+    pub shed: ShedConfig,
     pub sink: AdmissionConfig,
 }
 
@@ -83,8 +83,8 @@ impl TryFrom<Section> for AdmissionSettings {
                 return Err(format!("admission.{name}: {rate} is not a rate; 0 means no limit"));
             }
         }
-        settings.gate.agent_samples_per_second = section.agent_samples_per_second;
-        settings.gate.tenant_samples_per_second = section.tenant_samples_per_second;
+        settings.shed.agent_samples_per_second = section.agent_samples_per_second;
+        settings.shed.tenant_samples_per_second = section.tenant_samples_per_second;
         settings.sink.max_agent_series = section.max_agent_series;
         settings.sink.max_tenant_series = section.max_tenant_series;
         for (number, rule) in section.rules.into_iter().enumerate() {
@@ -102,7 +102,7 @@ impl RuleSection {
         let mut done = 0;
         if let Some(class) = &self.class {
             done += 1;
-            settings.gate.classes.push(Class { tenant, series: series.clone(), lane: lane(class)? });
+            settings.shed.classes.push(Class { tenant, series: series.clone(), lane: lane(class)? });
         }
         for (happens, actions) in self.actions()? {
             done += usize::from(happens);
@@ -186,7 +186,7 @@ mod tests {
         ];
         assert_eq!(actions, expected.iter().collect::<Vec<_>>());
         assert_eq!((settings.sink.rules[0].tenant, settings.sink.max_agent_series), (Some(3), 5));
-        assert_eq!((settings.gate.classes.len(), settings.gate.agent_samples_per_second), (1, 2.5));
+        assert_eq!((settings.shed.classes.len(), settings.shed.agent_samples_per_second), (1, 2.5));
     }
 
     #[test]

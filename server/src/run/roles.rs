@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir_gateway::identity::{Identity, IdentityConfig};
-use weir_gateway::{Admission, Gateway, GatewayConfig, Running, StreamConfig};
+use weir_gateway::{Access, Gateway, GatewayConfig, Running, StreamConfig};
+use weir_identity::{Identity, IdentityConfig};
 use weir_link::{ServerFiles, ServerTls, UdpConfig};
+use weir_meters::process;
 use weir_query::Engine;
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
@@ -16,7 +17,6 @@ use weir_store::Store;
 
 use super::listener::HandedOver;
 use super::mover::Mover;
-use super::process;
 use super::reload::Reloadable;
 use crate::api::write;
 use crate::clock::now;
@@ -140,7 +140,7 @@ impl Roles {
     /// Puts rules and limits in force.
     fn set_admission(&self, settings: &AdmissionSettings) {
         if let Some(gateway) = &self.gateway {
-            gateway.running.set_gate(settings.gate.clone());
+            gateway.running.set_shedding(settings.shed.clone());
         }
         if let Some(storage) = &self.storage {
             storage.sink.admission().set(settings.sink.clone());
@@ -190,7 +190,7 @@ impl GatewayRole {
         };
         let inherited = weir_link::inherited(&UdpConfig { reuse_port: true, ..UdpConfig::default() });
         let inherited = inherited.context("taking over the sockets of the service manager")?;
-        let bound = Gateway::bind_or_adopt(gateway, Admission::from(identity), log.clone(), inherited);
+        let bound = Gateway::bind_or_adopt(gateway, Access::from(identity), log.clone(), inherited);
         let running = bound.context("binding the gateway's addresses")?.start()?;
         Ok(Self { log, running })
     }

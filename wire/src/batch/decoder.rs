@@ -33,7 +33,7 @@ impl Decoder {
         if interval == 0 {
             return Err(DecodeError::Malformed("interval"));
         }
-        let totals = Totals::take(&mut input)?;
+        let totals = Totals::read(&mut input)?;
         let length = input.count()?;
         let keys = input.bytes(length)?;
         let window = Window::ending(Timestamp(end), interval);
@@ -42,7 +42,7 @@ impl Decoder {
 
     /// Unpacks the key section; only needed for a layout that was not seen before.
     pub fn layout(&mut self, head: &BatchHead<'_>) -> Result<Layout, DecodeError> {
-        let (series, kinds) = keys::take(self.unpacker.take(head.keys)?)?;
+        let (series, kinds) = keys::read(self.unpacker.unpack(head.keys)?)?;
         Ok(Layout { id: head.layout_id, series, kinds })
     }
 
@@ -50,7 +50,7 @@ impl Decoder {
     pub fn values(&mut self, head: &BatchHead<'_>, kinds: &[Kind], out: &mut Values) -> Result<(), DecodeError> {
         out.floats.clear();
         out.rich.clear();
-        let mut input = Input(self.unpacker.take(head.values)?);
+        let mut input = Input(self.unpacker.unpack(head.values)?);
         let tags = input.bytes(kinds.len().div_ceil(2))?;
         for (at, kind) in kinds.iter().enumerate() {
             let tag = tags[at / 2] >> (4 * (at % 2)) & 0x0F;
@@ -58,15 +58,15 @@ impl Decoder {
             if is_float == floats::is_rich(tag) {
                 return Err(DecodeError::Malformed("value tag"));
             }
-            out.floats.push(if is_float { floats::take(tag, &mut input)? } else { f64::NAN });
+            out.floats.push(if is_float { floats::read(tag, &mut input)? } else { f64::NAN });
         }
         for (at, kind) in kinds.iter().enumerate() {
             match kind {
                 Kind::Counter | Kind::Gauge => {}
                 Kind::Distribution => {
-                    out.rich.push((at, Value::Distribution(Box::new(rich::take_sketch(&mut input)?))));
+                    out.rich.push((at, Value::Distribution(Box::new(rich::read_sketch(&mut input)?))));
                 }
-                Kind::Set => out.rich.push((at, Value::Set(Box::new(rich::take_set(&mut input)?)))),
+                Kind::Set => out.rich.push((at, Value::Set(Box::new(rich::read_set(&mut input)?)))),
             }
         }
         if input.0.is_empty() { Ok(()) } else { Err(DecodeError::Malformed("value section")) }

@@ -46,6 +46,13 @@ pub struct PackedLayout {
     width: usize,
 }
 
+impl PackedLayout {
+    /// Values in a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+}
+
 impl Default for Encoder {
     fn default() -> Self {
         Self::new()

@@ -55,7 +55,7 @@ pub(crate) const fn is_rich(tag: u8) -> bool {
 }
 
 /// Reads the value of a tag.
-pub(crate) fn take(tag: u8, digits: &mut Input<'_>) -> Result<f64, DecodeError> {
+pub(crate) fn read(tag: u8, digits: &mut Input<'_>) -> Result<f64, DecodeError> {
     Ok(match tag {
         ZERO => 0.0,
         INTEGER => digits.zigzag()? as f64,
@@ -87,7 +87,7 @@ mod tests {
     fn round_trip(value: f64) -> (usize, f64) {
         let mut digits = Vec::new();
         let tag = put(&mut digits, value);
-        (digits.len(), take(tag, &mut Input(&digits)).unwrap())
+        (digits.len(), read(tag, &mut Input(&digits)).unwrap())
     }
 
     #[test]

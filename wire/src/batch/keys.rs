@@ -20,5 +20,5 @@ pub(super) const MAX_KEY_BYTES: usize = 8 << 20;
 /// Label names in one batch, beside the common ones; they are few, so looking for one goes through all of them.
 pub(super) const MAX_LABELS: usize = 256;
 
-pub(super) use read::take;
+pub(super) use read::read;
 pub(super) use write::put;

@@ -70,7 +70,7 @@ impl Unpacker {
         Self { context: context.expect("a prepared dictionary always loads"), plain: Vec::new() }
     }
 
-    pub(super) fn take<'a>(&'a mut self, section: &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    pub(super) fn unpack<'a>(&'a mut self, section: &'a [u8]) -> Result<&'a [u8], DecodeError> {
         let mut input = Input(section);
         match input.byte()? {
             PLAIN => Ok(input.0),

@@ -21,19 +21,19 @@ pub(super) fn put_sketch(out: &mut Vec<u8>, parts: &SketchParts) {
     }
 }
 
-pub(super) fn take_sketch(input: &mut Input<'_>) -> Result<Sketch, DecodeError> {
+pub(super) fn read_sketch(input: &mut Input<'_>) -> Result<Sketch, DecodeError> {
     let mut bins = || -> Result<Vec<(i32, f64)>, DecodeError> {
         let (count, mut previous) = (input.count()?, 0i64);
         let mut bins = Vec::with_capacity(count.min(4_096));
         for _ in 0..count {
             previous = previous.checked_add(input.zigzag()?).ok_or(DecodeError::Malformed("bin"))?;
             let bin = i32::try_from(previous).map_err(|_| DecodeError::Malformed("bin"))?;
-            bins.push((bin, take_float(input)?));
+            bins.push((bin, read_float(input)?));
         }
         Ok(bins)
     };
     let (positive, negative) = (bins()?, bins()?);
-    let mut total = || take_float(input);
+    let mut total = || read_float(input);
     let (zero, count, sum, min, max) = (total()?, total()?, total()?, total()?, total()?);
     let parts = SketchParts { positive, negative, zero, count, sum, min, max };
     Sketch::from_parts(&parts).ok_or(DecodeError::Malformed("sketch"))
@@ -70,7 +70,7 @@ pub(super) fn put_set(out: &mut Vec<u8>, set: &Distinct) {
     }
 }
 
-pub(super) fn take_set(input: &mut Input<'_>) -> Result<Distinct, DecodeError> {
+pub(super) fn read_set(input: &mut Input<'_>) -> Result<Distinct, DecodeError> {
     let set = match input.byte()? {
         HASHES => {
             let count = input.count()?;
@@ -98,7 +98,7 @@ fn put_float(out: &mut Vec<u8>, value: f64) {
     out[at] = floats::put(out, value);
 }
 
-fn take_float(input: &mut Input<'_>) -> Result<f64, DecodeError> {
+fn read_float(input: &mut Input<'_>) -> Result<f64, DecodeError> {
     let tag = input.byte()?;
-    floats::take(tag, input)
+    floats::read(tag, input)
 }

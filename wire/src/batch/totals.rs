@@ -44,7 +44,7 @@ impl Totals {
         self.fields().iter().for_each(|&field| put_varint(out, field));
     }
 
-    pub(crate) fn take(input: &mut Input<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn read(input: &mut Input<'_>) -> Result<Self, DecodeError> {
         let mut fields = [0; Self::FIELDS];
         for field in &mut fields {
             *field = input.varint()?;
@@ -73,6 +73,6 @@ impl Totals {
 
     /// Reads what [`Totals::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        Self::take(&mut Input(bytes))
+        Self::read(&mut Input(bytes))
     }
 }

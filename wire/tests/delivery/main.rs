@@ -70,7 +70,7 @@ proptest! {
         world.gateways.iter_mut().for_each(|gateway| gateway.down = false);
         world.run(DAY);
         assert_counted_once(&world);
-        let totals = world.outbox.totals();
+        let totals = world.outbox().totals();
         prop_assert_eq!(totals.dropped_batches, world.handed_back.len() as u64);
         prop_assert_eq!(totals.acked_batches + totals.dropped_batches, batches);
     }
@@ -95,7 +95,7 @@ fn a_path_that_swallows_everything_is_left_by_a_new_source() {
     world.push_all(EPOCH, 0..100, Duration::from_secs(1));
     world.run(Duration::from_secs(180));
     assert_counted_once(&world);
-    assert_eq!(world.outbox.route(), Route::Udp);
+    assert_eq!(world.outbox().route(), Route::Udp);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_batch_that_no_gateway_takes_does_not_hold_up_the_others() {
         world.poison = Some(5);
         world.push_all(EPOCH, 0..300, Duration::from_secs(pause));
         world.run_for(Duration::from_secs(300 * pause));
-        let waiting: Vec<u64> = world.outbox.waiting().map(|entry| entry.seq).collect();
+        let waiting: Vec<u64> = world.outbox().waiting().map(|entry| entry.seq).collect();
         assert!(waiting.len() <= 3 && waiting[0] == 5, "a batch a {pause} s: {waiting:?} wait");
     }
 }
@@ -118,10 +118,10 @@ fn udp_that_stays_silent_gives_way_to_tls_and_comes_back_when_it_works() {
     world.dead = |_, _, now| now < CLOSED;
     world.push_all(EPOCH, 0..200, Duration::from_secs(20));
     world.run_for(CLOSED);
-    assert_eq!(world.outbox.route(), Route::Tls);
-    assert!(world.outbox.len() <= 2, "{} batches wait although TLS works", world.outbox.len());
+    assert_eq!(world.outbox().route(), Route::Tls);
+    assert!(world.outbox().len() <= 2, "{} batches wait although TLS works", world.outbox().len());
     world.run(DAY);
-    assert_eq!(world.outbox.route(), Route::Udp);
+    assert_eq!(world.outbox().route(), Route::Udp);
     assert_counted_once(&world);
 }
 
@@ -131,7 +131,7 @@ fn one_lost_burst_is_not_yet_silence() {
     world.dead = |_, _, now| now < Duration::from_secs(1);
     world.push_all(EPOCH, 0..60, Duration::ZERO);
     world.run(DAY);
-    assert_eq!(world.outbox.route(), Route::Udp);
+    assert_eq!(world.outbox().route(), Route::Udp);
     assert!(world.now < Duration::from_secs(3), "{:?}", world.now);
     assert_counted_once(&world);
 }

@@ -7,10 +7,7 @@ use std::{
 };
 
 use weir_sample::{Series, Timestamp, Value, Window};
-use weir_wire::{
-    Ack, AgentId, Batch, DICTIONARY_ID, DatagramKind, Encoder, Entry, Epoch, FleetKey, Header, Outbox, OutboxConfig,
-    Route, Session, SessionKeys, Totals, WINDOW, seal,
-};
+use weir_wire::{AgentId, Batch, Encoder, Entry, Epoch, FleetKey, Outbox, OutboxConfig, Route, Sender, Totals, WINDOW};
 
 use crate::{
     chance::Chance,
@@ -58,10 +55,8 @@ pub(crate) struct World {
     pending: HashMap<u64, Event>,
     order: u64,
     fleet: FleetKey,
-    session: Session,
-    keys: SessionKeys,
     encoder: Encoder,
-    pub(crate) outbox: Outbox,
+    sender: Sender,
     pub(crate) config: OutboxConfig,
     source: u64,
     pushes_left: u64,
@@ -76,7 +71,9 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, faults: Faults, config: OutboxConfig) -> Self {
         let fleet = FleetKey { id: 4, secret: [3; 32] };
-        let session = fleet.session(1, AgentId([5; 16]), u32::MAX);
+        let agent = AgentId([5; 16]);
+        let mut sender = Sender::new(agent, EPOCH, config, seed);
+        sender.grant(fleet.session(1, agent, u32::MAX), None);
         Self {
             start: Instant::now(),
             now: Duration::ZERO,
@@ -87,11 +84,9 @@ impl World {
             events: BinaryHeap::new(),
             pending: HashMap::new(),
             order: 0,
-            keys: SessionKeys::new(&session),
             fleet,
-            session,
             encoder: Encoder::new(),
-            outbox: Outbox::new(config, seed),
+            sender,
             config,
             source: 0,
             pushes_left: 0,
@@ -101,6 +96,10 @@ impl World {
             handed_back: Vec::new(),
             sends: 0,
         }
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        self.sender.outbox()
     }
 
     /// Batches of one epoch, pushed one after the other with up to `pause` between them.
@@ -130,8 +129,8 @@ impl World {
     /// Runs until nothing waits at the sender; fails when that takes longer than `limit`.
     pub(crate) fn run(&mut self, limit: Duration) {
         self.after(Duration::ZERO, Event::Read);
-        while !(self.outbox.is_empty() && self.pushes_left == 0) {
-            assert!(self.now < limit, "{} batches were not delivered in {limit:?}", self.outbox.len());
+        while !(self.outbox().is_empty() && self.pushes_left == 0) {
+            assert!(self.now < limit, "{} batches were not delivered in {limit:?}", self.outbox().len());
             self.step();
         }
         for (at, gateway) in self.gateways.iter().enumerate() {
@@ -149,7 +148,7 @@ impl World {
     }
 
     fn step(&mut self) {
-        let wake = self.outbox.next_wake(self.start + self.now).map(|wake| wake.duration_since(self.start));
+        let wake = self.sender.next_wake(self.start + self.now).map(|wake| wake.duration_since(self.start));
         let next = self.events.peek().map(|Reverse((due, _))| *due);
         match (wake, next) {
             (Some(wake), next) if next.is_none_or(|due| wake < due) => self.now = self.now.max(wake),
@@ -177,8 +176,8 @@ impl World {
             Event::Commit(gateway) => self.commit(gateway),
             Event::ToAgent { source, route, mut bytes } => {
                 let listens = source == self.source || route == Route::Tls;
-                if let (true, Ok((_, ack))) = (listens, Ack::open(&mut bytes, &self.keys)) {
-                    self.take_ack(&ack, route);
+                if listens {
+                    self.hear(&mut bytes, route);
                 }
             }
             Event::Crash(gateway) => self.gateways[gateway].crash(&mut self.chance),
@@ -205,29 +204,25 @@ impl World {
         };
         let payload = self.encoder.encode(&batch, 1_100).0.remove(0);
         self.pushed.insert((epoch, seq), (payload.clone(), number + 1.0));
-        for entry in self.outbox.push(Entry { epoch, seq, payload, samples: 2 }) {
+        for entry in self.sender.push(Entry { epoch, seq, payload, samples: 2 }) {
             let name = (entry.epoch, entry.seq);
             self.pushed.remove(&name);
             self.handed_back.push(name);
         }
-        assert!(self.outbox.bytes() <= self.config.max_bytes, "{} bytes wait", self.outbox.bytes());
+        assert!(self.outbox().bytes() <= self.config.max_bytes, "{} bytes wait", self.outbox().bytes());
     }
 
     fn send_due(&mut self) {
         let before = self.sends;
         loop {
-            if self.outbox.take_new_source() {
+            if self.sender.leaves_source() {
                 self.source += 1;
             }
-            let Some(transmit) = self.outbox.poll(self.start + self.now) else { break };
-            let (route, entry) = (transmit.route, transmit.entry);
-            let is_poison = self.poison == Some(entry.seq);
-            let header = header(&self.session, entry);
             let mut bytes = Vec::new();
-            seal(&header, &entry.payload, &self.keys, &mut bytes);
+            let Some(sealed) = self.sender.seal_next(self.start + self.now, &mut bytes) else { break };
             self.sends += 1;
-            match route {
-                _ if is_poison => {}
+            match sealed.route {
+                _ if self.poison == Some(sealed.seq) => {}
                 Route::Udp => self.transmit(self.source, bytes),
                 Route::Tls => {
                     let gateway = self.chance.below(GATEWAYS as u64) as usize;
@@ -285,8 +280,8 @@ impl World {
     }
 
     /// Nothing is acked that was not appended.
-    fn take_ack(&mut self, ack: &Ack, route: Route) {
-        for entry in self.outbox.on_ack(self.start + self.now, ack, route) {
+    fn hear(&mut self, bytes: &mut [u8], route: Route) {
+        for entry in self.sender.on_datagram(self.start + self.now, bytes, route).unwrap_or_default() {
             let name = (entry.epoch, entry.seq);
             assert!(self.gateways.iter().any(|gateway| gateway.holds(name)), "{name:?} was acked and is in no log");
         }
@@ -295,9 +290,9 @@ impl World {
     /// The bounds that the other end relies on.
     fn check_flight(&self) {
         let mut span = HashMap::<Epoch, (u64, u64)>::new();
-        let flying: Vec<&Entry> = self.outbox.in_flight().collect();
+        let flying: Vec<&Entry> = self.outbox().in_flight().collect();
         assert!(flying.len() <= self.config.max_in_flight, "{} in flight", flying.len());
-        for entry in self.outbox.waiting() {
+        for entry in self.outbox().waiting() {
             let (low, _) = span.entry(entry.epoch).or_insert((entry.seq, entry.seq));
             *low = entry.seq.min(*low);
         }
@@ -323,10 +318,4 @@ impl World {
         self.events.push(Reverse((self.now + delay, self.order)));
         self.pending.insert(self.order, event);
     }
-}
-
-fn header(session: &Session, entry: &Entry) -> Header {
-    let &Session { key_id, tenant, agent, expires, .. } = session;
-    let (kind, dictionary) = (DatagramKind::Batch, DICTIONARY_ID);
-    Header { kind, ack_wanted: true, dictionary, key_id, tenant, expires, agent, epoch: entry.epoch, seq: entry.seq }
 }

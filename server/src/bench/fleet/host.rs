@@ -1,11 +1,10 @@
-//! One simulated host: its series, the values of each window, and the outbox that its batches wait in.
+//! One simulated host: its series, the values of each window, and the sender that its batches wait in.
 
 use std::time::{Duration, Instant};
 
 use weir_sample::{Kind, Series, Timestamp, Window};
 use weir_wire::{
-    AgentId, DICTIONARY_ID, DatagramKind, Encoder, Entry, Epoch, FleetKey, Header, Outbox, OutboxConfig, PackedLayout,
-    Route, SessionKeys, Totals,
+    AgentId, Encoder, Epoch, FleetKey, OutboxConfig, PAYLOAD_BYTES, PackedLayout, Route, Sender, Session, Totals,
 };
 
 use super::ramp::Ramp;
@@ -23,8 +22,6 @@ pub(crate) struct Plan {
     pub tenant: u32,
     pub expires: u32,
     pub epoch: Epoch,
-    /// Bytes of payload that fit a datagram.
-    pub room: usize,
     pub route: Route,
     /// How each column's values look; the same for all hosts.
     pub shapes: Vec<Shape>,
@@ -57,14 +54,11 @@ impl Shape {
 
 /// One agent as far as a gateway can tell.
 pub(crate) struct Host {
-    pub id: AgentId,
-    number: u64,
-    slices: Vec<(PackedLayout, usize)>,
-    next_seq: u64,
+    pub number: u64,
+    layouts: Vec<PackedLayout>,
     /// The window that is closed next.
     window: u32,
-    sealed: Totals,
-    pub outbox: Outbox,
+    pub sender: Sender,
     /// Sent and not yet acked, with the time of the first send.
     first_sent: Vec<(u64, Instant)>,
 }
@@ -92,23 +86,8 @@ impl Plan {
         Some(u64::from_be_bytes(datagram.get(22..30)?.try_into().ok()?))
     }
 
-    pub(crate) fn keys(&self, agent: AgentId) -> SessionKeys {
-        SessionKeys::new(&self.key.session(self.tenant, agent, self.expires))
-    }
-
-    /// What stands before a batch of this agent, whichever way it goes.
-    pub(crate) fn header(&self, agent: AgentId, entry: &Entry) -> Header {
-        Header {
-            kind: DatagramKind::Batch,
-            ack_wanted: true,
-            dictionary: DICTIONARY_ID,
-            key_id: self.key.id,
-            tenant: self.tenant,
-            expires: self.expires,
-            agent,
-            epoch: entry.epoch,
-            seq: entry.seq,
-        }
+    fn session(&self, agent: AgentId) -> Session {
+        self.key.session(self.tenant, agent, self.expires)
     }
 
     /// The first window from `from` on in which a host is at work, or the number of windows.
@@ -126,49 +105,31 @@ impl Plan {
 impl Host {
     pub(crate) fn new(plan: &Plan, number: u64, encoder: &mut Encoder) -> Self {
         let columns = columns(plan.shapes.len(), &plan.run, number);
-        let mut slices = Vec::new();
-        pack(plan, &columns, number, encoder, &mut slices);
-        Self {
-            id: plan.agent(number),
-            number,
-            slices,
-            next_seq: 0,
-            window: plan.next_window(number, 0),
-            sealed: Totals::default(),
-            outbox: Outbox::new(OutboxConfig { route: plan.route, ..OutboxConfig::default() }, mix(number)),
-            first_sent: Vec::new(),
-        }
+        let mut layouts = Vec::new();
+        pack(plan, &columns, number, encoder, &mut layouts);
+        let (agent, outbox) = (plan.agent(number), OutboxConfig { route: plan.route, ..OutboxConfig::default() });
+        let mut sender = Sender::new(agent, plan.epoch, outbox, mix(number));
+        sender.grant(plan.session(agent), None);
+        Self { number, layouts, window: plan.next_window(number, 0), sender, first_sent: Vec::new() }
     }
 
-    /// Puts the next window's batches into the outbox.
+    /// Hands the next window's batches to the sender.
     pub(crate) fn close_window(&mut self, plan: &Plan, encoder: &mut Encoder) -> Closed {
         let end = plan.first_end.plus(plan.interval * self.window);
         let window = Window::ending(end, plan.interval.as_millis() as u32);
         let (row, counted) = row(plan, self.number, self.window);
         self.window = plan.next_window(self.number, self.window + 1);
-        self.sealed.sealed_batches += self.slices.len() as u64;
-        self.sealed.sealed_samples += row.len() as u64;
-        let totals = Totals {
-            sealed_batches: self.sealed.sealed_batches,
-            sealed_samples: self.sealed.sealed_samples,
-            ..self.outbox.totals()
-        };
         let mut closed = Closed { samples: row.len() as u64, counted, ..Closed::default() };
-        let mut rest = row.as_slice();
-        for (layout, width) in &self.slices {
-            let (slice, after) = rest.split_at(*width);
-            rest = after;
-            let payload = encoder.encode_row(layout, window, &totals, slice);
-            closed.payload_bytes += payload.len() as u64;
+        for entry in self.sender.close_row(encoder, window, &self.layouts, &row) {
+            closed.payload_bytes += entry.payload.len() as u64;
             closed.batches += 1;
-            self.outbox.push(Entry { epoch: plan.epoch, seq: self.next_seq, payload, samples: *width as u32 });
-            self.next_seq += 1;
+            self.sender.push(entry);
         }
         closed
     }
 
     pub(crate) fn is_through(&self, plan: &Plan) -> bool {
-        self.window == plan.windows && self.outbox.is_empty()
+        self.window == plan.windows && self.sender.outbox().is_empty()
     }
 
     /// When this host closes its next window, if there is one.
@@ -177,39 +138,33 @@ impl Host {
         (self.window < plan.windows).then_some(due)
     }
 
-    pub(crate) fn note_sent(&mut self, seq: u64, now: Instant) {
+    pub(crate) fn record_sent(&mut self, seq: u64, now: Instant) {
         if !self.first_sent.iter().any(|(sent, _)| *sent == seq) {
             self.first_sent.push((seq, now));
         }
     }
 
     /// How long the ack of a batch took, counted from its first send.
-    pub(crate) fn note_acked(&mut self, seq: u64, now: Instant) -> Option<Duration> {
+    pub(crate) fn record_acked(&mut self, seq: u64, now: Instant) -> Option<Duration> {
         let at = self.first_sent.iter().position(|(sent, _)| *sent == seq)?;
         Some(now.saturating_duration_since(self.first_sent.swap_remove(at).1))
     }
 }
 
 /// Packs the columns into as few layouts as datagrams are needed.
-fn pack(
-    plan: &Plan,
-    columns: &[(Series, Kind)],
-    number: u64,
-    encoder: &mut Encoder,
-    slices: &mut Vec<(PackedLayout, usize)>,
-) {
+fn pack(plan: &Plan, columns: &[(Series, Kind)], number: u64, encoder: &mut Encoder, layouts: &mut Vec<PackedLayout>) {
     let layout = encoder.pack_layout(columns).expect("the columns are sorted counters and gauges");
     let window = Window::ending(plan.first_end, plan.interval.as_millis() as u32);
     let (row, _) = row(plan, number, 0);
     let largest = Totals { sealed_samples: u64::from(u32::MAX), ..Totals::default() };
     // Values differ a little in length from window to window.
     let bytes = encoder.encode_row(&layout, window, &largest, &row[..columns.len()]).len() + columns.len() / 2;
-    if bytes <= plan.room || columns.len() < 2 {
-        return slices.push((layout, columns.len()));
+    if bytes <= PAYLOAD_BYTES || columns.len() < 2 {
+        return layouts.push(layout);
     }
     let (low, high) = columns.split_at(columns.len() / 2);
-    pack(plan, low, number, encoder, slices);
-    pack(plan, high, number, encoder, slices);
+    pack(plan, low, number, encoder, layouts);
+    pack(plan, high, number, encoder, layouts);
 }
 
 /// The series of a host in order of their keys: gauges and counters in equal number.
@@ -328,7 +283,6 @@ mod tests {
             tenant: 0,
             expires: u32::MAX,
             epoch: Epoch(1),
-            room: 1_142,
             route: Route::Udp,
         }
     }
@@ -352,8 +306,8 @@ mod tests {
         let closed = host.close_window(&plan, &mut encoder);
         assert!(closed.batches > 1 && closed.samples == 1_000);
         let mut counted = 0.0;
-        for entry in host.outbox.waiting() {
-            assert!(entry.payload.len() <= plan.room, "{} bytes", entry.payload.len());
+        for entry in host.sender.outbox().waiting() {
+            assert!(entry.payload.len() <= PAYLOAD_BYTES, "{} bytes", entry.payload.len());
             let batch = weir_wire::decode(&entry.payload).unwrap();
             assert_eq!(batch.window.end(), plan.first_end);
             counted += batch.points.iter().map(|(_, value)| counter(value)).sum::<f64>();

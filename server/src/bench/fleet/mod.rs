@@ -17,10 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 use weir_sample::Window;
-use weir_wire::{
-    DEFAULT_DATAGRAM_BYTES, Encoder, Epoch, FleetKey, HEADER_BYTES, Route, TAG_BYTES, newest_active_key,
-    parse_fleet_keys,
-};
+use weir_wire::{Encoder, Epoch, FleetKey, HEADER_BYTES, Route, TAG_BYTES, newest_active_key, parse_fleet_keys};
 
 use crate::clock::{duration, now};
 use crate::cmd::query;
@@ -100,7 +97,7 @@ pub(crate) fn main(args: &FleetArgs) -> Result<()> {
     ensure!(args.loss == 0.0 || args.transport == Transport::Udp, "--loss is for datagrams: TLS sends again by itself");
     ensure!((0.0..1.0).contains(&args.loss), "--loss is a share from 0 to below 1");
     ensure!(args.ramp.iter().all(|factor| (0.0..=1e6).contains(factor)), "--ramp takes factors from 0 up");
-    crate::run::process::raise_open_files();
+    weir_meters::process::raise_open_files();
     let plan = Arc::new(plan(args)?);
     let tally = Arc::new(Tally::default());
     let before = args.http.as_deref().map(ServerCost::read).transpose()?;
@@ -130,7 +127,6 @@ fn plan(args: &FleetArgs) -> Result<Plan> {
         expires: u32::MAX,
         epoch: Epoch::next(None, at, run_number as u16),
         route: if args.transport == Transport::Tls { Route::Tls } else { Route::Udp },
-        room: DEFAULT_DATAGRAM_BYTES - HEADER_BYTES - TAG_BYTES,
     })
 }
 

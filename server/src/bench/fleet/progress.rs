@@ -48,7 +48,7 @@ impl<'a> Progress<'a> {
             "samples_sent": sent - self.sent,
             "samples_acked": acked - self.acked,
             "samples_unacked": sent - acked,
-            "ack_p99_ms": self.tally.take_recent_quantile_ms(0.99),
+            "ack_p99_ms": self.tally.drain_recent_quantile_ms(0.99),
         });
         println!("{line}");
         (self.sent, self.acked) = (sent, acked);

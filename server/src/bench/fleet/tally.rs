@@ -40,31 +40,31 @@ impl AckTimes {
         Self { ms: Sketch::new(), since: Instant::now() }
     }
 
-    fn note(&mut self, took: Duration) {
+    fn observe(&mut self, took: Duration) {
         self.ms.insert(took.as_secs_f64() * 1e3);
     }
 }
 
 impl Tally {
-    pub(crate) fn note_closed(&self, closed: Closed) {
+    pub(crate) fn count_closed(&self, closed: Closed) {
         self.samples_sent.fetch_add(closed.samples, Relaxed);
         self.batches_sent.fetch_add(closed.batches, Relaxed);
         self.counter_sum.fetch_add(closed.counted, Relaxed);
         self.payload_bytes.fetch_add(closed.payload_bytes, Relaxed);
     }
 
-    pub(crate) fn note_acked(&self, samples: u32, took: Option<Duration>, local: &mut AckTimes) {
+    pub(crate) fn count_acked(&self, samples: u32, took: Option<Duration>, local: &mut AckTimes) {
         self.samples_acked.fetch_add(u64::from(samples), Relaxed);
         self.batches_acked.fetch_add(1, Relaxed);
         if let Some(took) = took {
-            local.note(took);
+            local.observe(took);
         }
         if local.since.elapsed() >= HAND_ON {
             self.merge_acks(local);
         }
     }
 
-    /// Takes a worker's ack times in.
+    /// Adds a worker's ack times.
     pub(crate) fn merge_acks(&self, local: &mut AckTimes) {
         let ms = std::mem::take(&mut local.ms);
         self.ack_ms.lock().unwrap_or_else(PoisonError::into_inner).merge(&ms);
@@ -73,7 +73,7 @@ impl Tally {
     }
 
     /// As [`Tally::ack_quantile_ms`], of the acks since this was last asked.
-    pub(crate) fn take_recent_quantile_ms(&self, q: f64) -> Option<f64> {
+    pub(crate) fn drain_recent_quantile_ms(&self, q: f64) -> Option<f64> {
         let recent = std::mem::take(&mut *self.recent_ack_ms.lock().unwrap_or_else(PoisonError::into_inner));
         (recent.count() > 0.0).then(|| recent.quantile(q))
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use weir_link::{Alpn, ClientFiles, ClientStream, ClientTls, FrameStream};
-use weir_wire::{Ack, Encoder, Route, SessionKeys, seal};
+use weir_wire::{Encoder, Route};
 
 use super::host::{Host, Plan};
 use super::tally::{AckTimes, Tally};
@@ -43,7 +43,6 @@ pub(crate) struct Worker {
 }
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(500);
 const MAX_ACK_BYTES: usize = 64 << 10;
 
 impl Worker {
@@ -60,8 +59,8 @@ impl Worker {
         });
         let tasks = LocalSet::new();
         for host in self.hosts {
-            let keys = shared.plan.keys(host.id);
-            let connection = Connection { shared: shared.clone(), host, keys, frames: None };
+            let turn = host.number as usize;
+            let connection = Connection { shared: shared.clone(), host, turn, frames: None };
             tasks.spawn_local(connection.run(start, deadline));
         }
         runtime.block_on(tasks);
@@ -83,7 +82,8 @@ struct Shared {
 struct Connection {
     shared: Rc<Shared>,
     host: Host,
-    keys: SessionKeys,
+    /// Which of the servers is used: another one after long silence.
+    turn: usize,
     frames: Option<FrameStream<ClientStream>>,
 }
 
@@ -94,52 +94,51 @@ impl Connection {
             let now = Instant::now();
             if self.host.next_close(&plan, start).is_some_and(|close| close <= now) {
                 let closed = self.host.close_window(&plan, &mut self.shared.encoder.borrow_mut());
-                self.shared.tally.note_closed(closed);
+                self.shared.tally.count_closed(closed);
             }
             if self.send_due(now).await.is_err() {
                 self.drop_stream();
-                tokio::time::sleep(PAUSE).await;
-                continue;
             }
-            let next = [self.host.next_close(&plan, start), self.host.outbox.next_wake(Instant::now())];
+            let next = [self.host.next_close(&plan, start), self.host.sender.next_wake(Instant::now())];
             let next = next.into_iter().flatten().fold(deadline, Instant::min);
             if self.wait_until(next).await.is_err() {
                 self.drop_stream();
             }
         }
         let tally = &self.shared.tally;
-        tally.batches_unacked.fetch_add(self.host.outbox.len() as u64, Relaxed);
-        tally.batches_resent.fetch_add(self.host.outbox.totals().resent_batches, Relaxed);
+        tally.batches_unacked.fetch_add(self.host.sender.outbox().len() as u64, Relaxed);
+        tally.batches_resent.fetch_add(self.host.sender.outbox().totals().resent_batches, Relaxed);
     }
 
     fn drop_stream(&mut self) {
         self.frames = None;
-        self.host.outbox.on_broken_stream(Instant::now());
+        self.host.sender.on_broken_stream(Instant::now());
     }
 
     async fn send_due(&mut self, now: Instant) -> Result<()> {
-        let (mut sealed, mut taken) = (Vec::new(), Vec::new());
-        while let Some(transmit) = self.host.outbox.poll(now) {
-            let plan = &self.shared.plan;
-            let header = plan.header(self.host.id, transmit.entry);
-            seal(&header, &transmit.entry.payload, &self.keys, &mut sealed);
-            taken.push((transmit.entry.seq, sealed.clone()));
+        if self.host.sender.leaves_source() {
+            self.turn += 1;
+            self.drop_stream();
         }
-        if taken.is_empty() {
+        let (mut frame, mut due) = (Vec::new(), Vec::new());
+        while let Some(sealed) = self.host.sender.seal_next(now, &mut frame) {
+            self.host.record_sent(sealed.seq, now);
+            due.push(std::mem::take(&mut frame));
+        }
+        if due.is_empty() {
             return Ok(());
         }
-        taken.iter().for_each(|(seq, _)| self.host.note_sent(*seq, now));
         if self.frames.is_none() {
             self.frames = Some(self.connect().await?);
         }
         let Some(frames) = &mut self.frames else { return Ok(()) };
-        taken.iter().for_each(|(_, frame)| frames.put(frame));
+        due.iter().for_each(|frame| frames.put(frame));
         Ok(frames.flush().await?)
     }
 
     async fn connect(&self) -> Result<FrameStream<ClientStream>> {
         let (servers, identity) = (&self.shared.servers, &self.shared.identity);
-        let server = servers[self.host.outbox.totals().resent_batches as usize % servers.len()];
+        let server = servers[self.turn % servers.len()];
         let connect = async {
             let stream = TcpStream::connect(server).await?;
             // Acks are measured; an option that cannot be set costs only time.
@@ -164,15 +163,12 @@ impl Connection {
             () = tokio::time::sleep_until(next.into()) => return Ok(()),
         }
         let now = Instant::now();
-        while let Some(frame) = frames.take()? {
-            let Ok((_, ack)) = Ack::open(frame, &self.keys) else { continue };
-            for entry in self.host.outbox.on_ack(now, &ack, Route::Tls) {
-                let took = self.host.note_acked(entry.seq, now);
-                self.shared.tally.note_acked(entry.samples, took, &mut self.shared.ack_times.borrow_mut());
+        while let Some(frame) = frames.pop()? {
+            let Ok(delivered) = self.host.sender.on_datagram(now, frame, Route::Tls) else { continue };
+            for entry in delivered {
+                let took = self.host.record_acked(entry.seq, now);
+                self.shared.tally.count_acked(entry.samples, took, &mut self.shared.ack_times.borrow_mut());
             }
-        }
-        if self.host.outbox.take_new_source() {
-            self.drop_stream();
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use weir_link::{Outgoing, Ring, UdpConfig, UdpSocket};
-use weir_wire::{Ack, Encoder, Route, seal};
+use weir_wire::{Encoder, Route};
 
 use super::host::{Host, Plan, mix};
 use super::tally::{AckTimes, Tally};
@@ -89,15 +89,15 @@ impl<'a> Worker<'a> {
             self.socket.set_receive_timeout(Some(wait))?;
             let received = self.socket.receive(&mut ring)?;
             for at in 0..received {
-                through += usize::from(self.take_ack(ring.datagram(at).1));
+                through += usize::from(self.hear_ack(ring.datagram(at).1));
             }
             let received = self.previous.as_ref().map_or(Ok(0), |previous| previous.receive(&mut ring))?;
             for at in 0..received {
-                through += usize::from(self.take_ack(ring.datagram(at).1));
+                through += usize::from(self.hear_ack(ring.datagram(at).1));
             }
         }
-        let unacked: usize = self.hosts.iter().map(|host| host.outbox.len()).sum();
-        let resent: u64 = self.hosts.iter().map(|host| host.outbox.totals().resent_batches).sum();
+        let unacked: usize = self.hosts.iter().map(|host| host.sender.outbox().len()).sum();
+        let resent: u64 = self.hosts.iter().map(|host| host.sender.outbox().totals().resent_batches).sum();
         self.tally.batches_unacked.fetch_add(unacked as u64, Relaxed);
         self.tally.batches_resent.fetch_add(resent, Relaxed);
         self.tally.merge_acks(&mut self.ack_times);
@@ -114,7 +114,7 @@ impl<'a> Worker<'a> {
             self.due.pop();
             let host = &mut self.hosts[at];
             if host.next_close(self.plan, start).is_some_and(|close| close <= now) {
-                self.tally.note_closed(host.close_window(self.plan, &mut self.encoder));
+                self.tally.count_closed(host.close_window(self.plan, &mut self.encoder));
                 self.due.extend(host.next_close(self.plan, start).map(|due| Reverse((due, at))));
             }
             move_on |= self.send_host(at, now)?;
@@ -132,14 +132,8 @@ impl<'a> Worker<'a> {
 
     /// Sends what the host has due; whether it wants another source.
     fn send_host(&mut self, at: usize, now: Instant) -> Result<bool> {
-        let keys = self.plan.keys(self.hosts[at].id);
-        loop {
-            let host = &mut self.hosts[at];
-            let Some(transmit) = host.outbox.poll(now) else { break };
-            let seq = transmit.entry.seq;
-            let header = self.plan.header(host.id, transmit.entry);
-            seal(&header, &transmit.entry.payload, &keys, &mut self.datagram);
-            host.note_sent(seq, now);
+        while let Some(sealed) = self.hosts[at].sender.seal_next(now, &mut self.datagram) {
+            self.hosts[at].record_sent(sealed.seq, now);
             if self.is_lost() {
                 continue;
             }
@@ -149,8 +143,8 @@ impl<'a> Worker<'a> {
             }
         }
         let host = &mut self.hosts[at];
-        self.due.extend(host.outbox.next_wake(now).map(|wake| Reverse((wake.max(now + LEAST_PAUSE), at))));
-        Ok(host.outbox.take_new_source())
+        self.due.extend(host.sender.next_wake(now).map(|wake| Reverse((wake.max(now + LEAST_PAUSE), at))));
+        Ok(host.sender.leaves_source())
     }
 
     fn flush(&mut self) {
@@ -158,8 +152,8 @@ impl<'a> Worker<'a> {
         let _ = self.socket.send(&mut self.outgoing);
     }
 
-    /// Takes an ack; whether its host is through with the run now.
-    fn take_ack(&mut self, datagram: &mut [u8]) -> bool {
+    /// Hears an ack; whether its host is through with the run now.
+    fn hear_ack(&mut self, datagram: &mut [u8]) -> bool {
         let now = Instant::now();
         let Some(number) = Plan::number(datagram).filter(|number| *number >= self.first) else { return false };
         let at = ((number - self.first) / self.stride) as usize;
@@ -167,11 +161,11 @@ impl<'a> Worker<'a> {
             return false;
         }
         let Some(host) = self.hosts.get_mut(at) else { return false };
-        let Ok((_, ack)) = Ack::open(datagram, &self.plan.keys(host.id)) else { return false };
         let before = host.is_through(self.plan);
-        for entry in host.outbox.on_ack(now, &ack, Route::Udp) {
-            let took = host.note_acked(entry.seq, now);
-            self.tally.note_acked(entry.samples, took, &mut self.ack_times);
+        let Ok(delivered) = host.sender.on_datagram(now, datagram, Route::Udp) else { return false };
+        for entry in delivered {
+            let took = host.record_acked(entry.seq, now);
+            self.tally.count_acked(entry.samples, took, &mut self.ack_times);
         }
         !before && host.is_through(self.plan)
     }

@@ -17,14 +17,14 @@ const LABEL: char = '\u{1}';
 const VALUE: char = '\u{2}';
 
 /// Reads a plain key section.
-pub(in crate::batch) fn take(plain: &[u8]) -> Result<(Vec<Series>, Vec<Kind>), DecodeError> {
+pub(in crate::batch) fn read(plain: &[u8]) -> Result<(Vec<Series>, Vec<Kind>), DecodeError> {
     let mut input = Input(plain);
-    let common = take_common(&mut input)?;
+    let common = read_common(&mut input)?;
     let mut keys = Keys::default();
-    keys.take_shapes(&mut input, &common)?;
-    let runs = keys.take_runs(&mut input)?;
-    let (values, tables) = take_tables(&mut input, keys.labels.len())?;
-    keys.take_places(&mut input, &tables)?;
+    keys.read_shapes(&mut input, &common)?;
+    let runs = keys.read_runs(&mut input)?;
+    let (values, tables) = read_tables(&mut input, keys.labels.len())?;
+    keys.read_places(&mut input, &tables)?;
     if !input.0.is_empty() {
         return Err(DecodeError::Malformed("key section"));
     }
@@ -65,14 +65,14 @@ struct Column {
 }
 
 impl<'a> Keys<'a> {
-    fn take_shapes(&mut self, input: &mut Input<'a>, common: &[(&'a str, &'a str)]) -> Result<(), DecodeError> {
+    fn read_shapes(&mut self, input: &mut Input<'a>, common: &[(&'a str, &'a str)]) -> Result<(), DecodeError> {
         let count = bounded(input.count()?)?;
         self.shapes.reserve_exact(count);
         for _ in 0..count {
             let kind = Kind::from_u8(input.byte()?).ok_or(DecodeError::Malformed("kind"))?;
             let (text, columns) = (self.text.len(), self.columns.len());
             self.text.push_str(legal(input.text()?, legal_metric_name)?);
-            self.take_labels(input, common)?;
+            self.read_labels(input, common)?;
             let (text, columns) = (text..self.text.len(), columns..self.columns.len());
             self.shapes.push(Shape { kind, text, columns, length: 0, done: 0 });
         }
@@ -80,7 +80,7 @@ impl<'a> Keys<'a> {
     }
 
     /// Puts a shape's own labels between the common ones, in order of their names.
-    fn take_labels(&mut self, input: &mut Input<'a>, common: &[(&'a str, &'a str)]) -> Result<(), DecodeError> {
+    fn read_labels(&mut self, input: &mut Input<'a>, common: &[(&'a str, &'a str)]) -> Result<(), DecodeError> {
         let (mut common, mut previous) = (common.iter().peekable(), "");
         for _ in 0..input.count()? {
             let own = legal(input.text()?, legal_label_name)?;
@@ -122,7 +122,7 @@ impl<'a> Keys<'a> {
     }
 
     /// Shape and length of each run; adds the lengths up in the shapes.
-    fn take_runs(&mut self, input: &mut Input<'_>) -> Result<Vec<(usize, usize)>, DecodeError> {
+    fn read_runs(&mut self, input: &mut Input<'_>) -> Result<Vec<(usize, usize)>, DecodeError> {
         let count = bounded(input.count()?)?;
         let (mut runs, mut at, mut total) = (Vec::with_capacity(count), 0i64, 0u64);
         for _ in 0..count {
@@ -140,7 +140,7 @@ impl<'a> Keys<'a> {
         Ok(runs)
     }
 
-    fn take_places(&mut self, input: &mut Input<'_>, tables: &[Range<usize>]) -> Result<(), DecodeError> {
+    fn read_places(&mut self, input: &mut Input<'_>, tables: &[Range<usize>]) -> Result<(), DecodeError> {
         // A place takes a byte at least.
         self.places.reserve_exact(input.0.len());
         for shape in &self.shapes {
@@ -195,7 +195,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-fn take_common<'a>(input: &mut Input<'a>) -> Result<Vec<(&'a str, &'a str)>, DecodeError> {
+fn read_common<'a>(input: &mut Input<'a>) -> Result<Vec<(&'a str, &'a str)>, DecodeError> {
     let mut common: Vec<(&str, &str)> = Vec::new();
     for _ in 0..input.count()? {
         let (label, value) = (legal(input.text()?, legal_label_name)?, legal_value(input.text()?)?);
@@ -208,7 +208,7 @@ fn take_common<'a>(input: &mut Input<'a>) -> Result<Vec<(&'a str, &'a str)>, Dec
 }
 
 /// The values of all labels, and which of them are whose.
-fn take_tables<'a>(input: &mut Input<'a>, labels: usize) -> Result<(Vec<&'a str>, Vec<Range<usize>>), DecodeError> {
+fn read_tables<'a>(input: &mut Input<'a>, labels: usize) -> Result<(Vec<&'a str>, Vec<Range<usize>>), DecodeError> {
     let (mut values, mut tables) = (Vec::new(), Vec::with_capacity(labels));
     for _ in 0..labels {
         let count = input.count()?;

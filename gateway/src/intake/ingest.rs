@@ -1,0 +1,229 @@
+//! The one way of a sealed datagram into the queue, whatever brought it: open → shed → append → ack.
+//!
+//! A transport says when it begins, offers its datagrams one by one, and appends what was accepted together. The payloads
+//! stay where they were opened until then: in the ring of a socket, or in a copy where a stream needs its buffer again.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use weir_queue::{Lane, Record};
+use weir_sample::Timestamp;
+use weir_wire::{Decoder, Header, Hints, Refusal};
+
+use crate::{
+    acks::{AckWriter, Group, Waiting},
+    counters::Add,
+    open::{Opened, Opener, Tenant, payload},
+    shared::Shared,
+    shed::{Shed, Shedder},
+};
+
+/// The ingest of one thread.
+pub(crate) struct Ingest {
+    shared: Arc<Shared>,
+    opener: Opener,
+    decoder: Decoder,
+    shedder: Shedder,
+    /// How far past this machine's clock a window may end; zero means no limit.
+    clock_ahead: Duration,
+    /// Of what is told without acknowledging anything.
+    writer: AckWriter,
+    received: Instant,
+    now: Timestamp,
+    pressure: f64,
+    hints: Hints,
+    /// Batches accepted since the last append, and their lanes.
+    accepted: Vec<Waiting>,
+    lanes: Vec<Lane>,
+    groups: flume::Sender<Group>,
+    /// Vectors that the acknowledging thread has emptied.
+    spare: flume::Receiver<Vec<Waiting>>,
+}
+
+/// Who sends a datagram, and what it may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
+    pub(crate) peer: SocketAddr,
+    pub(crate) tenant: Tenant,
+    pub(crate) max_bytes: usize,
+}
+
+/// What became of a datagram. Whatever is refused has been counted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ingested<'a> {
+    /// Its payload is to be appended.
+    Accepted,
+    /// It authenticated and was refused: its agent is to get this sealed ack of nothing, which says why.
+    Told(&'a [u8]),
+    /// It was refused, and nobody is told.
+    Refused,
+    /// It authenticated, for a tenant that its peer may not send for. This is the transport's to count.
+    Foreign,
+}
+
+/// Why a datagram goes no further.
+enum Refused {
+    /// It did not open.
+    Wire(Refusal),
+    /// It opened, but its peer may not send for its tenant.
+    Foreign,
+    /// It opened, but its window ends too far in the future: its agent is told the time.
+    ClockAhead(Opened),
+    /// It opened, but there is no room for it now: its agent is told to slow down.
+    Shed(Opened, Shed),
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Wire(refusal)
+    }
+}
+
+impl Ingest {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        opener: Opener,
+        clock_ahead: Duration,
+        groups: flume::Sender<Group>,
+        spare: flume::Receiver<Vec<Waiting>>,
+    ) -> Self {
+        Self {
+            opener,
+            decoder: Decoder::new(),
+            shedder: Shedder::new(Arc::clone(&shared.shedding)),
+            shared,
+            clock_ahead,
+            writer: AckWriter::default(),
+            received: Instant::now(),
+            now: Timestamp(0),
+            pressure: 0.0,
+            hints: Hints::default(),
+            accepted: Vec::new(),
+            lanes: Vec::new(),
+            groups,
+            spare,
+        }
+    }
+
+    /// Begins with datagrams that were received together. Time and pressure are looked at once for all of them.
+    pub(crate) fn begin(&mut self, received: Instant, now: Timestamp) {
+        (self.received, self.now, self.pressure) = (received, now, self.shared.pressure());
+        self.hints = self.shared.hints(self.pressure);
+        if self.accepted.capacity() == 0 {
+            self.accepted = self.spare.try_recv().unwrap_or_default();
+        }
+        // Nothing is left of the last time, unless a panic has cut it short.
+        self.accepted.clear();
+        self.lanes.clear();
+    }
+
+    /// Opens a datagram in place and decides whether there is room for it.
+    pub(crate) fn offer(&mut self, datagram: &mut [u8], origin: Origin) -> Ingested<'_> {
+        let cause_bytes = datagram.len();
+        match self.admit(datagram, origin) {
+            Ok((Opened { header, keys }, lane)) => {
+                self.accepted.push(Waiting { peer: origin.peer, keys, header, cause_bytes });
+                self.lanes.push(lane);
+                Ingested::Accepted
+            }
+            Err(Refused::Wire(refusal)) => {
+                self.refuse(refusal.reason());
+                Ingested::Refused
+            }
+            Err(Refused::Foreign) => Ingested::Foreign,
+            Err(Refused::ClockAhead(opened)) => {
+                self.refuse("clock_ahead");
+                self.tell(&opened, cause_bytes, self.hints)
+            }
+            Err(Refused::Shed(opened, shed)) => {
+                if let Some(reason) = self.shared.shedding.count(shed) {
+                    self.refuse(reason);
+                }
+                self.tell(&opened, cause_bytes, Hints { slow: true, ..self.hints })
+            }
+        }
+    }
+
+    fn admit(&mut self, datagram: &mut [u8], origin: Origin) -> Result<(Opened, Lane), Refused> {
+        if datagram.len() > origin.max_bytes {
+            return Err(Refusal::TooLong.into());
+        }
+        let opened = self.opener.open(datagram, self.now)?;
+        if origin.tenant.excludes(opened.header.tenant) {
+            return Err(Refused::Foreign);
+        }
+        let head = self.decoder.head(payload(datagram)).map_err(|_| Refusal::Content)?;
+        // Windows of the distant past carry the server's own notes to the sink.
+        if head.window.end() <= Timestamp(0) {
+            return Err(Refusal::Content.into());
+        }
+        if !self.clock_ahead.is_zero() && head.window.end().since(self.now) > self.clock_ahead {
+            return Err(Refused::ClockAhead(opened));
+        }
+        match self.shedder.admit(&opened.header, &head, &mut self.decoder, self.pressure, self.now) {
+            Ok(lane) => Ok((opened, lane)),
+            Err(shed) => Err(Refused::Shed(opened, shed)),
+        }
+    }
+
+    fn refuse(&self, reason: &str) {
+        self.shared.counters.refused.count(reason, 1);
+    }
+
+    /// Like an ack, what is told is never larger than its cause.
+    fn tell(&mut self, opened: &Opened, cause_bytes: usize, hints: Hints) -> Ingested<'_> {
+        let sealed = self.writer.write(&opened.header, std::iter::empty(), hints, self.now, &opened.keys);
+        if sealed.len() <= cause_bytes { Ingested::Told(sealed) } else { Ingested::Refused }
+    }
+
+    /// Appends what was accepted, whose payloads come in the same order, and has it acknowledged once it is durable: by
+    /// `reply` to the stream that it came by, or to each batch's peer.
+    pub(crate) fn append<'a>(
+        &mut self,
+        payloads: impl Iterator<Item = &'a [u8]>,
+        reply: Option<flume::Sender<Vec<u8>>>,
+    ) {
+        let counters = &self.shared.counters;
+        counters.derived_sessions.add(self.opener.drain_derived());
+        if self.accepted.is_empty() {
+            return;
+        }
+        let batches = std::mem::take(&mut self.accepted);
+        let record =
+            |((batch, lane), payload): ((&Waiting, Lane), &'a [u8])| record(&batch.header, payload, lane, self.now);
+        let records: Vec<Record<'_>> = batches.iter().zip(self.lanes.drain(..)).zip(payloads).map(record).collect();
+        match self.shared.log.append(&records) {
+            Ok(position) => {
+                let count = batches.len();
+                counters.batches.add(count);
+                let group = Group { position, received: self.received, batches, reply };
+                if self.groups.try_send(group).is_err() {
+                    counters.unacked.channel_full.add(count);
+                }
+            }
+            Err(error) => {
+                counters.refused.count(queue_reason(&error), batches.len() as u64);
+                self.shared.report_queue(&Err(error));
+            }
+        }
+    }
+}
+
+/// The queue's record of a batch.
+fn record<'a>(header: &Header, payload: &'a [u8], lane: Lane, received: Timestamp) -> Record<'a> {
+    let Header { tenant, agent, epoch, seq, .. } = *header;
+    Record { lane, tenant, agent, epoch, seq, received, payload }
+}
+
+/// The reason under which batches that the queue would not have are counted.
+fn queue_reason(error: &weir_queue::Error) -> &'static str {
+    match error {
+        weir_queue::Error::Busy => "queue_busy",
+        weir_queue::Error::Full => "queue_full",
+        weir_queue::Error::TooLarge(_) => "oversize",
+        _ => "queue_failed",
+    }
+}
