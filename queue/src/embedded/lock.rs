@@ -10,7 +10,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use crate::{Error, segment};
+use super::segment;
+use crate::Error;
 
 /// Held while a log is open for appending; the system releases it when the process ends, however it ends.
 #[derive(Debug)]

@@ -9,13 +9,13 @@ use std::{
     time::Instant,
 };
 
-use crate::{
-    Error, Position,
+use super::{
     lock::WriterLock,
-    log::{Chunk, Health, Pending, Shared, State},
     segment::{self, SEGMENT_HEADER_BYTES},
+    state::{Chunk, Health, Pending, Shared, State},
     stats::Stats,
 };
+use crate::{Error, Position};
 
 /// Ranges of lost positions remembered. Waits last seconds and failures are at least a retry apart.
 const MAX_LOST_RANGES: usize = 64;

@@ -8,12 +8,11 @@ use std::{
 
 use weir_sample::Reading;
 
-use crate::{
-    Checkpoint, Error, Position, Record,
+use super::{
     consumers::{self, delete_passed, remove_dead},
     cursor::{Cursor, Damage},
-    error::check_name,
 };
+use crate::{Checkpoint, Error, Position, Record, error::check_name};
 
 /// How often a busy reader looks for new logs. An idle one looks every time.
 const DISCOVER: Duration = Duration::from_secs(1);

@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Checkpoint, Error, Position, error::check_name, lock::WriterLock, segment};
+use super::{lock::WriterLock, segment};
+use crate::{Checkpoint, Error, Position, error::check_name};
 
 const FOLDER: &str = ".consumers";
 
