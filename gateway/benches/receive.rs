@@ -14,10 +14,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use weir_gateway::{
-    Admission, Gateway, GatewayConfig, Running,
-    identity::{DenyList, FleetKeyFile, FleetKeys},
-};
+use weir_gateway::{Admission, Gateway, GatewayConfig, Running};
+use weir_identity::{DenyList, FleetKeyFile, FleetKeys};
 use weir_link::{Outgoing, UdpConfig};
 use weir_queue::{Log, LogConfig};
 use weir_sample::{Series, Timestamp, Value, Window};

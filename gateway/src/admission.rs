@@ -2,13 +2,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use weir_identity::{DenyList, FleetKeys, Identity, TokenKeys};
 use weir_queue::Lane;
 use weir_sample::Timestamp;
 use weir_wire::{DatagramKind, Decoder, HEADER_BYTES, Header, Refusal, SessionKeys, TAG_BYTES};
 
 use crate::{
     gate::{Doorkeeper, Gate, Shed},
-    identity::{DenyList, FleetKeys, Identity, TokenKeys},
     session_cache::{SessionCache, SessionId},
 };
 

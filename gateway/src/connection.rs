@@ -5,6 +5,7 @@
 use std::{net::SocketAddr, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use tokio::sync::watch;
+use weir_identity::Scope;
 use weir_link::{FrameStream, ServerStream};
 use weir_queue::Lane;
 use weir_sample::Timestamp;
@@ -14,7 +15,6 @@ use crate::{
     acks::{Group, Waiting},
     admission::{Admitted, Opened, Refused, payload},
     counters::Add,
-    identity::Scope,
     receiver::{queue_reason, record},
     shared::wall_clock,
     streams::Streams,

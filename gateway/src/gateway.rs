@@ -8,20 +8,19 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 use weir_link::{Inherited, Ring, UdpSocket};
+use weir_meters::{CpuMeter, Load, Memory};
 use weir_queue::Log;
 
 use crate::acks::{AckWriter, Acker};
 use crate::admission::Opener;
-use crate::cpu::CpuMeter;
 use crate::intake::{Intake, StatsdIntake};
-use crate::load::Load;
-use crate::memory::Memory;
 use crate::receiver::{EmptyAcks, Receiver};
 use crate::running::Running;
+use crate::session_cache::SESSION_BYTES;
 use crate::shared::{Shared, WAITING_GROUPS, wall_clock};
 use crate::sockets::Sockets;
 use crate::statsd::{Gatherer, Publisher, Reader};
-use crate::streams::{Desk, Streams};
+use crate::streams::{CONNECTION_BYTES, Desk, Streams};
 use crate::{Admission, Error, GatewayConfig, StatsdConfig, StreamConfig};
 
 /// A gateway whose sockets are bound: datagrams already queue up in the kernel, and nothing is answered yet.
@@ -70,7 +69,7 @@ impl Gateway {
     /// [`Error::Thread`] if the system gives no more threads.
     pub fn start(self) -> Result<Running, Error> {
         let Self { config, shared, sockets: Sockets { batches, streams: listener, statsd, batch } } = self;
-        let cached = shared.memory.sessions(config.cached_sessions) / batches.len().max(1);
+        let cached = shared.memory.room(config.cached_sessions, SESSION_BYTES) / batches.len().max(1);
         let (stop_streams, stop) = watch::channel(false);
         let (intakes, statsd_intakes, streams, threads) = (Vec::new(), Vec::new(), Arc::default(), Mutex::default());
         let mut running =
@@ -130,9 +129,9 @@ impl Running {
         let (groups, waiting) = flume::bounded(WAITING_GROUPS);
         let (no_spare, _) = flume::bounded(0);
         let acker = Acker::new(Arc::clone(&self.shared), None, waiting, no_spare);
-        let max_connections = self.shared.memory.connections(config.max_connections);
+        let max_connections = self.shared.memory.room(config.max_connections, CONNECTION_BYTES);
         let config = StreamConfig { max_connections, ..config };
-        let opener = self.opener(self.shared.memory.sessions(self.config.cached_sessions));
+        let opener = self.opener(self.shared.memory.room(self.config.cached_sessions, SESSION_BYTES));
         let desk = Mutex::new(Desk { opener, clock: AckWriter::default() });
         let (shared, load) = (Arc::clone(&self.shared), Arc::clone(&self.streams));
         let streams = Streams { shared, config, desk, groups, stop, load };

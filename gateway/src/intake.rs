@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use weir_link::UdpSocket;
+use weir_meters::Load;
 use weir_sample::Reading;
 
 use crate::acks::Group;
-use crate::load::Load;
 
 /// One receiver with its acknowledging thread.
 #[derive(Debug)]

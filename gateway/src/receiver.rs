@@ -10,6 +10,7 @@ use std::{
 };
 
 use weir_link::{Outgoing, Ring, UdpSocket};
+use weir_meters::{CpuMeter, Load, LoadMeter};
 use weir_queue::{Lane, Record};
 use weir_sample::Timestamp;
 use weir_wire::{Header, Hints};
@@ -18,8 +19,6 @@ use crate::{
     acks::{AckWriter, Group, Waiting},
     admission::{Admitted, Opened, Opener, Refused, payload},
     counters::Add,
-    cpu::CpuMeter,
-    load::{Load, LoadMeter},
     shared::{Shared, wall_clock},
 };
 

@@ -7,10 +7,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use weir_meters::Load;
 use weir_sample::Reading;
 
 use crate::intake::{Intake, StatsdIntake};
-use crate::load::Load;
 use crate::shared::{Shared, WAITING_GROUPS};
 use crate::{GateConfig, GatewayConfig};
 

@@ -29,6 +29,9 @@ pub(crate) struct SessionCache {
     per_generation: usize,
 }
 
+/// Memory of a derived session key with its place in the cache.
+pub(crate) const SESSION_BYTES: u64 = 1_200;
+
 impl SessionCache {
     pub(crate) fn new(capacity: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), per_generation: (capacity / 2).max(1) }

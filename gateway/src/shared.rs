@@ -8,15 +8,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use weir_meters::{Cpu, Memory};
 use weir_queue::Log;
 use weir_sample::Timestamp;
 
 use crate::{
     Admission,
     counters::Counters,
-    cpu::Cpu,
     gate::{Gate, SLOW_AT},
-    memory::Memory,
     statsd,
 };
 

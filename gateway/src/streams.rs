@@ -12,14 +12,13 @@ use std::{
 
 use tokio::{net::TcpStream, sync::watch, task::JoinSet};
 use weir_link::{Alpn, FrameStream, ServerStream, ServerTls, client_certificate};
+use weir_meters::{Load, used_by_this_thread};
 
 use crate::{
     acks::{AckWriter, Group},
     admission::Opener,
     connection::{Connection, Tenant, stopped},
     counters::Add,
-    cpu::used_by_this_thread,
-    load::Load,
     shared::Shared,
 };
 
@@ -73,6 +72,8 @@ pub(crate) struct Desk {
     pub(crate) clock: AckWriter,
 }
 
+/// Memory of a TLS connection with its buffers.
+pub(crate) const CONNECTION_BYTES: u64 = 40 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const PERIOD: Duration = Duration::from_secs(1);
 

@@ -65,7 +65,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    run::process::mark_start();
+    weir_meters::process::mark_start();
     let cli = Cli::parse();
     start_log();
     let outcome = match cli.command {

@@ -6,12 +6,10 @@ use std::{
 };
 
 use weir_link::{Ring, UdpSocket};
+use weir_meters::{Load, LoadMeter};
 
 use super::Gatherer;
-use crate::{
-    load::{Load, LoadMeter},
-    shared::{Shared, wall_clock},
-};
+use crate::shared::{Shared, wall_clock};
 
 /// Receives until told to stop, then takes what the kernel still holds and hands on the open window.
 pub(crate) struct Reader {

@@ -2,7 +2,8 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use weir_gateway::{Drained, Gateway, GatewayConfig, identity::OldKeys};
+use weir_gateway::{Drained, Gateway, GatewayConfig};
+use weir_identity::OldKeys;
 use weir_queue::{Log, LogConfig};
 use weir_wire::{Ack, AgentId, DatagramKind, HEADER_BYTES, Header, MAX_DATAGRAM_BYTES};
 

@@ -7,10 +7,8 @@ use std::{
 };
 
 use tempfile::TempDir;
-use weir_gateway::{
-    Admission, Gateway, GatewayConfig, Running,
-    identity::{DenyList, FleetKeyFile, FleetKeys, TokenKeys},
-};
+use weir_gateway::{Admission, Gateway, GatewayConfig, Running};
+use weir_identity::{DenyList, FleetKeyFile, FleetKeys, TokenKeys};
 use weir_queue::{Checkpoint, Log, LogConfig, Reader};
 use weir_sample::{Reading, Series, Timestamp, Value, Window};
 use weir_wire::{

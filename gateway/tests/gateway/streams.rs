@@ -4,10 +4,8 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::net::TcpStream;
-use weir_gateway::{
-    Drained, GatewayConfig, StreamConfig,
-    identity::{Claims, Scope, SigningKey, TokenKeys, create_secret_file, issue},
-};
+use weir_gateway::{Drained, GatewayConfig, StreamConfig};
+use weir_identity::{Claims, Scope, SigningKey, TokenKeys, create_secret_file, issue};
 use weir_link::{Alpn, ClientFiles, ClientStream, ClientTls, FrameStream, ServerFiles, ServerTls};
 use weir_queue::LogConfig;
 use weir_wire::Ack;

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use weir_gateway::identity::{Claims, Scope, TokenError, TokenKeys};
+use weir_identity::{Claims, Scope, TokenError, TokenKeys};
 
 use crate::clock::now;
 
@@ -136,7 +136,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
-    use weir_gateway::identity::{SigningKey, issue};
+    use weir_identity::{SigningKey, issue};
 
     use super::*;
     use crate::api::session::tests::{Desk, ask, serve};

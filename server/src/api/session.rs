@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use weir_gateway::identity::{Claims, Identity, SessionAnswer, SessionError, SessionRequest, TokenError};
+use weir_identity::{Claims, Identity, SessionAnswer, SessionError, SessionRequest, TokenError};
 use weir_queue::{Lane, Log, Record};
 use weir_sample::Timestamp;
 use weir_sink::Grant;
@@ -123,7 +123,7 @@ pub(crate) mod tests {
 
     use serde_json::{Value, json};
     use tempfile::TempDir;
-    use weir_gateway::identity::{Claims, IdentityConfig, Scope, SigningKey, TokenKeys, create_secret_file, issue};
+    use weir_identity::{Claims, IdentityConfig, Scope, SigningKey, TokenKeys, create_secret_file, issue};
     use weir_queue::{Checkpoint, LogConfig, Reader};
 
     use super::*;

@@ -10,7 +10,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     date_time_ymd,
 };
-use weir_gateway::identity::replace_secret_file;
+use weir_identity::replace_secret_file;
 use weir_sample::Timestamp;
 
 use crate::clock::now;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use weir_gateway::identity::{FleetKeyFile, OldKeys, SETTLE, retires, signing};
+use weir_identity::{FleetKeyFile, OldKeys, SETTLE, retires, signing};
 use weir_sample::Timestamp;
 use weir_wire::KeyState;
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
 use rcgen::{KeyPair, PKCS_ED25519};
 use serde_json::json;
-use weir_gateway::identity::{Claims, Scope, SigningKey, TokenKeys, create_secret_file, issue};
+use weir_identity::{Claims, Scope, SigningKey, TokenKeys, create_secret_file, issue};
 use weir_sample::Timestamp;
 
 use crate::clock::{duration, now};

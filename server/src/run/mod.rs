@@ -3,7 +3,6 @@
 mod http;
 mod listener;
 mod mover;
-pub(crate) mod process;
 mod reload;
 mod roles;
 mod shutdown;
@@ -13,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir_gateway::identity::Scope;
+use weir_identity::Scope;
 
 use crate::api::{auth, cardinality, query, session, write};
 use crate::config::{Config, UpArgs};
@@ -31,7 +30,7 @@ pub(crate) fn main(args: &UpArgs, role: Role) -> Result<()> {
 
 /// Runs the server until `beside`, which is called when everything serves, returns; then drains it.
 pub(crate) fn run(config: Config, role: Role, beside: impl FnOnce(&Shutdown) -> Result<()>) -> Result<()> {
-    process::raise_open_files();
+    weir_meters::process::raise_open_files();
     let listener = bind(config.listen.http)?;
     let (roles, handed_over) = Roles::start(&config, role)?;
     let roles = Arc::new(roles);

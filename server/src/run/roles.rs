@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir_gateway::identity::{Identity, IdentityConfig};
 use weir_gateway::{Admission, Gateway, GatewayConfig, Running, StreamConfig};
+use weir_identity::{Identity, IdentityConfig};
 use weir_link::{ServerFiles, ServerTls, UdpConfig};
+use weir_meters::process;
 use weir_query::Engine;
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
@@ -16,7 +17,6 @@ use weir_store::Store;
 
 use super::listener::HandedOver;
 use super::mover::Mover;
-use super::process;
 use super::reload::Reloadable;
 use crate::api::write;
 use crate::clock::now;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_gateway::identity::{Claims, Scope, SigningKey, issue};
+use weir_identity::{Claims, Scope, SigningKey, issue};
 use weir_query::Engine;
 use weir_sample::{Kind, Series, Sketch, Timestamp};
 use weir_store::{Store, StoreConfig};

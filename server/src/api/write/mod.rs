@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tokio::sync::Semaphore;
 use weir_formats::remote_write::{self, WriteRequest};
-use weir_gateway::identity::Claims;
+use weir_identity::Claims;
 use weir_queue::{Lane, Log, Record};
 use weir_sample::{Reading, Timestamp};
 use weir_sink::Imported;

@@ -1,6 +1,6 @@
 //! Remote write as a sender sees it: real HTTP in front, a real queue and sink behind.
 
-use weir_gateway::identity::{Scope, issue};
+use weir_identity::{Scope, issue};
 use weir_query::{Column, Hint, Selection, selector};
 use weir_queue::LogConfig;
 use weir_sink::{Sink, SinkConfig};

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use weir_meters::process;
 use weir_store::{Error, Rows, Store, StoreConfig, Tier};
 
 use super::fleet::{Fleet, PER_HOST, Row, columns};
@@ -13,7 +14,6 @@ use super::keeper::{Keeper, Kept, STATE};
 use super::reading;
 use super::spent::Spent;
 use super::{Plan, REST, disk_bytes};
-use crate::run::process;
 
 pub(super) fn measure(plan: &Plan, folder: &Path) -> Result<Value> {
     let store = Arc::new(Store::open(folder, StoreConfig::default())?.0);

@@ -6,10 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use weir_meters::process::{self, Usage};
 use weir_sample::Timestamp;
 
 use crate::cmd::query;
-use crate::run::process::{self, Usage};
 
 const PROGRAM: &str = "victoria-metrics";
 /// How long it may take to start, and to merge.

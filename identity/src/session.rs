@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use weir_sample::{Reading, Timestamp};
 use weir_wire::{AgentId, Session, key_to_hex};
 
-use super::{Claims, DenyList, FleetKeys, Scope, TokenError};
+use crate::{Claims, DenyList, FleetKeys, Scope, TokenError};
 
 /// How long a session lives unless told otherwise: short enough for a denied agent, long enough for a server's outage.
 pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(3_600);

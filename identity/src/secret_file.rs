@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::Error;
+use crate::Error;
 
 /// The file's text, if nobody but its owner may read or write it.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {

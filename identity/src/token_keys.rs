@@ -11,9 +11,9 @@ use jsonwebtoken::crypto::sign;
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
 use weir_sample::{Reading, Timestamp};
 
-use super::token::{TokenCounts, verify};
-use super::watched::{Source, Watched};
-use super::{Claims, Error, Scope, TokenError, jwks, secret_file, signatures};
+use crate::token::{TokenCounts, verify};
+use crate::watched::{Source, Watched};
+use crate::{Claims, Error, Scope, TokenError, jwks, secret_file, signatures};
 
 /// A key that tokens are checked with, good for one algorithm only.
 pub(crate) struct TokenKey {
@@ -101,7 +101,7 @@ struct KeyFiles(Vec<PathBuf>);
 impl Source for KeyFiles {
     type Loaded = KeySet;
 
-    const WHAT: &'static str = super::TOKEN_KEYS;
+    const WHAT: &'static str = crate::TOKEN_KEYS;
 
     fn files(&self) -> Vec<PathBuf> {
         self.0.iter().flat_map(|path| key_files(path)).collect()

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use weir_sample::Timestamp;
 
-use super::{Claims, Scope, SigningKey, TokenKeys};
+use crate::{Claims, Scope, SigningKey, TokenKeys};
 
 /// 2023-11-14, long before any machine that runs this: nothing may look at the real clock.
 const NOW_S: u64 = 1_700_000_000;

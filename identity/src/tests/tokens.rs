@@ -4,7 +4,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::identity::{TokenError, issue};
+use crate::{TokenError, issue};
 
 #[test]
 fn a_token_of_each_algorithm_is_believed() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use weir_wire::FleetKeyLine;
 
 use super::*;
-use crate::identity::{FleetKeyFile, FleetKeys, OldKeys, SETTLE, signing};
+use crate::{FleetKeyFile, FleetKeys, OldKeys, SETTLE, signing};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

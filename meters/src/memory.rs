@@ -1,7 +1,7 @@
 //! The bound on this process's memory, and how near it is.
 //!
-//! Every buffer and cache of a gateway is bounded by itself. This is for their sum, and for what nobody thought of: near
-//! the bound agents are told to slow down, then batches are turned away, bulk first. A gateway does not die of load.
+//! Every buffer and cache is bounded by itself. This is for their sum, and for what nobody thought of: near the bound a
+//! gateway tells agents to slow down, then turns batches away, bulk first. It does not die of load.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use std::{
 
 /// The bound, and what is resident.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// Zero: no bound.
     bound_bytes: u64,
     resident_bytes: AtomicU64,
@@ -24,27 +24,15 @@ pub(crate) struct Memory {
 const LOOK: Duration = Duration::from_millis(500);
 /// Part of the bound from which on memory presses.
 const FREE_TO_USE: f64 = 0.8;
-/// Of a derived session key with its place in the cache.
-const SESSION_BYTES: u64 = 1_200;
-/// Of a TLS connection with its buffers.
-const CONNECTION_BYTES: u64 = 40 << 10;
 
 impl Memory {
-    pub(crate) fn new(bound_bytes: u64) -> Self {
+    /// Zero means no bound.
+    pub fn new(bound_bytes: u64) -> Self {
         Self { bound_bytes, ..Self::default() }
     }
 
-    /// Sessions that may be cached in a quarter of the bound, if that is fewer than `wanted`.
-    pub(crate) fn sessions(&self, wanted: usize) -> usize {
-        self.share(wanted, SESSION_BYTES)
-    }
-
-    /// Connections that a quarter of the bound has room for, if that is fewer than `wanted`.
-    pub(crate) fn connections(&self, wanted: usize) -> usize {
-        self.share(wanted, CONNECTION_BYTES)
-    }
-
-    fn share(&self, wanted: usize, each_bytes: u64) -> usize {
+    /// How many things of this size a quarter of the bound has room for, if that is fewer than `wanted`; at least one.
+    pub fn room(&self, wanted: usize, each_bytes: u64) -> usize {
         match self.bound_bytes {
             0 => wanted,
             bound => wanted.min(usize::try_from(bound / 4 / each_bytes).unwrap_or(usize::MAX)).max(1),
@@ -52,23 +40,23 @@ impl Memory {
     }
 
     /// Looks at what is resident, twice a second however many threads ask.
-    pub(crate) fn look(&self, now: Instant) {
+    pub fn look(&self, now: Instant) {
         if self.bound_bytes == 0 {
             return;
         }
         let mut next = self.next_look.lock().unwrap_or_else(PoisonError::into_inner);
         if next.is_none_or(|next| now >= next) {
             *next = Some(now + LOOK);
-            self.note(resident_bytes().unwrap_or(0));
+            self.set(resident_bytes().unwrap_or(0));
         }
     }
 
-    fn note(&self, resident_bytes: u64) {
+    fn set(&self, resident_bytes: u64) {
         self.resident_bytes.store(resident_bytes, Relaxed);
     }
 
     /// From 0, where there is room, to 1, at the bound.
-    pub(crate) fn pressure(&self) -> f64 {
+    pub fn pressure(&self) -> f64 {
         if self.bound_bytes == 0 {
             return 0.0;
         }
@@ -93,7 +81,7 @@ mod tests {
     fn memory_presses_near_its_bound_only() {
         let memory = Memory::new(1_000);
         let check = |resident, pressure: f64| {
-            memory.note(resident);
+            memory.set(resident);
             assert!((memory.pressure() - pressure).abs() < 1e-9, "{resident}: {}", memory.pressure());
         };
         check(0, 0.0);
@@ -107,9 +95,10 @@ mod tests {
     #[test]
     fn caches_fit_the_bound() {
         let memory = Memory::new(64 << 20);
-        assert_eq!((memory.sessions(200_000), memory.sessions(10)), (13_981, 10));
-        assert_eq!(memory.connections(10_000), 409);
-        assert_eq!(Memory::new(0).sessions(200_000), 200_000);
+        assert_eq!((memory.room(200_000, 1_200), memory.room(10, 1_200)), (13_981, 10));
+        assert_eq!(memory.room(10_000, 40 << 10), 409);
+        assert_eq!((memory.room(10, 1 << 30), memory.room(0, 1)), (1, 1));
+        assert_eq!(Memory::new(0).room(200_000, 1_200), 200_000);
     }
 
     #[test]

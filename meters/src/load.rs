@@ -7,21 +7,23 @@ use std::{
 
 /// A thread's busy ratio, written by the thread and read by anybody.
 #[derive(Debug, Default)]
-pub(crate) struct Load(AtomicU32);
+pub struct Load(AtomicU32);
 
 impl Load {
-    pub(crate) fn ratio(&self) -> f64 {
+    /// From 0, idle, to 1, never waiting.
+    pub fn ratio(&self) -> f64 {
         f64::from(f32::from_bits(self.0.load(Relaxed)))
     }
 
-    pub(crate) fn set(&self, ratio: f64) {
+    /// To be called by the thread alone.
+    pub fn set(&self, ratio: f64) {
         self.0.store((ratio as f32).to_bits(), Relaxed);
     }
 }
 
 /// Measures one thread.
 #[derive(Debug)]
-pub(crate) struct LoadMeter {
+pub struct LoadMeter {
     since: Instant,
     idle: Duration,
     ratio: f64,
@@ -33,12 +35,13 @@ const PERIOD: Duration = Duration::from_secs(1);
 const NEWEST: f64 = 0.5;
 
 impl LoadMeter {
-    pub(crate) fn new(now: Instant) -> Self {
+    /// For a thread that begins now.
+    pub fn new(now: Instant) -> Self {
         Self { since: now, idle: Duration::ZERO, ratio: 0.0 }
     }
 
-    /// Notes a wait that began at `from` and ended `now`.
-    pub(crate) fn waited(&mut self, from: Instant, now: Instant, load: &Load) {
+    /// Counts a wait that began at `from` and ended `now`.
+    pub fn waited(&mut self, from: Instant, now: Instant, load: &Load) {
         self.idle += now - from;
         let period = now - self.since;
         if period >= PERIOD {

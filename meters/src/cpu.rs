@@ -12,21 +12,22 @@ use crate::{load::Load, quota};
 
 /// What is used, as a part of what may be used, and the latter. Written by one thread and read by anybody.
 #[derive(Debug, Default)]
-pub(crate) struct Cpu {
-    pub(crate) load: Load,
+pub struct Cpu {
+    /// The part that is used.
+    pub load: Load,
     millicores: AtomicU64,
 }
 
 impl Cpu {
     /// Cores that this process may use.
-    pub(crate) fn cores(&self) -> f64 {
+    pub fn cores(&self) -> f64 {
         self.millicores.load(Relaxed) as f64 / 1e3
     }
 }
 
 /// Measures this process.
 #[derive(Debug)]
-pub(crate) struct CpuMeter {
+pub struct CpuMeter {
     /// As configured; zero asks the system.
     cores: f64,
     since: Instant,
@@ -39,20 +40,21 @@ const PERIOD: Duration = Duration::from_secs(1);
 const NEWEST: f64 = 0.5;
 
 impl CpuMeter {
-    pub(crate) fn new(cores: f64, now: Instant) -> Self {
+    /// For a process that counts as full at this many cores; zero asks the system how many it may use.
+    pub fn new(cores: f64, now: Instant) -> Self {
         Self { cores, since: now, used: used(), ratio: 0.0 }
     }
 
     /// Looks once a second, however often it is called.
-    pub(crate) fn look(&mut self, now: Instant, cpu: &Cpu) {
+    pub fn look(&mut self, now: Instant, cpu: &Cpu) {
         if now - self.since >= PERIOD {
             // A quota may be changed while a container runs.
             let cores = if self.cores > 0.0 { self.cores } else { quota::cores() };
-            self.note(now, used(), cores, cpu);
+            self.record(now, used(), cores, cpu);
         }
     }
 
-    fn note(&mut self, now: Instant, used: Duration, cores: f64, cpu: &Cpu) {
+    fn record(&mut self, now: Instant, used: Duration, cores: f64, cpu: &Cpu) {
         let part = used.saturating_sub(self.used).as_secs_f64() / (now - self.since).as_secs_f64() / cores;
         self.ratio += NEWEST * (part.min(1.0) - self.ratio);
         (self.since, self.used) = (now, used);
@@ -67,7 +69,7 @@ fn used() -> Duration {
 }
 
 /// CPU time of the calling thread since its start.
-pub(crate) fn used_by_this_thread() -> Duration {
+pub fn used_by_this_thread() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
@@ -82,7 +84,7 @@ mod tests {
             let mut meter = CpuMeter { cores, since: start, used: Duration::ZERO, ratio: 0.0 };
             for second in 1..=20 {
                 let used = Duration::from_millis(busy_ms) * second;
-                meter.note(start + Duration::from_secs(second.into()), used, cores, &cpu);
+                meter.record(start + Duration::from_secs(second.into()), used, cores, &cpu);
             }
             assert_eq!(cpu.cores(), cores);
             assert!((cpu.load.ratio() - expected).abs() < 1e-3, "{cores} {busy_ms}: {}", cpu.load.ratio());

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use weir_sample::Reading;
 use weir_wire::AgentId;
 
-use super::Error;
-use super::watched::{Source, Watched};
+use crate::Error;
+use crate::watched::{Source, Watched};
 
 /// The agents denied, from a file that is watched. Without a file, and until there is one, nobody is denied.
 pub struct DenyList {
@@ -70,7 +70,7 @@ impl DenyList {
 impl Source for DenyFile {
     type Loaded = HashSet<AgentId>;
 
-    const WHAT: &'static str = super::DENIED_AGENTS;
+    const WHAT: &'static str = crate::DENIED_AGENTS;
 
     fn files(&self) -> Vec<PathBuf> {
         vec![self.0.clone()]

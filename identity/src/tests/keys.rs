@@ -6,7 +6,7 @@ use rcgen::PKCS_ECDSA_P384_SHA384;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::identity::{TokenError, issue};
+use crate::{TokenError, issue};
 
 fn entry(public: &DecodingKey, algorithm: Algorithm, kid: &str) -> Value {
     let mut jwk = Jwk::from_decoding_key(public, Some(algorithm)).unwrap();

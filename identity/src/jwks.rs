@@ -7,8 +7,8 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::token_keys::{TokenKey, check_size};
-use super::{Error, secret_file};
+use crate::token_keys::{TokenKey, check_size};
+use crate::{Error, secret_file};
 
 #[derive(Deserialize)]
 struct Entries {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use weir_sample::{Reading, Timestamp};
 use weir_wire::{FleetKey, FleetKeyLine, KeyState, format_fleet_keys, parse_fleet_keys};
 
-use super::watched::{Source, Watched};
-use super::{Error, secret_file};
+use crate::watched::{Source, Watched};
+use crate::{Error, secret_file};
 
 /// How long a new key waits before it signs, so that every gateway has read it before it meets its first datagram.
 pub const SETTLE: Duration = Duration::from_secs(60);
@@ -189,7 +189,7 @@ impl FleetKeys {
 impl Source for FleetKeyFile {
     type Loaded = Vec<FleetKeyLine>;
 
-    const WHAT: &'static str = super::FLEET_KEYS;
+    const WHAT: &'static str = crate::FLEET_KEYS;
 
     fn files(&self) -> Vec<PathBuf> {
         vec![self.path.clone()]

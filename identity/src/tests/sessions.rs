@@ -5,7 +5,7 @@ use std::time::Duration;
 use weir_wire::AgentId;
 
 use super::*;
-use crate::identity::{Identity, IdentityConfig, OldKeys, SETTLE, SessionAnswer, SessionError, TokenError, issue};
+use crate::{Identity, IdentityConfig, OldKeys, SETTLE, SessionAnswer, SessionError, TokenError, issue};
 
 const AGENT: &str = "11111111-1111-4111-8111-111111111111";
 const OTHER: &str = "22222222-2222-4222-8222-222222222222";

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use weir_sample::{Kind, Reading};
 
 /// CPU, memory, threads and open files of this process; those that the system does not tell are left out.
-pub(crate) fn readings() -> Vec<Reading> {
+pub fn readings() -> Vec<Reading> {
     let mut readings = Vec::new();
     let mut gauge = |name: &str, value: Option<f64>, help: &'static str| {
         readings.extend(value.map(|value| Reading::gauge(name, &[], value, help)));
@@ -24,7 +25,7 @@ pub(crate) fn readings() -> Vec<Reading> {
 }
 
 /// CPU time of this process' threads, those of one task together.
-pub(crate) fn thread_readings() -> Vec<Reading> {
+pub fn thread_readings() -> Vec<Reading> {
     let mut tasks = BTreeMap::<String, f64>::new();
     for thread in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
         let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
@@ -44,7 +45,7 @@ pub(crate) fn thread_readings() -> Vec<Reading> {
 }
 
 /// Takes as many files and sockets as the system lets this process have: a stream is one.
-pub(crate) fn raise_open_files() {
+pub fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Without it the old limit stays, and connections over it are refused one by one.
@@ -52,26 +53,27 @@ pub(crate) fn raise_open_files() {
 }
 
 /// To be called at the start, so that the start time is known.
-pub(crate) fn mark_start() {
+pub fn mark_start() {
     STARTED.get_or_init(now);
 }
 
 static STARTED: OnceLock<f64> = OnceLock::new();
 
 fn now() -> f64 {
-    crate::clock::now().as_secs_f64()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// What a process of this host uses, if it is there.
-pub(crate) fn usage(pid: u32) -> Option<Usage> {
+pub fn usage(pid: u32) -> Option<Usage> {
     Usage::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// The fields of `/proc/PID/stat` that are shown. See proc_pid_stat(5).
 #[derive(Debug, PartialEq)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// User and system time.
     pub cpu_s: f64,
+    /// Memory in RAM.
     pub resident_bytes: f64,
     threads: f64,
 }

@@ -8,8 +8,8 @@ use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode}
 use serde_json::{Map, Value};
 use weir_sample::Timestamp;
 
-use super::token_keys::{KeySet, SigningKey, TokenKey};
-use super::{Claims, Error, Scope};
+use crate::token_keys::{KeySet, SigningKey, TokenKey};
+use crate::{Claims, Error, Scope};
 
 /// Why a token is refused. The text is meant for whoever sent it, and repeats nothing that he sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -143,7 +143,7 @@ fn refused(error: &jsonwebtoken::errors::Error) -> TokenError {
 
 /// A signed token with these claims.
 pub fn issue(claims: &Claims, key: &SigningKey) -> Result<String, Error> {
-    super::signatures::use_ring();
+    crate::signatures::use_ring();
     let claims = claims.write().map_err(|error| Error::Issue(error.to_string()))?;
     let mut header = Header::new(key.algorithm);
     header.kid = Some(key.kid.clone());

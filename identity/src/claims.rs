@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value, json};
 use weir_sample::{Timestamp, legal_label_name};
 
-use super::TokenError;
+use crate::TokenError;
 
 /// The audience that every token names.
 pub const AUDIENCE: &str = "weir";

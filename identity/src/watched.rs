@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use weir_sample::Reading;
 
-use super::Error;
+use crate::Error;
 
 /// Something that a set of files describes.
 pub(crate) trait Source {
