@@ -6,15 +6,8 @@ use std::{io, path::PathBuf, sync::Arc};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder of the queue could not be used.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was being done, as a verb.
-        action: &'static str,
-        /// To which file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] weir_files::Error),
     /// Another process appends to this log.
     #[error("{} is in use by another writer: give each gateway its own writer name", .0.display())]
     InUse(PathBuf),
@@ -45,7 +38,7 @@ impl Error {
     /// A word for a `reason` label.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Io { .. } => "io",
+            Self::Io(_) => "io",
             Self::InUse(_) => "in_use",
             Self::Name(_) => "name",
             Self::Failed(_) => "failed",
@@ -59,7 +52,7 @@ impl Error {
 
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io(weir_files::Error { action, path, source })
     }
 }
 

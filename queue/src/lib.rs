@@ -5,20 +5,11 @@
 //! ever reported durable before `fdatasync` returned, and no position is ever used twice.
 
 mod checkpoint;
-mod commit;
-mod consumers;
-mod cursor;
+mod embedded;
 mod error;
-mod lock;
-mod log;
-mod reader;
 mod record;
-mod segment;
-mod stats;
 
 pub use checkpoint::{Checkpoint, Position};
-pub use consumers::retire;
+pub use embedded::{Log, LogConfig, Polled, Reader, retire};
 pub use error::Error;
-pub use log::{Log, LogConfig};
-pub use reader::{Polled, Reader};
 pub use record::{Lane, MAX_PAYLOAD_BYTES, Record};

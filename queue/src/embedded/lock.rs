@@ -3,14 +3,15 @@
 //! The number outlives the segments, so a position stays unique even after every segment was consumed and deleted.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use crate::{Error, segment};
+use super::segment;
+use crate::Error;
 
 /// Held while a log is open for appending; the system releases it when the process ends, however it ends.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl WriterLock {
         let file = lock_patiently(log, &path)?;
         // The names of a new log and a new root must be as durable as what will be written under them.
         for folder in log.ancestors().skip(1).take(2).filter(|folder| !folder.as_os_str().is_empty()) {
-            segment::sync_folder(folder)?;
+            weir_files::sync_folder(folder)?;
         }
         let mut bytes = [0; 8];
         let filled = segment::read_up_to(&file, &mut bytes, 0).map_err(Error::io("read", &path))?;
@@ -46,14 +47,14 @@ impl WriterLock {
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { file, path })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(Error::Io { action: "lock", path, source }),
+            Err(TryLockError::Error(source)) => Err(Error::io("lock", path)(source)),
         }
     }
 
     /// Notes that numbers below `next` are used. Must come before the segment is created.
     pub(crate) fn reserve(&self, next: u64) -> Result<(), Error> {
-        self.file.write_all_at(&next.to_le_bytes(), 0).map_err(Error::io("write", &self.path))?;
-        self.file.sync_data().map_err(Error::io("sync", &self.path))
+        weir_files::write_at(&self.file, &self.path, &next.to_le_bytes(), 0)?;
+        Ok(weir_files::sync(&self.file, &self.path)?)
     }
 }
 
@@ -61,19 +62,17 @@ impl WriterLock {
 /// `path`: only a lock on the file that is there counts.
 fn lock_patiently(log: &Path, path: &Path) -> Result<File, Error> {
     for _ in 0..TRIES {
-        fs::create_dir_all(log).map_err(Error::io("create", log))?;
-        let mut options = OpenOptions::new();
-        let open = options.read(true).write(true).create(true).truncate(false).open(path);
-        let file = match open {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            open => open.map_err(Error::io("open", path))?,
+        weir_files::create_folder(log)?;
+        let file = match weir_files::open_or_create(path) {
+            Err(e) if e.source.kind() == io::ErrorKind::NotFound => continue,
+            open => open?,
         };
         match file.try_lock() {
             Ok(()) if is_at(&file, path) => return Ok(file),
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
             Err(TryLockError::Error(source)) => {
-                return Err(Error::Io { action: "lock", path: path.to_owned(), source });
+                return Err(Error::io("lock", path)(source));
             }
         }
     }

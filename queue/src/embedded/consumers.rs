@@ -1,35 +1,25 @@
 //! Who still needs which segments: a file per consumer under `.consumers`, each holding a checkpoint.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
+    fs,
     path::{Path, PathBuf},
 };
 
-use crate::{Checkpoint, Error, Position, error::check_name, lock::WriterLock, segment};
+use super::{lock::WriterLock, segment};
+use crate::{Checkpoint, Error, Position, error::check_name};
 
 const FOLDER: &str = ".consumers";
 
 /// Makes `consumer` known, so that nothing from `checkpoint` on is deleted without it.
 pub(crate) fn register(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
     check_name(consumer)?;
-    let folder = root.join(FOLDER);
-    fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-    note(root, consumer, checkpoint)?;
-    segment::sync_folder(&folder)
+    weir_files::create_folder(&root.join(FOLDER))?;
+    record(root, consumer, checkpoint)
 }
 
 /// Replaces what is known of `consumer`.
-pub(crate) fn note(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
-    let path = file_of(root, consumer);
-    let fresh = path.with_file_name(format!(".{consumer}.new"));
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&fresh)?;
-        file.write_all(&checkpoint.encode())?;
-        file.sync_data()?;
-        fs::rename(&fresh, &path)
-    };
-    write().map_err(Error::io("write", &path))
+pub(crate) fn record(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+    Ok(weir_files::replace(&file_of(root, consumer), &checkpoint.encode(), 0o666)?)
 }
 
 /// Forgets a consumer that will not come back, so that it no longer keeps segments from being deleted.
@@ -38,11 +28,7 @@ pub(crate) fn note(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Resu
 /// [`Error::Io`] if its file cannot be removed; an unknown consumer is no error.
 pub fn retire(root: &Path, consumer: &str) -> Result<(), Error> {
     check_name(consumer)?;
-    let path = file_of(root, consumer);
-    match fs::remove_file(&path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &path)(e)),
-        _ => Ok(()),
-    }
+    Ok(weir_files::remove(&file_of(root, consumer))?)
 }
 
 /// Deletes the segments of `writer` that every consumer has passed, but never the newest. Returns how many.
@@ -54,12 +40,8 @@ pub(crate) fn delete_passed(root: &Path, writer: &str, consumers: &[Checkpoint])
     numbers.pop();
     let mut deleted = 0;
     for number in numbers.into_iter().take_while(|number| *number < passed.segment) {
-        let path = segment::path_of(&log, number);
-        match fs::remove_file(&path) {
-            Ok(()) => deleted += 1,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Error::io("remove", &path)(e)),
-        }
+        weir_files::remove(&segment::path_of(&log, number))?;
+        deleted += 1;
     }
     Ok(deleted)
 }
@@ -82,7 +64,9 @@ pub(crate) fn remove_dead(root: &Path, writer: &str, consumers: &[Checkpoint]) -
     if !consumers.iter().all(passed) {
         return Ok(false);
     }
-    fs::remove_dir_all(&log).map_err(Error::io("remove", &log))?;
+    weir_files::remove_folder(&log)?;
+    // Were it back after a crash, those who have read it would not know it any more, and read it again.
+    weir_files::sync_folder(root)?;
     Ok(true)
 }
 

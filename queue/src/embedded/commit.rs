@@ -3,19 +3,18 @@
 use std::{
     fs::{self, File},
     hash::{BuildHasher, RandomState},
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Instant,
 };
 
-use crate::{
-    Error, Position,
+use super::{
     lock::WriterLock,
-    log::{Chunk, Health, Pending, Shared, State},
     segment::{self, SEGMENT_HEADER_BYTES},
+    state::{Chunk, Health, Pending, Shared, State},
     stats::Stats,
 };
+use crate::{Error, Position};
 
 /// Ranges of lost positions remembered. Waits last seconds and failures are at least a retry apart.
 const MAX_LOST_RANGES: usize = 64;
@@ -26,6 +25,7 @@ pub(crate) struct Committer {
     folder: PathBuf,
     lock: WriterLock,
     file: File,
+    path: PathBuf,
     number: u64,
     salt: u32,
     /// Bytes of the open segment that are durable: what a failed one is cut back to.
@@ -42,9 +42,9 @@ impl Committer {
         // Seeded by the system's random source; it only has to be unknown to whoever crafts a payload.
         let salt = RandomState::new().hash_one(number) as u32;
         lock.reserve(number + 1)?;
-        let file = segment::create(folder, number, salt)?;
+        let (file, path) = (segment::create(folder, number, salt)?, segment::path_of(folder, number));
         let durable_bytes = SEGMENT_HEADER_BYTES as u64;
-        let committer = Self { folder: folder.to_owned(), lock, file, number, salt, durable_bytes };
+        let committer = Self { folder: folder.to_owned(), lock, file, path, number, salt, durable_bytes };
         committer.measure_disk(stats)?;
         Ok((committer, salt))
     }
@@ -122,10 +122,9 @@ impl Committer {
                 self.open_segment(chunk.segment)?;
                 self.measure_disk(stats)?;
             }
-            let path = || segment::path_of(&self.folder, self.number);
-            self.file.write_all_at(&chunk.frames, self.durable_bytes).map_err(|e| Error::io("write", path())(e))?;
+            weir_files::write_at(&self.file, &self.path, &chunk.frames, self.durable_bytes)?;
             let started = Instant::now();
-            self.file.sync_data().map_err(|e| Error::io("sync", path())(e))?;
+            weir_files::sync(&self.file, &self.path)?;
             let now = Instant::now();
             stats.count_sync(now - started, now);
             stats.disk_bytes.fetch_add(chunk.frames.len() as u64, Relaxed);
@@ -137,6 +136,7 @@ impl Committer {
     fn open_segment(&mut self, number: u64) -> Result<(), Error> {
         self.lock.reserve(number + 1)?;
         self.file = segment::create(&self.folder, number, self.salt)?;
+        self.path = segment::path_of(&self.folder, number);
         self.number = number;
         self.durable_bytes = SEGMENT_HEADER_BYTES as u64;
         Ok(())
@@ -175,13 +175,11 @@ impl Committer {
     }
 
     fn cut_back(&mut self) -> Result<(), Error> {
-        let path = segment::path_of(&self.folder, self.number);
-        if !path.exists() {
+        if !self.path.exists() {
             // Consumers passed and deleted it.
             return Ok(());
         }
-        self.file.set_len(self.durable_bytes).map_err(Error::io("cut", &path))?;
-        self.file.sync_all().map_err(Error::io("sync", &path))
+        Ok(weir_files::cut(&self.file, &self.path, self.durable_bytes)?)
     }
 }
 

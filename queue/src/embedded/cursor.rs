@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::segment::{self, SEGMENT_HEADER_BYTES};
 use crate::{
     Error, MAX_PAYLOAD_BYTES, Position, Record,
     record::{FRAME_HEADER_BYTES, Frame, FrameHeader, next_header},
-    segment::{self, SEGMENT_HEADER_BYTES},
 };
 
 /// Bytes read at once: a good piece of a second of a busy log.

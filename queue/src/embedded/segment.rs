@@ -46,16 +46,11 @@ pub(crate) fn list(log: &Path) -> Result<Vec<u64>, Error> {
 /// Creates a segment, durably including its name.
 pub(crate) fn create(log: &Path, number: u64, salt: u32) -> Result<File, Error> {
     let path = path_of(log, number);
-    let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(Error::io("create", &path))?;
-    file.write_all_at(&header(number, salt), 0).map_err(Error::io("write", &path))?;
-    file.sync_all().map_err(Error::io("sync", &path))?;
-    sync_folder(log)?;
+    let file = weir_files::create_new(&path)?;
+    weir_files::write_at(&file, &path, &header(number, salt), 0)?;
+    weir_files::sync(&file, &path)?;
+    weir_files::sync_folder(log)?;
     Ok(file)
-}
-
-/// Makes names created in or removed from a folder durable.
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }
 
 fn header(number: u64, salt: u32) -> [u8; SEGMENT_HEADER_BYTES] {
@@ -111,8 +106,7 @@ pub(crate) fn cut_torn_tail(log: &Path, number: u64) -> Result<u64, Error> {
     };
     let cut = bytes.len() - keep;
     if cut > 0 {
-        file.set_len(keep as u64).map_err(Error::io("cut", &path))?;
-        file.sync_all().map_err(Error::io("sync", &path))?;
+        weir_files::cut(&file, &path, keep as u64)?;
     }
     Ok(cut as u64)
 }

@@ -8,12 +8,11 @@ use std::{
 
 use weir_sample::Reading;
 
-use crate::{
-    Checkpoint, Error, Position, Record,
+use super::{
     consumers::{self, delete_passed, remove_dead},
     cursor::{Cursor, Damage},
-    error::check_name,
 };
+use crate::{Checkpoint, Error, Position, Record, error::check_name};
 
 /// How often a busy reader looks for new logs. An idle one looks every time.
 const DISCOVER: Duration = Duration::from_secs(1);
@@ -50,7 +49,7 @@ impl Reader {
     /// # Errors
     /// [`Error::Name`] for a bad consumer name, or what the file system says.
     pub fn open(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<Self, Error> {
-        fs::create_dir_all(root).map_err(Error::io("create", root))?;
+        weir_files::create_folder(root)?;
         consumers::register(root, consumer, checkpoint)?;
         let mut reader = Self {
             root: root.to_owned(),
@@ -108,7 +107,7 @@ impl Reader {
     /// # Errors
     /// What the file system says; the next call tries again.
     pub fn forget(&mut self, checkpoint: &Checkpoint) -> Result<u64, Error> {
-        consumers::note(&self.root, &self.consumer, checkpoint)?;
+        consumers::record(&self.root, &self.consumer, checkpoint)?;
         let known = consumers::all(&self.root)?;
         let mut deleted = 0;
         for cursor in &self.cursors {

@@ -1,0 +1,17 @@
+//! The queue as folders of files: one log per writer, read by whoever shares the root.
+
+mod commit;
+mod config;
+mod consumers;
+mod cursor;
+mod lock;
+mod log;
+mod reader;
+mod segment;
+mod state;
+mod stats;
+
+pub use config::LogConfig;
+pub use consumers::retire;
+pub use log::Log;
+pub use reader::{Polled, Reader};
