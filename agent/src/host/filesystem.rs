@@ -28,7 +28,7 @@ impl Collector for Filesystem {
         let mut seen = Vec::new();
         for mount in self.mounts.read().lines().filter_map(Mount::read) {
             // What is mounted twice is one filesystem.
-            if !self.kinds.allows(mount.kind) || !self.paths.takes(&mount.path) || seen.contains(&mount.number) {
+            if !self.kinds.allows(mount.kind) || !self.paths.allows(&mount.path) || seen.contains(&mount.number) {
                 continue;
             }
             let Ok(stat) = statvfs(self.root.join(mount.path.trim_start_matches('/'))) else { continue };
