@@ -1,5 +1,7 @@
 //! The outbox' figures one by one; `tests/delivery` has them at work together.
 
+#![expect(clippy::disallowed_methods, reason = "any instant will do to count from")]
+
 use std::time::{Duration, Instant};
 
 use weir_sample::Timestamp;

@@ -1,5 +1,7 @@
 //! A sender against its gateway, without a network between.
 
+#![expect(clippy::disallowed_methods, reason = "any instant will do to count from")]
+
 use weir_sample::{Kind, Timestamp};
 
 use super::*;
