@@ -47,12 +47,13 @@ impl Push {
             (Some(path), Some(tls)) => Source::Token { path: path.clone(), servers: config.server.clone(), tls },
             _ => Source::FleetKeys(config.keys.clone().context("keys: neither a fleet key nor a token is named")?),
         };
+        let (own, falls_back) = (OutboxConfig::default(), config.transport == Transport::Auto);
         let outbox = OutboxConfig {
             max_bytes: if config.spool.0 == 0 { MAX_OUTBOX_BYTES } else { usize::MAX },
             route: if config.transport == Transport::Tls { Route::Tls } else { Route::Udp },
-            silence_before_tls: (config.transport == Transport::Auto && identity.is_some()).then_some(12),
-            udp_probe: (config.transport == Transport::Auto).then_some(Duration::from_secs(60)),
-            ..OutboxConfig::default()
+            silence_before_tls: own.silence_before_tls.filter(|_| falls_back && identity.is_some()),
+            udp_probe: own.udp_probe.filter(|_| falls_back),
+            ..own
         };
         let spool = (config.spool.0 > 0).then(|| Spool::open(&config.state.join("spool"), config.spool.0));
         let mut push = Self {
