@@ -15,6 +15,7 @@ mod sampler;
 mod scrape;
 mod state;
 mod uplink;
+mod windows;
 
 use std::process::ExitCode;
 

@@ -14,8 +14,9 @@ use crate::intake::Intake;
 use crate::manager::Manager;
 use crate::report::{self, Ask, Page, Status, Telemetry, Top};
 use crate::scrape::Scraper;
-use crate::state;
+use crate::state::{self, State};
 use crate::uplink::Push;
+use crate::windows::{Turn, Windows};
 
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);
@@ -40,10 +41,9 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     let manager = Manager::new();
     let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut logs_due = tokio::time::interval(LOGS_EVERY);
-    let mut window = Window::containing(wall_clock(), config.interval.0);
     manager.say("READY=1");
     loop {
-        let close_at = Instant::now() + window.end().since(wall_clock());
+        let close_at = Instant::now() + agent.windows.left(wall_clock());
         let wake = agent.push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
         tokio::select! {
             () = agent.intake.receive() => {}
@@ -61,20 +61,19 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }
-        if wall_clock() >= window.end() {
-            agent.close(window);
-            window = Window::containing(wall_clock(), config.interval.0);
-        }
+        agent.turn();
         agent.push.send_due().await;
     }
     manager.say("STOPPING=1");
     agent.intake.drain().await;
-    agent.close(window);
+    agent.close(agent.windows.open());
     finish(&mut agent.push).await
 }
 
 /// What lives as long as the agent runs.
 struct Agent {
+    state: State,
+    windows: Windows,
     host: Host,
     intake: Intake,
     scraper: Scraper,
@@ -88,9 +87,9 @@ struct Agent {
 
 impl Agent {
     async fn start(config: &Config) -> Result<Self> {
-        let (agent, epoch) = state::begin(&config.state, wall_clock())?;
-        let seed = u64::from_be_bytes(state::random()?);
-        let push = Push::start(config, agent, epoch, seed)?;
+        let state = State::begin(&config.state, wall_clock())?;
+        let (agent, seed) = (state.agent, u64::from_be_bytes(state::random()?));
+        let push = Push::start(config, &state, seed)?;
         let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
@@ -99,7 +98,10 @@ impl Agent {
         let scraper = Scraper::new(&config.scrape, config.origin());
         let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
         let about = format!("host {} agent {agent} server {}", config.host(), config.server);
+        let windows = Windows::new(config.interval.0, wall_clock(), Instant::now().into_std());
         Ok(Self {
+            state,
+            windows,
             host,
             intake,
             scraper,
@@ -133,6 +135,18 @@ impl Agent {
         tracing::info!("reloaded");
     }
 
+    /// Looks at the clock, and ends the window if its time has come.
+    fn turn(&mut self) {
+        match self.windows.turn(wall_clock(), Instant::now().into_std()) {
+            Turn::Stays => {}
+            Turn::Ends(window) => self.close(window),
+            Turn::SetBack => match self.state.next_epoch(wall_clock()) {
+                Ok(epoch) => self.push.begin_epoch(epoch),
+                Err(error) => tracing::warn!(error = format!("{error:#}"), "the epoch of before goes on"),
+            },
+        }
+    }
+
     /// Ends the window and hands its points to the push side.
     fn close(&mut self, window: Window) {
         let began = Instant::now();
@@ -151,6 +165,9 @@ impl Agent {
 
     fn readings(&mut self) -> Vec<Reading> {
         let mut readings = self.telemetry.usage().readings();
+        readings.push(Reading::counter("weir_agent_clock_steps_total", &[], self.windows.steps, STEPS_HELP));
+        let in_memory = f64::from(u8::from(self.state.folder().is_none()));
+        readings.push(Reading::gauge("weir_agent_state_in_memory", &[], in_memory, IN_MEMORY_HELP));
         readings.extend(self.push.readings());
         readings.extend(self.intake.readings());
         readings.extend(self.scraper.readings());
@@ -179,6 +196,11 @@ impl Agent {
         let _ = ask.reply.send(page);
     }
 }
+
+const STEPS_HELP: &str = "Times that the wall clock was set by more than a second: windows went on by its new time; look at \
+    the host's time daemon if it grows.";
+const IN_MEMORY_HELP: &str = "1: the state folder cannot be written, so the agent has a new identity and no spool in this \
+    run; mend the disk and restart it.";
 
 /// Sends what is left and waits for its acks, for a while.
 async fn finish(push: &mut Push) -> Result<()> {

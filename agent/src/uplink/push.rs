@@ -17,6 +17,7 @@ use super::session::{self, News, Source};
 use super::spool::Spool;
 use super::stream::{Stream, StreamIdentity};
 use crate::config::{Config, Transport};
+use crate::state::State;
 
 /// Everything between a closed window and its ack.
 pub(crate) struct Push {
@@ -24,6 +25,8 @@ pub(crate) struct Push {
     encoder: Encoder,
     spool: Option<Spool>,
     spool_errors: u64,
+    /// Whether the last batch could not be written.
+    spool_fails: bool,
     /// When an ack came last; at first, when the agent started.
     last_ack: Instant,
     news: mpsc::Receiver<News>,
@@ -36,10 +39,13 @@ pub(crate) struct Push {
 
 /// Payload in memory; further batches wait on disk.
 const MAX_OUTBOX_BYTES: usize = 256 << 10;
+/// The same where a disk takes nothing: the oldest batch is lost beyond it.
+const MAX_UNWRITTEN_BYTES: usize = 4 << 20;
 
 impl Push {
     /// Opens the spool and starts to fetch sessions; what an earlier run left unacked goes out first.
-    pub(crate) fn start(config: &Config, agent: AgentId, epoch: Epoch, seed: u64) -> Result<Self> {
+    pub(crate) fn start(config: &Config, state: &State, seed: u64) -> Result<Self> {
+        let agent = state.agent;
         let tls = config.tls();
         let load = |alpn| tls.as_ref().map(|files: &ClientFiles| ClientTls::load(files, alpn)).transpose();
         let identity = load(Alpn::Batches)?.map(|tls| StreamIdentity { tls, token: config.token.clone() });
@@ -49,18 +55,24 @@ impl Push {
         };
         let (own, falls_back) = (OutboxConfig::default(), config.transport == Transport::Auto);
         let outbox = OutboxConfig {
-            max_bytes: if config.spool.0 == 0 { MAX_OUTBOX_BYTES } else { usize::MAX },
+            max_bytes: if config.spool.0 == 0 { MAX_OUTBOX_BYTES } else { MAX_UNWRITTEN_BYTES },
             route: if config.transport == Transport::Tls { Route::Tls } else { Route::Udp },
             silence_before_tls: own.silence_before_tls.filter(|_| falls_back && identity.is_some()),
             udp_probe: own.udp_probe.filter(|_| falls_back),
             ..own
         };
-        let spool = (config.spool.0 > 0).then(|| Spool::open(&config.state.join("spool"), config.spool.0));
+        let spool = state.folder().filter(|_| config.spool.0 > 0);
+        let spool = spool.and_then(|folder| {
+            Spool::open(&folder.join("spool"), config.spool.0)
+                .inspect_err(|error| tracing::error!(error = format!("{error:#}"), "running without the spool"))
+                .ok()
+        });
         let mut push = Self {
-            sender: Sender::new(agent, epoch, outbox, seed),
+            sender: Sender::new(agent, state.epoch, outbox, seed),
             encoder: Encoder::new(),
-            spool: spool.transpose()?,
+            spool,
             spool_errors: 0,
+            spool_fails: false,
             last_ack: Instant::now(),
             news: session::watch(source, agent, seed),
             gateways: Gateways::new(config.server.clone(), agent),
@@ -89,28 +101,48 @@ impl Push {
     /// Puts a batch on disk and, if its turn is near, into the outbox.
     fn keep(&mut self, entry: Entry) {
         let in_turn = self.on_disk() == 0 && self.has_room();
-        let Some(spool) = &mut self.spool else {
-            for dropped in self.sender.push(entry) {
-                tracing::warn!(seq = dropped.seq, "the outbox is full: the oldest batch is lost");
+        let Some(spool) = &mut self.spool else { return self.keep_in_memory(entry) };
+        let outcome = spool.append(&entry);
+        match (&outcome, self.spool_fails) {
+            (Err(error), false) => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the spool cannot be written: batches are in memory only"
+                );
             }
-            return;
-        };
-        match spool.append(&entry) {
+            (Ok(()), true) => tracing::info!("the spool can be written again"),
+            _ => {}
+        }
+        self.spool_fails = outcome.is_err();
+        match outcome {
             Ok(()) if in_turn => {
                 spool.skip_newest();
-                self.sender.push(entry);
+                self.keep_in_memory(entry);
             }
             Ok(()) => {}
-            Err(error) => {
+            Err(_) => {
                 self.spool_errors += 1;
-                tracing::error!(error = format!("{error:#}"), "a batch is kept in memory only");
-                self.sender.push(entry);
+                self.keep_in_memory(entry);
             }
         }
         while let Some(lost) = self.spool.as_mut().and_then(Spool::shed) {
             self.sender.shed(&lost);
             tracing::warn!(lost.batches, "the spool is full: the oldest batches are lost");
         }
+    }
+
+    fn keep_in_memory(&mut self, entry: Entry) {
+        for dropped in self.sender.push(entry) {
+            tracing::warn!(seq = dropped.seq, "the outbox is full: the oldest batch is lost");
+            if let Some(spool) = &mut self.spool {
+                spool.acked(&dropped);
+            }
+        }
+    }
+
+    /// Goes on in another epoch.
+    pub(crate) fn begin_epoch(&mut self, epoch: Epoch) {
+        self.sender.begin_epoch(epoch);
     }
 
     fn has_room(&self) -> bool {
@@ -288,6 +320,7 @@ mod tests {
             encoder: Encoder::new(),
             spool,
             spool_errors: 0,
+            spool_fails: false,
             last_ack: Instant::now(),
             news: mpsc::channel(1).1,
             gateways: Gateways::new(server.parse().unwrap(), agent),

@@ -86,6 +86,10 @@ impl Spool {
         if let Err(error) = file.write_all(&record) {
             // Half a record would hide what follows it: the next batch starts another file.
             self.writing = None;
+            if self.segments.back().is_some_and(|segment| segment.bytes == 0) {
+                // A disk that stays full must not fill with names.
+                self.remove(self.segments.len() - 1);
+            }
             return Err(error).with_context(|| format!("writing to the spool in {}", self.folder.display()));
         }
         segment.bytes += record.len() as u64;
