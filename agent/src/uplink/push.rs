@@ -1,7 +1,10 @@
 //! The push side: batches go to the spool and the sender, out by UDP or TLS, and leave both when an ack says they are
 //! durable.
 
+use std::collections::HashSet;
 use std::future::pending;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -34,12 +37,18 @@ pub(crate) struct Push {
     socket: Option<(Gateway, UdpSocket)>,
     identity: Option<StreamIdentity>,
     stream: Option<Stream>,
+    /// Why the last stream has ended, until one works.
+    stream_ended: Option<String>,
+    /// Addresses that there was no way to when they were tried last.
+    unreachable: HashSet<SocketAddr>,
     datagram: Vec<u8>,
 }
 
 /// Payload in memory; further batches wait on disk.
 const MAX_OUTBOX_BYTES: usize = 256 << 10;
 /// The same where a disk takes nothing: the oldest batch is lost beyond it.
+/// What a send waits for a name that has not resolved so far.
+const NAME_PATIENCE: Duration = Duration::from_millis(200);
 const MAX_UNWRITTEN_BYTES: usize = 4 << 20;
 
 impl Push {
@@ -79,6 +88,8 @@ impl Push {
             socket: None,
             identity,
             stream: None,
+            stream_ended: None,
+            unreachable: HashSet::new(),
             datagram: Vec::with_capacity(DEFAULT_DATAGRAM_BYTES),
         };
         push.refill();
@@ -175,27 +186,50 @@ impl Push {
         }
     }
 
+    /// An address that there is no way to is passed over at once.
     async fn send_datagram(&mut self) -> bool {
-        let Some(gateway) = self.gateways.current(Instant::now()).await else { return false };
-        if self.socket.as_ref().is_none_or(|(to, _)| *to != gateway) {
-            self.socket = match open(&gateway).await {
-                Ok(socket) => Some((gateway, socket)),
-                // No route to it, for now: the way may come back, and another gateway is tried after some silence.
-                Err(error) => {
-                    tracing::debug!(error = format!("{error:#}"), "no socket");
-                    None
+        let mut tried = 0;
+        loop {
+            let Some(gateway) = self.gateways.current(Instant::now(), NAME_PATIENCE).await else { return false };
+            match self.send_to(&gateway).await {
+                Ok(()) => {
+                    if self.unreachable.remove(&gateway.address) {
+                        tracing::info!(address = %gateway.address, "the gateway can be reached again");
+                    }
+                    return true;
                 }
-            };
+                // It is away and answers with ICMP; the outbox sends again.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => return false,
+                Err(error) => self.pass_over(&gateway, &error),
+            }
+            tried += 1;
+            if tried >= self.gateways.len() {
+                return false;
+            }
         }
-        let Some((_, socket)) = &self.socket else { return false };
-        // A gateway that is away answers with ICMP; the outbox sends again.
-        socket.send(&self.datagram).await.is_ok()
+    }
+
+    async fn send_to(&mut self, gateway: &Gateway) -> std::io::Result<()> {
+        let socket = match self.socket.take() {
+            Some((to, socket)) if to == *gateway => socket,
+            _ => open(gateway).await?,
+        };
+        let (_, socket) = self.socket.insert((gateway.clone(), socket));
+        socket.send(&self.datagram).await.map(|_| ())
+    }
+
+    fn pass_over(&mut self, gateway: &Gateway, error: &std::io::Error) {
+        self.socket = None;
+        self.gateways.move_on();
+        if self.unreachable.insert(gateway.address) {
+            tracing::warn!(address = %gateway.address, %error, "there is no way to the gateway: batches wait for another");
+        }
     }
 
     async fn send_frame(&mut self) -> bool {
         let Some(identity) = &self.identity else { return false };
         if self.stream.is_none() {
-            let Some(gateway) = self.gateways.current(Instant::now()).await else { return false };
+            let Some(gateway) = self.gateways.current(Instant::now(), NAME_PATIENCE).await else { return false };
             self.stream = Some(Stream::to(gateway, identity.clone()));
         }
         let sent = self.stream.as_ref().is_some_and(|stream| stream.send(&self.datagram));
@@ -206,7 +240,11 @@ impl Push {
     }
 
     fn drop_stream(&mut self) {
-        self.stream = None;
+        let error = self.stream.take().and_then(Stream::error);
+        if error.is_some() && error != self.stream_ended {
+            tracing::warn!(error, "the TLS stream has ended; another is tried");
+            self.stream_ended = error;
+        }
         self.sender.on_broken_stream(Instant::now());
     }
 
@@ -250,6 +288,9 @@ impl Push {
         let now = Instant::now();
         let Ok(delivered) = self.sender.on_datagram(now, datagram, route) else { return };
         self.last_ack = now;
+        if route == Route::Tls {
+            self.stream_ended = None;
+        }
         if let Some(spool) = &mut self.spool {
             delivered.iter().for_each(|entry| spool.acked(entry));
         }
@@ -295,10 +336,10 @@ async fn receive_frame(stream: Option<&mut Stream>) -> Option<Vec<u8>> {
     }
 }
 
-async fn open(gateway: &Gateway) -> Result<UdpSocket> {
+async fn open(gateway: &Gateway) -> std::io::Result<UdpSocket> {
     let any = if gateway.address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).await.context("opening a UDP socket")?;
-    socket.connect(gateway.address).await.with_context(|| format!("connecting to {}", gateway.address))?;
+    let socket = UdpSocket::bind(any).await?;
+    socket.connect(gateway.address).await?;
     Ok(socket)
 }
 
@@ -327,6 +368,8 @@ mod tests {
             socket: None,
             identity: None,
             stream: None,
+            stream_ended: None,
+            unreachable: HashSet::new(),
             datagram: Vec::new(),
         }
     }
@@ -340,6 +383,23 @@ mod tests {
         push.send_due().await;
         assert_eq!((push.sender.ledger().failed_sends, push.unacked()), (1, 1));
         assert!(push.next_wake().is_some_and(|wake| wake > Instant::now()));
+    }
+
+    #[tokio::test]
+    async fn an_address_without_a_way_to_it_is_passed_over_at_once_and_named_once() {
+        let gateway = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let port = gateway.local_addr().unwrap().port();
+        // Whichever comes first in this agent's order.
+        let mut push = push(&format!("255.255.255.255:9,127.0.0.1:{port}"), None);
+        for end in 0..3 {
+            let window = Window::ending(Timestamp::from_secs(1_700_000_000 + end), 10_000);
+            push.close_window(window, vec![(Series::named("done"), Value::Counter(1.0))]);
+            push.send_due().await;
+            let mut bytes = [0; 2_048];
+            gateway.recv(&mut bytes).await.unwrap();
+        }
+        assert_eq!(push.sender.ledger().failed_sends, 0);
+        assert!(!push.unreachable.contains(&gateway.local_addr().unwrap()));
     }
 
     #[test]
