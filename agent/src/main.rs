@@ -1,6 +1,7 @@
 //! Program `weir-agent`: this host's metrics and its applications' StatsD, pushed window by window until acknowledged.
 
 mod access_log;
+mod aside;
 mod config;
 mod host;
 mod intake;

@@ -33,6 +33,7 @@ pub(crate) fn main(args: &RunArgs) -> Result<()> {
 }
 
 async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
+    std::thread::Builder::new().name("end".into()).stack_size(256 << 10).spawn(end_in_time)?;
     // Before anything can be heard of the agent: a SIGHUP without a handler would end it.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
@@ -168,6 +169,7 @@ impl Agent {
         readings.push(Reading::counter("weir_agent_clock_steps_total", &[], self.windows.steps, STEPS_HELP));
         let in_memory = f64::from(u8::from(self.state.folder().is_none()));
         readings.push(Reading::gauge("weir_agent_state_in_memory", &[], in_memory, IN_MEMORY_HELP));
+        readings.extend(self.host.readings());
         readings.extend(self.push.readings());
         readings.extend(self.intake.readings());
         readings.extend(self.scraper.readings());
@@ -217,6 +219,22 @@ async fn finish(push: &mut Push) -> Result<()> {
         tracing::warn!(batches = push.unacked(), "stopped before the last batches were acknowledged");
     }
     Ok(())
+}
+
+/// A stop ends the process even if the loop hangs, on a disk that is gone or the like.
+fn end_in_time() {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    runtime.block_on(async {
+        let heard = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        let (Ok(mut interrupt), Ok(mut terminate)) = heard else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tokio::time::sleep(2 * LAST_ACKS).await;
+    });
+    tracing::error!("something hangs: stopped without the last acks");
+    std::process::exit(1);
 }
 
 /// What systemd compares a reload's time with.

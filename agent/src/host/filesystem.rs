@@ -4,15 +4,19 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use std::time::{Duration, Instant};
+
 use rustix::fs::{StatVfs, statvfs};
 
 use super::{Collector, Points};
+use crate::aside::Aside;
 use crate::config::Choice;
 use crate::proc::ProcFile;
 
 pub(super) struct Filesystem {
     root: PathBuf,
     mounts: ProcFile,
+    aside: Aside<rustix::io::Result<StatVfs>>,
     kinds: Choice,
     paths: Choice,
 }
@@ -21,27 +25,48 @@ impl Filesystem {
     pub(super) fn new(root: &Path, kinds: &Choice, paths: &Choice) -> Self {
         // In a container that sees the host's files, the host's mounts are those of its first process.
         let mounts = if root == Path::new("/") { "/proc/self/mountinfo" } else { "/proc/1/mountinfo" };
-        Self { root: root.to_owned(), mounts: ProcFile::new(root, mounts), kinds: kinds.clone(), paths: paths.clone() }
+        Self {
+            root: root.to_owned(),
+            mounts: ProcFile::new(root, mounts),
+            aside: Aside::new(),
+            kinds: kinds.clone(),
+            paths: paths.clone(),
+        }
     }
 }
 
 impl Collector for Filesystem {
     fn collect(&mut self, points: &mut Points<'_>) {
-        let mut seen = Vec::new();
+        let (mut seen, began) = (Vec::new(), Instant::now());
+        // What comes late is as good as what is asked now.
+        self.aside.returned();
         for mount in self.mounts.read_bytes().split(|byte| *byte == b'\n').filter_map(Mount::read) {
             // What is mounted twice is one filesystem.
             if !self.kinds.allows(&mount.kind) || !self.paths.allows(&mount.path) || seen.contains(&mount.number) {
                 continue;
             }
             let place = Path::new(OsStr::from_bytes(&mount.place));
-            let Ok(stat) = statvfs(self.root.join(place.strip_prefix("/").unwrap_or(place))) else { continue };
+            let place = self.root.join(place.strip_prefix("/").unwrap_or(place));
+            let left = LIMIT.min(LIMIT_OF_ALL.saturating_sub(began.elapsed()));
+            if left.is_zero() || self.aside.hangs(&mount.path) {
+                continue;
+            }
+            let Some(Ok(stat)) = self.aside.call(&mount.path, left, move || statvfs(place)) else { continue };
             if stat.f_blocks > 0 {
                 one(&mount, &stat, points);
                 seen.push(mount.number);
             }
         }
     }
+
+    fn hung(&self) -> Vec<String> {
+        self.aside.hung().map(|path| format!("filesystem {path}")).collect()
+    }
 }
+
+/// What one mount may take, and all of them in one window: those that are left are asked in the next.
+const LIMIT: Duration = Duration::from_millis(500);
+const LIMIT_OF_ALL: Duration = Duration::from_secs(2);
 
 /// A line of mountinfo (man 5 proc_pid_mountinfo).
 struct Mount {

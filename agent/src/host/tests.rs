@@ -278,6 +278,33 @@ fn an_odd_value_costs_itself_only() {
     assert_eq!(found.keys().find(odd), None);
 }
 
+#[test]
+fn a_source_that_hangs_is_left_out_and_named_until_it_answers() {
+    let root = TempDir::new().unwrap();
+    write(root.path(), 100);
+    let pipe = root.path().join("sys/fs/cgroup/memory.current");
+    std::fs::remove_file(&pipe).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut host = Host::new(Origin::new("h", &BTreeMap::new()), &settings(root.path(), ""));
+    let has = |points: &[(Series, Value)], name: &str| points.iter().any(|(series, _)| series.name() == name);
+    for _ in 0..3 {
+        let began = std::time::Instant::now();
+        let points = host.collect();
+        assert!(has(&points, "system_uptime_seconds") && !has(&points, "container_memory_limit_bytes"));
+        assert!(began.elapsed() < 3 * LIMIT);
+        let named: Vec<_> = host.readings().iter().map(|reading| reading.series.to_string()).collect();
+        assert_eq!(named, [r#"weir_agent_hung_reads{source="container"}"#]);
+    }
+    // Whoever opens it for writing ends the wait.
+    std::fs::write(&pipe, "4096\n").unwrap();
+    std::fs::remove_file(&pipe).unwrap();
+    let deadline = std::time::Instant::now() + 10 * LIMIT;
+    while !has(&host.collect(), "container_memory_limit_bytes") {
+        assert!(std::time::Instant::now() < deadline, "{:?}", host.readings());
+    }
+    assert_eq!(host.readings()[0].value, 0.0);
+}
+
 /// Name and label names of every series.
 fn shapes() -> BTreeSet<(String, Vec<String>)> {
     let shape = |series: &String| {
