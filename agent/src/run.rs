@@ -169,7 +169,8 @@ impl Agent {
         readings.push(Reading::counter("weir_agent_clock_steps_total", &[], self.windows.steps, STEPS_HELP));
         let in_memory = f64::from(u8::from(self.state.folder().is_none()));
         readings.push(Reading::gauge("weir_agent_state_in_memory", &[], in_memory, IN_MEMORY_HELP));
-        readings.extend(self.host.readings());
+        let hung: Vec<String> = self.host.hung().into_iter().chain(self.access_logs.hung()).collect();
+        readings.extend(hung_readings(&hung));
         readings.extend(self.push.readings());
         readings.extend(self.intake.readings());
         readings.extend(self.scraper.readings());
@@ -203,6 +204,18 @@ const STEPS_HELP: &str = "Times that the wall clock was set by more than a secon
     the host's time daemon if it grows.";
 const IN_MEMORY_HELP: &str = "1: the state folder cannot be written, so the agent has a new identity and no spool in this \
     run; mend the disk and restart it.";
+
+/// One for each source that hangs, or that there is none.
+fn hung_readings(hung: &[String]) -> Vec<Reading> {
+    let reading = |labels: &[_], value| Reading::gauge("weir_agent_hung_reads", labels, value, HUNG_HELP);
+    match hung {
+        [] => vec![reading(&[], 0.0)],
+        hung => hung.iter().map(|source| reading(&[("source", source.as_str())], 1.0)).collect(),
+    }
+}
+
+const HUNG_HELP: &str = "1 for each source of the host's metrics or access log that does not answer and is left out \
+    meanwhile: a mount whose server is away, or a device that hangs.";
 
 /// Sends what is left and waits for its acks, for a while.
 async fn finish(push: &mut Push) -> Result<()> {

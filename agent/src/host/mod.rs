@@ -17,7 +17,7 @@ mod temperature;
 
 use std::time::Duration;
 
-use weir_sample::{Reading, Series, Value};
+use weir_sample::{Series, Value};
 
 use crate::aside::Aside;
 use crate::config::HostMetrics;
@@ -106,20 +106,11 @@ impl Host {
     }
 
     /// What hangs now.
-    pub(crate) fn readings(&self) -> Vec<Reading> {
+    pub(crate) fn hung(&self) -> Vec<String> {
         let parts = self.sources.iter().flat_map(|source| source.collector.hung());
-        let hung: Vec<String> = self.aside.hung().map(str::to_owned).chain(parts).collect();
-        if hung.is_empty() {
-            return vec![Reading::gauge("weir_agent_hung_reads", &[], 0.0, HUNG_HELP)];
-        }
-        hung.iter()
-            .map(|source| Reading::gauge("weir_agent_hung_reads", &[("source", source)], 1.0, HUNG_HELP))
-            .collect()
+        self.aside.hung().map(str::to_owned).chain(parts).collect()
     }
 }
-
-const HUNG_HELP: &str = "1 for each source of the host's metrics that does not answer and is left out meanwhile: a mount \
-    whose server is away, or a device that hangs.";
 
 fn collectors(settings: &HostMetrics) -> Vec<(&'static str, Box<dyn Collector>)> {
     let root = &settings.root;
