@@ -12,7 +12,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use weir_link::{Alpn, ClientFiles, ClientTls};
 use weir_sample::{Reading, Series, Value, Window};
-use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender};
+use weir_wire::{DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender};
 
 use super::gateways::{Gateway, Gateways};
 use super::readings::{self, Standing};
@@ -346,7 +346,7 @@ async fn open(gateway: &Gateway) -> std::io::Result<UdpSocket> {
 #[cfg(test)]
 mod tests {
     use weir_sample::Timestamp;
-    use weir_wire::FleetKey;
+    use weir_wire::{AgentId, FleetKey};
 
     use super::*;
 
