@@ -17,6 +17,9 @@ pub(crate) struct Gateway {
     pub name: String,
 }
 
+/// A server, and the addresses under its name.
+type LookedUp = (Server, std::io::Result<Vec<SocketAddr>>);
+
 /// The gateways as this agent ranks them.
 #[derive(Debug)]
 pub(crate) struct Gateways {
@@ -27,7 +30,7 @@ pub(crate) struct Gateways {
     moves: usize,
     resolved: Option<Instant>,
     /// A look at the name servers, which takes long when they are away.
-    lookup: Option<JoinHandle<Vec<(Server, std::io::Result<Vec<SocketAddr>>)>>>,
+    lookup: Option<JoinHandle<Vec<LookedUp>>>,
     /// Names that did not resolve the last time.
     unresolved: HashSet<String>,
 }
@@ -70,7 +73,7 @@ impl Gateways {
     }
 
     /// While nothing resolves, the addresses of before stay.
-    fn rank(&mut self, looked_up: Vec<(Server, std::io::Result<Vec<SocketAddr>>)>) {
+    fn rank(&mut self, looked_up: Vec<LookedUp>) {
         let mut found = Vec::new();
         for (Server { host, .. }, outcome) in looked_up {
             match outcome {
@@ -98,7 +101,7 @@ impl Gateways {
     }
 }
 
-async fn look_up(servers: Servers) -> Vec<(Server, std::io::Result<Vec<SocketAddr>>)> {
+async fn look_up(servers: Servers) -> Vec<LookedUp> {
     let mut found = Vec::with_capacity(servers.0.len());
     for server in servers.0 {
         let outcome = lookup(&server.host, server.port).await;
