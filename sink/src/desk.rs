@@ -43,9 +43,15 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// Takes up the work where a checkpoint left it.
-    pub(crate) fn resume(config: &SinkConfig, store: Arc<Store>, mut saved: Saved) -> Self {
+    pub(crate) fn resume(
+        config: &SinkConfig,
+        store: Arc<Store>,
+        mut saved: Saved,
+        counters: Arc<Counters>,
+        admission: Arc<Admission>,
+    ) -> Self {
         let rooms = saved.agents.values().map(|agent| (agent.tenant, agent.room.len()));
-        let admission = Arc::new(Admission::resume(saved.rooms, rooms));
+        admission.restore(saved.rooms, rooms);
         let ledger = Ledger::resume(saved.agents.iter_mut(), saved.jobs, saved.newest);
         Self {
             store,
@@ -59,7 +65,7 @@ impl Desk {
             row: Vec::new(),
             newest: saved.newest,
             completeness: Completeness::default(),
-            counters: Arc::default(),
+            counters,
             admission,
             generation: 0,
         }

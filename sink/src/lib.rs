@@ -9,8 +9,10 @@ mod agents;
 mod completeness;
 mod desk;
 mod fleet;
+mod health;
 mod imported;
 mod ledger;
+mod opening;
 mod plan;
 mod roster;
 mod service;
@@ -20,7 +22,9 @@ mod state;
 
 pub use admission::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
 pub use fleet::FleetStatus;
+pub use health::Health;
 pub use imported::Imported;
+pub use opening::{Opening, StoreHandle};
 pub use roster::Memory;
 pub use service::{Service, ServiceConfig};
 pub use sink::{Sink, SinkConfig};
@@ -34,6 +38,9 @@ pub enum Error {
     /// The store refuses to write or to checkpoint.
     #[error("writing to the store")]
     Store(#[from] weir_store::Error),
+    /// The system gives no more threads.
+    #[error("starting a thread of the sink")]
+    Thread(#[source] std::io::Error),
     /// The state saved with the store's last checkpoint is not the sink's.
     #[error("the sink's saved state is damaged or from a newer version: {0}")]
     State(&'static str),
