@@ -37,9 +37,20 @@ const ALIVE: Duration = Duration::from_secs(60);
 impl Sink {
     /// Takes up the work where `saved`, the sink state in the store's last checkpoint, left it.
     pub fn open(config: &SinkConfig, store: Arc<Store>, saved: &[u8]) -> Result<Self, Error> {
+        Self::resume(config, store, saved, Arc::default(), Arc::default())
+    }
+
+    /// As [`Sink::open`], with counters and rules that outlive it.
+    pub(crate) fn resume(
+        config: &SinkConfig,
+        store: Arc<Store>,
+        saved: &[u8],
+        counters: Arc<Counters>,
+        admission: Arc<Admission>,
+    ) -> Result<Self, Error> {
         let saved = state::decode(saved)?;
         let reader = Reader::open(&config.queue, CONSUMER, &saved.queue)?;
-        let ingest = Ingest::resume(config, store, saved);
+        let ingest = Ingest::resume(config, store, saved, counters, admission);
         Ok(Self { reader, reader_seen: None, ingest, rate: Rate::default() })
     }
 
@@ -106,10 +117,6 @@ impl Sink {
 
     pub(crate) fn store(&self) -> Arc<Store> {
         self.ingest.store.clone()
-    }
-
-    pub(crate) fn counters(&self) -> Arc<Counters> {
-        self.ingest.counters.clone()
     }
 
     fn publish(&mut self, now: Timestamp, read: usize) {

@@ -33,7 +33,9 @@ pub(crate) fn fleet_routes(roles: Arc<Roles>) -> Router {
 
 async fn readyz(State(roles): State<Arc<Roles>>) -> Response {
     match roles.ready() {
-        Ok(()) => "ready\n".into_response(),
+        Ok(troubles) => {
+            troubles.iter().fold("ready\n".to_owned(), |text, trouble| text + trouble + "\n").into_response()
+        }
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }

@@ -1,5 +1,7 @@
 //! `weir up`, `weir gateway` and `weir sink`: a server is bound, serves until it is told to stop, and drains.
 
+mod current;
+mod ending;
 mod http;
 mod listener;
 mod mover;
@@ -40,6 +42,7 @@ pub(crate) struct Server {
 impl Bound {
     /// Binds the addresses of the configuration and starts what a role takes.
     pub(crate) fn bind(config: Config, role: Role) -> Result<Self> {
+        ending::with_its_threads();
         weir_meters::process::raise_open_files();
         // The address of HTTP is first: where it is taken, nothing is opened.
         let address = config.listen.http;

@@ -7,6 +7,7 @@ use anyhow::Result;
 use axum::Router;
 use weir_identity::Scope;
 
+use super::current::{Current, refuse_without_store};
 use super::http;
 use super::listener::{self, HandedOver};
 use super::roles::Roles;
@@ -31,7 +32,9 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
     let guard = |routes: Router, scope| auth::guard(routes, roles.identity.tokens.clone(), scope);
     let mut router = http::routes(roles.clone());
     if let Some(sink) = &roles.sink {
-        let queries = query::routes(sink.store.clone(), sink.engine.clone());
+        let store = sink.store();
+        let queries = query::routes(Arc::new(Current(store.clone())), sink.engine.clone());
+        let queries = queries.layer(axum::middleware::from_fn_with_state(store, refuse_without_store));
         let queries = queries.merge(http::fleet_routes(roles.clone()));
         let queries = queries.merge(cardinality::routes(sink.admission()));
         router = router.merge(guard(queries, Scope::Read));

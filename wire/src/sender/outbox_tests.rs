@@ -1,6 +1,5 @@
 //! The outbox' figures one by one; `tests/delivery` has them at work together.
 #![allow(clippy::disallowed_methods, reason = "an instant to count from has to come from somewhere")]
-
 #![expect(clippy::disallowed_methods, reason = "any instant will do to count from")]
 
 use std::time::{Duration, Instant};

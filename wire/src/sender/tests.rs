@@ -1,6 +1,5 @@
 //! A sender against its gateway, without a network between.
 #![allow(clippy::disallowed_methods, reason = "an instant to count from has to come from somewhere")]
-
 #![expect(clippy::disallowed_methods, reason = "any instant will do to count from")]
 
 use weir_sample::{Kind, Timestamp};

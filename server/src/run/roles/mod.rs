@@ -78,12 +78,10 @@ impl Roles {
         Ok((roles, handed_over))
     }
 
-    /// Why this process should get no requests, if so.
-    pub(crate) fn ready(&self) -> Result<(), String> {
-        if self.gateway.as_ref().is_some_and(|gateway| !gateway.ready()) {
-            return Err("the gateway drains, or the queue takes no records: see weir_queue_healthy".into());
-        }
-        self.sink.as_ref().map_or(Ok(()), SinkRole::ready)
+    /// What fails and keeps nobody from asking; or why this process should get no requests.
+    pub(crate) fn ready(&self) -> Result<Vec<String>, String> {
+        self.gateway.as_ref().map_or(Ok(()), GatewayRole::ready)?;
+        self.sink.as_ref().map_or(Ok(Vec::new()), SinkRole::ready)
     }
 
     /// The telemetry of all that runs here.
