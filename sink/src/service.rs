@@ -69,6 +69,11 @@ impl Service {
         self.counters.status()
     }
 
+    /// One tenant's part of the fleet, as it was at most ten seconds ago.
+    pub fn fleet_of(&self, tenant: u32) -> FleetStatus {
+        self.counters.status_of(tenant)
+    }
+
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
         [self.counters.readings(), self.admission.readings()].concat()

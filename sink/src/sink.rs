@@ -11,7 +11,7 @@ use weir_store::{Cut, Store};
 
 use crate::admission::Admission;
 use crate::desk::Desk;
-use crate::fleet::Counters;
+use crate::fleet::{ALIVE, Counters};
 use crate::roster::Memory;
 use crate::{Error, state};
 
@@ -43,9 +43,6 @@ const READER_EVERY: Duration = Duration::from_secs(2);
 
 /// This consumer's name in the queue, which keeps what no consumer has passed.
 const CONSUMER: &str = "sink";
-
-/// Silence after which an agent no longer counts as alive.
-const ALIVE: Duration = Duration::from_secs(60);
 
 impl Sink {
     /// Takes up the work where `saved`, the sink state in the store's last checkpoint, left it.
@@ -134,6 +131,8 @@ impl Sink {
             let ahead = self.desk.roster.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
             counters.clocks_ahead.store(ahead as u64, Relaxed);
             counters.remembered.store(self.desk.roster.len() as u64, Relaxed);
+            let mut tenants = counters.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+            tenants.observe(now, &self.desk.roster, &self.desk.ledger);
         }
         if self.reader_seen.is_none_or(|seen| now.since(seen) >= READER_EVERY) {
             self.reader_seen = Some(now);
