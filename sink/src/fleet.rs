@@ -74,8 +74,9 @@ pub(crate) struct Counters {
 /// What of the fleet is whose.
 #[derive(Debug, Default)]
 pub(crate) struct Tenants {
-    /// When, and by tenant: the line about it, and its samples until then.
-    last: Option<(Timestamp, BTreeMap<u32, (FleetStatus, u64)>)>,
+    at: Option<Timestamp>,
+    /// By tenant: the line about it, and its samples until then.
+    parts: BTreeMap<u32, (FleetStatus, u64)>,
 }
 
 impl Tenants {
@@ -96,14 +97,14 @@ impl Tenants {
         for agent in roster.values().filter(|agent| now.since(agent.last_seen) < ALIVE) {
             tenants.entry(agent.tenant).or_default().0.agents += 1;
         }
-        if let Some((then, before)) = &self.last {
+        if let Some(then) = self.at {
             for (tenant, (status, samples)) in &mut tenants {
-                let earlier = before.get(tenant).map_or(*samples, |(_, samples)| *samples);
-                let seconds = now.since(*then).as_secs_f64().max(1.0);
+                let earlier = self.parts.get(tenant).map_or(*samples, |(_, samples)| *samples);
+                let seconds = now.since(then).as_secs_f64().max(1.0);
                 status.samples_per_second = samples.saturating_sub(earlier) as f64 / seconds;
             }
         }
-        self.last = Some((now, tenants));
+        (self.at, self.parts) = (Some(now), tenants);
     }
 }
 
@@ -122,8 +123,7 @@ impl Counters {
 
     pub(crate) fn status_of(&self, tenant: u32) -> FleetStatus {
         let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = tenants.last.as_ref().and_then(|(_, tenants)| tenants.get(&tenant));
-        found.map_or_else(FleetStatus::default, |(status, _)| *status)
+        tenants.parts.get(&tenant).map_or_else(FleetStatus::default, |(status, _)| *status)
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {

@@ -13,7 +13,7 @@ pub use request::{Entry, Odd, Request, Unpacked};
 const NAME: &str = "__name__";
 
 /// What one request may be unpacked: Prometheus' own are a few hundred kilobytes.
-pub const MOST_BYTES: usize = 32 << 20;
+pub const MOST_BYTES: usize = 24 << 20;
 
 /// What one request may have. Prometheus sends 2,000 samples at once, others up to 10,000.
 pub const MOST_SERIES: u64 = 100_000;

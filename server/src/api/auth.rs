@@ -82,7 +82,9 @@ impl Sight {
 /// A token with the scope `admin` sees all, one with `read` its tenant, and whoever shows no good one nothing of a tenant.
 pub(crate) fn sight(tokens: Option<&TokenKeys>, headers: &HeaderMap) -> Sight {
     let Some(tokens) = tokens else { return Sight::All };
-    let Some(claims) = bearer(headers).and_then(|token| tokens.verify(token, now()).ok()) else { return Sight::Nobodys };
+    let Some(claims) = bearer(headers).and_then(|token| tokens.verify(token, now()).ok()) else {
+        return Sight::Nobodys;
+    };
     if claims.scopes.contains(&Scope::Admin) {
         Sight::All
     } else if claims.scopes.contains(&Scope::Read) {

@@ -80,7 +80,13 @@ impl Serving {
     }
 
     /// Serves a router on a port in the background, over TLS where there is an identity to show.
-    pub(crate) fn port(self: &Arc<Self>, listener: TcpListener, tls: Option<Arc<ServerTls>>, site: Site, router: Router) {
+    pub(crate) fn port(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        tls: Option<Arc<ServerTls>>,
+        site: Site,
+        router: Router,
+    ) {
         let (serving, site) = (Arc::clone(self), Arc::new(site));
         tokio::spawn(async move {
             loop {
@@ -91,7 +97,8 @@ impl Serving {
                     }
                     continue;
                 };
-                let (serving, tls, site, router) = (Arc::clone(&serving), tls.clone(), Arc::clone(&site), router.clone());
+                let (serving, tls, site, router) =
+                    (Arc::clone(&serving), tls.clone(), Arc::clone(&site), router.clone());
                 tokio::spawn(serving.serve(stream, peer, tls, site, router, slot));
             }
         });

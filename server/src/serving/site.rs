@@ -21,8 +21,7 @@ pub(crate) struct Site {
 }
 
 /// Queries come as forms, as Prometheus takes them; they change nothing.
-const FORMS: [&str; 5] =
-    ["/api/v1/query", "/api/v1/query_range", "/api/v1/series", "/api/v1/labels", "/api/v1/export"];
+const FORMS: [&str; 5] = ["/api/v1/query", "/api/v1/query_range", "/api/v1/series", "/api/v1/labels", "/api/v1/export"];
 
 /// Types that a page may send to another site without asking it first.
 const SIMPLE: [&str; 3] = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"];
@@ -56,7 +55,8 @@ impl Site {
         let content_type = text(request.headers(), header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
         let content_type = content_type.split(';').next().unwrap_or_default().trim();
         if SIMPLE.contains(&content_type) && !FORMS.contains(&request.uri().path()) {
-            let text = format!("a write has another Content-Type than {content_type}: see the documentation of the API");
+            let text =
+                format!("a write has another Content-Type than {content_type}: see the documentation of the API");
             return Some((Foreign::ContentType, refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", &text)));
         }
         None
@@ -131,7 +131,8 @@ mod tests {
         for known in ["192.0.2.7:8641", "[::ffff:192.0.2.7]", "weir.example", "WEIR.example.:8641"] {
             check(known, true);
         }
-        for foreign in ["evil.example", "192.0.2.8", "localhost.evil.example", "weir.example.evil", "", "a b", "[::2]"] {
+        for foreign in ["evil.example", "192.0.2.8", "localhost.evil.example", "weir.example.evil", "", "a b", "[::2]"]
+        {
             check(foreign, false);
         }
         assert_eq!(refused(true, "GET", "/", &[]), None);

@@ -20,6 +20,9 @@ const BODY_BYTES: usize = 16 << 20;
 /// Time for which a request waits for room before its sender shall try again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a request takes at least beside its body: a piece of its samples, each with its labels, and the records of it.
+const LEAST_BYTES: usize = 4 << 20;
+
 /// Room is counted in pages of so many bytes: a semaphore counts in 32 bits.
 const PAGE: usize = 1 << 10;
 
@@ -40,7 +43,8 @@ impl Default for Budget {
 impl Budget {
     /// A request's body, once there is room for all of it.
     pub(super) async fn body(&self, request: Request) -> Result<(Vec<u8>, OwnedSemaphorePermit), Refused> {
-        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let length =
+            request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let length = length.unwrap_or(MOST_BODY_BYTES);
         if length > MOST_BODY_BYTES {
             return Err(Refused::body_too_large());
@@ -57,9 +61,9 @@ impl Budget {
         Ok((body, room))
     }
 
-    /// Room for what a body says that it is unpacked.
+    /// Room for what a body says that it is unpacked, and for what becomes of it.
     pub(super) async fn unpacked(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refused> {
-        room(&self.unpacked, bytes).await
+        room(&self.unpacked, bytes.max(LEAST_BYTES)).await
     }
 }
 

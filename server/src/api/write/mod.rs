@@ -106,7 +106,8 @@ async fn write(State(route): State<WriteRoute>, caller: Caller, request: Request
     };
     let counters = route.counters.clone();
     let outcome = route.receive(claims, request).await;
-    outcome.map_or_else(|refused| refused.counted(&counters).into_response(), |()| StatusCode::NO_CONTENT.into_response())
+    outcome
+        .map_or_else(|refused| refused.counted(&counters).into_response(), |()| StatusCode::NO_CONTENT.into_response())
 }
 
 /// Why a request, or a part of it, is not stored.
@@ -261,7 +262,7 @@ impl Piece {
 
 /// Prometheus' requests are one piece; a large one is several, so that its samples are never all in memory.
 const PIECE_SAMPLES: usize = 16_384;
-const PIECE_LABEL_BYTES: usize = 4 << 20;
+const PIECE_LABEL_BYTES: usize = 2 << 20;
 
 /// A request without a type is taken for one; types that a page of another site may send unasked are not.
 fn is_protobuf(headers: &HeaderMap) -> bool {

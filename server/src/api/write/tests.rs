@@ -97,7 +97,8 @@ fn what_cannot_be_stored_is_said_and_the_rest_is_stored() {
         twice.labels.push(Label { name: name.into(), value: value.into() });
         twice
     };
-    let odd = vec![twice("job", "b"), twice("", "b"), twice("long", &"v".repeat(20_000)), series("good", &[(now, 1.0)])];
+    let odd =
+        vec![twice("job", "b"), twice("", "b"), twice("long", &"v".repeat(20_000)), series("good", &[(now, 1.0)])];
     let (status, text) = server.write("", odd);
     assert_eq!(status, 400, "{text}");
     for part in ["1 samples have two labels of one name", "1 samples have a label without", "at most 128 labels"] {
