@@ -9,10 +9,7 @@ use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use weir_formats::remote_write::MOST_BYTES;
 
-use super::Refused;
-
-/// Size of a body: Prometheus' own are well below a megabyte.
-pub(super) const MOST_BODY_BYTES: usize = 8 << 20;
+use super::refused::{MOST_BODY_BYTES, Refused};
 
 /// What all bodies in memory may take.
 const BODY_BYTES: usize = 16 << 20;

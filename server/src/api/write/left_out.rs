@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use weir_formats::remote_write::Odd;
 
-use super::Counters;
+use super::counters::Counters;
 
 /// What a request has that is not stored.
 #[derive(Default)]

@@ -4,10 +4,12 @@
 //! sends again, and what comes twice is stored once.
 
 mod budget;
+mod counters;
 mod left_out;
+mod refused;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,65 +20,19 @@ use axum::routing::post;
 use weir_formats::remote_write::{self, Unpacked};
 use weir_identity::Claims;
 use weir_queue::{Lane, Log, Record};
-use weir_sample::{Reading, Timestamp};
+use weir_sample::Timestamp;
 use weir_sink::Imported;
 use weir_wire::{AgentId, Epoch};
 
 use super::auth::{Caller, refusal};
 use crate::clock::now;
-use budget::{Budget, MOST_BODY_BYTES};
+use budget::Budget;
+pub(crate) use counters::Counters;
 use left_out::LeftOut;
+use refused::Refused;
 
 /// A sample from further ahead than this has a clock that is wrong.
 const MOST_AHEAD: Duration = Duration::from_secs(10 * 60);
-
-/// What became of the samples that came.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    taken: AtomicU64,
-    malformed: AtomicU64,
-    too_large: AtomicU64,
-    busy: AtomicU64,
-    queue: AtomicU64,
-    too_old: AtomicU64,
-    ahead: AtomicU64,
-    no_name: AtomicU64,
-    label_name: AtomicU64,
-    duplicate: AtomicU64,
-    histogram: AtomicU64,
-    too_long: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn readings(&self) -> Vec<Reading> {
-        let help = "Samples by remote write that are durable in the queue.";
-        let mut readings =
-            vec![Reading::counter("weir_remote_write_samples_total", &[], self.taken.load(Relaxed), help)];
-        let help = "Left out of remote write, by reason. malformed: requests of another protocol than remote write 1.0; \
-                    too_large: requests over a limit that the answer names: send fewer samples at once; busy: requests for \
-                    which there was no memory, which the sender repeats; queue: requests that the queue did not take, which the sender repeats: see weir_queue_healthy; too_old, \
-                    ahead: samples older than anything is kept or ahead of this clock; no_name, label_name, \
-                    duplicate, too_long: series without a name, with an empty label name, with two labels of one name, or with \
-                    too long or too many labels; histogram: native histograms, which are not stored: send classic ones.";
-        let refused = [
-            ("malformed", &self.malformed),
-            ("too_large", &self.too_large),
-            ("busy", &self.busy),
-            ("queue", &self.queue),
-            ("too_old", &self.too_old),
-            ("ahead", &self.ahead),
-            ("no_name", &self.no_name),
-            ("label_name", &self.label_name),
-            ("duplicate", &self.duplicate),
-            ("histogram", &self.histogram),
-            ("too_long", &self.too_long),
-        ];
-        readings.extend(refused.map(|(reason, count)| {
-            Reading::counter("weir_remote_write_refused_total", &[("reason", reason)], count.load(Relaxed), help)
-        }));
-        readings
-    }
-}
 
 #[derive(Clone)]
 struct WriteRoute {
@@ -110,65 +66,6 @@ async fn write(State(route): State<WriteRoute>, caller: Caller, request: Request
         .map_or_else(|refused| refused.counted(&counters).into_response(), |()| StatusCode::NO_CONTENT.into_response())
 }
 
-/// Why a request, or a part of it, is not stored.
-enum Refused {
-    ContentType,
-    Malformed(String),
-    TooLarge(StatusCode, String),
-    /// The sender shall try again: there is no memory for its request.
-    Busy,
-    /// The sender shall try again.
-    Queue(weir_queue::Error),
-    /// The rest is durable.
-    Part(String),
-    /// The thread ended.
-    Fault,
-}
-
-impl Refused {
-    fn counted(self, counters: &Counters) -> Self {
-        let counter = match self {
-            Self::ContentType | Self::Malformed(_) => &counters.malformed,
-            Self::TooLarge(..) => &counters.too_large,
-            Self::Busy => &counters.busy,
-            Self::Queue(_) => &counters.queue,
-            // Its samples are counted one by one.
-            Self::Part(_) | Self::Fault => return self,
-        };
-        counter.fetch_add(1, Relaxed);
-        self
-    }
-
-    fn body_too_large() -> Self {
-        let text = format!("a request has at most {MOST_BODY_BYTES} bytes: send smaller ones");
-        Self::TooLarge(StatusCode::PAYLOAD_TOO_LARGE, text)
-    }
-}
-
-impl From<remote_write::Refused> for Refused {
-    fn from(error: remote_write::Refused) -> Self {
-        match error {
-            remote_write::Refused::TooMuch(..) => Self::TooLarge(StatusCode::BAD_REQUEST, error.to_string()),
-            error => Self::Malformed(error.to_string()),
-        }
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        match self {
-            Self::ContentType => refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "version", CONTENT_TYPE),
-            Self::Malformed(text) => refusal(StatusCode::BAD_REQUEST, "malformed", &text),
-            Self::TooLarge(status, text) => refusal(status, "too_large", &text),
-            Self::Busy => refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many requests wait: send again"),
-            Self::Queue(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, error.reason(), &error.to_string()),
-            Self::Part(left_out) => refusal(StatusCode::BAD_REQUEST, "left_out", &left_out),
-            Self::Fault => refusal(StatusCode::INTERNAL_SERVER_ERROR, "fault", "the server met a fault: see its log"),
-        }
-    }
-}
-
-const CONTENT_TYPE: &str = "this server speaks remote write 1.0: Content-Type is application/x-protobuf";
 const LIMITED: &str =
     "this token has a limit of series, which is kept for agents alone: use one without for remote write";
 
