@@ -99,6 +99,11 @@ impl Service {
         self.shared.counters.status()
     }
 
+    /// One tenant's part of the fleet, as it was at most ten seconds ago.
+    pub fn fleet_of(&self, tenant: u32) -> FleetStatus {
+        self.shared.counters.status_of(tenant)
+    }
+
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
         let Shared { counters, admission, sink, maintenance, .. } = &*self.shared;

@@ -9,7 +9,7 @@ use weir_sample::{Reading, Timestamp};
 use weir_store::{Cut, Store};
 
 use crate::ingest::Ingest;
-use crate::senders::fleet::Counters;
+use crate::senders::fleet::{ALIVE, Counters};
 use crate::series::Admission;
 use crate::{Error, SinkConfig, state};
 
@@ -30,9 +30,6 @@ const READER_EVERY: Duration = Duration::from_secs(2);
 
 /// This consumer's name in the queue, which keeps what no consumer has passed.
 const CONSUMER: &str = "sink";
-
-/// Silence after which an agent no longer counts as alive.
-const ALIVE: Duration = Duration::from_secs(60);
 
 impl Sink {
     /// Takes up the work where `saved`, the sink state in the store's last checkpoint, left it.
@@ -128,6 +125,8 @@ impl Sink {
             let ahead = self.ingest.senders.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
             counters.clocks_ahead.store(ahead as u64, Relaxed);
             counters.remembered.store(self.ingest.senders.len() as u64, Relaxed);
+            let mut tenants = counters.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+            tenants.observe(now, &self.ingest.senders, &self.ingest.ledger);
         }
         if self.reader_seen.is_none_or(|seen| now.since(seen) >= READER_EVERY) {
             self.reader_seen = Some(now);

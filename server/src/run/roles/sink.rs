@@ -53,9 +53,9 @@ impl SinkRole {
         [self.service.readings(), store, mover, self.engine.readings()].concat()
     }
 
-    /// The fleet in one line.
-    pub(super) fn fleet(&self) -> FleetStatus {
-        self.service.fleet()
+    /// The fleet in one line, or one tenant's part of it.
+    pub(super) fn fleet(&self, tenant: Option<u32>) -> FleetStatus {
+        tenant.map_or_else(|| self.service.fleet(), |tenant| self.service.fleet_of(tenant))
     }
 
     /// Rules and limits of series.
