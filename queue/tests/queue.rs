@@ -75,7 +75,7 @@ fn reading(readings: &[weir_sample::Reading], name: &str) -> f64 {
 fn what_was_appended_is_read_with_every_field() {
     let root = tempfile::tempdir().unwrap();
     let log = Log::open(root.path(), "a", config()).unwrap();
-    let sent = Record { kind: RecordKind::Batch, lane: Lane::Critical, ..record((1 << 48) - 1, -5, b"batch") };
+    let sent = Record { kind: RecordKind::Newer(200), lane: Lane::Critical, ..record((1 << 48) - 1, -5, b"batch") };
     let position = log.append(&[sent]).unwrap();
     log.wait_durable(position).unwrap();
     let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
@@ -380,6 +380,17 @@ fn an_unfinished_record_of_a_live_writer_is_awaited() {
     }
     assert_eq!(seqs, (0..10).collect::<Vec<_>>());
     assert_eq!(reading(&reader.readings(), "weir_queue_damaged_spots_total"), 0.0);
+}
+
+#[test]
+fn what_a_newer_program_wrote_last_is_no_torn_tail() {
+    let root = tempfile::tempdir().unwrap();
+    let log = Log::open(root.path(), "a", config()).unwrap();
+    log.wait_durable(log.append(&[Record { kind: RecordKind::Newer(200), ..record(7, 0, &[7; 8]) }]).unwrap()).unwrap();
+    drop(log);
+    let log = Log::open(root.path(), "a", config()).unwrap();
+    assert_eq!(reading(&log.readings(), "weir_queue_cut_bytes_total"), 0.0);
+    assert_eq!(read_all(root.path()), [7]);
 }
 
 #[test]

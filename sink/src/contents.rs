@@ -18,6 +18,8 @@ pub(crate) enum Contents<'a> {
     Grant(Option<Grant>),
     /// Samples with times of their own.
     Samples(&'a [u8]),
+    /// What only a newer program can read.
+    Newer,
 }
 
 /// What stood before samples: as the end of a batch's window it is beyond every time, so no batch began with it.
@@ -29,6 +31,7 @@ impl<'a> Contents<'a> {
             RecordKind::Batch => Self::Batch,
             RecordKind::Grant => Self::Grant(Grant::decode(record.payload)),
             RecordKind::Samples => Self::Samples(record.payload),
+            RecordKind::Newer(_) => Self::Newer,
             RecordKind::Unsaid => Self::as_it_looks(record.payload, decoder),
         }
     }
@@ -85,5 +88,6 @@ mod tests {
         check(RecordKind::Samples, &batch(0), &Contents::Samples(&batch(0)));
         check(RecordKind::Grant, &grant.encode(), &Contents::Grant(Some(grant)));
         check(RecordKind::Grant, b"\x02", &Contents::Grant(None));
+        check(RecordKind::Newer(200), &batch(10_000), &Contents::Newer);
     }
 }

@@ -85,6 +85,7 @@ impl Ingest {
         match Contents::of(record, &mut self.decoder) {
             Contents::Batch => self.batch(record),
             Contents::Samples(payload) => self.samples(record, payload),
+            Contents::Newer => self.refuse(record),
             Contents::Grant(grant) => {
                 self.grant(record, grant);
                 Ok(())

@@ -24,10 +24,22 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::with(tempfile::tempdir().unwrap(), b"")
+    }
+
+    /// On a folder that may have a queue already, with a sink that goes on from this state.
+    pub(crate) fn with(folder: tempfile::TempDir, state: &[u8]) -> Self {
         let log = Log::open(&folder.path().join("queue"), "test", LogConfig::default()).unwrap();
-        let (store, sink) = open(folder.path());
+        let (store, _) = Store::open(&folder.path().join("store"), StoreConfig::default()).unwrap();
+        let store = Arc::new(store);
+        let sink = Sink::open(&SinkConfig::new(&folder.path().join("queue")), store.clone(), state).unwrap();
         Self { folder, log, store, sink }
+    }
+
+    /// Appends a record that is none of an agent's ordinary batches.
+    pub(crate) fn append_record(&self, kind: RecordKind, agent: AgentId, payload: &[u8]) {
+        let (lane, tenant, epoch, seq, received) = (Lane::Normal, 0, EPOCH, 0, Timestamp::from_secs(START));
+        self.log.append(&[Record { kind, lane, tenant, agent, epoch, seq, received, payload }]).unwrap();
     }
 
     /// Appends the batch of window number `seq`, which comes at once.

@@ -1,10 +1,10 @@
 //! Whatever is delivered how often, it is counted once, also across a crash.
 
-use weir_queue::{Lane, Record, RecordKind};
+use weir_queue::RecordKind;
 use weir_sample::{Distinct, Series, Sketch, Timestamp, Value};
 use weir_wire::AgentId;
 
-use crate::bench::{AGENT, Bench, EPOCH, START, counted, end_of, on_host};
+use crate::bench::{AGENT, Bench, START, counted, end_of, on_host};
 
 #[test]
 fn duplicates_and_disorder_count_once() {
@@ -90,23 +90,13 @@ fn shared_series_merge_over_agents_and_survive_a_crash_while_their_window_is_ope
 }
 
 #[test]
-fn a_batch_that_cannot_be_decoded_is_counted_and_the_next_one_lives() {
+fn a_record_that_cannot_be_read_is_counted_and_the_next_one_lives() {
     let mut bench = Bench::new();
-    let received = Timestamp::from_secs(START);
-    let broken = Record {
-        kind: RecordKind::Batch,
-        lane: Lane::Normal,
-        tenant: 0,
-        agent: AGENT,
-        epoch: EPOCH,
-        seq: 0,
-        received,
-        payload: b"\x01",
-    };
-    bench.log.append(&[broken]).unwrap();
+    bench.append_record(RecordKind::Batch, AGENT, b"\x01");
+    bench.append_record(RecordKind::Newer(200), AGENT, b"of a newer program");
     bench.append(AGENT, 1, counted(1.0));
     bench.drain();
-    assert_eq!((bench.reading("weir_sink_dropped_total"), bench.last("requests_total")), (1.0, Some(1.0)));
+    assert_eq!((bench.reading("weir_sink_dropped_total"), bench.last("requests_total")), (2.0, Some(1.0)));
 }
 
 #[test]

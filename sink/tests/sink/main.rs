@@ -6,3 +6,4 @@ mod counting;
 mod forgetting;
 mod imported;
 mod recovery;
+mod saved;
