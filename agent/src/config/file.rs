@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 
-use super::Config;
+use super::settings::Config;
 
 /// Where the file is if nothing else is said; it may be absent then.
 pub(crate) const DEFAULT_PATH: &str = "/etc/weir/weir-agent.toml";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
-use super::Config;
+use super::settings::Config;
 
 /// The flags that were given.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use weir_discovery::Endpoint;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::lookup::lookup;
 
 const MAX_BODY_BYTES: usize = 16 << 20;

@@ -1,6 +1,7 @@
 //! Local endpoints in Prometheus' text format, each read once per window: gauges as they are, counters as deltas,
 //! histograms as their buckets.
 
+mod failure;
 mod fetch;
 mod target;
 mod text;
@@ -20,44 +21,8 @@ use crate::config::Scrape;
 use crate::lookup::lookup;
 use crate::origin::Origin;
 use crate::sampler::Sampler;
+use failure::Failure;
 use target::{Looked, Target};
-
-/// Why a look brought nothing.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("cannot be reached: {0}")]
-    Connection(std::io::Error),
-    #[error("does not answer in time")]
-    Timeout,
-    #[error("answers {0}")]
-    Status(u16),
-    #[error("does not speak plain HTTP")]
-    NotHttp,
-    #[error("the answer was cut short")]
-    CutShort,
-    #[error("the answer is larger than 16 MiB")]
-    TooLarge,
-    #[error("more samples than max_samples")]
-    TooManySamples,
-}
-
-impl Failure {
-    const REASONS: [&'static str; 7] =
-        ["connection", "timeout", "status", "not_http", "cut_short", "too_large", "too_many_samples"];
-
-    fn reason(&self) -> &'static str {
-        let at = match self {
-            Self::Connection(_) => 0,
-            Self::Timeout => 1,
-            Self::Status(_) => 2,
-            Self::NotHttp => 3,
-            Self::CutShort => 4,
-            Self::TooLarge => 5,
-            Self::TooManySamples => 6,
-        };
-        Self::REASONS[at]
-    }
-}
 
 /// All jobs, and what they brought in the open window.
 pub(crate) struct Scraper {

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use weir_discovery::Endpoint;
 use weir_sample::{Series, Value};
 
+use super::failure::Failure;
 use super::fetch::fetch;
-use super::{Failure, text};
+use super::text;
 use crate::config::Scrape;
 use crate::origin::Origin;
 use crate::relabel::relabel;
