@@ -81,24 +81,24 @@ struct Agent {
     access_logs: AccessLogs,
     push: Push,
     telemetry: Telemetry,
-    /// Who this is, for the status page.
-    about: String,
+    /// Its host and servers, for the status page.
+    about: [String; 2],
     top: Top,
 }
 
 impl Agent {
     async fn start(config: &Config) -> Result<Self> {
-        let (agent, epoch) = state::begin(&config.state, wall_clock())?;
+        let (own, epoch) = state::begin(&config.state, wall_clock())?;
         let seed = u64::from_be_bytes(state::random()?);
-        let push = Push::start(config, agent, epoch, seed)?;
+        let push = Push::start(config, own, epoch, seed)?;
         let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
-        tracing::info!(%agent, host = config.host(), server = %config.server, "pushing");
+        tracing::info!(agent = %push.agent(), host = config.host(), server = %config.server, "pushing");
         // Its first look is in the first whole window.
         let scraper = Scraper::new(&config.scrape, config.origin());
         let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
-        let about = format!("host {} agent {agent} server {}", config.host(), config.server);
+        let about = [config.host().to_owned(), config.server.to_string()];
         Ok(Self {
             host,
             intake,
@@ -173,7 +173,11 @@ impl Agent {
         let page = match ask.page {
             Page::Metrics => exposition(readings),
             Page::Events => self.intake.events(),
-            Page::Status => self.status().page(&self.about, &readings, &self.top),
+            Page::Status => {
+                let ([host, servers], agent) = (self.about.clone(), self.push.agent());
+                let about = format!("host {host} agent {agent} server {servers}");
+                self.status().page(&about, &readings, &self.top)
+            }
         };
         // Whoever asked may have gone.
         let _ = ask.reply.send(page);

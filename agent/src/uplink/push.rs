@@ -2,13 +2,14 @@
 //! durable.
 
 use std::future::pending;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use weir_link::{Alpn, ClientFiles, ClientTls};
-use weir_sample::{Reading, Series, Value, Window};
+use weir_sample::{Reading, Series, Timestamp, Value, Window};
 use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender};
 
 use super::gateways::{Gateway, Gateways};
@@ -32,6 +33,8 @@ pub(crate) struct Push {
     identity: Option<StreamIdentity>,
     stream: Option<Stream>,
     datagram: Vec<u8>,
+    /// Where the agent's epochs are kept.
+    state: PathBuf,
 }
 
 /// Payload in memory; further batches wait on disk.
@@ -39,8 +42,8 @@ const MAX_OUTBOX_BYTES: usize = 256 << 10;
 
 impl Push {
     /// Opens the spool and starts to fetch sessions; what an earlier run left unacked goes out first.
-    pub(crate) fn start(config: &Config, agent: AgentId, epoch: Epoch, seed: u64) -> Result<Self> {
-        let tls = config.tls();
+    pub(crate) fn start(config: &Config, own: AgentId, epoch: Epoch, seed: u64) -> Result<Self> {
+        let (tls, agent) = (config.tls(), session::agent_of(own, config.token.as_deref()));
         let load = |alpn| tls.as_ref().map(|files: &ClientFiles| ClientTls::load(files, alpn)).transpose();
         let identity = load(Alpn::Batches)?.map(|tls| StreamIdentity { tls, token: config.token.clone() });
         let source = match (&config.token, load(Alpn::Http)?) {
@@ -61,12 +64,13 @@ impl Push {
             spool: spool.transpose()?,
             spool_errors: 0,
             last_ack: Instant::now(),
-            news: session::watch(source, agent, seed),
+            news: session::watch(source, own, seed),
             gateways: Gateways::new(config.server.clone(), agent),
             socket: None,
             identity,
             stream: None,
             datagram: Vec::with_capacity(DEFAULT_DATAGRAM_BYTES),
+            state: config.state.clone(),
         };
         push.refill();
         if push.unacked() > 0 {
@@ -202,7 +206,10 @@ impl Push {
     fn hear(&mut self, news: News) {
         match news {
             News::Granted(session, lives) => {
-                tracing::info!(key_id = session.key_id, expires = session.expires, "session");
+                tracing::info!(key_id = session.key_id, expires = session.expires, agent = %session.agent, "session");
+                if self.sender.is_renamed_by(&session) {
+                    self.begin_again();
+                }
                 self.sender.grant(session, lives.map(|lives| Instant::now() + lives));
             }
             News::Failed(reason) => {
@@ -210,6 +217,27 @@ impl Push {
                 tracing::warn!(reason, waiting = self.unacked(), "no new session; batches wait in the spool");
             }
         }
+    }
+
+    /// The token is of another subject now, which makes this another agent: it numbers its batches anew.
+    fn begin_again(&mut self) {
+        tracing::warn!("the token has another tenant or sub: the agent goes on under another id");
+        // Not kept, it may be used again only by a clock that goes back.
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        let epoch = crate::state::begin(&self.state, now).map_or_else(
+            |error| {
+                tracing::error!(error = format!("{error:#}"), "the new epoch is not kept");
+                Epoch(self.sender.epoch().0 + 1)
+            },
+            |(_, epoch)| epoch,
+        );
+        self.sender.begin(epoch);
+    }
+
+    /// Whom batches are of.
+    pub(crate) fn agent(&self) -> AgentId {
+        self.sender.agent()
     }
 
     /// What is refused is counted by the sender.
@@ -271,7 +299,6 @@ async fn open(gateway: &Gateway) -> Result<UdpSocket> {
 
 #[cfg(test)]
 mod tests {
-    use weir_sample::Timestamp;
     use weir_wire::FleetKey;
 
     use super::*;
@@ -294,6 +321,7 @@ mod tests {
             identity: None,
             stream: None,
             datagram: Vec::new(),
+            state: PathBuf::new(),
         }
     }
 

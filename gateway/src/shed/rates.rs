@@ -3,7 +3,7 @@
 use std::{collections::HashMap, hash::Hash, time::Duration};
 
 use weir_sample::Timestamp;
-use weir_wire::{AgentId, Header};
+use weir_wire::{Header, SenderId};
 
 use super::config::ShedConfig;
 use super::overload::Shed;
@@ -11,7 +11,7 @@ use super::overload::Shed;
 /// What agents and tenants have sent lately.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    agents: Buckets<AgentId>,
+    agents: Buckets<SenderId>,
     tenants: Buckets<u32>,
 }
 
@@ -28,13 +28,14 @@ impl Rates {
         now: Timestamp,
     ) -> Result<(), Shed> {
         let (agent, tenant) = (config.agent_samples_per_second, config.tenant_samples_per_second);
-        if !self.agents.has_room(header.agent, agent, now) {
+        let sender = SenderId { tenant: header.tenant, agent: header.agent };
+        if !self.agents.has_room(sender, agent, now) {
             return Err(Shed::AgentRate);
         }
         if !self.tenants.has_room(header.tenant, tenant, now) {
             return Err(Shed::TenantRate);
         }
-        self.agents.fill(header.agent, agent, samples);
+        self.agents.fill(sender, agent, samples);
         self.tenants.fill(header.tenant, tenant, samples);
         Ok(())
     }

@@ -78,9 +78,26 @@ impl Sender {
         self.agent
     }
 
-    /// Seals with this session from now on, until then; `None`: for ever.
+    /// Seals with this session from now on, until then; `None`: for ever. Batches are of the agent that it is for.
     pub fn grant(&mut self, session: Session, until: Option<Instant>) {
+        self.agent = session.agent;
         self.sessions.grant(session, until);
+    }
+
+    /// Whether this session makes another agent of one that may have sent already, as a token of another subject does. It
+    /// takes an epoch of its own then: see [`Sender::begin`].
+    pub fn is_renamed_by(&self, session: &Session) -> bool {
+        session.agent != self.agent && !self.sessions.is_empty()
+    }
+
+    /// Starts another run, which numbers and accounts anew. What waits goes out with the numbers that it has.
+    pub fn begin(&mut self, epoch: Epoch) {
+        (self.epoch, self.next_seq, self.ledger) = (epoch, 0, Ledger::default());
+    }
+
+    /// The run of the batches that are made now.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// Counts a request for a session that failed; the sessions of before stay.
