@@ -7,7 +7,7 @@ use std::time::Duration;
 use weir_queue::Record;
 use weir_sample::{Timestamp, Window};
 use weir_store::Store;
-use weir_wire::{BatchHead, Decoder, Totals, Values};
+use weir_wire::{BatchHead, Decoder, SenderId, Totals, Values};
 
 use crate::admission::{Admission, GENERATION, Grant};
 use crate::agents::Agent;
@@ -82,7 +82,8 @@ impl Desk {
         let Ok(head) = self.decoder.head(record.payload) else {
             return self.refuse(record);
         };
-        let agent = self.roster.meet(record.agent, record.tenant);
+        let sender = sender_of(record);
+        let agent = self.roster.meet(sender);
         agent.hear(record.received, head.window.end());
         if Grant::is_in(&head) {
             return take_grant(agent, record);
@@ -97,11 +98,11 @@ impl Desk {
         let window = agent.corrected(head.window, record.received);
         if agent.clock_ahead > before {
             let ahead_s = agent.clock_ahead.as_secs();
-            tracing::warn!(agent = %record.agent, ahead_s, "an agent's clock is ahead; its windows are moved back");
+            tracing::warn!(agent = %sender, ahead_s, "an agent's clock is ahead; its windows are moved back");
         }
         let Some(seen) = agent.admit(record.epoch, record.seq) else {
             self.counters.duplicates.fetch_add(1, Relaxed);
-            self.ledger.note(record.agent, agent, record.received, |seen| seen.duplicates += 1);
+            self.ledger.note(sender, agent, record.received, |seen| seen.duplicates += 1);
             return Ok(());
         };
         let growth = ledger::growth(&seen.totals, &head.totals);
@@ -109,9 +110,9 @@ impl Desk {
             seen.totals = head.totals;
         }
         self.counters.note_growth(&growth);
-        self.ledger.grow(record.agent, record.tenant, &growth);
+        self.ledger.grow(sender, &growth);
         let is_late = record.received.since(window.end()) > self.lateness;
-        self.ledger.note(record.agent, agent, record.received, |seen| {
+        self.ledger.note(sender, agent, record.received, |seen| {
             seen.batches += 1;
             seen.late += u64::from(is_late);
         });
@@ -125,9 +126,9 @@ impl Desk {
         if self.decoder.values(&head, &plan.kinds, &mut self.values).is_err() {
             return self.refuse(record);
         }
-        if let Some(agent) = self.roster.get_mut(&record.agent) {
+        if let Some(agent) = self.roster.get_mut(&sender) {
             let samples = self.values.floats.len() as u64;
-            self.ledger.note(record.agent, agent, record.received, |seen| seen.samples += samples);
+            self.ledger.note(sender, agent, record.received, |seen| seen.samples += samples);
         }
         if window != head.window {
             self.counters.clock_corrected.fetch_add(1, Relaxed);
@@ -221,12 +222,13 @@ impl Desk {
     /// Makes the plan of a layout that is new, or whose idle series the store has forgotten since.
     fn resolve(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Arc<Plan>> {
         let layout = self.decoder.layout(head).ok()?;
-        let agent = self.roster.get_mut(&record.agent)?;
+        let sender = sender_of(record);
+        let agent = self.roster.get_mut(&sender)?;
         agent.learn(&layout);
         self.counters.layouts_resolved.fetch_add(1, Relaxed);
         let grant = agent.grant.clone();
         let judge = self.admission.judge(record.tenant, grant.as_deref(), &mut agent.room, record.received);
-        let plan = Arc::new(Plan::new(&self.store, u128::from_be_bytes(record.agent.0), &layout, judge));
+        let plan = Arc::new(Plan::new(&self.store, sender.number(), &layout, judge));
         agent.remember(head.layout_id, plan.clone());
         Some(plan)
     }
@@ -234,11 +236,15 @@ impl Desk {
     /// A batch that passed its seal but not its decoder: a newer version's, or a fault of ours. It is acked and gone.
     pub(crate) fn refuse(&mut self, record: &Record<'_>) -> Result<(), Error> {
         if self.counters.undecodable.fetch_add(1, Relaxed) == 0 {
-            let (agent, seq) = (record.agent.to_string(), record.seq);
+            let (agent, seq) = (sender_of(record).to_string(), record.seq);
             tracing::warn!(agent, seq, "a batch cannot be decoded; further ones are counted only");
         }
         Ok(())
     }
+}
+
+fn sender_of(record: &Record<'_>) -> SenderId {
+    SenderId { tenant: record.tenant, agent: record.agent }
 }
 
 /// An agent was given a key on other terms.

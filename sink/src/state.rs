@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use weir_queue::Checkpoint;
 use weir_sample::{Series, Timestamp, Window};
-use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, Totals, decode as decode_batch};
+use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, SenderId, Totals, decode as decode_batch};
 
 use crate::Error;
 use crate::admission::{Grant, Room};
@@ -16,12 +16,14 @@ use crate::ledger::{Account, Jobs, Received};
 use crate::roster::{Forgotten, Roster};
 use crate::shared::{Open, Part, Shared};
 
-const VERSION: u8 = 6;
+/// Since 7 two senders may have one id, each with a tenant of its own; the bytes are those of 6.
+const VERSION: u8 = 7;
+const OLDEST_READ: u8 = 6;
 
 /// What a checkpoint brings back.
 pub(crate) struct Saved {
     pub queue: Checkpoint,
-    pub agents: HashMap<AgentId, Agent>,
+    pub agents: HashMap<SenderId, Agent>,
     pub forgotten: Forgotten,
     pub jobs: BTreeMap<u32, Jobs>,
     /// Where shared series were let in, by tenant.
@@ -79,7 +81,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         return Ok(saved);
     }
     let mut input = Input(bytes);
-    if input.array()? != [VERSION] {
+    let [version] = input.array()?;
+    if !(OLDEST_READ..=VERSION).contains(&version) {
         return Err(Error::State("version"));
     }
     saved.queue = Checkpoint::decode(input.block()?)?;
@@ -132,9 +135,9 @@ fn decode_window(input: &mut Input<'_>, open: &mut Open) -> Result<(), Error> {
 /// Series that one part of an open window holds: a batch has bounds of its own.
 const PART_SERIES: usize = 1_000;
 
-fn encode_agent(out: &mut Vec<u8>, id: &AgentId, agent: &Agent) {
-    out.extend(id.0);
-    out.extend(agent.tenant.to_le_bytes());
+fn encode_agent(out: &mut Vec<u8>, id: &SenderId, agent: &Agent) {
+    out.extend(id.agent.0);
+    out.extend(id.tenant.to_le_bytes());
     [agent.last_seen, agent.newest, agent.doubtful_until].iter().for_each(|time| out.extend(time.0.to_le_bytes()));
     block(out, &agent.grant.as_ref().map(|grant| grant.encode()).unwrap_or_default());
     block(out, &agent.room.encode());
@@ -149,9 +152,10 @@ fn encode_agent(out: &mut Vec<u8>, id: &AgentId, agent: &Agent) {
     }
 }
 
-fn decode_agent(input: &mut Input<'_>) -> Result<(AgentId, Agent), Error> {
-    let id = AgentId(input.array()?);
-    let mut agent = Agent::new(input.u32()?, Timestamp::default());
+fn decode_agent(input: &mut Input<'_>) -> Result<(SenderId, Agent), Error> {
+    let (agent, tenant) = (AgentId(input.array()?), input.u32()?);
+    let id = SenderId { tenant, agent };
+    let mut agent = Agent::new(tenant, Timestamp::default());
     (agent.last_seen, agent.newest, agent.doubtful_until) =
         (input.timestamp()?, input.timestamp()?, input.timestamp()?);
     agent.grant = Grant::decode(input.block()?).map(Arc::new);

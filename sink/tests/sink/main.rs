@@ -5,3 +5,4 @@ mod bench;
 mod counting;
 mod forgetting;
 mod imported;
+mod tenants;
