@@ -45,6 +45,6 @@ mod tests {
     #[test]
     fn the_order_stays_from_version_to_version() {
         // Agents of two versions must agree with themselves, or an upgrade moves the fleet.
-        assert_eq!([ranked(4, 0), ranked(4, 1)], [[0, 0, 0, 0], [0, 0, 0, 0]]);
+        assert_eq!([ranked(4, 0), ranked(4, 1)], [[1, 2, 3, 0], [0, 3, 2, 1]]);
     }
 }
