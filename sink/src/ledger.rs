@@ -242,9 +242,7 @@ mod tests {
         let sender = |agent| SenderId { tenant: 3, agent };
         let job = |random| sender(AgentId::of_job([random; 10]));
         let agent = sender(AgentId([1; 16]));
-        for (first, second, owner) in
-            [(agent, agent, Owner::Agent(agent)), (job(1), job(2), Owner::Jobs(3))]
-        {
+        for (first, second, owner) in [(agent, agent, Owner::Agent(agent)), (job(1), job(2), Owner::Jobs(3))] {
             let (mut ledger, mut agent) = (Ledger::default(), Agent::new(3, Timestamp::default()));
             ledger.note(first, &mut agent, at(10), |seen| seen.batches += 1);
             ledger.note(second, &mut agent, at(20), |seen| seen.batches += 1);

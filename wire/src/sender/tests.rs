@@ -226,7 +226,10 @@ fn a_session_for_another_agent_begins_another_run_and_leaves_nothing_behind() {
     bench.sender.begin(Epoch(EPOCH.0 + 1));
     bench.sender.grant(renamed, None);
     let next = bench.push(2);
-    assert_eq!((next.epoch, next.seq, decode(&next.payload).unwrap().totals.sealed_samples), (Epoch(EPOCH.0 + 1), 0, 2));
+    assert_eq!(
+        (next.epoch, next.seq, decode(&next.payload).unwrap().totals.sealed_samples),
+        (Epoch(EPOCH.0 + 1), 0, 2)
+    );
     assert_eq!(bench.sent().remove(0).agent, AgentId([8; 16]));
     // The answer to what went out under the old id still counts.
     assert_eq!(bench.answer(&before, EPOCH, &[0]).unwrap().len(), 1);
