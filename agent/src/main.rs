@@ -1,6 +1,7 @@
 //! Program `weir-agent`: this host's metrics and its applications' StatsD, pushed window by window until acknowledged.
 
 mod access_log;
+mod aside;
 mod config;
 mod host;
 mod intake;
@@ -15,6 +16,7 @@ mod sampler;
 mod scrape;
 mod state;
 mod uplink;
+mod windows;
 
 use std::process::ExitCode;
 

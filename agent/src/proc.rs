@@ -1,5 +1,6 @@
 //! Reading `/proc` and `/sys`: a file into a reused buffer, fields out of a line.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -17,8 +18,18 @@ impl ProcFile {
         Self { path: root.join(path.trim_start_matches('/')), file: None, text: Vec::new() }
     }
 
-    /// The file as it is now; empty if it cannot be read, as in some containers.
+    /// The file as it is now; empty if it cannot be read, as in some containers. Names in it may hold any byte: what is no
+    /// UTF-8 is mended where it stands.
     pub(crate) fn read(&mut self) -> &str {
+        self.read_bytes();
+        if let Cow::Owned(mended) = String::from_utf8_lossy(&self.text) {
+            self.text = mended.into_bytes();
+        }
+        std::str::from_utf8(&self.text).unwrap_or_default()
+    }
+
+    /// The same, byte for byte.
+    pub(crate) fn read_bytes(&mut self) -> &[u8] {
         self.text.clear();
         if self.file.is_none() {
             self.file = File::open(&self.path).ok();
@@ -29,11 +40,7 @@ impl ProcFile {
             self.text.clear();
             self.file = None;
         }
-        // Names in them may hold any byte; what comes before is still good.
-        match std::str::from_utf8(&self.text) {
-            Ok(text) => text,
-            Err(error) => std::str::from_utf8(&self.text[..error.valid_up_to()]).unwrap_or_default(),
-        }
+        &self.text
     }
 }
 

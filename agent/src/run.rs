@@ -14,8 +14,9 @@ use crate::intake::Intake;
 use crate::manager::Manager;
 use crate::report::{self, Ask, Page, Status, Telemetry, Top};
 use crate::scrape::Scraper;
-use crate::state;
+use crate::state::{self, State};
 use crate::uplink::Push;
+use crate::windows::{Turn, Windows};
 
 /// How long a stop waits for the last acks.
 const LAST_ACKS: Duration = Duration::from_secs(5);
@@ -32,6 +33,7 @@ pub(crate) fn main(args: &RunArgs) -> Result<()> {
 }
 
 async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
+    std::thread::Builder::new().name("end".into()).stack_size(256 << 10).spawn(end_in_time)?;
     // Before anything can be heard of the agent: a SIGHUP without a handler would end it.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
@@ -40,10 +42,9 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     let manager = Manager::new();
     let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut logs_due = tokio::time::interval(LOGS_EVERY);
-    let mut window = Window::containing(wall_clock(), config.interval.0);
     manager.say("READY=1");
     loop {
-        let close_at = Instant::now() + window.end().since(wall_clock());
+        let close_at = Instant::now() + agent.windows.left(wall_clock());
         let wake = agent.push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
         tokio::select! {
             () = agent.intake.receive() => {}
@@ -61,20 +62,19 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }
-        if wall_clock() >= window.end() {
-            agent.close(window);
-            window = Window::containing(wall_clock(), config.interval.0);
-        }
+        agent.turn();
         agent.push.send_due().await;
     }
     manager.say("STOPPING=1");
     agent.intake.drain().await;
-    agent.close(window);
+    agent.close(agent.windows.open());
     finish(&mut agent.push).await
 }
 
 /// What lives as long as the agent runs.
 struct Agent {
+    state: State,
+    windows: Windows,
     host: Host,
     intake: Intake,
     scraper: Scraper,
@@ -88,9 +88,9 @@ struct Agent {
 
 impl Agent {
     async fn start(config: &Config) -> Result<Self> {
-        let (own, epoch) = state::begin(&config.state, wall_clock())?;
+        let state = State::begin(&config.state, wall_clock())?;
         let seed = u64::from_be_bytes(state::random()?);
-        let push = Push::start(config, own, epoch, seed)?;
+        let push = Push::start(config, &state, seed)?;
         let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
@@ -99,7 +99,10 @@ impl Agent {
         let scraper = Scraper::new(&config.scrape, config.origin());
         let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
         let about = [config.host().to_owned(), config.server.to_string()];
+        let windows = Windows::new(config.interval.0, wall_clock(), Instant::now().into_std());
         Ok(Self {
+            state,
+            windows,
             host,
             intake,
             scraper,
@@ -133,6 +136,25 @@ impl Agent {
         tracing::info!("reloaded");
     }
 
+    /// Looks at the clock, and ends the window if its time has come.
+    fn turn(&mut self) {
+        if self.push.was_renamed() {
+            self.begin_epoch();
+        }
+        match self.windows.turn(wall_clock(), Instant::now().into_std()) {
+            Turn::Stays => {}
+            Turn::Ends(window) => self.close(window),
+            Turn::SetBack => self.begin_epoch(),
+        }
+    }
+
+    fn begin_epoch(&mut self) {
+        match self.state.next_epoch(wall_clock()) {
+            Ok(epoch) => self.push.begin_epoch(epoch),
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "the epoch of before goes on"),
+        }
+    }
+
     /// Ends the window and hands its points to the push side.
     fn close(&mut self, window: Window) {
         let began = Instant::now();
@@ -151,6 +173,11 @@ impl Agent {
 
     fn readings(&mut self) -> Vec<Reading> {
         let mut readings = self.telemetry.usage().readings();
+        readings.push(Reading::counter("weir_agent_clock_steps_total", &[], self.windows.steps, STEPS_HELP));
+        let in_memory = f64::from(u8::from(self.state.folder().is_none()));
+        readings.push(Reading::gauge("weir_agent_state_in_memory", &[], in_memory, IN_MEMORY_HELP));
+        let hung: Vec<String> = self.host.hung().into_iter().chain(self.access_logs.hung()).collect();
+        readings.extend(hung_readings(&hung));
         readings.extend(self.push.readings());
         readings.extend(self.intake.readings());
         readings.extend(self.scraper.readings());
@@ -184,6 +211,23 @@ impl Agent {
     }
 }
 
+const STEPS_HELP: &str = "Times that the wall clock was set by more than a second: windows went on by its new time; look at \
+    the host's time daemon if it grows.";
+const IN_MEMORY_HELP: &str = "1: the state folder cannot be written, so the agent has a new identity and no spool in this \
+    run; mend the disk and restart it.";
+
+/// One for each source that hangs, or that there is none.
+fn hung_readings(hung: &[String]) -> Vec<Reading> {
+    let reading = |labels: &[_], value| Reading::gauge("weir_agent_hung_reads", labels, value, HUNG_HELP);
+    match hung {
+        [] => vec![reading(&[], 0.0)],
+        hung => hung.iter().map(|source| reading(&[("source", source.as_str())], 1.0)).collect(),
+    }
+}
+
+const HUNG_HELP: &str = "1 for each source of the host's metrics or access log that does not answer and is left out \
+    meanwhile: a mount whose server is away, or a device that hangs.";
+
 /// Sends what is left and waits for its acks, for a while.
 async fn finish(push: &mut Push) -> Result<()> {
     let deadline = Instant::now() + LAST_ACKS;
@@ -199,6 +243,22 @@ async fn finish(push: &mut Push) -> Result<()> {
         tracing::warn!(batches = push.unacked(), "stopped before the last batches were acknowledged");
     }
     Ok(())
+}
+
+/// A stop ends the process even if the loop hangs, on a disk that is gone or the like.
+fn end_in_time() {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    runtime.block_on(async {
+        let heard = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        let (Ok(mut interrupt), Ok(mut terminate)) = heard else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tokio::time::sleep(2 * LAST_ACKS).await;
+    });
+    tracing::error!("something hangs: stopped without the last acks");
+    std::process::exit(1);
 }
 
 /// What systemd compares a reload's time with.

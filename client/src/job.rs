@@ -64,7 +64,7 @@ impl Job {
     /// Seals with this session from now on. One for another id begins another run.
     pub(crate) fn grant(&mut self, session: Session, until: Option<Instant>) {
         if self.sender.is_renamed_by(&session) {
-            self.sender.begin(Epoch(self.sender.epoch().0 + 1));
+            self.sender.begin_epoch(Epoch(self.sender.epoch().0 + 1));
         }
         self.sender.grant(session, until);
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use weir_queue::{Checkpoint, Error, Log, LogConfig, Reader, Record};
+use weir_queue::{Checkpoint, Error, Log, LogConfig, Reader, Record, RecordKind};
 use weir_sample::Timestamp;
 use weir_wire::{AgentId, Epoch};
 
@@ -57,6 +57,7 @@ fn append(log: &Log, records: &[Record<'_>]) -> Result<weir_queue::Position, Err
 
 fn record(seq: u64) -> Record<'static> {
     Record {
+        kind: RecordKind::Batch,
         lane: weir_queue::Lane::Normal,
         tenant: 0,
         agent: AgentId([1; 16]),

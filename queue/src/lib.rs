@@ -12,4 +12,4 @@ mod record;
 pub use checkpoint::{Checkpoint, Position};
 pub use embedded::{Log, LogConfig, Polled, Reader, retire};
 pub use error::Error;
-pub use record::{Lane, MAX_PAYLOAD_BYTES, Record};
+pub use record::{Lane, MAX_PAYLOAD_BYTES, Record, RecordKind};

@@ -1,7 +1,7 @@
 //! One record and its frame in a segment.
 //!
 //! ```text
-//! 0  magic 2 B    2  lane u8    3  zero      4  payload length u32   8  tenant u32   12 agent 16 B
+//! 0  magic 2 B    2  lane u8    3  kind u8   4  payload length u32   8  tenant u32   12 agent 16 B
 //! 28 epoch 6 B    34 seq 6 B    40 received i64 (ms)                 48 crc32c of the payload
 //! 52 crc32c of bytes 0..52, seeded with the segment's salt           56 payload …       (all little-endian)
 //! ```
@@ -18,9 +18,11 @@ pub const MAX_PAYLOAD_BYTES: usize = 1 << 20;
 pub(crate) const FRAME_HEADER_BYTES: usize = 56;
 const MAGIC: [u8; 2] = [0xB5, 0x57];
 
-/// One batch as it arrived: opened, still compressed.
+/// One thing that goes through the queue; mostly a batch as it arrived: opened, still compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
+    /// What the payload is.
+    pub kind: RecordKind,
     /// How much it matters when there is no room for everything.
     pub lane: Lane,
     /// The tenant it belongs to.
@@ -33,8 +35,34 @@ pub struct Record<'a> {
     pub seq: u64,
     /// When the gateway received it.
     pub received: Timestamp,
-    /// The encoded batch.
+    /// In the form of its kind.
     pub payload: &'a [u8],
+}
+
+/// What a record's payload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum RecordKind {
+    /// A program from before kinds wrote it: a batch, or what that program marked within the payload.
+    Unsaid = 0,
+    /// An agent's batch.
+    Batch = 1,
+    /// What an agent's token allows.
+    Grant = 2,
+    /// Samples with times of their own, as remote write brings them.
+    Samples = 3,
+}
+
+impl RecordKind {
+    fn from_u8(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Unsaid),
+            1 => Some(Self::Batch),
+            2 => Some(Self::Grant),
+            3 => Some(Self::Samples),
+            _ => None,
+        }
+    }
 }
 
 /// A priority class.
@@ -72,6 +100,7 @@ impl Record<'_> {
         let mut header = [0; FRAME_HEADER_BYTES];
         header[0..2].copy_from_slice(&MAGIC);
         header[2] = self.lane as u8;
+        header[3] = self.kind as u8;
         header[4..8].copy_from_slice(&(self.payload.len() as u32).to_le_bytes());
         header[8..12].copy_from_slice(&self.tenant.to_le_bytes());
         header[12..28].copy_from_slice(&self.agent.0);
@@ -89,6 +118,7 @@ impl Record<'_> {
 /// A sound frame header.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameHeader {
+    kind: RecordKind,
     lane: Lane,
     tenant: u32,
     agent: AgentId,
@@ -109,6 +139,7 @@ impl FrameHeader {
         agent.copy_from_slice(&bytes[12..28]);
         let payload_bytes = u32_at(bytes, 4) as usize;
         (payload_bytes <= MAX_PAYLOAD_BYTES).then_some(Self {
+            kind: RecordKind::from_u8(bytes[3])?,
             lane: Lane::from_u8(bytes[2])?,
             tenant: u32_at(bytes, 8),
             agent: AgentId(agent),
@@ -127,6 +158,7 @@ impl FrameHeader {
     /// The record, given the bytes of its frame.
     pub(crate) fn record<'a>(&self, frame: &'a [u8]) -> Record<'a> {
         Record {
+            kind: self.kind,
             lane: self.lane,
             tenant: self.tenant,
             agent: self.agent,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use weir_files::fault::{Disk, Fault};
-use weir_queue::{Checkpoint, Lane, Log, LogConfig, Position, Reader, Record};
+use weir_queue::{Checkpoint, Lane, Log, LogConfig, Position, Reader, Record, RecordKind};
 use weir_sample::Timestamp;
 use weir_wire::{AgentId, Epoch};
 
@@ -218,7 +218,16 @@ fn payload(number: u64) -> Vec<u8> {
 
 fn record(writer: usize, number: u64, payload: &[u8]) -> Record<'_> {
     let (lane, agent, epoch) = (Lane::Normal, AgentId([writer as u8; 16]), Epoch(1));
-    Record { lane, tenant: 0, agent, epoch, seq: number, received: Timestamp(number as i64), payload }
+    Record {
+        kind: RecordKind::Batch,
+        lane,
+        tenant: 0,
+        agent,
+        epoch,
+        seq: number,
+        received: Timestamp(number as i64),
+        payload,
+    }
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use weir_queue::{Checkpoint, Error, Lane, Log, LogConfig, Position, Reader, Record, retire};
+use weir_queue::{Checkpoint, Error, Lane, Log, LogConfig, Position, Reader, Record, RecordKind, retire};
 use weir_sample::Timestamp;
 use weir_wire::{AgentId, Epoch};
 
@@ -21,6 +21,7 @@ fn config() -> LogConfig {
 
 fn record(seq: u64, received: i64, payload: &[u8]) -> Record<'_> {
     Record {
+        kind: RecordKind::Batch,
         lane: Lane::Normal,
         tenant: 3,
         agent: AgentId([7; 16]),
@@ -72,7 +73,7 @@ fn reading(readings: &[weir_sample::Reading], name: &str) -> f64 {
 fn what_was_appended_is_read_with_every_field() {
     let root = tempfile::tempdir().unwrap();
     let log = Log::open(root.path(), "a", config()).unwrap();
-    let sent = Record { lane: Lane::Critical, ..record((1 << 48) - 1, -5, b"batch") };
+    let sent = Record { kind: RecordKind::Batch, lane: Lane::Critical, ..record((1 << 48) - 1, -5, b"batch") };
     let position = log.append(&[sent]).unwrap();
     log.wait_durable(position).unwrap();
     let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();

@@ -1,7 +1,6 @@
 //! Samples from elsewhere, with times and running totals of their own: what remote write brings.
 //!
-//! They travel through the queue as batches of one instant behind a mark that no batch begins with, so gateways take them
-//! from nobody. To store one twice is to store it once, so they need no numbers: a request may be repeated, and a crash
+//! They travel through the queue as batches of one instant in records of their own kind. To store one twice is to store it once, so they need no numbers: a request may be repeated, and a crash
 //! undone by reading the queue again. A batch's counters are deltas; these are stored as they are.
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,8 +10,8 @@ use weir_sample::{Kind, Series, Timestamp, Value, Window};
 use weir_wire::{Batch, Encoder, Totals, Values};
 
 use crate::Error;
-use crate::admission::Room;
-use crate::desk::Desk;
+use crate::ingest::Ingest;
+use crate::series::Limit;
 
 /// One sample.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,9 +26,6 @@ pub struct Imported {
     pub value: f64,
 }
 
-/// As the end of a batch's window this is beyond every time, so no batch has it.
-const MARK: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
-
 /// Samples of a batch, so that its labels stay far below what a decoder unpacks.
 const SAMPLES: usize = 256;
 
@@ -42,8 +38,8 @@ impl Imported {
         for some in samples.chunk_by(|a, b| a.time == b.time).flat_map(|same| same.chunks(SAMPLES)) {
             let points = some.iter().map(|sample| (sample.series.clone(), sample.as_value())).collect();
             let batch = Batch { window: Window::ending(some[0].time, 1), totals: Totals::default(), points };
-            let (batches, without) = encoder.encode(&batch, most_bytes.saturating_sub(MARK.len()));
-            payloads.extend(batches.iter().map(|batch| [&MARK, &batch[..]].concat()));
+            let (batches, without) = encoder.encode(&batch, most_bytes);
+            payloads.extend(batches);
             left_out += without;
         }
         (payloads, left_out)
@@ -54,15 +50,10 @@ impl Imported {
     }
 }
 
-/// The batch behind the mark, if there is one.
-pub(crate) fn behind_mark<'a>(record: &Record<'a>) -> Option<&'a [u8]> {
-    record.payload.strip_prefix(&MARK)
-}
-
-impl Desk {
+impl Ingest {
     /// Stores what a record tells, as rules and the tenant's limit have it. What is over the limit is left out and
     /// counted: running totals of several series have no sum that would stay true.
-    pub(crate) fn take_imported(&mut self, record: &Record<'_>, payload: &[u8]) -> Result<(), Error> {
+    pub(crate) fn samples(&mut self, record: &Record<'_>, payload: &[u8]) -> Result<(), Error> {
         let mut values = Values::default();
         let read = self.decoder.head(payload).and_then(|head| {
             let layout = self.decoder.layout(&head)?;
@@ -70,8 +61,8 @@ impl Desk {
             Ok((head.window.end(), layout))
         });
         let Ok((time, layout)) = read else { return self.refuse(record) };
-        let mut room = Room::default();
-        let mut judge = self.admission.judge(record.tenant, None, &mut room, record.received);
+        let mut limit = Limit::default();
+        let mut judge = self.admission.judge(record.tenant, None, &mut limit, record.received);
         let placed: Vec<_> =
             layout.series.iter().zip(&layout.kinds).map(|(series, &kind)| judge.place_imported(series, kind)).collect();
         // The store is asked for without the lock on the accounts.

@@ -4,26 +4,25 @@
 //! several senders share are merged before they are written. The sink's own state is saved with the store's, so a crash
 //! between two checkpoints is undone by reading the queue again from where the last one stood.
 
-mod admission;
-mod agents;
-mod completeness;
-mod desk;
-mod fleet;
+mod config;
+mod contents;
 mod imported;
-mod ledger;
+mod ingest;
+mod partials;
 mod plan;
-mod roster;
+mod senders;
+mod series;
 mod service;
-mod shared;
 mod sink;
 mod state;
 
-pub use admission::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
-pub use fleet::FleetStatus;
+pub use config::SinkConfig;
 pub use imported::Imported;
-pub use roster::Memory;
+pub use senders::Memory;
+pub use senders::fleet::FleetStatus;
+pub use series::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
 pub use service::{Service, ServiceConfig};
-pub use sink::{Sink, SinkConfig};
+pub use sink::Sink;
 
 /// What can go wrong between queue and store.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use weir_sample::{Kind, Series, Value};
 use weir_store::{Rows, Store};
 use weir_wire::{Layout, Values};
 
-use crate::admission::{Home, Judge, Placement};
+use crate::series::{Home, Judge, Placement};
 
 /// One agent's layout, resolved once: where each position's value goes.
 pub(crate) struct Plan {

@@ -9,7 +9,7 @@ use weir_queue::Checkpoint;
 use weir_sample::{Reading, Timestamp};
 use weir_store::Store;
 
-use crate::fleet::Counters;
+use crate::senders::fleet::Counters;
 use crate::{Admission, Error, FleetStatus, Sink};
 
 /// How often the running sink does what.

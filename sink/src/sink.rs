@@ -1,6 +1,5 @@
 //! The sink itself: one step reads what the queue has and writes it to the store.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -9,29 +8,17 @@ use weir_queue::{Checkpoint, Reader};
 use weir_sample::{Reading, Timestamp};
 use weir_store::{Cut, Store};
 
-use crate::admission::Admission;
-use crate::desk::Desk;
-use crate::fleet::Counters;
-use crate::roster::Memory;
-use crate::{Error, state};
-
-/// What the sink may be told.
-#[derive(Clone, Debug)]
-pub struct SinkConfig {
-    /// Root folder of the queue.
-    pub queue: PathBuf,
-    /// How long a window of a shared series waits for late parts after its end.
-    pub lateness: Duration,
-    /// How long silent senders are remembered.
-    pub memory: Memory,
-}
+use crate::ingest::Ingest;
+use crate::senders::fleet::Counters;
+use crate::series::Admission;
+use crate::{Error, SinkConfig, state};
 
 /// Reads records, counts each batch once, writes rows.
 pub struct Sink {
     reader: Reader,
     /// When its readings were last taken.
     reader_seen: Option<Timestamp>,
-    desk: Desk,
+    ingest: Ingest,
     rate: Rate,
 }
 
@@ -52,27 +39,27 @@ impl Sink {
     pub fn open(config: &SinkConfig, store: Arc<Store>, saved: &[u8]) -> Result<Self, Error> {
         let saved = state::decode(saved)?;
         let reader = Reader::open(&config.queue, CONSUMER, &saved.queue)?;
-        let desk = Desk::resume(config, store, saved);
-        Ok(Self { reader, reader_seen: None, desk, rate: Rate::default() })
+        let ingest = Ingest::resume(config, store, saved);
+        Ok(Self { reader, reader_seen: None, ingest, rate: Rate::default() })
     }
 
     /// Writes what the queue has, up to a few MiB; returns how many records that were.
     pub fn step(&mut self, now: Timestamp) -> Result<usize, Error> {
         let mut outcome = Ok(());
-        let desk = &mut self.desk;
-        desk.follow_rules();
+        let ingest = &mut self.ingest;
+        ingest.follow_rules();
         let polled = self.reader.poll(STEP_BYTES, |record, _| {
             if outcome.is_ok() {
-                outcome = desk.take(record);
+                outcome = ingest.record(record);
             }
         })?;
         outcome?;
         let read = polled.records;
         // While records of the past are read again, windows close by their time, as they did before the crash.
-        let clock = if read == 0 { now } else { self.desk.newest };
-        self.desk.shared.close(clock, self.desk.lateness, &self.desk.store)?;
-        self.desk.keep_ledger(clock)?;
-        self.desk.forget_silent();
+        let clock = if read == 0 { now } else { self.ingest.newest };
+        self.ingest.partials.close(clock, self.ingest.lateness, &self.ingest.store)?;
+        self.ingest.keep_ledger(clock)?;
+        self.ingest.forget_silent();
         self.publish(now, read);
         Ok(read)
     }
@@ -80,16 +67,16 @@ impl Sink {
     /// Makes everything read so far durable, together with where in the queue that was, then lets the queue forget it.
     pub fn checkpoint(&mut self) -> Result<(), Error> {
         let (cut, queue) = self.cut()?;
-        let written = self.desk.store.write(cut);
+        let written = self.ingest.store.write(cut);
         self.note_written(&queue, written)
     }
 
     /// Notes what the store is now and where in the queue that was. The cut may be written beside further steps.
     pub(crate) fn cut(&mut self) -> Result<(Cut, Checkpoint), Error> {
         let queue = self.reader.checkpoint();
-        let Desk { roster, ledger, shared, newest, admission, .. } = &self.desk;
-        let saved = state::encode(&queue, roster, &ledger.jobs, &admission.shared_rooms(), shared, *newest);
-        Ok((self.desk.store.cut(&saved)?, queue))
+        let Ingest { senders, ledger, partials, newest, admission, .. } = &self.ingest;
+        let saved = state::encode(&queue, senders, &ledger.jobs, &admission.shared_limits(), partials, *newest);
+        Ok((self.ingest.store.cut(&saved)?, queue))
     }
 
     /// Lets the queue forget what a cut made durable.
@@ -99,51 +86,51 @@ impl Sink {
         written: Result<(), weir_store::Error>,
     ) -> Result<(), Error> {
         if let Err(error) = written {
-            self.desk.counters.checkpoint_failures.fetch_add(1, Relaxed);
+            self.ingest.counters.checkpoint_failures.fetch_add(1, Relaxed);
             return Err(error.into());
         }
-        self.desk.counters.checkpoints.fetch_add(1, Relaxed);
+        self.ingest.counters.checkpoints.fetch_add(1, Relaxed);
         self.reader.forget(queue)?;
         Ok(())
     }
 
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
-        [self.desk.counters.readings(), self.desk.admission.readings()].concat()
+        [self.ingest.counters.readings(), self.ingest.admission.readings()].concat()
     }
 
     /// The rules by which series are stored, to be set and looked at while the sink runs.
     pub fn admission(&self) -> Arc<Admission> {
-        Arc::clone(&self.desk.admission)
+        Arc::clone(&self.ingest.admission)
     }
 
     pub(crate) fn store(&self) -> Arc<Store> {
-        self.desk.store.clone()
+        self.ingest.store.clone()
     }
 
     pub(crate) fn counters(&self) -> Arc<Counters> {
-        self.desk.counters.clone()
+        self.ingest.counters.clone()
     }
 
     fn publish(&mut self, now: Timestamp, read: usize) {
-        let counters = &self.desk.counters;
+        let counters = &self.ingest.counters;
         if let Some(per_second) = self.rate.observe(now, counters.samples.load(Relaxed)) {
             counters.milli_samples_per_second.store((per_second * 1e3) as u64, Relaxed);
-            let alive = self.desk.roster.values().filter(|agent| now.since(agent.last_seen) < ALIVE).count();
+            let alive = self.ingest.senders.values().filter(|agent| now.since(agent.last_seen) < ALIVE).count();
             counters.agents.store(alive as u64, Relaxed);
-            let ahead = self.desk.roster.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
+            let ahead = self.ingest.senders.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
             counters.clocks_ahead.store(ahead as u64, Relaxed);
-            counters.remembered.store(self.desk.roster.len() as u64, Relaxed);
+            counters.remembered.store(self.ingest.senders.len() as u64, Relaxed);
         }
         if self.reader_seen.is_none_or(|seen| now.since(seen) >= READER_EVERY) {
             self.reader_seen = Some(now);
             *counters.reader.lock().unwrap_or_else(PoisonError::into_inner) = self.reader.readings();
         }
-        let lag = if read == 0 { Duration::ZERO } else { now.since(self.desk.newest) };
+        let lag = if read == 0 { Duration::ZERO } else { now.since(self.ingest.newest) };
         counters.lag_ms.store(lag.as_millis() as u64, Relaxed);
-        counters.late_added.store(self.desk.shared.late_added, Relaxed);
-        counters.late_gauges.store(self.desk.shared.late_gauges, Relaxed);
-        counters.open_shared_windows.store(self.desk.shared.open().len() as u64, Relaxed);
+        counters.late_added.store(self.ingest.partials.late_added, Relaxed);
+        counters.late_gauges.store(self.ingest.partials.late_gauges, Relaxed);
+        counters.open_shared_windows.store(self.ingest.partials.open().len() as u64, Relaxed);
     }
 }
 
@@ -164,12 +151,5 @@ impl Rate {
         }
         self.since = Some((now, total));
         Some((total - before) as f64 / passed.as_secs_f64())
-    }
-}
-
-impl SinkConfig {
-    /// A sink on the queue in `root`, with the default lateness and memory.
-    pub fn new(root: &Path) -> Self {
-        Self { queue: root.to_owned(), lateness: Duration::from_secs(30), memory: Memory::default() }
     }
 }

@@ -10,15 +10,16 @@ use weir_sample::{Series, Timestamp, Window};
 use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, SenderId, Totals, decode as decode_batch};
 
 use crate::Error;
-use crate::admission::{Grant, Room};
-use crate::agents::{Agent, EpochSeen};
-use crate::ledger::{Account, Jobs, Received};
-use crate::roster::{Forgotten, Roster};
-use crate::shared::{Open, Part, Shared};
+use crate::contents::grant_in_batch;
+use crate::partials::{Open, Part, Partials};
+use crate::senders::ledger::Jobs;
+use crate::senders::{Account, Agent, EpochSeen, Forgotten, Received, Senders};
+use crate::series::{Grant, Limit};
 
-/// Since 7 two senders may have one id, each with a tenant of its own; the bytes are those of 6.
+/// Since 7 two senders may have one id, each with a tenant of its own.
 const VERSION: u8 = 7;
-const OLDEST_READ: u8 = 6;
+/// The version before: grants in it have the form that [`grant_in_batch`] reads.
+const GRANTS_IN_BATCHES: u8 = 6;
 
 /// What a checkpoint brings back.
 pub(crate) struct Saved {
@@ -27,28 +28,28 @@ pub(crate) struct Saved {
     pub forgotten: Forgotten,
     pub jobs: BTreeMap<u32, Jobs>,
     /// Where shared series were let in, by tenant.
-    pub rooms: Vec<(u32, Room)>,
-    pub shared: Shared,
+    pub limits: Vec<(u32, Limit)>,
+    pub partials: Partials,
     pub newest: Timestamp,
 }
 
 pub(crate) fn encode(
     queue: &Checkpoint,
-    roster: &Roster,
+    senders: &Senders,
     jobs: &BTreeMap<u32, Jobs>,
-    rooms: &[(u32, Vec<u8>)],
-    shared: &Shared,
+    limits: &[(u32, Vec<u8>)],
+    partials: &Partials,
     newest: Timestamp,
 ) -> Vec<u8> {
     let mut out = vec![VERSION];
     block(&mut out, &queue.encode());
     out.extend(newest.0.to_le_bytes());
-    out.extend(shared.closed_until().0.to_le_bytes());
+    out.extend(partials.closed_until().0.to_le_bytes());
     out.extend(
-        (shared.open().values().map(|parts| parts.len().div_ceil(PART_SERIES)).sum::<usize>() as u32).to_le_bytes(),
+        (partials.open().values().map(|parts| parts.len().div_ceil(PART_SERIES)).sum::<usize>() as u32).to_le_bytes(),
     );
-    shared.open().iter().for_each(|(window, parts)| encode_window(&mut out, *window, parts));
-    let Forgotten { agents, jobs: of_jobs } = roster.forgotten();
+    partials.open().iter().for_each(|(window, parts)| encode_window(&mut out, *window, parts));
+    let Forgotten { agents, jobs: of_jobs } = senders.forgotten();
     [agents, of_jobs].iter().for_each(|until| out.extend(until.0.to_le_bytes()));
     out.extend((jobs.len() as u32).to_le_bytes());
     for (tenant, Jobs { totals, account }) in jobs {
@@ -56,13 +57,13 @@ pub(crate) fn encode(
         block(&mut out, &totals.encode());
         encode_received(&mut out, &account.seen);
     }
-    out.extend((rooms.len() as u32).to_le_bytes());
-    for (tenant, room) in rooms {
+    out.extend((limits.len() as u32).to_le_bytes());
+    for (tenant, limit) in limits {
         out.extend(tenant.to_le_bytes());
-        block(&mut out, room);
+        block(&mut out, limit);
     }
-    out.extend((roster.len() as u32).to_le_bytes());
-    roster.iter().for_each(|(id, agent)| encode_agent(&mut out, id, agent));
+    out.extend((senders.len() as u32).to_le_bytes());
+    senders.iter().for_each(|(id, agent)| encode_agent(&mut out, id, agent));
     out
 }
 
@@ -73,18 +74,19 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         agents: HashMap::new(),
         forgotten: Forgotten::default(),
         jobs: BTreeMap::new(),
-        rooms: Vec::new(),
-        shared: Shared::default(),
+        limits: Vec::new(),
+        partials: Partials::default(),
         newest: Timestamp::default(),
     };
     if bytes.is_empty() {
         return Ok(saved);
     }
     let mut input = Input(bytes);
-    let [version] = input.array()?;
-    if !(OLDEST_READ..=VERSION).contains(&version) {
-        return Err(Error::State("version"));
-    }
+    let read_grant = match input.array()? {
+        [VERSION] => Grant::decode,
+        [GRANTS_IN_BATCHES] => grant_in_batch,
+        _ => return Err(Error::State("version")),
+    };
     saved.queue = Checkpoint::decode(input.block()?)?;
     saved.newest = input.timestamp()?;
     let closed_until = input.timestamp()?;
@@ -92,7 +94,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     for _ in 0..input.u32()? {
         decode_window(&mut input, &mut open)?;
     }
-    saved.shared = Shared::resume(closed_until, open);
+    saved.partials = Partials::resume(closed_until, open);
     saved.forgotten = Forgotten { agents: input.timestamp()?, jobs: input.timestamp()? };
     for _ in 0..input.u32()? {
         let tenant = input.u32()?;
@@ -101,10 +103,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         saved.jobs.insert(tenant, Jobs { totals, account });
     }
     for _ in 0..input.u32()? {
-        saved.rooms.push((input.u32()?, decode_room(&mut input)?));
+        saved.limits.push((input.u32()?, decode_limit(&mut input)?));
     }
     for _ in 0..input.u32()? {
-        let (id, agent) = decode_agent(&mut input)?;
+        let (id, agent) = decode_agent(&mut input, read_grant)?;
         saved.agents.insert(id, agent);
     }
     Ok(saved)
@@ -140,7 +142,7 @@ fn encode_agent(out: &mut Vec<u8>, id: &SenderId, agent: &Agent) {
     out.extend(id.tenant.to_le_bytes());
     [agent.last_seen, agent.newest, agent.doubtful_until].iter().for_each(|time| out.extend(time.0.to_le_bytes()));
     block(out, &agent.grant.as_ref().map(|grant| grant.encode()).unwrap_or_default());
-    block(out, &agent.room.encode());
+    block(out, &agent.limit.encode());
     block(out, agent.host.as_bytes());
     block(out, agent.pool.as_bytes());
     encode_received(out, &agent.account.seen);
@@ -152,14 +154,14 @@ fn encode_agent(out: &mut Vec<u8>, id: &SenderId, agent: &Agent) {
     }
 }
 
-fn decode_agent(input: &mut Input<'_>) -> Result<(SenderId, Agent), Error> {
+fn decode_agent(input: &mut Input<'_>, read_grant: fn(&[u8]) -> Option<Grant>) -> Result<(SenderId, Agent), Error> {
     let (agent, tenant) = (AgentId(input.array()?), input.u32()?);
     let id = SenderId { tenant, agent };
     let mut agent = Agent::new(tenant, Timestamp::default());
     (agent.last_seen, agent.newest, agent.doubtful_until) =
         (input.timestamp()?, input.timestamp()?, input.timestamp()?);
-    agent.grant = Grant::decode(input.block()?).map(Arc::new);
-    agent.room = decode_room(input)?;
+    agent.grant = read_grant(input.block()?).map(Arc::new);
+    agent.limit = decode_limit(input)?;
     agent.host = input.text()?.into();
     agent.pool = input.text()?.into();
     agent.account.seen = decode_received(input)?;
@@ -173,8 +175,8 @@ fn decode_agent(input: &mut Input<'_>) -> Result<(SenderId, Agent), Error> {
     Ok((id, agent))
 }
 
-fn decode_room(input: &mut Input<'_>) -> Result<Room, Error> {
-    Room::decode(input.block()?).ok_or(Error::State("room"))
+fn decode_limit(input: &mut Input<'_>) -> Result<Limit, Error> {
+    Limit::decode(input.block()?).ok_or(Error::State("limit"))
 }
 
 fn encode_received(out: &mut Vec<u8>, seen: &Received) {

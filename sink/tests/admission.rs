@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_queue::{Lane, Log, LogConfig, Record};
+use weir_queue::{Lane, Log, LogConfig, Record, RecordKind};
 use weir_sample::{Pattern, Selector, Series, Sketch, Timestamp, Value, Window};
 use weir_sink::{Action, AdmissionConfig, Grant, Rule, Sink, SinkConfig};
 use weir_store::{Column, Hint, MatchOp, Matcher, NAME, Selection, Store, StoreConfig};
@@ -41,8 +41,16 @@ impl Bench {
     }
 
     fn record(&self, agent: u8, seq: u64, received: Timestamp, payload: &[u8]) {
+        self.append_record(RecordKind::Batch, agent, seq, received, payload);
+    }
+
+    fn grant(&self, agent: u8, received: Timestamp, grant: &Grant) {
+        self.append_record(RecordKind::Grant, agent, 0, received, &grant.encode());
+    }
+
+    fn append_record(&self, kind: RecordKind, agent: u8, seq: u64, received: Timestamp, payload: &[u8]) {
         let (lane, tenant, agent, epoch) = (Lane::Normal, self.tenant, AgentId([agent; 16]), Epoch(1 << 20));
-        self.log.append(&[Record { lane, tenant, agent, epoch, seq, received, payload }]).unwrap();
+        self.log.append(&[Record { kind, lane, tenant, agent, epoch, seq, received, payload }]).unwrap();
     }
 
     fn drain(&mut self) {
@@ -277,14 +285,14 @@ fn a_rollup_is_exact_under_resends_and_crashes() {
 fn a_grant_limits_and_labels_and_survives_a_crash() {
     let mut bench = Bench::new(AdmissionConfig::default());
     let grant = Grant { max_series: Some(1), labels: vec![("team".into(), "a".into())] };
-    bench.record(1, 0, Timestamp::from_secs(START), &grant.encode());
+    bench.grant(1, Timestamp::from_secs(START), &grant);
     let points = || vec![counter(on("a", "x", ""), 1.0), counter(on("a", "y", ""), 1.0)];
     bench.append(1, 0, points());
     bench.drain();
     bench.sink.checkpoint().unwrap();
     bench = bench.crash();
     bench.append(1, 1, points());
-    bench.record(1, 0, Timestamp::from_secs(START), &Grant::default().encode());
+    bench.grant(1, Timestamp::from_secs(START), &Grant::default());
     bench.append(1, 2, vec![counter(on("a", "x", ""), 1.0)]);
     bench.drain();
     let expected = [(r#"x{host="a",team="a"}"#, 2.0), (r#"x{host="a"}"#, 1.0), (r#"y{__overflow__="true"}"#, 2.0)];

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use weir_sample::{Reading, Series, Sketch, Value};
 
+use crate::aside::Aside;
 use crate::config::{AccessLog, Request};
 use crate::origin::Origin;
 use crate::sampler::Sampler;
@@ -18,6 +19,11 @@ use tail::{Position, Start, Tail};
 /// All logs, and what was counted in the open window.
 pub(crate) struct AccessLogs {
     logs: Vec<Log>,
+    /// Those that there ought to be: one that hangs is not among `logs`.
+    wanted: Vec<AccessLog>,
+    aside: Aside<(Log, Look)>,
+    /// Where reading stood last.
+    known: BTreeMap<PathBuf, Position>,
     origin: Origin,
     positions: PathBuf,
     shown: Sampler,
@@ -38,6 +44,16 @@ struct Log {
     settings: AccessLog,
     tail: Tail,
     counted: HashMap<Key, Counted>,
+    /// Bytes that wait to be read.
+    behind: u64,
+}
+
+/// What one look at a log brought besides its requests.
+struct Look {
+    malformed: u64,
+    /// The first line that was.
+    example: String,
+    error: Option<std::io::Error>,
 }
 
 /// What tells requests apart.
@@ -61,6 +77,8 @@ struct Counted {
 const SHOW_EVERY: Duration = Duration::from_secs(60);
 /// Read per log and look, so that a burst does not hold up the rest.
 const MAX_READ_BYTES: usize = 4 << 20;
+/// What one look may take; a log on a dead mount is left out while it hangs.
+const LIMIT: Duration = Duration::from_secs(2);
 /// As for StatsD: an idle counter says zero for so many windows, and then ends.
 const IDLE_WINDOWS: u32 = 30;
 
@@ -72,11 +90,17 @@ impl AccessLogs {
         let log = |settings: &AccessLog| {
             let first = if settings.from_start { Start::Beginning } else { Start::End };
             let start = known.get(&settings.path).map_or(first, |position| Start::At(*position));
-            Log { settings: settings.clone(), tail: Tail::new(&settings.path, start), counted: HashMap::new() }
+            Log {
+                settings: settings.clone(),
+                tail: Tail::new(&settings.path, start),
+                counted: HashMap::new(),
+                behind: 0,
+            }
         };
         let logs = settings.iter().map(log).collect();
         let shown = Sampler::new(SHOW_EVERY);
-        Self { logs, origin, positions, shown, malformed: 0, failed_reads: 0, too_long: 0 }
+        let (wanted, aside) = (settings.to_vec(), Aside::new());
+        Self { logs, wanted, aside, known, origin, positions, shown, malformed: 0, failed_reads: 0, too_long: 0 }
     }
 
     /// Other logs from now on; those that stay as they are go on.
@@ -89,39 +113,61 @@ impl AccessLogs {
                 None => self.too_long += old.tail.too_long,
             }
         }
-        (self.logs, self.origin) = (new.logs, new.origin);
+        (self.logs, self.wanted, self.origin) = (new.logs, new.wanted, new.origin);
     }
 
     /// Whether there is anything to read.
     pub(crate) fn is_empty(&self) -> bool {
-        self.logs.is_empty()
+        self.wanted.is_empty()
+    }
+
+    /// The logs that hang.
+    pub(crate) fn hung(&self) -> impl Iterator<Item = String> {
+        self.aside.hung().map(|path| format!("access log {path}"))
     }
 
     /// Reads what was added.
     pub(crate) fn read(&mut self) {
-        for log in &mut self.logs {
-            let Log { settings, tail, counted } = log;
-            let (shown, malformed) = (&mut self.shown, &mut self.malformed);
-            let outcome = tail.read(MAX_READ_BYTES, |line| {
-                let line = String::from_utf8_lossy(line);
-                match settings.format.read(&line) {
-                    Some(request) => count(counted, settings, &request),
-                    None => {
-                        *malformed += 1;
-                        if let Some(left_out) = shown.admit(Instant::now()) {
-                            let line: String = line.chars().take(200).collect();
-                            let path = settings.path.display();
-                            tracing::warn!(%path, line, left_out, "an access log's line is not of its format");
-                        }
-                    }
-                }
-            });
-            if let Err(error) = outcome {
-                self.failed_reads += 1;
-                if let Some(left_out) = self.shown.admit(Instant::now()) {
-                    tracing::warn!(path = %settings.path.display(), %error, left_out, "an access log cannot be read");
-                }
+        let mut due = std::mem::take(&mut self.logs);
+        for (log, look) in self.aside.returned() {
+            self.record(&log.settings.path, look);
+            // A reload may have put the same in its place, or none.
+            match due.iter_mut().find(|other| other.settings.path == log.settings.path) {
+                Some(other) if other.settings == log.settings => *other = log,
+                None if self.wanted.contains(&log.settings) => self.logs.push(log),
+                _ => self.too_long += log.tail.too_long,
             }
+        }
+        for mut log in due {
+            let path = log.settings.path.clone();
+            let name = path.display().to_string();
+            if self.aside.hangs(&name) {
+                self.logs.push(log);
+                continue;
+            }
+            let outcome = self.aside.call(&name, LIMIT, move || {
+                let look = log.read();
+                (log, look)
+            });
+            if let Some((log, look)) = outcome {
+                self.record(&path, look);
+                self.logs.push(log);
+            }
+        }
+    }
+
+    fn record(&mut self, path: &Path, Look { malformed, example, error }: Look) {
+        self.malformed += malformed;
+        for _ in 0..malformed {
+            if let Some(left_out) = self.shown.admit(Instant::now()) {
+                let (path, line) = (path.display(), &example);
+                tracing::warn!(%path, line, left_out, "an access log's line is not of its format");
+            }
+        }
+        let Some(error) = error else { return };
+        self.failed_reads += 1;
+        if let Some(left_out) = self.shown.admit(Instant::now()) {
+            tracing::warn!(path = %path.display(), %error, left_out, "an access log cannot be read");
         }
     }
 
@@ -149,11 +195,14 @@ impl AccessLogs {
 
     /// Logs that a restart takes up where this run stops. What is lost with a crash is read again or skipped, a window
     /// at most.
-    fn keep_positions(&self) {
+    fn keep_positions(&mut self) {
         let mut text = String::new();
         for log in &self.logs {
-            if let Some(Position { inode, offset }) = log.tail.position() {
-                text.push_str(&format!("{inode} {offset} {}\n", log.settings.path.display()));
+            self.known.extend(log.tail.position().map(|position| (log.settings.path.clone(), position)));
+        }
+        for AccessLog { path, .. } in &self.wanted {
+            if let Some(Position { inode, offset }) = self.known.get(path) {
+                text.push_str(&format!("{inode} {offset} {}\n", path.display()));
             }
         }
         if text.is_empty() {
@@ -169,7 +218,7 @@ impl AccessLogs {
     }
 
     fn behind_bytes(&self) -> u64 {
-        self.logs.iter().map(|log| log.tail.behind()).sum()
+        self.logs.iter().map(|log| log.behind).sum()
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -177,7 +226,7 @@ impl AccessLogs {
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        if self.logs.is_empty() {
+        if self.wanted.is_empty() {
             return Vec::new();
         }
         let lost = |reason, count| {
@@ -189,6 +238,27 @@ impl AccessLogs {
             Reading::counter("weir_agent_access_log_failed_reads_total", &[], self.failed_reads, FAILED_HELP),
             Reading::gauge("weir_agent_access_log_behind_bytes", &[], self.behind_bytes() as f64, BEHIND_HELP),
         ]
+    }
+}
+
+impl Log {
+    fn read(&mut self) -> Look {
+        let Self { settings, tail, counted, behind } = self;
+        let (mut malformed, mut example) = (0, String::new());
+        let outcome = tail.read(MAX_READ_BYTES, |line| {
+            let line = String::from_utf8_lossy(line);
+            match settings.format.read(&line) {
+                Some(request) => count(counted, settings, &request),
+                None => {
+                    if malformed == 0 {
+                        example = line.chars().take(200).collect();
+                    }
+                    malformed += 1;
+                }
+            }
+        });
+        *behind = tail.behind();
+        Look { malformed, example, error: outcome.err() }
     }
 }
 
@@ -318,5 +388,19 @@ mod tests {
         disk.fail_after(1, weir_files::fault::Fault::NoSpace);
         logs.close();
         assert_eq!((before.len(), read_positions(&logs.positions)), (1, before));
+    }
+
+    #[test]
+    fn a_pipe_is_no_log_and_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let mut logs = logs(settings(&path, "format = '$status'"), folder.path());
+        assert!(logs.close().is_empty());
+        assert_eq!((logs.failed_reads, logs.hung().count()), (1, 0));
+        // A plain file in its place is read.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "200\n").unwrap();
+        assert_eq!(plain(&logs.close()).len(), 2);
     }
 }

@@ -1,8 +1,8 @@
 //! A file that grows: what was added since the last look, through rotation and truncation.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::io::{Error, Read, Seek, SeekFrom};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where reading stands.
@@ -34,6 +34,7 @@ pub(super) enum Start {
     At(Position),
 }
 
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 const BUFFER_BYTES: usize = 64 << 10;
 const MAX_LINE_BYTES: usize = 32 << 10;
 
@@ -93,7 +94,8 @@ impl Tail {
 
     /// Opens the file, if there is one.
     fn begin(&mut self) -> std::io::Result<bool> {
-        let mut file = match File::open(&self.path) {
+        // A pipe that nobody writes to must not hold up whoever opens it.
+        let mut file = match File::options().read(true).custom_flags(NONBLOCK).open(&self.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 // Whatever comes to stand here was not there to be skipped.
                 self.start = Start::Beginning;
@@ -102,6 +104,9 @@ impl Tail {
             opened => opened?,
         };
         let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(Error::other("it is no plain file"));
+        }
         let offset = match self.start {
             Start::At(Position { inode, offset }) if inode == meta.ino() && offset <= meta.len() => offset,
             Start::At(_) | Start::Beginning => 0,

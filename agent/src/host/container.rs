@@ -32,11 +32,11 @@ impl Collector for Container {
         }
         for line in self.cpu.read().lines() {
             let Some((name, value)) = line.split_once(' ') else { continue };
-            let seconds = || value.parse().unwrap_or(0.0) / 1e6;
+            let micros = || value.parse().unwrap_or(f64::NAN);
             match name {
-                "user_usec" => points.counter(TIME, &[("cpu_mode", "user")], seconds()),
-                "system_usec" => points.counter(TIME, &[("cpu_mode", "system")], seconds()),
-                "throttled_usec" => points.counter("container_cpu_throttled_seconds_total", &[], seconds()),
+                "user_usec" => points.counter_in(TIME, &[("cpu_mode", "user")], micros(), 1e-6),
+                "system_usec" => points.counter_in(TIME, &[("cpu_mode", "system")], micros(), 1e-6),
+                "throttled_usec" => points.counter_in("container_cpu_throttled_seconds_total", &[], micros(), 1e-6),
                 _ => {}
             }
         }

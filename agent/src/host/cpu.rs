@@ -48,7 +48,7 @@ fn stat(text: &str, cores: bool, before: &mut [f64; MODES.len()], points: &mut P
     let mut count = 0.0;
     for line in text.lines() {
         let name = line.split(' ').next().unwrap_or_default();
-        let value = || field(line, 1).unwrap_or(0.0);
+        let value = || field(line, 1).unwrap_or(f64::NAN);
         match name {
             "cpu" => total(line, before, points),
             "ctxt" => points.counter("system_context_switches_total", &[], value()),
@@ -70,11 +70,16 @@ fn stat(text: &str, cores: bool, before: &mut [f64; MODES.len()], points: &mut P
 /// The line without a number is the sum of all cores; its series has no number either.
 fn total(line: &str, before: &mut [f64; MODES.len()], points: &mut Points<'_>) {
     let now = time(line, None, points);
-    let passed: f64 = now.iter().zip(&*before).map(|(now, before)| now - before).sum();
+    // A mode that steps back has taken no time.
+    let mut spent = [0.0; MODES.len()];
+    for (slot, (now, before)) in spent.iter_mut().zip(now.iter().zip(&*before)) {
+        *slot = (now - before).max(0.0);
+    }
+    let passed: f64 = spent.iter().sum();
     // After a reload there is nothing to compare with yet.
     if before.iter().any(|ticks| *ticks > 0.0) && passed > 0.0 {
         for (at, mode) in MODES.iter().enumerate() {
-            points.ratio("system_cpu_utilization_ratio", &[("cpu_mode", mode)], (now[at] - before[at]) / passed);
+            points.ratio("system_cpu_utilization_ratio", &[("cpu_mode", mode)], spent[at] / passed);
         }
     }
     *before = now;
@@ -83,11 +88,11 @@ fn total(line: &str, before: &mut [f64; MODES.len()], points: &mut Points<'_>) {
 fn time(line: &str, core: Option<&str>, points: &mut Points<'_>) -> [f64; MODES.len()] {
     let mut now = [0.0; MODES.len()];
     for (slot, text) in now.iter_mut().zip(line.split_ascii_whitespace().skip(1)) {
-        *slot = text.parse().unwrap_or(0.0);
+        *slot = text.parse().unwrap_or(f64::NAN);
     }
     for (mode, ticks) in MODES.iter().zip(now) {
         let labels = [("cpu_mode", *mode), ("cpu_logical_number", core.unwrap_or_default())];
-        points.counter("system_cpu_time_seconds_total", &labels, ticks / TICKS);
+        points.counter_in("system_cpu_time_seconds_total", &labels, ticks, 1.0 / TICKS);
     }
     now
 }

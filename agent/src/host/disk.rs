@@ -17,6 +17,7 @@ pub(super) struct Disk {
 }
 
 const SECTOR_BYTES: f64 = 512.0;
+const MILLISECOND: f64 = 1e-3;
 
 impl Disk {
     pub(super) fn new(root: &Path, choice: &Choice, partitions: bool) -> Self {
@@ -47,19 +48,20 @@ impl Collector for Disk {
 
 fn one(device: &str, line: &str, points: &mut Points<'_>) {
     // Fields as in the kernel's Documentation/admin-guide/iostats.rst, after major, minor and name.
-    let mut values = [0.0; 12];
+    let mut values = [f64::NAN; 12];
     for (slot, text) in values[1..].iter_mut().zip(line.split_ascii_whitespace().skip(3)) {
-        *slot = text.parse().unwrap_or(0.0);
+        *slot = text.parse().unwrap_or(f64::NAN);
     }
     for (direction, operations) in [("read", 1), ("write", 5)] {
         let labels = [("system_device", device), ("disk_io_direction", direction)];
         points.counter("system_disk_operations_total", &labels, values[operations]);
         points.counter("system_disk_merged_total", &labels, values[operations + 1]);
-        points.counter("system_disk_io_bytes_total", &labels, values[operations + 2] * SECTOR_BYTES);
-        points.counter("system_disk_operation_time_seconds_total", &labels, values[operations + 3] / 1e3);
+        points.counter_in("system_disk_io_bytes_total", &labels, values[operations + 2], SECTOR_BYTES);
+        points.counter_in("system_disk_operation_time_seconds_total", &labels, values[operations + 3], MILLISECOND);
     }
     let labels = [("system_device", device)];
     points.gauge("system_disk_pending_operations", &labels, values[9]);
-    points.counter("system_disk_io_time_seconds_total", &labels, values[10] / 1e3);
-    points.counter("system_disk_weighted_io_time_seconds_total", &labels, field(line, 13).unwrap_or(0.0) / 1e3);
+    points.counter_in("system_disk_io_time_seconds_total", &labels, values[10], MILLISECOND);
+    let weighted = field(line, 13).unwrap_or(f64::NAN);
+    points.counter_in("system_disk_weighted_io_time_seconds_total", &labels, weighted, MILLISECOND);
 }

@@ -65,7 +65,7 @@ fn paging(text: &str, points: &mut Points<'_>) {
     let (mut faults, mut major) = (None, 0.0);
     for line in text.lines() {
         let Some((name, value)) = line.split_once(' ') else { continue };
-        let value = || value.parse().unwrap_or(0.0);
+        let value = || value.parse().unwrap_or(f64::NAN);
         match name {
             "pswpin" => points.counter(OPERATIONS, &[("system_paging_direction", "in")], value()),
             "pswpout" => points.counter(OPERATIONS, &[("system_paging_direction", "out")], value()),

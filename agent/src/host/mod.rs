@@ -15,8 +15,11 @@ mod pressure;
 mod processes;
 mod temperature;
 
+use std::time::Duration;
+
 use weir_sample::{Series, Value};
 
+use crate::aside::Aside;
 use crate::config::HostMetrics;
 use crate::origin::Origin;
 use crate::relabel::Relabelled;
@@ -26,70 +29,126 @@ pub(crate) use points::Points;
 
 /// Everything that is read of the host.
 pub(crate) struct Host {
+    relabelled: Relabelled,
+    sources: Vec<Source>,
+    aside: Aside<(Source, Vec<(Series, Value)>)>,
+}
+
+/// One collector, and what it takes to run it anywhere.
+struct Source {
+    name: &'static str,
+    collector: Box<dyn Collector>,
     origin: Origin,
     deltas: Deltas,
-    relabelled: Relabelled,
-    collectors: Vec<Box<dyn Collector>>,
+}
+
+/// What reading one source may take: far more than any that works needs.
+const LIMIT: Duration = Duration::from_secs(1);
+/// The same where parts have limits of their own.
+const LIMIT_IN_PARTS: Duration = Duration::from_secs(3);
+
+impl Source {
+    fn collect(&mut self) -> Vec<(Series, Value)> {
+        self.deltas.begin();
+        let mut points = Points { origin: &self.origin, deltas: &mut self.deltas, all: Vec::new() };
+        self.collector.collect(&mut points);
+        points.all
+    }
 }
 
 impl Host {
     pub(crate) fn new(origin: Origin, settings: &HostMetrics) -> Self {
         let relabelled = Relabelled::new(settings.relabel.clone());
-        Self { origin, deltas: Deltas::default(), relabelled, collectors: collectors(settings) }
+        let source = |(name, collector)| Source { name, collector, origin: origin.clone(), deltas: Deltas::default() };
+        let sources = collectors(settings).into_iter().map(source).collect();
+        Self { relabelled, sources, aside: Aside::new() }
     }
 
     /// Collects by other settings from now on. Counters go on, but for those whose labels change.
     pub(crate) fn reconfigure(&mut self, origin: Origin, settings: &HostMetrics) {
-        let deltas = std::mem::take(&mut self.deltas);
-        *self = Self { deltas, ..Self::new(origin, settings) };
+        let mut new = Self::new(origin, settings);
+        for source in &mut new.sources {
+            if let Some(old) = self.sources.iter_mut().find(|old| old.name == source.name) {
+                source.deltas = std::mem::take(&mut old.deltas);
+            }
+        }
+        (self.relabelled, self.sources) = (new.relabelled, new.sources);
     }
 
-    /// One window's points.
+    /// One window's points, without those of sources that hang.
     pub(crate) fn collect(&mut self) -> Vec<(Series, Value)> {
-        self.deltas.begin();
-        let mut points =
-            Points { origin: &self.origin, deltas: &mut self.deltas, all: Vec::with_capacity(self.relabelled.len()) };
-        for collector in &mut self.collectors {
-            collector.collect(&mut points);
+        let mut all = Vec::with_capacity(self.relabelled.len());
+        let due = std::mem::take(&mut self.sources);
+        for (source, points) in self.aside.returned() {
+            // A reload may have put another in its place.
+            if due.iter().all(|other| other.name != source.name) {
+                all.extend(points);
+                self.sources.push(source);
+            }
         }
-        self.relabelled.apply(points.all)
+        for mut source in due {
+            let name = source.name;
+            if self.aside.hangs(name) {
+                self.sources.push(source);
+                continue;
+            }
+            let limit = if name == "filesystem" { LIMIT_IN_PARTS } else { LIMIT };
+            let outcome = self.aside.call(name, limit, move || {
+                let points = source.collect();
+                (source, points)
+            });
+            if let Some((source, points)) = outcome {
+                all.extend(points);
+                self.sources.push(source);
+            }
+        }
+        self.relabelled.apply(all)
+    }
+
+    /// What hangs now.
+    pub(crate) fn hung(&self) -> Vec<String> {
+        let parts = self.sources.iter().flat_map(|source| source.collector.hung());
+        self.aside.hung().map(str::to_owned).chain(parts).collect()
     }
 }
 
-fn collectors(settings: &HostMetrics) -> Vec<Box<dyn Collector>> {
+fn collectors(settings: &HostMetrics) -> Vec<(&'static str, Box<dyn Collector>)> {
     let root = &settings.root;
-    let mut all: Vec<Box<dyn Collector>> = Vec::new();
+    let mut all: Vec<(&'static str, Box<dyn Collector>)> = Vec::new();
     if settings.cpu {
-        all.push(Box::new(cpu::Cpu::new(root, settings.cpu_cores)));
+        all.push(("cpu", Box::new(cpu::Cpu::new(root, settings.cpu_cores))));
     }
     if settings.memory {
-        all.push(Box::new(memory::Memory::new(root)));
+        all.push(("memory", Box::new(memory::Memory::new(root))));
     }
     if settings.pressure {
-        all.push(Box::new(pressure::Pressure::new(root)));
+        all.push(("pressure", Box::new(pressure::Pressure::new(root))));
     }
     if settings.filesystem {
-        all.push(Box::new(filesystem::Filesystem::new(root, &settings.filesystem_types, &settings.filesystem_paths)));
+        all.push((
+            "filesystem",
+            Box::new(filesystem::Filesystem::new(root, &settings.filesystem_types, &settings.filesystem_paths)),
+        ));
     }
     if settings.disk {
-        all.push(Box::new(disk::Disk::new(root, &settings.disk_devices, settings.disk_partitions)));
+        all.push(("disk", Box::new(disk::Disk::new(root, &settings.disk_devices, settings.disk_partitions))));
     }
     if settings.network {
-        all.push(Box::new(network::Network::new(root, &settings.network_interfaces)));
+        all.push(("network", Box::new(network::Network::new(root, &settings.network_interfaces))));
     }
     if settings.sockets {
-        all.push(Box::new(network::Sockets::new(root)));
+        all.push(("sockets", Box::new(network::Sockets::new(root))));
     }
     if settings.processes || settings.top_processes > 0 {
-        all.push(Box::new(processes::Processes::new(root, settings.processes, settings.top_processes)));
+        all.push(("processes", Box::new(processes::Processes::new(root, settings.processes, settings.top_processes))));
     }
     if settings.temperature {
-        all.push(Box::new(temperature::Temperature::new(root)));
+        all.push(("temperature", Box::new(temperature::Temperature::new(root))));
     }
     if settings.container
         && let Some(container) = container::Container::new(root)
     {
-        all.push(Box::new(container));
+        all.push(("container", Box::new(container)));
     }
     all
 }

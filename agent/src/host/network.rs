@@ -31,13 +31,14 @@ fn file(root: &Path, name: &str) -> ProcFile {
 impl Collector for Network {
     fn collect(&mut self, points: &mut Points<'_>) {
         for line in self.devices.read().lines() {
-            let Some((name, rest)) = line.split_once(':') else { continue };
+            // An alias has a colon in its name: `tun10:1:`.
+            let Some((name, rest)) = line.rsplit_once(':') else { continue };
             if !self.choice.allows(name.trim()) {
                 continue;
             }
-            let mut values = [0.0; 16];
+            let mut values = [f64::NAN; 16];
             for (slot, text) in values.iter_mut().zip(rest.split_ascii_whitespace()) {
-                *slot = text.parse().unwrap_or(0.0);
+                *slot = text.parse().unwrap_or(f64::NAN);
             }
             for (direction, from) in [("receive", 0), ("transmit", 8)] {
                 let labels = [("network_interface_name", name.trim()), ("network_io_direction", direction)];
@@ -49,7 +50,7 @@ impl Collector for Network {
         }
         if let Some(entries) = number(&self.tracking.join("nf_conntrack_count")) {
             points.gauge("system_network_tracked_connections", &[], entries);
-            let limit = number(&self.tracking.join("nf_conntrack_max")).unwrap_or(0.0);
+            let limit = number(&self.tracking.join("nf_conntrack_max")).unwrap_or(f64::NAN);
             points.gauge("system_network_tracked_connections_limit", &[], limit);
         }
     }
@@ -86,7 +87,7 @@ fn counts(text: &str, points: &mut Points<'_>) {
             _ => continue,
         };
         while let (Some(name), Some(value)) = (words.next(), words.next()) {
-            let value = value.parse().unwrap_or(0.0);
+            let value = value.parse().unwrap_or(f64::NAN);
             let state = match name {
                 "inuse" => "in_use",
                 "orphan" => "orphan",
@@ -114,7 +115,7 @@ fn table(text: &str, points: &mut Points<'_>) {
         let wanted = PROTOCOL_COUNTERS.iter().filter(|counter| counter.0 == protocol);
         for (_, name, metric, label) in wanted {
             let Some(at) = names.split(' ').position(|found| found == *name) else { continue };
-            let value = field(values, at + 1).unwrap_or(0.0);
+            let value = field(values, at + 1).unwrap_or(f64::NAN);
             match *metric {
                 ESTABLISHED => points.gauge(metric, label, value),
                 _ => points.counter(metric, label, value),

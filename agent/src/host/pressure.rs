@@ -29,8 +29,8 @@ impl Collector for Pressure {
                     continue;
                 };
                 let labels = [("system_resource", *resource), ("system_pressure_kind", kind)];
-                let seconds = total.parse().unwrap_or(0.0) / 1e6;
-                points.counter("system_pressure_stalled_seconds_total", &labels, seconds);
+                let micros = total.parse().unwrap_or(f64::NAN);
+                points.counter_in("system_pressure_stalled_seconds_total", &labels, micros, 1e-6);
             }
         }
     }

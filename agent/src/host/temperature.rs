@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use super::{Collector, Points};
 use crate::proc::number;
 
-pub(super) struct Temperature(Vec<Sensor>);
+pub(super) struct Temperature {
+    root: PathBuf,
+    sensors: Option<Vec<Sensor>>,
+}
 
 struct Sensor {
     id: String,
@@ -14,20 +17,24 @@ struct Sensor {
 }
 
 impl Temperature {
-    /// Sensors are looked for once; those plugged in later are found by a reload.
+    /// Sensors are looked for once, by the first collection; those plugged in later are found by a reload.
     pub(super) fn new(root: &Path) -> Self {
-        let mut sensors = monitors(root);
-        if sensors.is_empty() {
-            sensors = zones(root);
-        }
-        sensors.sort_by(|a, b| a.id.cmp(&b.id));
-        Self(sensors)
+        Self { root: root.to_owned(), sensors: None }
     }
+}
+
+fn sensors(root: &Path) -> Vec<Sensor> {
+    let mut sensors = monitors(root);
+    if sensors.is_empty() {
+        sensors = zones(root);
+    }
+    sensors.sort_by(|a, b| a.id.cmp(&b.id));
+    sensors
 }
 
 impl Collector for Temperature {
     fn collect(&mut self, points: &mut Points<'_>) {
-        for Sensor { id, name, path } in &self.0 {
+        for Sensor { id, name, path } in &*self.sensors.get_or_insert_with(|| sensors(&self.root)) {
             if let Some(thousandths) = number(path) {
                 let labels = [("hw_id", id.as_str()), ("hw_name", name.as_str())];
                 points.gauge("hw_temperature_celsius", &labels, thousandths / 1e3);

@@ -1,6 +1,7 @@
 //! The collectors over a made-up host whose every number is known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -201,6 +202,106 @@ fn a_host_that_tells_nothing_is_no_error() {
     let mut host = Host::new(Origin::new("h", &BTreeMap::new()), &settings(root.path(), ""));
     host.collect();
     host.collect();
+}
+
+/// Two collections of a host that has just these files.
+fn collected_of(first: &[(&str, &[u8])], second: &[(&str, &[u8])]) -> BTreeMap<String, Value> {
+    let root = TempDir::new().unwrap();
+    let lay = |files: &[(&str, &[u8])]| {
+        for (path, bytes) in files {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+    };
+    std::fs::create_dir_all(root.path().join(std::ffi::OsStr::from_bytes(b"mnt/caf\xe9 x"))).unwrap();
+    let mut host = Host::new(Origin::new("h", &BTreeMap::new()), &settings(root.path(), ""));
+    lay(first);
+    host.collect();
+    lay(second);
+    host.collect().into_iter().map(|(series, value)| (series.with_label("host", "").to_string(), value)).collect()
+}
+
+#[test]
+fn an_alias_of_an_interface_is_not_added_to_it() {
+    let file = |count: u64| {
+        let figures = |bytes: u64| format!("{bytes} 1 0 0 0 0 0 0 {bytes} 1 0 0 0 0 0 0");
+        format!("a|b\n c|d\n tun10: {}\ntun10:1: {}\n", figures(1_000 * count), figures(9_000_000 + count)).into_bytes()
+    };
+    let found = collected_of(&[("proc/1/net/dev", &file(1))], &[("proc/1/net/dev", &file(2))]);
+    let received = |name: &str| {
+        let labels = format!("{{network_interface_name={name:?},network_io_direction=\"receive\"}}");
+        found.get(&format!("system_network_io_bytes_total{labels}"))
+    };
+    assert_eq!(received("tun10"), Some(&Value::Counter(1_000.0)), "{found:#?}");
+    assert_eq!(received("tun10:1"), Some(&Value::Counter(1.0)));
+}
+
+#[test]
+fn a_cpu_mode_that_steps_back_adds_nothing() {
+    let found = collected_of(
+        &[("proc/stat", b"cpu 100 0 0 100 500000 0 0 0\n")],
+        &[("proc/stat", b"cpu 200 0 0 200 499990 0 0 0\n")],
+    );
+    let waiting = found.get(r#"system_cpu_time_seconds_total{cpu_mode="iowait"}"#);
+    assert_eq!(waiting, Some(&Value::Counter(0.0)), "{found:#?}");
+    let user = found.get(r#"system_cpu_utilization_ratio{cpu_mode="user"}"#);
+    assert_eq!(user, Some(&Value::Gauge(0.5)));
+}
+
+#[test]
+fn a_mount_whose_path_is_no_text_is_named_by_a_mended_one_and_hides_no_other() {
+    let mounts = b"22 1 8:2 / / rw - ext4 /dev/sda rw\n23 22 8:3 / /mnt/caf\xe9\\040x rw - ext4 /dev/sdb rw\n\
+        24 22 8:4 / /mnt rw - ext4 /dev/sdc rw\n";
+    let found = collected_of(&[], &[("proc/1/mountinfo", mounts)]);
+    for path in ["/", "/mnt/caf\u{fffd} x", "/mnt"] {
+        let named = format!("system_filesystem_mountpoint={path:?}");
+        let read = |series: &String| series.starts_with("system_filesystem_read_only") && series.contains(&named);
+        assert!(found.keys().any(read), "{path} is not in {found:#?}");
+    }
+}
+
+#[test]
+fn an_odd_value_costs_itself_only() {
+    let found = collected_of(
+        &[
+            ("proc/1/net/netstat", b"TcpExt: ListenDrops ListenOverflows\nTcpExt: 7 7\n"),
+            ("proc/vmstat", b"pswpin 7\n"),
+        ],
+        &[
+            ("proc/1/net/netstat", b"TcpExt: ListenDrops ListenOverflows\nTcpExt: \xff 9\n"),
+            ("proc/vmstat", b"pswpin \xff\noom_kill 1\n"),
+        ],
+    );
+    assert_eq!(found.get("system_network_tcp_listen_overflows_total"), Some(&Value::Counter(2.0)), "{found:#?}");
+    let odd = |series: &&String| series.contains("listen_drops") || series.contains("paging_operations");
+    assert_eq!(found.keys().find(odd), None);
+}
+
+#[test]
+fn a_source_that_hangs_is_left_out_and_named_until_it_answers() {
+    let root = TempDir::new().unwrap();
+    write(root.path(), 100);
+    let pipe = root.path().join("sys/fs/cgroup/memory.current");
+    std::fs::remove_file(&pipe).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut host = Host::new(Origin::new("h", &BTreeMap::new()), &settings(root.path(), ""));
+    let has = |points: &[(Series, Value)], name: &str| points.iter().any(|(series, _)| series.name() == name);
+    for _ in 0..3 {
+        let began = std::time::Instant::now();
+        let points = host.collect();
+        assert!(has(&points, "system_uptime_seconds") && !has(&points, "container_memory_limit_bytes"));
+        assert!(began.elapsed() < 3 * LIMIT);
+        assert_eq!(host.hung(), ["container"]);
+    }
+    // Whoever opens it for writing ends the wait.
+    std::fs::write(&pipe, "4096\n").unwrap();
+    std::fs::remove_file(&pipe).unwrap();
+    let deadline = std::time::Instant::now() + 10 * LIMIT;
+    while !has(&host.collect(), "container_memory_limit_bytes") {
+        assert!(std::time::Instant::now() < deadline, "{:?}", host.hung());
+    }
+    assert!(host.hung().is_empty());
 }
 
 /// Name and label names of every series.

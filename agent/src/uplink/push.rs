@@ -1,15 +1,17 @@
 //! The push side: batches go to the spool and the sender, out by UDP or TLS, and leave both when an ack says they are
 //! durable.
 
+use std::collections::HashSet;
 use std::future::pending;
-use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use weir_link::{Alpn, ClientFiles, ClientTls};
-use weir_sample::{Reading, Series, Timestamp, Value, Window};
+use weir_sample::{Reading, Series, Value, Window};
 use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender};
 
 use super::gateways::{Gateway, Gateways};
@@ -18,6 +20,7 @@ use super::session::{self, News, Source};
 use super::spool::Spool;
 use super::stream::{Stream, StreamIdentity};
 use crate::config::{Config, Transport};
+use crate::state::State;
 
 /// Everything between a closed window and its ack.
 pub(crate) struct Push {
@@ -25,6 +28,8 @@ pub(crate) struct Push {
     encoder: Encoder,
     spool: Option<Spool>,
     spool_errors: u64,
+    /// Whether the last batch could not be written.
+    spool_fails: bool,
     /// When an ack came last; at first, when the agent started.
     last_ack: Instant,
     news: mpsc::Receiver<News>,
@@ -32,45 +37,63 @@ pub(crate) struct Push {
     socket: Option<(Gateway, UdpSocket)>,
     identity: Option<StreamIdentity>,
     stream: Option<Stream>,
+    /// Why the last stream has ended, until one works.
+    stream_ended: Option<String>,
+    /// Addresses that there was no way to when they were tried last.
+    unreachable: HashSet<SocketAddr>,
     datagram: Vec<u8>,
-    /// Where the agent's epochs are kept.
-    state: PathBuf,
+    /// Whether a session has made another agent of this one, which needs an epoch of its own.
+    renamed: bool,
 }
 
 /// Payload in memory; further batches wait on disk.
 const MAX_OUTBOX_BYTES: usize = 256 << 10;
+/// The same where a disk takes nothing: the oldest batch is lost beyond it.
+/// What a send waits for a name that has not resolved so far.
+const NAME_PATIENCE: Duration = Duration::from_millis(200);
+const MAX_UNWRITTEN_BYTES: usize = 4 << 20;
 
 impl Push {
     /// Opens the spool and starts to fetch sessions; what an earlier run left unacked goes out first.
-    pub(crate) fn start(config: &Config, own: AgentId, epoch: Epoch, seed: u64) -> Result<Self> {
-        let (tls, agent) = (config.tls(), session::agent_of(own, config.token.as_deref()));
+    pub(crate) fn start(config: &Config, state: &State, seed: u64) -> Result<Self> {
+        let agent = session::agent_of(state.agent, config.token.as_deref());
+        let tls = config.tls();
         let load = |alpn| tls.as_ref().map(|files: &ClientFiles| ClientTls::load(files, alpn)).transpose();
         let identity = load(Alpn::Batches)?.map(|tls| StreamIdentity { tls, token: config.token.clone() });
         let source = match (&config.token, load(Alpn::Http)?) {
             (Some(path), Some(tls)) => Source::Token { path: path.clone(), servers: config.server.clone(), tls },
             _ => Source::FleetKeys(config.keys.clone().context("keys: neither a fleet key nor a token is named")?),
         };
+        let (own, falls_back) = (OutboxConfig::default(), config.transport == Transport::Auto);
         let outbox = OutboxConfig {
-            max_bytes: if config.spool.0 == 0 { MAX_OUTBOX_BYTES } else { usize::MAX },
+            max_bytes: if config.spool.0 == 0 { MAX_OUTBOX_BYTES } else { MAX_UNWRITTEN_BYTES },
             route: if config.transport == Transport::Tls { Route::Tls } else { Route::Udp },
-            silence_before_tls: (config.transport == Transport::Auto && identity.is_some()).then_some(12),
-            udp_probe: (config.transport == Transport::Auto).then_some(Duration::from_secs(60)),
-            ..OutboxConfig::default()
+            silence_before_tls: own.silence_before_tls.filter(|_| falls_back && identity.is_some()),
+            udp_probe: own.udp_probe.filter(|_| falls_back),
+            ..own
         };
-        let spool = (config.spool.0 > 0).then(|| Spool::open(&config.state.join("spool"), config.spool.0));
+        let spool = state.folder().filter(|_| config.spool.0 > 0);
+        let spool = spool.and_then(|folder| {
+            Spool::open(&folder.join("spool"), config.spool.0)
+                .inspect_err(|error| tracing::error!(error = format!("{error:#}"), "running without the spool"))
+                .ok()
+        });
         let mut push = Self {
-            sender: Sender::new(agent, epoch, outbox, seed),
+            sender: Sender::new(agent, state.epoch, outbox, seed),
             encoder: Encoder::new(),
-            spool: spool.transpose()?,
+            spool,
             spool_errors: 0,
+            spool_fails: false,
             last_ack: Instant::now(),
-            news: session::watch(source, own, seed),
+            news: session::watch(source, state.agent, seed),
             gateways: Gateways::new(config.server.clone(), agent),
             socket: None,
             identity,
             stream: None,
+            stream_ended: None,
+            unreachable: HashSet::new(),
             datagram: Vec::with_capacity(DEFAULT_DATAGRAM_BYTES),
-            state: config.state.clone(),
+            renamed: false,
         };
         push.refill();
         if push.unacked() > 0 {
@@ -92,28 +115,48 @@ impl Push {
     /// Puts a batch on disk and, if its turn is near, into the outbox.
     fn keep(&mut self, entry: Entry) {
         let in_turn = self.on_disk() == 0 && self.has_room();
-        let Some(spool) = &mut self.spool else {
-            for dropped in self.sender.push(entry) {
-                tracing::warn!(seq = dropped.seq, "the outbox is full: the oldest batch is lost");
+        let Some(spool) = &mut self.spool else { return self.keep_in_memory(entry) };
+        let outcome = spool.append(&entry);
+        match (&outcome, self.spool_fails) {
+            (Err(error), false) => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the spool cannot be written: batches are in memory only"
+                );
             }
-            return;
-        };
-        match spool.append(&entry) {
+            (Ok(()), true) => tracing::info!("the spool can be written again"),
+            _ => {}
+        }
+        self.spool_fails = outcome.is_err();
+        match outcome {
             Ok(()) if in_turn => {
                 spool.skip_newest();
-                self.sender.push(entry);
+                self.keep_in_memory(entry);
             }
             Ok(()) => {}
-            Err(error) => {
+            Err(_) => {
                 self.spool_errors += 1;
-                tracing::error!(error = format!("{error:#}"), "a batch is kept in memory only");
-                self.sender.push(entry);
+                self.keep_in_memory(entry);
             }
         }
         while let Some(lost) = self.spool.as_mut().and_then(Spool::shed) {
             self.sender.shed(&lost);
             tracing::warn!(lost.batches, "the spool is full: the oldest batches are lost");
         }
+    }
+
+    fn keep_in_memory(&mut self, entry: Entry) {
+        for dropped in self.sender.push(entry) {
+            tracing::warn!(seq = dropped.seq, "the outbox is full: the oldest batch is lost");
+            if let Some(spool) = &mut self.spool {
+                spool.acked(&dropped);
+            }
+        }
+    }
+
+    /// Goes on in another epoch.
+    pub(crate) fn begin_epoch(&mut self, epoch: Epoch) {
+        self.sender.begin_epoch(epoch);
     }
 
     fn has_room(&self) -> bool {
@@ -146,27 +189,50 @@ impl Push {
         }
     }
 
+    /// An address that there is no way to is passed over at once.
     async fn send_datagram(&mut self) -> bool {
-        let Some(gateway) = self.gateways.current(Instant::now()).await else { return false };
-        if self.socket.as_ref().is_none_or(|(to, _)| *to != gateway) {
-            self.socket = match open(&gateway).await {
-                Ok(socket) => Some((gateway, socket)),
-                // No route to it, for now: the way may come back, and another gateway is tried after some silence.
-                Err(error) => {
-                    tracing::debug!(error = format!("{error:#}"), "no socket");
-                    None
+        let mut tried = 0;
+        loop {
+            let Some(gateway) = self.gateways.current(Instant::now(), NAME_PATIENCE).await else { return false };
+            match self.send_to(&gateway).await {
+                Ok(()) => {
+                    if self.unreachable.remove(&gateway.address) {
+                        tracing::info!(address = %gateway.address, "the gateway can be reached again");
+                    }
+                    return true;
                 }
-            };
+                // It is away and answers with ICMP; the outbox sends again.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => return false,
+                Err(error) => self.pass_over(&gateway, &error),
+            }
+            tried += 1;
+            if tried >= self.gateways.len() {
+                return false;
+            }
         }
-        let Some((_, socket)) = &self.socket else { return false };
-        // A gateway that is away answers with ICMP; the outbox sends again.
-        socket.send(&self.datagram).await.is_ok()
+    }
+
+    async fn send_to(&mut self, gateway: &Gateway) -> std::io::Result<()> {
+        let socket = match self.socket.take() {
+            Some((to, socket)) if to == *gateway => socket,
+            _ => open(gateway).await?,
+        };
+        let (_, socket) = self.socket.insert((gateway.clone(), socket));
+        socket.send(&self.datagram).await.map(|_| ())
+    }
+
+    fn pass_over(&mut self, gateway: &Gateway, error: &std::io::Error) {
+        self.socket = None;
+        self.gateways.move_on();
+        if self.unreachable.insert(gateway.address) {
+            tracing::warn!(address = %gateway.address, %error, "there is no way to the gateway: batches wait for another");
+        }
     }
 
     async fn send_frame(&mut self) -> bool {
         let Some(identity) = &self.identity else { return false };
         if self.stream.is_none() {
-            let Some(gateway) = self.gateways.current(Instant::now()).await else { return false };
+            let Some(gateway) = self.gateways.current(Instant::now(), NAME_PATIENCE).await else { return false };
             self.stream = Some(Stream::to(gateway, identity.clone()));
         }
         let sent = self.stream.as_ref().is_some_and(|stream| stream.send(&self.datagram));
@@ -177,7 +243,11 @@ impl Push {
     }
 
     fn drop_stream(&mut self) {
-        self.stream = None;
+        let error = self.stream.take().and_then(Stream::error);
+        if error.is_some() && error != self.stream_ended {
+            tracing::warn!(error, "the TLS stream has ended; another is tried");
+            self.stream_ended = error;
+        }
         self.sender.on_broken_stream(Instant::now());
     }
 
@@ -208,7 +278,8 @@ impl Push {
             News::Granted(session, lives) => {
                 tracing::info!(key_id = session.key_id, expires = session.expires, agent = %session.agent, "session");
                 if self.sender.is_renamed_by(&session) {
-                    self.begin_again();
+                    tracing::warn!("the token has another tenant or sub: the agent goes on under another id");
+                    self.renamed = true;
                 }
                 self.sender.grant(session, lives.map(|lives| Instant::now() + lives));
             }
@@ -219,20 +290,9 @@ impl Push {
         }
     }
 
-    /// The token is of another subject now, which makes this another agent: it numbers its batches anew.
-    fn begin_again(&mut self) {
-        tracing::warn!("the token has another tenant or sub: the agent goes on under another id");
-        // Not kept, it may be used again only by a clock that goes back.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-        let epoch = crate::state::begin(&self.state, now).map_or_else(
-            |error| {
-                tracing::error!(error = format!("{error:#}"), "the new epoch is not kept");
-                Epoch(self.sender.epoch().0 + 1)
-            },
-            |(_, epoch)| epoch,
-        );
-        self.sender.begin(epoch);
+    /// Whether a session has made another agent of this one since the last call.
+    pub(crate) fn was_renamed(&mut self) -> bool {
+        std::mem::take(&mut self.renamed)
     }
 
     /// Whom batches are of.
@@ -245,6 +305,9 @@ impl Push {
         let now = Instant::now();
         let Ok(delivered) = self.sender.on_datagram(now, datagram, route) else { return };
         self.last_ack = now;
+        if route == Route::Tls {
+            self.stream_ended = None;
+        }
         if let Some(spool) = &mut self.spool {
             delivered.iter().for_each(|entry| spool.acked(entry));
         }
@@ -290,15 +353,16 @@ async fn receive_frame(stream: Option<&mut Stream>) -> Option<Vec<u8>> {
     }
 }
 
-async fn open(gateway: &Gateway) -> Result<UdpSocket> {
+async fn open(gateway: &Gateway) -> std::io::Result<UdpSocket> {
     let any = if gateway.address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).await.context("opening a UDP socket")?;
-    socket.connect(gateway.address).await.with_context(|| format!("connecting to {}", gateway.address))?;
+    let socket = UdpSocket::bind(any).await?;
+    socket.connect(gateway.address).await?;
     Ok(socket)
 }
 
 #[cfg(test)]
 mod tests {
+    use weir_sample::Timestamp;
     use weir_wire::FleetKey;
 
     use super::*;
@@ -314,14 +378,17 @@ mod tests {
             encoder: Encoder::new(),
             spool,
             spool_errors: 0,
+            spool_fails: false,
             last_ack: Instant::now(),
             news: mpsc::channel(1).1,
             gateways: Gateways::new(server.parse().unwrap(), agent),
             socket: None,
             identity: None,
             stream: None,
+            stream_ended: None,
+            unreachable: HashSet::new(),
             datagram: Vec::new(),
-            state: PathBuf::new(),
+            renamed: false,
         }
     }
 
@@ -334,6 +401,23 @@ mod tests {
         push.send_due().await;
         assert_eq!((push.sender.ledger().failed_sends, push.unacked()), (1, 1));
         assert!(push.next_wake().is_some_and(|wake| wake > Instant::now()));
+    }
+
+    #[tokio::test]
+    async fn an_address_without_a_way_to_it_is_passed_over_at_once_and_named_once() {
+        let gateway = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let port = gateway.local_addr().unwrap().port();
+        // Whichever comes first in this agent's order.
+        let mut push = push(&format!("255.255.255.255:9,127.0.0.1:{port}"), None);
+        for end in 0..3 {
+            let window = Window::ending(Timestamp::from_secs(1_700_000_000 + end), 10_000);
+            push.close_window(window, vec![(Series::named("done"), Value::Counter(1.0))]);
+            push.send_due().await;
+            let mut bytes = [0; 2_048];
+            gateway.recv(&mut bytes).await.unwrap();
+        }
+        assert_eq!(push.sender.ledger().failed_sends, 0);
+        assert!(!push.unreachable.contains(&gateway.local_addr().unwrap()));
     }
 
     #[test]

@@ -105,7 +105,7 @@ async fn renew(path: &Path, servers: Servers, tls: &ClientTls, agent: AgentId, s
 async fn fetch(path: &Path, gateways: &mut Gateways, tls: &ClientTls, own: AgentId) -> Result<(Session, Duration)> {
     let token = read_token(path)?;
     let Gateway { address, name } =
-        gateways.current(std::time::Instant::now()).await.context("no gateway's name resolves")?;
+        gateways.current(std::time::Instant::now(), ATTEMPT).await.context("no gateway's name resolves")?;
     let request = SessionRequest { server: &name, token: &token, own };
     let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
     let mut stream = tls.connect(stream, &name).await.with_context(|| format!("TLS with {name} at {address}"))?;

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -83,10 +83,15 @@ impl Spool {
         }
         let (Some(file), Some(segment)) = (&mut self.writing, self.segments.back_mut()) else { return Ok(()) };
         let record = encode(entry);
-        if let Err(error) = file.write_all(&record) {
+        let path = self.folder.join(format!("{:012}.spool", segment.number));
+        if let Err(error) = weir_files::append(file, &path, &record) {
             // Half a record would hide what follows it: the next batch starts another file.
             self.writing = None;
-            return Err(error).with_context(|| format!("writing to the spool in {}", self.folder.display()));
+            if self.segments.back().is_some_and(|segment| segment.bytes == 0) {
+                // A disk that stays full must not fill with names.
+                self.remove(self.segments.len() - 1);
+            }
+            return Err(error.into());
         }
         segment.bytes += record.len() as u64;
         segment.last = (entry.epoch, entry.seq);
@@ -287,6 +292,20 @@ mod tests {
 
     fn seqs(spool: &mut Spool) -> Vec<u64> {
         std::iter::from_fn(|| spool.read_next()).map(|entry| entry.seq).collect()
+    }
+
+    #[test]
+    fn a_full_disk_costs_what_it_did_not_take_and_does_not_fill_with_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = weir_files::fault::Disk::under(folder.path());
+        let mut spool = filled(folder.path(), 1 << 30, 2);
+        disk.fail_after(0, weir_files::fault::Fault::NoSpace);
+        (2..20).for_each(|seq| assert!(spool.append(&entry(seq)).is_err()));
+        disk.heal();
+        assert!(std::fs::read_dir(folder.path()).unwrap().count() <= 2, "{:?}", weir_files::names(folder.path()));
+        spool.append(&entry(20)).unwrap();
+        assert_eq!(spool.unread(), 3);
+        assert_eq!(seqs(&mut spool), [0, 1, 20]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use weir_link::{ClientStream, ClientTls, FrameStream};
 
 use super::gateways::Gateway;
@@ -23,6 +23,7 @@ pub(crate) struct StreamIdentity {
 pub(crate) struct Stream {
     frames: mpsc::Sender<Vec<u8>>,
     acks: mpsc::Receiver<Vec<u8>>,
+    error: oneshot::Receiver<String>,
 }
 
 /// Frames that may wait for a connection; what does not fit is sent again later, as any lost batch.
@@ -37,18 +38,27 @@ impl Stream {
     pub(crate) fn to(gateway: Gateway, identity: StreamIdentity) -> Self {
         let (frames, sent) = mpsc::channel(WAITING_FRAMES);
         let (answers, acks) = mpsc::channel(WAITING_FRAMES);
+        let (ended, error) = oneshot::channel();
         tokio::spawn(async move {
             let name = gateway.name.clone();
+            let answering = answers.clone();
             if let Err(error) = run(gateway, identity, sent, answers).await {
-                tracing::warn!(gateway = name, error = format!("{error:#}"), "the TLS stream has ended");
+                // Told before the acks end; whoever dropped the stream does not ask.
+                let _ = ended.send(format!("{name}: {error:#}"));
             }
+            drop(answering);
         });
-        Self { frames, acks }
+        Self { frames, acks, error }
     }
 
     /// Hands a sealed datagram over; false if the stream has ended or is behind.
     pub(crate) fn send(&self, datagram: &[u8]) -> bool {
         self.frames.try_send(datagram.to_vec()).is_ok()
+    }
+
+    /// Why it has ended, if that was an error.
+    pub(crate) fn error(mut self) -> Option<String> {
+        self.error.try_recv().ok()
     }
 
     /// The next sealed ack; `None` when the stream has ended.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use weir_queue::{Lane, Record};
+use weir_queue::{Lane, Record, RecordKind};
 use weir_sample::Timestamp;
 use weir_wire::{Decoder, Header, Hints, Refusal};
 
@@ -156,10 +156,6 @@ impl Ingest {
             return Err(Refused::Foreign);
         }
         let head = self.decoder.head(payload(datagram)).map_err(|_| Refusal::Content)?;
-        // Windows of the distant past carry the server's own notes to the sink.
-        if head.window.end() <= Timestamp(0) {
-            return Err(Refusal::Content.into());
-        }
         if !self.clock_ahead.is_zero() && head.window.end().since(self.now) > self.clock_ahead {
             return Err(Refused::ClockAhead(opened));
         }
@@ -215,7 +211,7 @@ impl Ingest {
 /// The queue's record of a batch.
 fn record<'a>(header: &Header, payload: &'a [u8], lane: Lane, received: Timestamp) -> Record<'a> {
     let Header { tenant, agent, epoch, seq, .. } = *header;
-    Record { lane, tenant, agent, epoch, seq, received, payload }
+    Record { kind: RecordKind::Batch, lane, tenant, agent, epoch, seq, received, payload }
 }
 
 /// The reason under which batches that the queue would not have are counted.

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use weir_queue::{Lane, Record};
+use weir_queue::{Lane, Record, RecordKind};
 use weir_sample::{Series, Timestamp, Value, Window};
 use weir_wire::{AgentId, Batch, Encoder, Epoch, Totals};
 
@@ -148,7 +148,7 @@ impl Publisher {
         let (lane, tenant, agent, epoch) = (Lane::Normal, 0, self.sender, self.epoch);
         let records = (first..).zip(payloads).map(|(seq, Payload { received, bytes })| {
             let (received, payload) = (*received, bytes.as_slice());
-            Record { lane, tenant, agent, epoch, seq, received, payload }
+            Record { kind: RecordKind::Batch, lane, tenant, agent, epoch, seq, received, payload }
         });
         let records: Vec<Record<'_>> = records.collect();
         self.shared.log.wait_durable(self.shared.log.append(&records)?)

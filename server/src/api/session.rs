@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use weir_identity::{Claims, Identity, SessionAnswer, SessionError, SessionRequest, TokenError};
-use weir_queue::{Lane, Log, Record};
+use weir_queue::{Lane, Log, Record, RecordKind};
 use weir_sample::Timestamp;
 use weir_sink::Grant;
 use weir_wire::{AgentId, Epoch};
@@ -87,7 +87,7 @@ async fn tell(queue: Option<Arc<Log>>, claims: &Claims, agent: AgentId, now: Tim
     let append = move || {
         let payload = grant.encode();
         let (lane, epoch, seq, received) = (Lane::Critical, Epoch(0), 0, now);
-        let record = Record { lane, tenant, agent, epoch, seq, received, payload: &payload };
+        let record = Record { kind: RecordKind::Grant, lane, tenant, agent, epoch, seq, received, payload: &payload };
         queue.append(&[record]).and_then(|position| queue.wait_durable(position))
     };
     let outcome = tokio::task::spawn_blocking(append).await.map_err(|error| error.to_string())?;

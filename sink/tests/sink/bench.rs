@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use weir_queue::{Lane, Log, LogConfig, Record};
+use weir_queue::{Lane, Log, LogConfig, Record, RecordKind};
 use weir_sample::{Series, Timestamp, Value, Window};
 use weir_sink::{Sink, SinkConfig};
 use weir_store::{Column, Hint, MatchOp, Matcher, NAME, Selection, Store, StoreConfig};
@@ -53,7 +53,16 @@ impl Bench {
         let batch = Batch { window: Window::ending(end_of(seq), 10_000), totals, points };
         let (payloads, _) = Encoder::new().encode(&batch, 1_142);
         assert_eq!(payloads.len(), 1);
-        let record = Record { lane: Lane::Normal, tenant, agent, epoch: EPOCH, seq, received, payload: &payloads[0] };
+        let record = Record {
+            kind: RecordKind::Batch,
+            lane: Lane::Normal,
+            tenant,
+            agent,
+            epoch: EPOCH,
+            seq,
+            received,
+            payload: &payloads[0],
+        };
         self.log.append(&[record]).unwrap();
     }
 

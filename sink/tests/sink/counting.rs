@@ -1,6 +1,6 @@
 //! Whatever is delivered how often, it is counted once, also across a crash.
 
-use weir_queue::{Lane, Record};
+use weir_queue::{Lane, Record, RecordKind};
 use weir_sample::{Distinct, Series, Sketch, Timestamp, Value};
 use weir_wire::AgentId;
 
@@ -93,8 +93,16 @@ fn shared_series_merge_over_agents_and_survive_a_crash_while_their_window_is_ope
 fn a_batch_that_cannot_be_decoded_is_counted_and_the_next_one_lives() {
     let mut bench = Bench::new();
     let received = Timestamp::from_secs(START);
-    let broken =
-        Record { lane: Lane::Normal, tenant: 0, agent: AGENT, epoch: EPOCH, seq: 0, received, payload: b"\x01" };
+    let broken = Record {
+        kind: RecordKind::Batch,
+        lane: Lane::Normal,
+        tenant: 0,
+        agent: AGENT,
+        epoch: EPOCH,
+        seq: 0,
+        received,
+        payload: b"\x01",
+    };
     bench.log.append(&[broken]).unwrap();
     bench.append(AGENT, 1, counted(1.0));
     bench.drain();

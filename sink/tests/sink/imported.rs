@@ -1,6 +1,6 @@
 //! Samples with times and totals of their own: stored as they are, and once, however often they come.
 
-use weir_queue::{Lane, Record};
+use weir_queue::{Lane, Record, RecordKind};
 use weir_sample::{Kind, Series, Timestamp};
 use weir_sink::{AdmissionConfig, Imported};
 use weir_wire::{AgentId, Epoch};
@@ -16,7 +16,19 @@ fn append(bench: &Bench, samples: &[(&str, Kind, i64, f64)]) {
     assert_eq!(left_out, 0);
     for payload in &payloads {
         let (agent, epoch, received) = (AgentId([0; 16]), Epoch(0), Timestamp::from_secs(START));
-        bench.log.append(&[Record { lane: Lane::Normal, tenant: 0, agent, epoch, seq: 0, received, payload }]).unwrap();
+        bench
+            .log
+            .append(&[Record {
+                kind: RecordKind::Samples,
+                lane: Lane::Normal,
+                tenant: 0,
+                agent,
+                epoch,
+                seq: 0,
+                received,
+                payload,
+            }])
+            .unwrap();
     }
 }
 

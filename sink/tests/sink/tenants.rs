@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_queue::{Lane, Record};
+use weir_queue::{Lane, Record, RecordKind};
 use weir_sample::{Kind, Pattern, Selector, Series, Timestamp, Value};
 use weir_sink::{Action, AdmissionConfig, Grant, Imported, Rule};
 use weir_wire::{AgentId, Epoch};
@@ -19,7 +19,8 @@ fn append(bench: &Bench, tenant: u32, seq: u64, points: Vec<(Series, Value)>) {
 
 fn grant(bench: &Bench, tenant: u32, grant: &Grant) {
     let (agent, epoch, received, payload) = (AGENT, Epoch(0), Timestamp::from_secs(START), &grant.encode()[..]);
-    let record = Record { lane: Lane::Critical, tenant, agent, epoch, seq: 0, received, payload };
+    let record =
+        Record { kind: RecordKind::Grant, lane: Lane::Critical, tenant, agent, epoch, seq: 0, received, payload };
     bench.log.append(&[record]).unwrap();
 }
 
@@ -27,7 +28,16 @@ fn imported(bench: &Bench, tenant: u32, series: Series) {
     let (time, kind) = (Timestamp::from_secs(START), Kind::Gauge);
     let (payloads, _) = Imported::encode(vec![Imported { series, kind, time, value: 666.0 }], 100_000);
     let (agent, epoch, received) = (AgentId([0; 16]), Epoch(0), Timestamp::from_secs(START));
-    let record = Record { lane: Lane::Normal, tenant, agent, epoch, seq: 0, received, payload: &payloads[0] };
+    let record = Record {
+        kind: RecordKind::Samples,
+        lane: Lane::Normal,
+        tenant,
+        agent,
+        epoch,
+        seq: 0,
+        received,
+        payload: &payloads[0],
+    };
     bench.log.append(&[record]).unwrap();
 }
 

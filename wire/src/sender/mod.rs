@@ -39,6 +39,8 @@ pub struct Sender {
     outbox: Outbox,
     sessions: Sessions,
     ledger: Ledger,
+    /// The account when this epoch began: batches tell what came after.
+    before: Totals,
 }
 
 /// What [`Sender::seal_next`] has sealed.
@@ -70,7 +72,14 @@ impl Sender {
             outbox: Outbox::new(config, seed),
             sessions: Sessions::default(),
             ledger: Ledger::default(),
+            before: Totals::default(),
         }
+    }
+
+    /// Goes on in another epoch, as after a restart; what waits is still delivered.
+    pub fn begin_epoch(&mut self, epoch: Epoch) {
+        self.before = self.totals(0);
+        (self.epoch, self.next_seq) = (epoch, 0);
     }
 
     /// Whose batches these are.
@@ -85,17 +94,12 @@ impl Sender {
     }
 
     /// Whether this session makes another agent of one that may have sent already, as a token of another subject does. It
-    /// takes an epoch of its own then: see [`Sender::begin`].
+    /// takes an epoch of its own then: see [`Sender::begin_epoch`].
     pub fn is_renamed_by(&self, session: &Session) -> bool {
         session.agent != self.agent && !self.sessions.is_empty()
     }
 
-    /// Starts another run, which numbers and accounts anew. What waits goes out with the numbers that it has.
-    pub fn begin(&mut self, epoch: Epoch) {
-        (self.epoch, self.next_seq, self.ledger) = (epoch, 0, Ledger::default());
-    }
-
-    /// The run of the batches that are made now.
+    /// The epoch of the batches that are made now.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
@@ -259,7 +263,7 @@ impl Sender {
         &self.ledger
     }
 
-    /// This run's account, as it travels in every batch. `on_disk` is how many batches wait outside the outbox.
+    /// This sender's account since it was made. `on_disk` is how many batches wait outside the outbox.
     pub fn totals(&self, on_disk: u64) -> Totals {
         let (outbox, ledger) = (self.outbox.totals(), &self.ledger);
         Totals {
@@ -274,9 +278,16 @@ impl Sender {
         }
     }
 
-    /// The account with a window that is about to be sealed.
+    /// The epoch's account, as it travels in every batch, with a window that is about to be sealed.
     fn totals_with(&self, batches: u64, samples: u64, on_disk: u64) -> Totals {
-        let mut totals = self.totals(on_disk);
+        let (mut totals, before) = (self.totals(on_disk), &self.before);
+        totals.sealed_batches -= before.sealed_batches;
+        totals.sealed_samples -= before.sealed_samples;
+        totals.acked_batches -= before.acked_batches;
+        totals.acked_samples -= before.acked_samples;
+        totals.resent_batches -= before.resent_batches;
+        totals.dropped_batches -= before.dropped_batches;
+        totals.dropped_samples -= before.dropped_samples;
         totals.sealed_batches += batches;
         totals.sealed_samples += samples;
         totals

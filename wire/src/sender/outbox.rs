@@ -27,8 +27,8 @@ pub struct OutboxConfig {
     pub silence_before_new_source: u32,
     /// The way to begin with.
     pub route: Route,
-    /// Rounds of timeouts without any ack after which to use TLS instead of UDP. `None`: never.
-    pub silence_before_tls: Option<u32>,
+    /// Time from the first send that nothing has answered until TLS is used instead of UDP. `None`: never.
+    pub silence_before_tls: Option<Duration>,
     /// On TLS: how often to try one batch by UDP. `None`: never.
     pub udp_probe: Option<Duration>,
 }
@@ -43,8 +43,8 @@ impl Default for OutboxConfig {
             max_timeout: Duration::from_secs(2),
             silence_before_new_source: 4,
             route: Route::Udp,
-            silence_before_tls: Some(12),
-            udp_probe: Some(Duration::from_secs(60)),
+            silence_before_tls: Some(Duration::from_secs(20)),
+            udp_probe: Some(Duration::from_secs(30)),
         }
     }
 }
@@ -92,6 +92,8 @@ pub struct Outbox {
     route: Route,
     /// How many answers may be awaited at once: halved by every silent round, widened by every ack.
     allowed: usize,
+    /// The first send since the last ack.
+    unanswered: Option<Instant>,
     /// Rounds of timeouts since the last ack, and when the latest began.
     silent: u32,
     silent_round: Option<Instant>,
@@ -129,6 +131,7 @@ impl Outbox {
             bytes: 0,
             route: config.route,
             allowed: config.max_in_flight.clamp(1, WINDOW as usize),
+            unanswered: None,
             silent: 0,
             silent_round: None,
             new_source: false,
@@ -166,15 +169,15 @@ impl Outbox {
     ///
     /// In silence the batch that was sent least often goes first: one that no gateway takes must not hold up the others.
     pub fn poll(&mut self, now: Instant) -> Option<Transmit<'_>> {
+        self.watch_silence(now);
         if self.answers_awaited(now) >= self.allowed {
             return None;
         }
         let due = self.sendable().filter(|(_, pending)| self.due(pending, now) <= now);
         let first = |(at, pending): &(usize, &Pending)| (if self.silent > 0 { pending.sends } else { 0 }, *at);
         let (at, _) = due.min_by_key(first)?;
-        if self.waiting[at].sends > 0 {
-            self.count_timeout(now);
-        }
+        self.totals.resent_batches += u64::from(self.waiting[at].sends > 0);
+        self.unanswered.get_or_insert(now);
         let probe = self.route == Route::Tls && self.probe_due.is_some_and(|due| due <= now);
         if probe {
             self.probe_due = self.config.udp_probe.map(|probe| now + probe);
@@ -239,7 +242,7 @@ impl Outbox {
             delivered.push(pending.entry);
         }
         if !delivered.is_empty() {
-            (self.silent, self.silent_round) = (0, None);
+            (self.unanswered, self.silent, self.silent_round) = (None, 0, None);
             self.allowed =
                 (self.allowed + 2 * delivered.len()).min(self.config.max_in_flight).clamp(1, WINDOW as usize);
         }
@@ -295,21 +298,34 @@ impl Outbox {
         Totals { spooled_batches: self.waiting.len() as u64, ..self.totals }
     }
 
-    fn count_timeout(&mut self, now: Instant) {
-        self.totals.resent_batches += 1;
-        if self.silent_round.is_some_and(|since| now.saturating_duration_since(since) < self.config.first_timeout) {
+    /// Silence is told by the time and by what has timed out, never by which batch is sent next: new ones go first.
+    fn watch_silence(&mut self, now: Instant) {
+        let lasts = self.unanswered.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        if self.route == Route::Udp && self.config.silence_before_tls.is_some_and(|most| lasts >= most) {
+            self.route = Route::Tls;
+            self.probe_due = self.config.udp_probe.map(|probe| now + probe);
+            // What is in flight by UDP holds up nothing.
+            self.waiting.iter_mut().for_each(|pending| pending.due = pending.due.map(|due| due.min(now)));
+        }
+        let (round, least) = (self.silent_round, self.config.first_timeout);
+        if round.is_some_and(|began| now.saturating_duration_since(began) < least) {
             return;
         }
+        let timed_out = |due: Instant| due <= now && round.is_none_or(|began| due > began);
+        // A probe that is lost says nothing of TLS.
+        if self.sendable().any(|(_, pending)| pending.sends > 0 && !pending.probe && pending.due.is_some_and(timed_out))
+        {
+            self.count_round(now);
+        }
+    }
+
+    fn count_round(&mut self, now: Instant) {
         self.silent_round = Some(now);
         self.silent += 1;
         self.allowed = (self.allowed / 2).max(1);
         self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
         if self.silent.is_multiple_of(self.config.silence_before_new_source) {
             self.new_source = true;
-        }
-        if self.route == Route::Udp && self.config.silence_before_tls.is_some_and(|rounds| self.silent >= rounds) {
-            self.route = Route::Tls;
-            self.probe_due = self.config.udp_probe.map(|probe| now + probe);
         }
     }
 

@@ -1,10 +1,12 @@
 //! The outbox' figures one by one; `tests/delivery` has them at work together.
+#![allow(clippy::disallowed_methods, reason = "an instant to count from has to come from somewhere")]
+#![expect(clippy::disallowed_methods, reason = "any instant will do to count from")]
 
 use std::time::{Duration, Instant};
 
 use weir_sample::Timestamp;
 
-use super::{Entry, Outbox, OutboxConfig, Route};
+use super::{Entry, Outbox, OutboxConfig, Route, Transmit};
 use crate::{Ack, Epoch, Hints, WINDOW};
 
 const RUN: Epoch = Epoch(1);
@@ -129,4 +131,102 @@ fn wishes_of_a_gateway_are_heard() {
     assert_eq!(poll_all(&mut outbox, now + ms(1_000)), [1]);
     outbox.on_ack(now, &ack(&[1], Hints { slow: false, drain: true }), Route::Udp);
     assert_eq!((outbox.leaves_source(), outbox.leaves_source()), (true, false));
+}
+
+/// What happens to an outbox: windows of batches, an end of UDP, and times in which there is no session.
+struct Outage {
+    batches: u64,
+    rtt: Duration,
+    max_bytes: usize,
+    /// Of every ten seconds, how long nothing may be sent.
+    no_session: Duration,
+}
+
+const PLAIN: Outage =
+    Outage { batches: 1, rtt: Duration::from_millis(5), max_bytes: usize::MAX, no_session: Duration::ZERO };
+const STEP: Duration = Duration::from_millis(50);
+const WINDOW_TIME: Duration = Duration::from_secs(10);
+
+impl Outage {
+    /// UDP ends after a minute and comes again after so long. Returns the time from the first unanswered send to the first
+    /// one by TLS, and from the return of UDP to its use.
+    fn run(&self, lasts: Duration) -> (Duration, Duration) {
+        let config = OutboxConfig { max_bytes: self.max_bytes, ..OutboxConfig::default() };
+        let (mut outbox, start) = (Outbox::new(config, 3), Instant::now());
+        let (ends, mut next_seq) = (Duration::from_secs(60), 0);
+        let returns = ends + lasts;
+        let (mut first, mut by_tls, mut on_the_way) = (None, None, Vec::<(Duration, u64, Route)>::new());
+        for step in 0..40_000 {
+            let at = STEP * step;
+            let now = start + at;
+            if at.as_millis().is_multiple_of(WINDOW_TIME.as_millis()) {
+                (0..self.batches).for_each(|_| {
+                    outbox.push(entry(next_seq));
+                    next_seq += 1;
+                });
+            }
+            let (answered, later): (Vec<_>, Vec<_>) = on_the_way.into_iter().partition(|(due, ..)| *due <= at);
+            on_the_way = later;
+            for (_, seq, route) in answered {
+                outbox.on_ack(now, &ack(&[seq], Hints::default()), route);
+            }
+            if by_tls.is_some() && at >= returns && outbox.route() == Route::Udp {
+                return (by_tls.unwrap_or_default(), at - returns);
+            }
+            if Duration::from_millis((at.as_millis() % WINDOW_TIME.as_millis()) as u64) < self.no_session {
+                continue;
+            }
+            while let Some(Transmit { entry, route }) = outbox.poll(now) {
+                let works = route == Route::Tls || at < ends || at >= returns;
+                if works {
+                    on_the_way.push((at + self.rtt, entry.seq, route));
+                } else {
+                    first.get_or_insert(at);
+                }
+                if let (Route::Tls, Some(first)) = (route, first) {
+                    by_tls.get_or_insert(at - first);
+                }
+            }
+        }
+        panic!("UDP is not used again: TLS after {by_tls:?}");
+    }
+
+    fn check(&self, lasts: Duration) {
+        let (to_tls, to_udp) = self.run(lasts);
+        let what = format!("{} batches, {:?} without a session", self.batches, self.no_session);
+        assert!(to_tls <= Duration::from_secs(30), "{what}: TLS after {to_tls:?}");
+        assert!(to_tls >= Duration::from_secs(15), "{what}: a short outage is not yet silence: {to_tls:?}");
+        assert!(to_udp <= Duration::from_secs(60), "{what}: UDP again after {to_udp:?}");
+    }
+}
+
+#[test]
+fn tls_is_used_half_a_minute_after_udp_falls_silent_whatever_is_sent() {
+    for lasts in [40, 100, 333].map(Duration::from_secs) {
+        for batches in [1, 2, 11, 64, 200] {
+            Outage { batches, ..PLAIN }.check(lasts);
+            Outage { batches, rtt: ms(400), ..PLAIN }.check(lasts);
+            Outage { batches, max_bytes: 300, ..PLAIN }.check(lasts);
+            Outage { batches, no_session: ms(3_000), ..PLAIN }.check(lasts);
+        }
+    }
+}
+
+#[test]
+fn a_source_is_left_before_tls_is_used() {
+    for batches in [1, 11, 64] {
+        let (mut outbox, start) = (filled(OutboxConfig::default(), 0..0), Instant::now());
+        let (mut seq, mut moves) = (0, 0);
+        for step in 0..300 {
+            if step % 200 == 0 {
+                (0..batches).for_each(|_| {
+                    outbox.push(entry(seq));
+                    seq += 1;
+                });
+            }
+            poll_all(&mut outbox, start + STEP * step);
+            moves += u32::from(outbox.leaves_source());
+        }
+        assert!(outbox.route() == Route::Udp && (1..=4).contains(&moves), "{batches} batches: {moves} moves");
+    }
 }

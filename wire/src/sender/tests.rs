@@ -1,4 +1,6 @@
 //! A sender against its gateway, without a network between.
+#![allow(clippy::disallowed_methods, reason = "an instant to count from has to come from somewhere")]
+#![expect(clippy::disallowed_methods, reason = "any instant will do to count from")]
 
 use weir_sample::{Kind, Timestamp};
 
@@ -223,7 +225,7 @@ fn a_session_for_another_agent_begins_another_run_and_leaves_nothing_behind() {
     let renamed = Session { agent: AgentId([8; 16]), ..session(2, u32::MAX) };
     assert!(bench.sender.is_renamed_by(&renamed) && !bench.sender.is_renamed_by(&session(2, 60)));
     assert!(!Bench::new().sender.is_renamed_by(&renamed), "nothing was sent under any id");
-    bench.sender.begin(Epoch(EPOCH.0 + 1));
+    bench.sender.begin_epoch(Epoch(EPOCH.0 + 1));
     bench.sender.grant(renamed, None);
     let next = bench.push(2);
     assert_eq!(
@@ -318,4 +320,22 @@ fn what_could_not_be_done_is_counted() {
     sender.on_failed_send();
     sender.on_failed_session();
     assert_eq!((sender.ledger().failed_sends, sender.ledger().failed_sessions), (2, 1));
+}
+
+#[test]
+fn another_epoch_begins_at_number_zero_with_an_account_of_its_own() {
+    let mut bench = Bench::granted();
+    bench.push(3);
+    let first = bench.sent().remove(0);
+    bench.push(3);
+    bench.answer(&first, EPOCH, &[0]).unwrap();
+    bench.sender.begin_epoch(Epoch(EPOCH.0 + 1));
+    let entry = bench.push(2);
+    assert_eq!((entry.epoch, entry.seq), (Epoch(EPOCH.0 + 1), 0));
+    let told = decode(&entry.payload).unwrap().totals;
+    assert_eq!((told.sealed_batches, told.sealed_samples, told.acked_batches), (1, 2, 0));
+    let all = bench.sender.totals(0);
+    assert_eq!((all.sealed_batches, all.sealed_samples, all.acked_batches, all.spooled_batches), (3, 8, 1, 2));
+    // Older batches go first, as after a restart.
+    assert_eq!(bench.sent().iter().map(|header| header.epoch).collect::<Vec<_>>(), [EPOCH, Epoch(EPOCH.0 + 1)]);
 }

@@ -16,7 +16,7 @@ use axum::routing::post;
 use tokio::sync::Semaphore;
 use weir_formats::remote_write::{self, WriteRequest};
 use weir_identity::Claims;
-use weir_queue::{Lane, Log, Record};
+use weir_queue::{Lane, Log, Record, RecordKind};
 use weir_sample::{Reading, Timestamp};
 use weir_sink::Imported;
 use weir_wire::{AgentId, Epoch};
@@ -162,7 +162,16 @@ impl WriteRoute {
         let (payloads, too_long) = Imported::encode(samples, weir_queue::MAX_PAYLOAD_BYTES);
         left_out.too_long = too_long as u64;
         let (agent, epoch, tenant) = (AgentId([0; 16]), Epoch(0), claims.map_or(0, |claims| claims.tenant));
-        let record = |payload| Record { lane: Lane::Normal, tenant, agent, epoch, seq: 0, received: now, payload };
+        let record = |payload| Record {
+            kind: RecordKind::Samples,
+            lane: Lane::Normal,
+            tenant,
+            agent,
+            epoch,
+            seq: 0,
+            received: now,
+            payload,
+        };
         let records: Vec<_> = payloads.iter().map(|payload| record(payload.as_slice())).collect();
         if !records.is_empty() {
             let durable = self.queue.append(&records).and_then(|position| self.queue.wait_durable(position));

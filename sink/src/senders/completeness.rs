@@ -1,16 +1,13 @@
 //! How complete the data is: of the samples sealed lately, the share that arrived, by tenant and pool.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use weir_sample::{Kind, Series, Timestamp, Window};
 use weir_store::{Error, Store};
 
-use crate::ledger::tenant_label;
-
-/// Samples sealed and received, by tenant and pool.
-pub(crate) type Sums = BTreeMap<(u32, Arc<str>), [u64; 2]>;
+use super::account::{Sums, tenant_label};
 
 /// The sums of the last minutes.
 #[derive(Default)]
@@ -29,7 +26,7 @@ impl Completeness {
     }
 
     /// Notes the sums of now; returns the ratios.
-    pub(crate) fn note(&mut self, now: Timestamp, sums: Sums) -> Vec<(Series, f64)> {
+    pub(crate) fn record(&mut self, now: Timestamp, sums: Sums) -> Vec<(Series, f64)> {
         while self.minutes.front().is_some_and(|(first, _)| now.since(*first) > SPAN) {
             self.minutes.pop_front();
         }
@@ -79,7 +76,7 @@ mod tests {
     fn check(completeness: &mut Completeness, at: i64, sums: [u64; 2], expected: &[f64]) {
         let now = Timestamp::from_secs(at);
         let due = completeness.is_due(now);
-        let found = if due { completeness.note(now, [(group(), sums)].into()) } else { Vec::new() };
+        let found = if due { completeness.record(now, [(group(), sums)].into()) } else { Vec::new() };
         assert_eq!(found.iter().map(|(_, ratio)| *ratio).collect::<Vec<_>>(), expected, "at {at}");
         for (series, _) in found {
             assert_eq!(series.to_string(), "weir_completeness_ratio{pool=\"web\",tenant=\"3\"}");

@@ -5,7 +5,7 @@
 
 mod account;
 mod grant;
-mod room;
+mod limit;
 mod rule;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +17,8 @@ pub use account::{Cardinality, LabelUse, MetricUse, TenantUse};
 pub use grant::Grant;
 pub use rule::{Action, Rule};
 
-use account::Accounts;
-pub(crate) use room::{GENERATION, Room};
+use account::{Accounts, OVERFLOW};
+pub(crate) use limit::{GENERATION, Limit};
 
 /// What an operator decides over series.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,8 +41,6 @@ pub struct Admission {
 
 /// The label that says whose a series is.
 const TENANT: &str = "tenant";
-/// The label of what is folded.
-const OVERFLOW: &str = "__overflow__";
 /// Names can explode as labels can: past so many, overflowing metrics of a tenant share one series per kind.
 const MAX_FOLDED_METRICS: usize = 1_000;
 
@@ -75,12 +73,12 @@ impl Admission {
         Arc::clone(&lock(&self.config))
     }
 
-    /// Takes up the rooms of a checkpoint: those of tenants' shared series, and how many series their agents have.
-    pub(crate) fn resume(shared: Vec<(u32, Room)>, of_agents: impl Iterator<Item = (u32, usize)>) -> Self {
+    /// Takes up the limits of a checkpoint: those of tenants' shared series, and how many series their agents have.
+    pub(crate) fn resume(shared: Vec<(u32, Limit)>, of_agents: impl Iterator<Item = (u32, usize)>) -> Self {
         let mut accounts = Accounts::default();
-        for (number, room) in shared {
+        for (number, limit) in shared {
             let tenant = accounts.tenant(number);
-            (tenant.series, tenant.shared) = (tenant.series + room.len(), room);
+            (tenant.series, tenant.shared) = (tenant.series + limit.len(), limit);
         }
         of_agents
             .filter(|(_, series)| *series > 0)
@@ -88,15 +86,15 @@ impl Admission {
         Self { accounts: Mutex::new(accounts), ..Self::default() }
     }
 
-    /// The rooms of tenants' shared series, as they are saved.
-    pub(crate) fn shared_rooms(&self) -> Vec<(u32, Vec<u8>)> {
-        lock(&self.accounts).shared_rooms()
+    /// The limits of tenants' shared series, as they are saved.
+    pub(crate) fn shared_limits(&self) -> Vec<(u32, Vec<u8>)> {
+        lock(&self.accounts).shared_limits()
     }
 
     /// Gives the places of an agent that has gone silent to others of its tenant.
-    pub(crate) fn release(&self, tenant: u32, room: &mut Room) {
-        if room.len() > 0 {
-            lock(&self.accounts).tenant(tenant).give_up(room);
+    pub(crate) fn release(&self, tenant: u32, limit: &mut Limit) {
+        if limit.len() > 0 {
+            lock(&self.accounts).tenant(tenant).give_up(limit);
         }
     }
 
@@ -105,11 +103,11 @@ impl Admission {
         &'a self,
         tenant: u32,
         grant: Option<&'a Grant>,
-        room: &'a mut Room,
+        limit: &'a mut Limit,
         now: Timestamp,
     ) -> Judge<'a> {
         let accounts = lock(&self.accounts);
-        Judge { config: self.config(), accounts, tenant, grant, room, now, seen: room::Keys::default() }
+        Judge { config: self.config(), accounts, tenant, grant, limit, now, seen: limit::Keys::default() }
     }
 }
 
@@ -140,10 +138,10 @@ pub(crate) struct Judge<'a> {
     accounts: MutexGuard<'a, Accounts>,
     tenant: u32,
     grant: Option<&'a Grant>,
-    room: &'a mut Room,
+    limit: &'a mut Limit,
     now: Timestamp,
     /// Keys of the agent's own columns so far: rules can make two of a kind.
-    seen: room::Keys,
+    seen: limit::Keys,
 }
 
 impl Judge<'_> {
@@ -172,13 +170,13 @@ impl Judge<'_> {
             return None;
         }
         let series = self.of_tenant(&outcome.series);
-        self.accounts.note(self.tenant, &series, self.now);
+        self.accounts.observe(self.tenant, &series, self.now);
         // No agent brings it, so it counts against the tenant.
         self.has_room(&series, true).then_some(series)
     }
 
     fn home(&mut self, series: Series, kind: Kind, shared: bool) -> Home {
-        self.accounts.note(self.tenant, &series, self.now);
+        self.accounts.observe(self.tenant, &series, self.now);
         if !self.has_room(&series, shared) {
             return Home::Folded(self.fold(&series, kind));
         }
@@ -197,7 +195,7 @@ impl Judge<'_> {
     /// Whether rules have made this the second of its kind among the agent's own.
     fn is_second(&mut self, series: &Series) -> bool {
         let untouched = self.config.rules.is_empty() && self.grant.is_none();
-        !untouched && !self.seen.insert(room::key(series))
+        !untouched && !self.seen.insert(limit::key(series))
     }
 
     /// Shared series have no agent to count against, only a tenant.
@@ -210,21 +208,21 @@ impl Judge<'_> {
         let tenant_limit = self.config.max_tenant_series;
         let tenant = self.accounts.tenant(self.tenant);
         if agent_limit == 0 && tenant_limit == 0 {
-            tenant.give_up(self.room);
+            tenant.give_up(self.limit);
             return true;
         }
-        let (key, now) = (room::key(series), self.now);
+        let (key, now) = (limit::key(series), self.now);
         let tenant_full = tenant_limit > 0 && tenant.series >= tenant_limit;
-        let (room, full) = match shared {
+        let (limit, full) = match shared {
             true => (&mut tenant.shared, tenant_full),
             false => {
-                let agent_full = agent_limit > 0 && self.room.len() >= agent_limit;
-                (&mut *self.room, tenant_full || agent_full)
+                let agent_full = agent_limit > 0 && self.limit.len() >= agent_limit;
+                (&mut *self.limit, tenant_full || agent_full)
             }
         };
-        let before = room.len();
-        let entered = room.enter(key, now, full);
-        tenant.series = (tenant.series + room.len()).saturating_sub(before);
+        let before = limit.len();
+        let entered = limit.enter(key, now, full);
+        tenant.series = (tenant.series + limit.len()).saturating_sub(before);
         entered
     }
 

@@ -8,13 +8,20 @@
 //! its numbers of before come as new ones. How long the sink remembers is therefore how old a batch may be and still be
 //! counted for sure: it must be longer than any sender keeps trying. Jobs give up after an hour, agents have a spool.
 
+mod account;
+mod agent;
+pub(crate) mod completeness;
+pub(crate) mod fleet;
+pub(crate) mod ledger;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use weir_sample::Timestamp;
 use weir_wire::SenderId;
 
-use crate::agents::Agent;
+pub(crate) use account::{Account, Received};
+pub(crate) use agent::{Agent, EpochSeen};
 
 /// How long silent senders are remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +40,7 @@ impl Default for Memory {
 
 /// Senders by tenant and id.
 #[derive(Default)]
-pub(crate) struct Roster {
+pub(crate) struct Senders {
     agents: HashMap<SenderId, Agent>,
     /// Until when those forgotten had been heard.
     forgotten: Forgotten,
@@ -50,7 +57,7 @@ pub(crate) struct Forgotten {
 /// Time between two looks at everyone.
 const SWEEP: Duration = Duration::from_secs(60);
 
-impl Roster {
+impl Senders {
     /// Takes up where a checkpoint left off.
     pub(crate) fn resume(agents: HashMap<SenderId, Agent>, forgotten: Forgotten) -> Self {
         Self { agents, forgotten, swept: Timestamp::default() }
@@ -69,7 +76,7 @@ impl Roster {
     }
 
     /// The sender, which is remembered from now on.
-    pub(crate) fn meet(&mut self, id: SenderId) -> &mut Agent {
+    pub(crate) fn entry(&mut self, id: SenderId) -> &mut Agent {
         let heard = if id.is_job() { self.forgotten.jobs } else { self.forgotten.agents };
         self.agents.entry(id).or_insert_with(|| Agent::new(id.tenant, heard))
     }

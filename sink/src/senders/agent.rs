@@ -6,9 +6,9 @@ use std::time::Duration;
 use weir_sample::{Timestamp, Window};
 use weir_wire::{Epoch, Layout, Seen, SeenWindow, Totals};
 
-use crate::admission::{Grant, Room};
-use crate::ledger::{self, Account};
+use super::account::{self, Account};
 use crate::plan::Plan;
+use crate::series::{Grant, Limit};
 
 /// Epochs remembered per agent, however old they are.
 const MAX_EPOCHS: usize = 16;
@@ -24,7 +24,7 @@ const MAX_LAYOUTS: usize = 4;
 /// How long after its last window from the future an agent's clock is still taken to be ahead.
 const AHEAD_MEMORY: Duration = Duration::from_secs(5 * 60);
 
-/// The least time that a plan serves; less than twice this is less than a generation of a room.
+/// The least time that a plan serves; less than twice this is less than a generation of a limit.
 const RENEWAL: Duration = Duration::from_secs(45 * 60);
 
 /// One agent, as seen by the sink.
@@ -46,7 +46,7 @@ pub(crate) struct Agent {
     /// The sink's own view of it; of a job the tenant's account has it.
     pub account: Account,
     /// The series it was let in with, while there is a limit.
-    pub room: Room,
+    pub limit: Limit,
     layouts: Vec<(u64, Arc<Plan>)>,
     /// When its plans are to be made again.
     renewal: Timestamp,
@@ -61,6 +61,17 @@ pub(crate) struct EpochSeen {
     pub epoch: Epoch,
     pub window: SeenWindow,
     pub totals: Totals,
+}
+
+impl EpochSeen {
+    /// Takes over the account that a batch brings, unless a newer one was there before it. Returns by what it has grown.
+    pub(crate) fn grow(&mut self, totals: &Totals) -> Totals {
+        let growth = account::growth(&self.totals, totals);
+        if totals.sealed_batches >= self.totals.sealed_batches {
+            self.totals = *totals;
+        }
+        growth
+    }
 }
 
 impl Agent {
@@ -79,7 +90,7 @@ impl Agent {
             host: "".into(),
             pool: "".into(),
             account: Account::default(),
-            room: Room::default(),
+            limit: Limit::default(),
             layouts: Vec::new(),
             renewal: Timestamp::default(),
             clock_ahead: Duration::ZERO,
@@ -89,7 +100,7 @@ impl Agent {
 
     /// The agent's own account, over the epochs that are remembered.
     pub(crate) fn totals(&self) -> Totals {
-        self.epochs.iter().fold(Totals::default(), |totals, epoch| ledger::sum(&totals, &epoch.totals))
+        self.epochs.iter().fold(Totals::default(), |totals, epoch| account::sum(&totals, &epoch.totals))
     }
 
     /// Samples sealed, as it says itself, and received.

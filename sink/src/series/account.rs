@@ -6,8 +6,10 @@ use std::collections::HashMap;
 
 use weir_sample::{Distinct, Reading, Series, Timestamp};
 
-use super::room::GENERATION;
-use super::{OVERFLOW, Room};
+use super::limit::{GENERATION, Limit};
+
+/// The label of what is folded.
+pub(crate) const OVERFLOW: &str = "__overflow__";
 
 /// The use of series, for people.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,7 +73,7 @@ pub(crate) struct Accounts {
 pub(crate) struct Tenant {
     /// Series let in, while there is a limit.
     pub series: usize,
-    pub shared: Room,
+    pub shared: Limit,
     folded_metrics: usize,
 }
 
@@ -99,17 +101,17 @@ const NAMED: usize = 10;
 
 impl Tenant {
     /// Takes an agent's series out of the count: it has gone, or there is no limit any more.
-    pub(crate) fn give_up(&mut self, room: &mut Room) {
-        if room.len() > 0 {
-            self.series = self.series.saturating_sub(std::mem::take(room).len());
+    pub(crate) fn give_up(&mut self, limit: &mut Limit) {
+        if limit.len() > 0 {
+            self.series = self.series.saturating_sub(std::mem::take(limit).len());
         }
     }
 }
 
 impl Accounts {
-    pub(crate) fn shared_rooms(&self) -> Vec<(u32, Vec<u8>)> {
-        let rooms = self.tenants.iter().filter(|(_, tenant)| tenant.shared.len() > 0);
-        rooms.map(|(number, tenant)| (*number, tenant.shared.encode())).collect()
+    pub(crate) fn shared_limits(&self) -> Vec<(u32, Vec<u8>)> {
+        let limits = self.tenants.iter().filter(|(_, tenant)| tenant.shared.len() > 0);
+        limits.map(|(number, tenant)| (*number, tenant.shared.encode())).collect()
     }
 
     pub(crate) fn tenant(&mut self, number: u32) -> &mut Tenant {
@@ -117,8 +119,8 @@ impl Accounts {
     }
 
     /// Notes a series that is sent.
-    pub(crate) fn note(&mut self, tenant: u32, series: &Series, now: Timestamp) {
-        self.metric(tenant, series.name()).note(series, now);
+    pub(crate) fn observe(&mut self, tenant: u32, series: &Series, now: Timestamp) {
+        self.metric(tenant, series.name()).observe(series, now);
     }
 
     pub(crate) fn deny(&mut self, tenant: u32, metric: &str) {
@@ -183,7 +185,7 @@ impl Accounts {
 }
 
 impl Metric {
-    fn note(&mut self, series: &Series, now: Timestamp) {
+    fn observe(&mut self, series: &Series, now: Timestamp) {
         let since = *self.since.get_or_insert(now);
         if now.since(since) >= GENERATION {
             self.old = std::mem::take(&mut self.young);

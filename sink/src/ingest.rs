@@ -9,25 +9,24 @@ use weir_sample::{Timestamp, Window};
 use weir_store::Store;
 use weir_wire::{BatchHead, Decoder, SenderId, Totals, Values};
 
-use crate::admission::{Admission, GENERATION, Grant};
-use crate::agents::Agent;
-use crate::completeness::{self, Completeness};
-use crate::fleet::Counters;
-use crate::imported;
-use crate::ledger::{self, Ledger, Owner};
+use crate::contents::Contents;
+use crate::partials::Partials;
 use crate::plan::Plan;
-use crate::roster::{Memory, Roster};
-use crate::shared::Shared;
+use crate::senders::completeness::{self, Completeness};
+use crate::senders::fleet::Counters;
+use crate::senders::ledger::{self, Ledger, Owner};
+use crate::senders::{Agent, Memory, Senders};
+use crate::series::{Admission, GENERATION, Grant};
 use crate::state::Saved;
 use crate::{Error, SinkConfig};
 
 /// Everything that a record meets on its way to the store.
-pub(crate) struct Desk {
+pub(crate) struct Ingest {
     pub store: Arc<Store>,
     pub lateness: Duration,
     pub memory: Memory,
-    pub roster: Roster,
-    pub shared: Shared,
+    pub senders: Senders,
+    pub partials: Partials,
     pub ledger: Ledger,
     pub decoder: Decoder,
     pub values: Values,
@@ -41,19 +40,19 @@ pub(crate) struct Desk {
     pub generation: u64,
 }
 
-impl Desk {
+impl Ingest {
     /// Takes up the work where a checkpoint left it.
     pub(crate) fn resume(config: &SinkConfig, store: Arc<Store>, mut saved: Saved) -> Self {
-        let rooms = saved.agents.values().map(|agent| (agent.tenant, agent.room.len()));
-        let admission = Arc::new(Admission::resume(saved.rooms, rooms));
+        let limits = saved.agents.values().map(|agent| (agent.tenant, agent.limit.len()));
+        let admission = Arc::new(Admission::resume(saved.limits, limits));
         let ledger = Ledger::resume(saved.agents.iter_mut(), saved.jobs, saved.newest);
         Self {
             store,
             lateness: config.lateness,
             memory: config.memory,
-            roster: Roster::resume(saved.agents, saved.forgotten),
+            senders: Senders::resume(saved.agents, saved.forgotten),
             ledger,
-            shared: saved.shared,
+            partials: saved.partials,
             decoder: Decoder::new(),
             values: Values::default(),
             row: Vec::new(),
@@ -70,70 +69,72 @@ impl Desk {
         let generation = self.admission.generation();
         if generation != self.generation {
             self.generation = generation;
-            self.roster.values_mut().for_each(Agent::forget_plans);
+            self.senders.values_mut().for_each(Agent::forget_plans);
         }
     }
 
-    pub(crate) fn take(&mut self, record: &Record<'_>) -> Result<(), Error> {
+    /// Ingests one record, as its kind has it.
+    pub(crate) fn record(&mut self, record: &Record<'_>) -> Result<(), Error> {
         self.newest = self.newest.max(record.received);
-        if let Some(payload) = imported::behind_mark(record) {
-            return self.take_imported(record, payload);
+        match Contents::of(record, &mut self.decoder) {
+            Contents::Batch => self.batch(record),
+            Contents::Samples(payload) => self.samples(record, payload),
+            Contents::Grant(grant) => {
+                self.grant(record, grant);
+                Ok(())
+            }
         }
+    }
+
+    fn batch(&mut self, record: &Record<'_>) -> Result<(), Error> {
         let Ok(head) = self.decoder.head(record.payload) else {
             return self.refuse(record);
         };
+        let Some(window) = self.count_once(record, &head) else { return Ok(()) };
         let sender = sender_of(record);
-        let agent = self.roster.meet(sender);
-        agent.hear(record.received, head.window.end());
-        if Grant::is_in(&head) {
-            return take_grant(agent, record);
-        }
-        if !agent.is_surely_new(head.window) {
-            self.counters.too_old.fetch_add(1, Relaxed);
-            return Ok(());
-        }
-        agent.renew(record.received, record.agent.0[15]);
-        agent.last_seen = agent.last_seen.max(record.received);
-        let before = agent.clock_ahead;
-        let window = agent.corrected(head.window, record.received);
-        if agent.clock_ahead > before {
-            let ahead_s = agent.clock_ahead.as_secs();
-            tracing::warn!(agent = %sender, ahead_s, "an agent's clock is ahead; its windows are moved back");
-        }
-        let Some(seen) = agent.admit(record.epoch, record.seq) else {
-            self.counters.duplicates.fetch_add(1, Relaxed);
-            self.ledger.note(sender, agent, record.received, |seen| seen.duplicates += 1);
-            return Ok(());
-        };
-        let growth = ledger::growth(&seen.totals, &head.totals);
-        if head.totals.sealed_batches >= seen.totals.sealed_batches {
-            seen.totals = head.totals;
-        }
-        self.counters.note_growth(&growth);
-        self.ledger.grow(sender, &growth);
-        let is_late = record.received.since(window.end()) > self.lateness;
-        self.ledger.note(sender, agent, record.received, |seen| {
-            seen.batches += 1;
-            seen.late += u64::from(is_late);
-        });
-        let plan = match agent.plan(head.layout_id) {
-            Some(plan) => plan,
-            None => match self.resolve(record, &head) {
-                Some(plan) => plan,
-                None => return self.refuse(record),
-            },
+        let known = self.senders.get_mut(&sender).and_then(|agent| agent.plan(head.layout_id));
+        let Some(plan) = known.or_else(|| self.resolve(record, &head)) else {
+            return self.refuse(record);
         };
         if self.decoder.values(&head, &plan.kinds, &mut self.values).is_err() {
             return self.refuse(record);
         }
-        if let Some(agent) = self.roster.get_mut(&sender) {
+        if let Some(agent) = self.senders.get_mut(&sender) {
             let samples = self.values.floats.len() as u64;
-            self.ledger.note(sender, agent, record.received, |seen| seen.samples += samples);
+            self.ledger.record(sender, agent, record.received, |seen| seen.samples += samples);
         }
         if window != head.window {
             self.counters.clock_corrected.fetch_add(1, Relaxed);
         }
         self.write(record, &head, window, plan)
+    }
+
+    /// The window of a batch that was not counted before, and its sender's account. `None`: it was, or may have been.
+    fn count_once(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Window> {
+        let sender = sender_of(record);
+        let agent = self.senders.entry(sender);
+        agent.hear(record.received, head.window.end());
+        if !agent.is_surely_new(head.window) {
+            self.counters.too_old.fetch_add(1, Relaxed);
+            return None;
+        }
+        agent.renew(record.received, record.agent.0[15]);
+        agent.last_seen = agent.last_seen.max(record.received);
+        let window = correct(agent, head.window, record);
+        let Some(seen) = agent.admit(record.epoch, record.seq) else {
+            self.counters.duplicates.fetch_add(1, Relaxed);
+            self.ledger.record(sender, agent, record.received, |seen| seen.duplicates += 1);
+            return None;
+        };
+        let growth = seen.grow(&head.totals);
+        self.counters.count_growth(&growth);
+        self.ledger.grow(sender, &growth);
+        let is_late = record.received.since(window.end()) > self.lateness;
+        self.ledger.record(sender, agent, record.received, |seen| {
+            seen.batches += 1;
+            seen.late += u64::from(is_late);
+        });
+        Some(window)
     }
 
     fn write(
@@ -171,7 +172,7 @@ impl Desk {
             }
         }
         for (series, part) in plan.shared(&self.values) {
-            self.shared.merge(window, series, part, record.received);
+            self.partials.merge(window, series, part, record.received);
         }
         self.counters.batches.fetch_add(1, Relaxed);
         self.counters.samples.fetch_add(self.values.floats.len() as u64, Relaxed);
@@ -179,13 +180,24 @@ impl Desk {
         Ok(())
     }
 
+    /// An agent was given a key on other terms.
+    fn grant(&mut self, record: &Record<'_>, grant: Option<Grant>) {
+        let agent = self.senders.entry(sender_of(record));
+        agent.hear(record.received, record.received);
+        let grant = grant.filter(|grant| *grant != Grant::default()).map(Arc::new);
+        if agent.grant != grant {
+            agent.grant = grant;
+            agent.forget_plans();
+        }
+    }
+
     /// Writes the accounts that are due.
     pub(crate) fn keep_ledger(&mut self, clock: Timestamp) -> Result<(), Error> {
-        while let Some((at, owner)) = self.ledger.take_due(clock) {
+        while let Some((at, owner)) = self.ledger.pop_due(clock) {
             match owner {
                 Owner::Jobs(tenant) => self.ledger.write_jobs(&self.store, tenant, at)?,
                 Owner::Agent(id) => {
-                    if let Some(agent) = self.roster.get_mut(&id) {
+                    if let Some(agent) = self.senders.get_mut(&id) {
                         ledger::write_agent(&self.store, id, agent, at)?;
                     }
                 }
@@ -194,21 +206,21 @@ impl Desk {
         if !self.completeness.is_due(clock) {
             return Ok(());
         }
-        let ratios = self.completeness.note(clock, self.ledger.sums(self.roster.iter()));
+        let ratios = self.completeness.record(clock, self.ledger.sums(self.senders.iter()));
         Ok(completeness::write(&self.store, clock, ratios)?)
     }
 
     /// Forgets who has been silent for long, and before that what is quickly made again.
     pub(crate) fn forget_silent(&mut self) {
         let (now, admission) = (self.newest, &self.admission);
-        let gone = self.roster.sweep(now, &self.memory, |agent| {
+        let gone = self.senders.sweep(now, &self.memory, |agent| {
             agent.forget_plans();
             if now.since(agent.newest) >= GENERATION {
-                admission.release(agent.tenant, &mut agent.room);
+                admission.release(agent.tenant, &mut agent.limit);
             }
         });
         for (id, mut agent) in gone {
-            self.admission.release(agent.tenant, &mut agent.room);
+            self.admission.release(agent.tenant, &mut agent.limit);
             match id.is_job() {
                 true => self.counters.jobs_forgotten.fetch_add(1, Relaxed),
                 false => {
@@ -223,11 +235,11 @@ impl Desk {
     fn resolve(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Arc<Plan>> {
         let layout = self.decoder.layout(head).ok()?;
         let sender = sender_of(record);
-        let agent = self.roster.get_mut(&sender)?;
+        let agent = self.senders.get_mut(&sender)?;
         agent.learn(&layout);
         self.counters.layouts_resolved.fetch_add(1, Relaxed);
         let grant = agent.grant.clone();
-        let judge = self.admission.judge(record.tenant, grant.as_deref(), &mut agent.room, record.received);
+        let judge = self.admission.judge(record.tenant, grant.as_deref(), &mut agent.limit, record.received);
         let plan = Arc::new(Plan::new(&self.store, sender.number(), &layout, judge));
         agent.remember(head.layout_id, plan.clone());
         Some(plan)
@@ -247,19 +259,20 @@ fn sender_of(record: &Record<'_>) -> SenderId {
     SenderId { tenant: record.tenant, agent: record.agent }
 }
 
-/// An agent was given a key on other terms.
-fn take_grant(agent: &mut Agent, record: &Record<'_>) -> Result<(), Error> {
-    let grant = Grant::decode(record.payload).filter(|grant| *grant != Grant::default()).map(Arc::new);
-    if agent.grant != grant {
-        agent.grant = grant;
-        agent.forget_plans();
+/// The window as it should have been; a clock found to be ahead is told once.
+fn correct(agent: &mut Agent, window: Window, record: &Record<'_>) -> Window {
+    let before = agent.clock_ahead;
+    let corrected = agent.corrected(window, record.received);
+    if agent.clock_ahead > before {
+        let ahead_s = agent.clock_ahead.as_secs();
+        tracing::warn!(agent = %sender_of(record), ahead_s, "an agent's clock is ahead; its windows are moved back");
     }
-    Ok(())
+    corrected
 }
 
 impl Counters {
     /// Adds what a sender's account has grown by since its last batch.
-    fn note_growth(&self, growth: &Totals) {
+    fn count_growth(&self, growth: &Totals) {
         self.agents_acked.fetch_add(growth.acked_batches, Relaxed);
         self.agents_resent.fetch_add(growth.resent_batches, Relaxed);
         self.agents_dropped.fetch_add(growth.dropped_batches, Relaxed);

@@ -74,6 +74,12 @@ impl Counters {
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {
+        let mut readings = [self.of_batches(), self.of_senders()].concat();
+        readings.extend(self.reader.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        readings
+    }
+
+    fn of_batches(&self) -> Vec<Reading> {
         let counter = |name, value: &AtomicU64, help| Reading::counter(name, &[], value.load(Relaxed), help);
         let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
         let dropped = |reason, value: &AtomicU64| {
@@ -84,12 +90,7 @@ impl Counters {
                         that a rule denies or that are over the tenant's series limit: see `weir top series`.";
             Reading::counter("weir_sink_dropped_total", &[("reason", reason)], value.load(Relaxed), help)
         };
-        let forgotten = |sender, value: &AtomicU64| {
-            let help = "Senders forgotten after long silence (sink.forget_agents_after_h, forget_jobs_after_h), so that those \
-                        that come and go do not fill the memory.";
-            Reading::counter("weir_sink_agents_forgotten_total", &[("sender", sender)], value.load(Relaxed), help)
-        };
-        let mut readings = vec![
+        vec![
             counter("weir_sink_samples_total", &self.samples, "Samples written to the store."),
             counter("weir_sink_batches_total", &self.batches, "Batches read from the queue, each counted once."),
             counter(
@@ -101,11 +102,6 @@ impl Counters {
                 "weir_sink_clock_corrected_batches_total",
                 &self.clock_corrected,
                 "Batches whose window was moved back because their agent's clock is ahead: see to its time service.",
-            ),
-            gauge(
-                "weir_sink_clocks_ahead",
-                self.clocks_ahead.load(Relaxed) as f64,
-                "Agents whose clock is more than an interval ahead. Beyond the gateway's clock_ahead they are refused.",
             ),
             counter(
                 "weir_sink_folded_samples_total",
@@ -128,14 +124,6 @@ impl Counters {
                 &self.checkpoint_failures,
                 "Checkpoints that failed; the queue keeps what they would have covered. See the log and the disk.",
             ),
-            forgotten("agents", &self.agents_forgotten),
-            forgotten("jobs", &self.jobs_forgotten),
-            gauge(
-                "weir_sink_remembered_agents",
-                self.remembered.load(Relaxed) as f64,
-                "Agents and jobs whose counted batches are remembered, silent ones included: about 1 kB each.",
-            ),
-            gauge("weir_sink_agents", self.agents.load(Relaxed) as f64, "Agents heard from in the last minute."),
             gauge(
                 "weir_sink_open_shared_windows",
                 self.open_shared_windows.load(Relaxed) as f64,
@@ -146,8 +134,30 @@ impl Counters {
                 self.lag_ms.load(Relaxed) as f64 / 1e3,
                 "Age of the newest record read. Growing: the sink does not keep up with the gateways.",
             ),
-        ];
-        readings.extend(self.reader.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
-        readings
+        ]
+    }
+
+    fn of_senders(&self) -> Vec<Reading> {
+        let gauge = |name, value: &AtomicU64, help| Reading::gauge(name, &[], value.load(Relaxed) as f64, help);
+        let forgotten = |sender, value: &AtomicU64| {
+            let help = "Senders forgotten after long silence (sink.forget_agents_after_h, forget_jobs_after_h), so that those \
+                        that come and go do not fill the memory.";
+            Reading::counter("weir_sink_agents_forgotten_total", &[("sender", sender)], value.load(Relaxed), help)
+        };
+        vec![
+            gauge(
+                "weir_sink_clocks_ahead",
+                &self.clocks_ahead,
+                "Agents whose clock is more than an interval ahead. Beyond the gateway's clock_ahead they are refused.",
+            ),
+            forgotten("agents", &self.agents_forgotten),
+            forgotten("jobs", &self.jobs_forgotten),
+            gauge(
+                "weir_sink_remembered_agents",
+                &self.remembered,
+                "Agents and jobs whose counted batches are remembered, silent ones included: about 1 kB each.",
+            ),
+            gauge("weir_sink_agents", &self.agents, "Agents heard from in the last minute."),
+        ]
     }
 }

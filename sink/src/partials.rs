@@ -27,7 +27,7 @@ pub(crate) struct Part {
 
 /// Windows still open, and what the late ones cost.
 #[derive(Default)]
-pub(crate) struct Shared {
+pub(crate) struct Partials {
     open: Open,
     /// No window that ends at or before this instant is open any more.
     closed_until: Timestamp,
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub late_gauges: u64,
 }
 
-impl Shared {
+impl Partials {
     /// Merges one part. A part of a closed window goes to the oldest open window after it; a gauge of the past is
     /// dropped, because a newer value stands already. Of gauges the one received last stands, whichever is read last.
     pub(crate) fn merge(&mut self, window: Window, series: &Series, value: Value, at: Timestamp) {
@@ -134,7 +134,7 @@ mod tests {
     fn late_counters_move_to_the_oldest_open_window_and_late_gauges_are_counted() {
         let window = |end: i64| Window::ending(Timestamp::from_secs(end), 10_000);
         let (counter, gauge) = (Series::named("c"), Series::named("g"));
-        let mut shared = Shared::resume(Timestamp::from_secs(100), BTreeMap::new());
+        let mut shared = Partials::resume(Timestamp::from_secs(100), BTreeMap::new());
         let mut merge = |end, series, value| shared.merge(window(end), series, value, Timestamp::from_secs(120));
         merge(100, &counter, Value::Counter(2.0));
         merge(110, &counter, Value::Counter(3.0));
@@ -148,7 +148,7 @@ mod tests {
     fn of_gauges_the_newest_stands_in_whatever_order_they_are_read() {
         let gauges = [(5, 1.0), (7, 2.0), (6, 9.0), (7, 3.0)];
         for turn in 0..gauges.len() {
-            let (mut shared, series) = (Shared::default(), Series::named("g"));
+            let (mut shared, series) = (Partials::default(), Series::named("g"));
             let window = Window::ending(Timestamp::from_secs(10), 10_000);
             for at in 0..gauges.len() {
                 let (received, value) = gauges[(at + turn) % gauges.len()];

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use weir_sample::{Kind, Series, Timestamp};
-use weir_store::{Error, Rows, Store};
+use weir_store::{Error, Store};
 use weir_wire::{AgentId, SenderId, Totals};
 
-use crate::agents::Agent;
-use crate::completeness::Sums;
+use super::account::{Account, Received, Sums, sum, tenant_label};
+use super::agent::Agent;
 
 /// Who is to be written when, and the accounts of jobs.
 #[derive(Default)]
@@ -28,25 +28,6 @@ pub(crate) enum Owner {
     Agent(SenderId),
     /// All jobs of this tenant.
     Jobs(u32),
-}
-
-/// What the sink itself saw of a sender.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Received {
-    pub samples: u64,
-    pub batches: u64,
-    pub duplicates: u64,
-    /// Batches that came after the allowed lateness.
-    pub late: u64,
-}
-
-/// The sink's side of an account, and where it is written.
-#[derive(Default)]
-pub(crate) struct Account {
-    pub seen: Received,
-    /// Whether an entry is to come.
-    pub is_due: bool,
-    pub rows: Option<Rows>,
 }
 
 /// All jobs of a tenant.
@@ -84,7 +65,7 @@ impl Ledger {
     }
 
     /// Changes what was seen of a sender.
-    pub(crate) fn note(
+    pub(crate) fn record(
         &mut self,
         id: SenderId,
         agent: &mut Agent,
@@ -110,7 +91,7 @@ impl Ledger {
     }
 
     /// The accounts that are due at `now`, with the time of their entry.
-    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, Owner)> {
+    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, Owner)> {
         let (due, _) = self.due.front()?;
         if *due <= now { self.due.pop_front() } else { None }
     }
@@ -199,39 +180,6 @@ fn figures(totals: &Totals, seen: &Received) -> [(&'static str, f64); 12] {
     .map(|(name, value)| (name, value as f64))
 }
 
-/// Two accounts as one. What waits is told whole by the second.
-pub(crate) fn sum(first: &Totals, second: &Totals) -> Totals {
-    Totals {
-        sealed_batches: first.sealed_batches + second.sealed_batches,
-        sealed_samples: first.sealed_samples + second.sealed_samples,
-        acked_batches: first.acked_batches + second.acked_batches,
-        acked_samples: first.acked_samples + second.acked_samples,
-        resent_batches: first.resent_batches + second.resent_batches,
-        dropped_batches: first.dropped_batches + second.dropped_batches,
-        dropped_samples: first.dropped_samples + second.dropped_samples,
-        spooled_batches: second.spooled_batches,
-    }
-}
-
-/// What an account has grown by. Nothing is waiting of a difference.
-pub(crate) fn growth(before: &Totals, now: &Totals) -> Totals {
-    Totals {
-        sealed_batches: now.sealed_batches.saturating_sub(before.sealed_batches),
-        sealed_samples: now.sealed_samples.saturating_sub(before.sealed_samples),
-        acked_batches: now.acked_batches.saturating_sub(before.acked_batches),
-        acked_samples: now.acked_samples.saturating_sub(before.acked_samples),
-        resent_batches: now.resent_batches.saturating_sub(before.resent_batches),
-        dropped_batches: now.dropped_batches.saturating_sub(before.dropped_batches),
-        dropped_samples: now.dropped_samples.saturating_sub(before.dropped_samples),
-        spooled_batches: 0,
-    }
-}
-
-/// The default tenant goes without a label, as everywhere.
-pub(crate) fn tenant_label(tenant: u32) -> String {
-    if tenant == 0 { String::new() } else { tenant.to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,11 +192,11 @@ mod tests {
         let agent = sender(AgentId([1; 16]));
         for (first, second, owner) in [(agent, agent, Owner::Agent(agent)), (job(1), job(2), Owner::Jobs(3))] {
             let (mut ledger, mut agent) = (Ledger::default(), Agent::new(3, Timestamp::default()));
-            ledger.note(first, &mut agent, at(10), |seen| seen.batches += 1);
-            ledger.note(second, &mut agent, at(20), |seen| seen.batches += 1);
-            assert_eq!(ledger.take_due(at(69)), None);
-            assert_eq!(ledger.take_due(at(70)), Some((at(70), owner)));
-            assert_eq!(ledger.take_due(at(700)), None);
+            ledger.record(first, &mut agent, at(10), |seen| seen.batches += 1);
+            ledger.record(second, &mut agent, at(20), |seen| seen.batches += 1);
+            assert_eq!(ledger.pop_due(at(69)), None);
+            assert_eq!(ledger.pop_due(at(70)), Some((at(70), owner)));
+            assert_eq!(ledger.pop_due(at(700)), None);
         }
     }
 }

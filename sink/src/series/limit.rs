@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Series by key, in two generations: what was not met for a whole one leaves.
 #[derive(Debug, Default)]
-pub(crate) struct Room {
+pub(crate) struct Limit {
     young: Keys,
     old: Keys,
     since: Option<Timestamp>,
@@ -26,13 +26,13 @@ pub(crate) fn key(series: &Series) -> u64 {
     xxh3_64(series.key().as_bytes())
 }
 
-impl Room {
+impl Limit {
     /// Series let in.
     pub(crate) fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
 
-    /// Whether the series may stay: it was let in before, or the room is not `full`.
+    /// Whether the series may stay: it was let in before, or the limit is not `full`.
     pub(crate) fn enter(&mut self, key: u64, now: Timestamp, full: bool) -> bool {
         self.age(now);
         if self.young.contains(&key) {
@@ -46,7 +46,7 @@ impl Room {
         true
     }
 
-    /// The bytes that [`Room::decode`] takes: when the young generation began, and both. None for an empty room.
+    /// The bytes that [`Limit::decode`] takes: when the young generation began, and both. None for an empty limit.
     pub(crate) fn encode(&self) -> Vec<u8> {
         if self.len() == 0 {
             return Vec::new();
@@ -57,7 +57,7 @@ impl Room {
         out
     }
 
-    /// Reads what [`Room::encode`] wrote.
+    /// Reads what [`Limit::encode`] wrote.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() {
             return Some(Self::default());
@@ -104,25 +104,25 @@ mod tests {
 
     #[test]
     fn who_is_in_stays_and_who_is_gone_makes_room() {
-        let (mut room, start) = (Room::default(), Timestamp::from_secs(1_000));
+        let (mut limit, start) = (Limit::default(), Timestamp::from_secs(1_000));
         let later = |generations: u32| start.plus(GENERATION * generations);
-        assert!(room.enter(1, start, false) && room.enter(2, start, false));
-        assert!(!room.enter(3, start, true) && room.enter(1, start, true));
-        assert!(room.enter(1, later(1), true));
-        assert_eq!(room.len(), 2);
-        assert!(room.enter(1, later(2), true));
-        assert_eq!(room.len(), 1, "2 was not met for a generation");
+        assert!(limit.enter(1, start, false) && limit.enter(2, start, false));
+        assert!(!limit.enter(3, start, true) && limit.enter(1, start, true));
+        assert!(limit.enter(1, later(1), true));
+        assert_eq!(limit.len(), 2);
+        assert!(limit.enter(1, later(2), true));
+        assert_eq!(limit.len(), 1, "2 was not met for a generation");
     }
 
     #[test]
     fn a_saved_room_goes_on_as_it_was() {
-        let (mut room, start) = (Room::default(), Timestamp::from_secs(1_000));
-        assert_eq!(Room::decode(&room.encode()).unwrap().len(), 0);
-        (0..3).for_each(|key| assert!(room.enter(key, start, false)));
-        assert!(room.enter(1, start.plus(GENERATION), false) && room.enter(7, start.plus(GENERATION), false));
-        let mut saved = Room::decode(&room.encode()).unwrap();
-        assert_eq!((saved.len(), &saved.young, &saved.old, saved.since), (4, &room.young, &room.old, room.since));
+        let (mut limit, start) = (Limit::default(), Timestamp::from_secs(1_000));
+        assert_eq!(Limit::decode(&limit.encode()).unwrap().len(), 0);
+        (0..3).for_each(|key| assert!(limit.enter(key, start, false)));
+        assert!(limit.enter(1, start.plus(GENERATION), false) && limit.enter(7, start.plus(GENERATION), false));
+        let mut saved = Limit::decode(&limit.encode()).unwrap();
+        assert_eq!((saved.len(), &saved.young, &saved.old, saved.since), (4, &limit.young, &limit.old, limit.since));
         assert!(saved.enter(2, start.plus(GENERATION), true) && !saved.enter(9, start.plus(GENERATION), true));
-        assert!(Room::decode(&room.encode()[..30]).is_none());
+        assert!(Limit::decode(&limit.encode()[..30]).is_none());
     }
 }

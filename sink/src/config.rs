@@ -1,0 +1,24 @@
+//! What the sink may be told.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::senders::Memory;
+
+/// The sink's settings.
+#[derive(Clone, Debug)]
+pub struct SinkConfig {
+    /// Root folder of the queue.
+    pub queue: PathBuf,
+    /// How long a window of a shared series waits for late parts after its end.
+    pub lateness: Duration,
+    /// How long silent senders are remembered.
+    pub memory: Memory,
+}
+
+impl SinkConfig {
+    /// A sink on the queue in `root`, with the default lateness and memory.
+    pub fn new(root: &Path) -> Self {
+        Self { queue: root.to_owned(), lateness: Duration::from_secs(30), memory: Memory::default() }
+    }
+}
