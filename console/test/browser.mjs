@@ -15,6 +15,9 @@ const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', arg
 const page = await browser.newPage({ colorScheme, viewport: { width: Number(width), height: 900 } });
 const mistakes = [];
 page.on('pageerror', (error) => mistakes.push(error.message));
+page.on('console', (line) => {
+  if (line.text().includes('Content Security Policy')) mistakes.push(line.text());
+});
 
 async function drawn(id) {
   const chart = page.locator(`[data-chart="${id}"]`);

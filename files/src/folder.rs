@@ -35,6 +35,15 @@ pub fn sync_folder(folder: &Path) -> Result<(), Error> {
     perform::change(folder, Change::FolderSynced, sync).map_err(Error::io("sync", folder))
 }
 
+/// Bytes that this process may still write to the disk of a folder.
+///
+/// # Errors
+/// What the file system says.
+pub fn free_bytes(folder: &Path) -> Result<u64, Error> {
+    let disk = rustix::fs::statvfs(folder).map_err(|error| Error::io("look at the disk of", folder)(error.into()))?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Gives a file another name, in place of whatever has it. Durable after [`sync_folder`].
 ///
 /// # Errors

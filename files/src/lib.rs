@@ -16,7 +16,7 @@ mod read;
 mod whole;
 
 pub use error::Error;
-pub use folder::{create_folder, names, remove, remove_folder, rename, sync_folder};
+pub use folder::{create_folder, free_bytes, names, remove, remove_folder, rename, sync_folder};
 pub use lock::{FolderLock, LockError};
 pub use open::{append, create, create_new, cut, open_or_create, sync, write_at};
 pub use read::{put_checked, read_if_there};

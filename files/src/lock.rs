@@ -1,5 +1,5 @@
-//! One owner per folder: an exclusive lock on a file in it, released by the system however the process ends. The file
-//! tells the owner's process id to those who are refused.
+//! One owner per folder, or per whatever else a lock file stands for: an exclusive lock, released by the system however
+//! the process ends. The file tells the owner's process id to those who are refused.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::{Error, create_folder};
 
-/// Held while a folder has this process for its owner.
+/// Held while this process is the owner.
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
@@ -34,10 +34,17 @@ impl FolderLock {
     /// [`LockError::Taken`] if another has it, or what the file system says.
     pub fn acquire(folder: &Path) -> Result<Self, LockError> {
         create_folder(folder)?;
-        let path = folder.join("lock");
+        Self::acquire_file(&folder.join("lock"))
+    }
+
+    /// Locks by a file of any name, which is made if need be and stays.
+    ///
+    /// # Errors
+    /// As [`FolderLock::acquire`].
+    pub fn acquire_file(path: &Path) -> Result<Self, LockError> {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&path).map_err(Error::io("open", &path))?;
+        let mut file = options.open(path).map_err(Error::io("open", path))?;
         match file.try_lock() {
             Ok(()) => {
                 // The number is for a message alone: a full disk must not keep the folder from being opened.
@@ -45,7 +52,7 @@ impl FolderLock {
                 Ok(Self { _file: file })
             }
             Err(TryLockError::WouldBlock) => Err(LockError::Taken { owner: owner(file) }),
-            Err(TryLockError::Error(source)) => Err(Error::io("lock", &path)(source).into()),
+            Err(TryLockError::Error(source)) => Err(Error::io("lock", path)(source).into()),
         }
     }
 }

@@ -40,6 +40,9 @@ pub enum Drained {
 
 const DRAIN_STEP: Duration = Duration::from_millis(20);
 
+/// Age of the oldest record that is not safe yet at which the disk counts as hung. Agents send again after a second or two.
+const HUNG: Duration = Duration::from_secs(2);
+
 impl Running {
     /// The address that batches arrive at.
     pub fn batch_address(&self) -> SocketAddr {
@@ -56,18 +59,39 @@ impl Running {
         self.statsd.iter().filter_map(|intake| intake.socket.local_addr().ok()).collect()
     }
 
-    /// Whether a load balancer should send agents here: the queue takes records, memory is not at its
-    /// bound, and no drain has begun.
+    /// Whether a load balancer should send agents here: the queue takes records and its disk answers, memory is not at
+    /// its bound, and no drain has begun.
     pub fn ready(&self) -> bool {
-        !self.shared.draining.load(Relaxed) && self.shared.memory.pressure() < 1.0 && self.shared.log.check().is_ok()
+        self.check().is_ok()
+    }
+
+    /// Why agents should be sent elsewhere, if so.
+    ///
+    /// # Errors
+    /// A sentence for whoever runs this gateway.
+    pub fn check(&self) -> Result<(), String> {
+        if self.shared.draining.load(Relaxed) {
+            return Err("the gateway drains".into());
+        }
+        if self.shared.memory.pressure() >= 1.0 {
+            return Err("the gateway's memory is at its bound: see gateway.memory_bytes".into());
+        }
+        self.shared.log.check().map_err(|error| format!("the queue takes no records: {error}"))?;
+        let unsynced = self.shared.log.oldest_unsynced();
+        if unsynced >= HUNG {
+            let waits = unsynced.as_secs();
+            return Err(format!("the queue's disk hangs: the oldest batch waits for its fdatasync for {waits} s"));
+        }
+        Ok(())
     }
 
     /// How loaded this gateway is, from 0 to 1: the fullest of its threads' time, the channels between them, the buffer
-    /// in front of the disk, and the CPU that this process may use. Made for autoscalers.
+    /// in front of the disk, the wait for the disk, and the CPU that this process may use. Made for autoscalers.
     pub fn saturation(&self) -> f64 {
         let intake = |intake: &Intake| intake.load.ratio().max(intake.waiting_groups() as f64 / WAITING_GROUPS as f64);
         let statsd = self.statsd.iter().map(|intake| intake.load.ratio());
-        let whole = [self.shared.log.saturation(), self.shared.cpu.load.ratio(), self.streams.ratio()];
+        let hung = self.shared.log.oldest_unsynced().as_secs_f64() / HUNG.as_secs_f64();
+        let whole = [self.shared.log.saturation(), hung, self.shared.cpu.load.ratio(), self.streams.ratio()];
         self.intakes.iter().map(intake).chain(statsd).chain(whole).fold(0.0, f64::max).min(1.0)
     }
 
@@ -152,4 +176,5 @@ const CORES_HELP: &str = "CPU cores that this process may use: gateway.cpu_cores
     may run on.";
 const PRESSURE_HELP: &str = "How far the queue backs up, or memory fills, 0 to 1. Agents slow down from 0.5, bulk is shed from 0.6 and \
     normal from 0.85. See to the queue's disk and to the sink.";
-const READY_HELP: &str = "1 while agents should be sent here. At 0: draining, at the memory bound, or the queue refuses; see weir_queue_healthy.";
+const READY_HELP: &str = "1 while agents should be sent here. At 0: draining, at the memory bound, or the queue refuses or \
+    its disk hangs; /readyz says which.";

@@ -44,12 +44,13 @@ pub fn thread_readings() -> Vec<Reading> {
     tasks.into_iter().map(reading).collect()
 }
 
-/// Takes as many files and sockets as the system lets this process have: a stream is one.
-pub fn raise_open_files() {
+/// Takes as many files and sockets as the system lets this process have, and tells how many: a stream is one.
+pub fn raise_open_files() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Without it the old limit stays, and connections over it are refused one by one.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// To be called at the start, so that the start time is known.

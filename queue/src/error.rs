@@ -11,6 +11,20 @@ pub enum Error {
     /// Another process appends to this log.
     #[error("{} is in use by another writer: give each gateway its own writer name", .0.display())]
     InUse(PathBuf),
+    /// Another process, or another reader of this one, reads for this consumer.
+    #[error(
+        "{} is read by another \"{consumer}\"{}: stop that one, or give this one a queue of its own",
+        root.display(),
+        owner.map(|owner| format!(", process {owner}")).unwrap_or_default()
+    )]
+    ConsumerInUse {
+        /// The queue's root folder.
+        root: PathBuf,
+        /// The consumer's name.
+        consumer: String,
+        /// Process id of the owner, where it could be read.
+        owner: Option<u32>,
+    },
     /// A writer's or consumer's name that cannot be a file name.
     #[error("{0:?} cannot name a writer or consumer: use 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
     Name(String),
@@ -39,7 +53,7 @@ impl Error {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Io(_) => "io",
-            Self::InUse(_) => "in_use",
+            Self::InUse(_) | Self::ConsumerInUse { .. } => "in_use",
             Self::Name(_) => "name",
             Self::Failed(_) => "failed",
             Self::Busy => "busy",

@@ -4,11 +4,13 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use proptest::prelude::*;
+use weir_files::fault::{Disk, Fault};
 use weir_queue::{Checkpoint, Error, Lane, Log, LogConfig, Position, Reader, Record, RecordKind, retire};
 use weir_sample::Timestamp;
 use weir_wire::{AgentId, Epoch};
@@ -98,6 +100,7 @@ fn a_reader_continues_from_its_checkpoint_and_over_segments() {
     let checkpoint = Checkpoint::decode(&reader.checkpoint().encode()).unwrap();
     append(&log, 10..30);
     assert_eq!(read(&mut reader), (10..30).collect::<Vec<_>>());
+    drop(reader);
     let mut second = Reader::open(root.path(), "sink", &checkpoint).unwrap();
     assert_eq!(read(&mut second), (10..30).collect::<Vec<_>>());
     assert!(segments(root.path(), "a").len() > 5);
@@ -136,6 +139,90 @@ fn one_writer_per_log_and_no_position_twice() {
     segments(root.path(), "a").iter().for_each(|path| fs::remove_file(path).unwrap());
     let second = append(&Log::open(root.path(), "a", config()).unwrap(), 0..1);
     assert!(second > first);
+}
+
+#[test]
+fn a_consumer_has_one_owner() {
+    let root = tempfile::tempdir().unwrap();
+    let first = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    let refused = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap_err().to_string();
+    let owner = format!("is read by another \"sink\", process {}", std::process::id());
+    assert!(refused.contains(&owner), "{refused}");
+    Reader::open(root.path(), "export", &Checkpoint::default()).unwrap();
+    drop(first);
+    Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+}
+
+#[test]
+fn a_full_disk_is_drained() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::under(root.path());
+    let queue = root.path().join("queue");
+    let log = Log::open(&queue, "a", LogConfig { segment_bytes: 300, ..config() }).unwrap();
+    append(&log, 0..30);
+    let mut reader = Reader::open(&queue, "sink", &Checkpoint::default()).unwrap();
+    let old = reader.checkpoint();
+    read(&mut reader);
+    let place = queue.join(".consumers").join("sink");
+    let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+    let before = inode(&place);
+    reader.forget(&reader.checkpoint()).unwrap();
+    assert_eq!(inode(&place), before, "a new file would need room");
+    assert_eq!(segments(&queue, "a").len(), 1);
+    assert_eq!(Checkpoint::decode(&fs::read(&place).unwrap()).unwrap(), reader.checkpoint());
+    assert_ne!(old, reader.checkpoint());
+    let reserve = queue.join(".reserve");
+    assert!(reserve.metadata().unwrap().len() > 100_000);
+    // A place that is torn by a failed write is written anew.
+    disk.fail_after(1, Fault::Broken);
+    assert!(reader.forget(&reader.checkpoint()).is_err());
+    disk.heal();
+    reader.forget(&reader.checkpoint()).unwrap();
+    assert_eq!(Checkpoint::decode(&fs::read(&place).unwrap()).unwrap(), reader.checkpoint());
+}
+
+#[test]
+fn a_log_on_a_full_disk_opens_and_waits_for_room() {
+    let root = tempfile::tempdir().unwrap();
+    let queue = root.path().join("queue");
+    append(&Log::open(&queue, "a", config()).unwrap(), 0..3);
+    let disk = Disk::under(root.path());
+    // One operation opens the lock file, four more make names durable.
+    disk.fail_after(3, Fault::NoSpace);
+    let log = Log::open(&queue, "a", config()).unwrap();
+    assert!(matches!(log.append(&[record(9, 0, &[1])]), Err(Error::Failed(_))));
+    let before = disk.operations();
+    while disk.operations() < before + 20 {
+        std::thread::yield_now();
+    }
+    assert!(segments(&queue, "a").len() <= 2, "tries leave nothing behind");
+    disk.heal();
+    while log.check().is_err() {
+        std::thread::yield_now();
+    }
+    append(&log, [3]);
+    assert_eq!(read_all(&queue), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_hung_disk_shows_in_the_age_of_what_waits() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::under(root.path());
+    let log = Log::open(root.path(), "a", config()).unwrap();
+    append(&log, 0..3);
+    assert_eq!(log.oldest_unsynced(), Duration::ZERO);
+    disk.fail_after(0, Fault::Hang);
+    let at = log.append(&[record(3, 0, &[1; 4])]).unwrap();
+    while log.oldest_unsynced() < Duration::from_millis(30) {
+        std::thread::yield_now();
+    }
+    // What comes after does not make it look younger.
+    log.append(&[record(4, 0, &[1; 5])]).unwrap();
+    assert!(log.oldest_unsynced() >= Duration::from_millis(30) && log.check().is_ok());
+    disk.heal();
+    log.wait_durable(at).unwrap();
+    log.flush().unwrap();
+    assert_eq!(log.oldest_unsynced(), Duration::ZERO);
 }
 
 #[test]
@@ -244,6 +331,8 @@ fn segments_stay_until_every_consumer_has_passed() {
     append(&log, 30..60);
     assert_eq!(read(&mut sink), (30..60).collect::<Vec<_>>());
     sink.forget(&sink.checkpoint()).unwrap();
+    assert!(matches!(retire(root.path(), "export"), Err(Error::ConsumerInUse { .. })), "it is still read for");
+    drop(export);
     retire(root.path(), "export").unwrap();
     sink.forget(&sink.checkpoint()).unwrap();
     assert_eq!(segments(root.path(), "a").len(), 1);
@@ -272,6 +361,7 @@ fn a_dead_log_goes_when_it_is_read_and_comes_back_with_its_writer() {
     assert_eq!((read(&mut sink), read(&mut export)), (vec![], vec![]));
     append(&Log::open(root.path(), "a", config()).unwrap(), 5..7);
     assert_eq!((read(&mut sink), read(&mut export)), (vec![5, 6], vec![5, 6]));
+    drop(sink);
     let mut restarted = Reader::open(root.path(), "sink", &before).unwrap();
     assert_eq!(read(&mut restarted), [5, 6]);
 }
@@ -316,9 +406,15 @@ fn a_reader_ahead_of_what_a_crash_left_goes_on_with_the_next_segment() {
     let path = segments(root.path(), "a").pop().unwrap();
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(HEADER_BYTES + 100).unwrap();
     append(&Log::open(root.path(), "a", config()).unwrap(), 20..22);
-    let mut again = Reader::open(root.path(), "sink", &reader.checkpoint()).unwrap();
-    assert_eq!(read(&mut again), [20, 21]);
+    let reached = reader.checkpoint();
     assert_eq!(read(&mut reader), [20, 21]);
+    drop(reader);
+    let mut again = Reader::open(root.path(), "sink", &reached).unwrap();
+    assert_eq!(read(&mut again), [20, 21]);
+    let readings = again.readings();
+    let lost =
+        ["weir_queue_damaged_spots_total", "weir_queue_damaged_bytes_total"].map(|name| reading(&readings, name));
+    assert!(lost[0] == 1.0 && lost[1] > 0.0, "what was read and is gone is counted: {lost:?}");
 }
 
 proptest! {

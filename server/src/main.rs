@@ -7,6 +7,7 @@ mod cmd;
 mod config;
 mod objects;
 mod run;
+mod serving;
 
 use std::process::ExitCode;
 

@@ -42,9 +42,15 @@ pub(crate) struct Ingest {
 
 impl Ingest {
     /// Takes up the work where a checkpoint left it.
-    pub(crate) fn resume(config: &SinkConfig, store: Arc<Store>, mut saved: Saved) -> Self {
+    pub(crate) fn resume(
+        config: &SinkConfig,
+        store: Arc<Store>,
+        mut saved: Saved,
+        counters: Arc<Counters>,
+        admission: Arc<Admission>,
+    ) -> Self {
         let limits = saved.agents.values().map(|agent| (agent.tenant, agent.limit.len()));
-        let admission = Arc::new(Admission::resume(saved.limits, limits));
+        admission.restore(saved.limits, limits);
         let ledger = Ledger::resume(saved.agents.iter_mut(), saved.jobs, saved.newest);
         Self {
             store,
@@ -58,7 +64,7 @@ impl Ingest {
             row: Vec::new(),
             newest: saved.newest,
             completeness: Completeness::default(),
-            counters: Arc::default(),
+            counters,
             admission,
             generation: 0,
         }

@@ -6,8 +6,10 @@
 
 mod config;
 mod contents;
+mod health;
 mod imported;
 mod ingest;
+mod opening;
 mod partials;
 mod plan;
 mod senders;
@@ -17,7 +19,9 @@ mod sink;
 mod state;
 
 pub use config::SinkConfig;
+pub use health::Health;
 pub use imported::Imported;
+pub use opening::{Opening, StoreHandle};
 pub use senders::Memory;
 pub use senders::fleet::FleetStatus;
 pub use series::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
@@ -33,6 +37,9 @@ pub enum Error {
     /// The store refuses to write or to checkpoint.
     #[error("writing to the store")]
     Store(#[from] weir_store::Error),
+    /// The system gives no more threads.
+    #[error("starting a thread of the sink")]
+    Thread(#[source] std::io::Error),
     /// The state saved with the store's last checkpoint is not the sink's.
     #[error("the sink's saved state is damaged or from a newer version: {0}")]
     State(&'static str),

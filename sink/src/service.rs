@@ -1,33 +1,46 @@
 //! The sink as a running thing: one thread that drains the queue and makes a checkpoint now and then.
+//!
+//! A step that fails is not done again in place: what it had read is marked as seen, and what it wrote may be on disk or
+//! not. The thread drops all that is in memory, waits, opens the store from its last checkpoint and reads the queue from
+//! there.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use weir_queue::Checkpoint;
 use weir_sample::{Reading, Timestamp};
-use weir_store::Store;
 
 use crate::senders::fleet::Counters;
-use crate::{Admission, Error, FleetStatus, Sink};
+use crate::{Admission, Error, FleetStatus, Health, Opening, Sink, StoreHandle};
 
 /// How often the running sink does what.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceConfig {
     /// Time between checkpoints.
     pub checkpoint_interval: Duration,
+    /// Time from a failure to the first try to go on. It doubles with each that fails, up to thirty-fold.
+    pub retry: Duration,
 }
 
 /// A sink at work. Dropping it without [`Service::drain`] leaves the rest to the next start.
 pub struct Service {
-    counters: Arc<Counters>,
-    admission: Arc<Admission>,
-    stopping: Arc<AtomicBool>,
-    failed: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<Result<(), Error>>>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
-    store: Arc<Store>,
+}
+
+/// What its threads have in common.
+struct Shared {
+    opening: Opening,
+    config: ServiceConfig,
+    counters: Arc<Counters>,
+    admission: Arc<Admission>,
+    store: Arc<StoreHandle>,
+    sink: Health,
+    maintenance: Health,
+    stopping: AtomicBool,
 }
 
 /// Time between two looks at what the store has to move or delete.
@@ -36,85 +49,182 @@ const KEEPING: Duration = Duration::from_secs(15);
 /// Pause when the queue has nothing new. Short against any window, long against a wake-up's cost.
 const IDLE: Duration = Duration::from_millis(20);
 
+/// Bound on the pause between two tries, in first pauses.
+const MOST_PAUSES: u32 = 30;
+
 impl Service {
-    /// Starts the sink's thread.
-    pub fn start(sink: Sink, config: ServiceConfig) -> std::io::Result<Self> {
-        let (counters, admission, store) = (sink.counters(), sink.admission(), sink.store());
-        let (stopping, failed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let (stop, fail) = (stopping.clone(), failed.clone());
-        let thread = std::thread::Builder::new().name("sink".into()).spawn(move || {
-            let outcome = work(sink, config, &stop);
-            if let Err(error) = &outcome {
-                fail.store(true, Ordering::Release);
-                tracing::error!(error = %Chain(error), "the sink stopped; the queue keeps what it had not stored");
-            }
-            outcome
-        })?;
-        let (stop, kept) = (stopping.clone(), store.clone());
-        let keeper = std::thread::Builder::new().name("store".into()).spawn(move || keep(&kept, &stop))?;
-        let (thread, keeper) = (Mutex::new(Some(thread)), Mutex::new(Some(keeper)));
-        Ok(Self { counters, admission, stopping, failed, thread, keeper, store })
+    /// Opens store and queue, and starts the sink's threads.
+    ///
+    /// # Errors
+    /// What keeps them from being opened the first time, or [`Error::Thread`].
+    pub fn start(opening: Opening, config: ServiceConfig) -> Result<Self, Error> {
+        let (counters, admission) = (Arc::default(), Arc::default());
+        let (store, sink) = opening.open(&counters, &admission)?;
+        let shared = Arc::new(Shared {
+            opening,
+            config,
+            counters,
+            admission,
+            store: Arc::new(StoreHandle::from(store)),
+            sink: Health::new("sink"),
+            maintenance: Health::new("maintenance"),
+            stopping: AtomicBool::new(false),
+        });
+        let (for_sink, for_keeper) = (shared.clone(), shared.clone());
+        let thread = thread::Builder::new().name("sink".into()).spawn(move || for_sink.run(sink));
+        let keeper = thread::Builder::new().name("store".into()).spawn(move || for_keeper.keep());
+        let (thread, keeper) = (thread.map_err(Error::Thread)?, keeper.map_err(Error::Thread)?);
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), keeper: Mutex::new(Some(keeper)) })
+    }
+
+    /// The store of now.
+    pub fn store(&self) -> Arc<StoreHandle> {
+        self.shared.store.clone()
     }
 
     /// Why the sink cannot serve, if it cannot.
     pub fn ready(&self) -> Result<(), String> {
-        match self.failed.load(Ordering::Acquire) {
-            true => Err("the sink has stopped: see the log".into()),
-            false => Ok(()),
-        }
+        let reason = self.shared.sink.reason();
+        let said = |reason| format!("the sink recovers, and the queue keeps what is not stored: {reason}");
+        reason.map_or(Ok(()), |reason| Err(said(reason)))
+    }
+
+    /// What fails beside the sink, and does not keep it from serving.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.maintenance.reason().map(|reason| format!("the store's files are not kept in order: {reason}"))
     }
 
     /// The fleet in one line.
     pub fn fleet(&self) -> FleetStatus {
-        self.counters.status()
+        self.shared.counters.status()
+    }
+
+    /// One tenant's part of the fleet, as it was at most ten seconds ago.
+    pub fn fleet_of(&self, tenant: u32) -> FleetStatus {
+        self.shared.counters.status_of(tenant)
     }
 
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
-        [self.counters.readings(), self.admission.readings()].concat()
+        let Shared { counters, admission, sink, maintenance, .. } = &*self.shared;
+        [counters.readings(), admission.readings(), sink.readings(), maintenance.readings()].concat()
     }
 
     /// The rules by which series are stored, to be set and looked at while the sink runs.
     pub fn admission(&self) -> Arc<Admission> {
-        Arc::clone(&self.admission)
+        self.shared.admission.clone()
     }
 
     /// Reads the queue to its end, makes a last checkpoint and stops. Call it after the gateways have stopped.
     /// A second call has nothing to do.
+    ///
+    /// # Errors
+    /// What keeps it from doing so; the queue has what is not stored.
     pub fn drain(&self) -> Result<(), Error> {
-        self.stopping.store(true, Ordering::Release);
+        self.shared.stopping.store(true, Ordering::Release);
         if let Some(keeper) = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            self.store.stop_maintenance();
+            if let Some(store) = self.shared.store.current() {
+                store.stop_maintenance();
+            }
             keeper.thread().unpark();
             keeper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match thread.map(JoinHandle::join) {
-            Some(Ok(outcome)) => outcome,
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => Ok(()),
-        }
+        let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
+        // It may wait for its next try.
+        thread.thread().unpark();
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-fn work(mut sink: Sink, config: ServiceConfig, stop: &AtomicBool) -> Result<(), Error> {
-    let (mut checkpointed, mut writing) = (Instant::now(), None::<Writing>);
-    loop {
-        // Read the flag first: what was appended before it was set is then read below.
-        let stopping = stop.load(Ordering::Acquire);
-        let read = sink.step(wall_clock())?;
-        if let Some(done) = writing.take_if(|writing| stopping && read == 0 || writing.thread.is_finished()) {
-            done.finish(&mut sink)?;
+impl Shared {
+    fn run(&self, mut sink: Sink) -> Result<(), Error> {
+        let mut pause = self.config.retry;
+        loop {
+            let Err(error) = self.work(sink, &mut pause) else { return Ok(()) };
+            self.sink.failed(&error);
+            match self.open_again(&mut pause) {
+                Some(again) => sink = again,
+                None => return Err(error),
+            }
         }
-        if stopping && read == 0 {
-            return sink.checkpoint();
+    }
+
+    /// Works until it is told to stop or something fails. Nothing of the sink is left then.
+    fn work(&self, mut sink: Sink, pause: &mut Duration) -> Result<(), Error> {
+        let mut writing = None;
+        let outcome = self.drain_queue(&mut sink, &mut writing, pause);
+        if let Some(Writing { thread, .. }) = writing {
+            // It has the store, which must be free before it can be opened again; whether it failed too is all one.
+            let _ = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
-        if writing.is_none() && checkpointed.elapsed() >= config.checkpoint_interval {
-            writing = Some(Writing::start(&mut sink)?);
-            checkpointed = Instant::now();
+        outcome
+    }
+
+    fn drain_queue(&self, sink: &mut Sink, writing: &mut Option<Writing>, pause: &mut Duration) -> Result<(), Error> {
+        let mut checkpointed = Instant::now();
+        loop {
+            // Read the flag first: what was appended before it was set is then read below.
+            let stopping = self.stopping.load(Ordering::Acquire);
+            let read = sink.step(wall_clock())?;
+            if let Some(done) = writing.take_if(|writing| stopping && read == 0 || writing.thread.is_finished()) {
+                done.finish(sink)?;
+                self.sink.works();
+                *pause = self.config.retry;
+            }
+            if stopping && read == 0 {
+                return sink.checkpoint();
+            }
+            // After a failure only a checkpoint shows that it is over, so one is made at once.
+            let due = self.sink.reason().is_some() || checkpointed.elapsed() >= self.config.checkpoint_interval;
+            if writing.is_none() && due {
+                *writing = Some(Writing::start(sink)?);
+                checkpointed = Instant::now();
+            }
+            if read == 0 {
+                thread::sleep(IDLE);
+            }
         }
-        if read == 0 {
-            std::thread::sleep(IDLE);
+    }
+
+    /// Takes the store out of use and tries, with pauses, to open it and the queue again. `None` if it is told to stop.
+    fn open_again(&self, pause: &mut Duration) -> Option<Sink> {
+        self.store.close();
+        loop {
+            if self.stops_within(*pause) {
+                return None;
+            }
+            *pause = (*pause * 2).min(self.config.retry * MOST_PAUSES);
+            match self.opening.open(&self.counters, &self.admission) {
+                Ok((store, sink)) => {
+                    self.store.put(store);
+                    return Some(sink);
+                }
+                Err(error) => self.sink.failed(&error),
+            }
+        }
+    }
+
+    fn stops_within(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        while !self.stopping.load(Ordering::Acquire) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            thread::park_timeout(left);
+        }
+        true
+    }
+
+    /// Lets the store move data to its place. What fails leaves the store as it was, so it is done again as it is.
+    fn keep(&self) {
+        while !self.stopping.load(Ordering::Acquire) {
+            match self.store.current().map(|store| store.maintain(wall_clock())) {
+                Some(Ok(())) => self.maintenance.works(),
+                Some(Err(weir_store::Error::Stopped | weir_store::Error::Refusing(_))) | None => {}
+                Some(Err(error)) => self.maintenance.failed(&error),
+            }
+            thread::park_timeout(KEEPING);
         }
     }
 }
@@ -128,8 +238,8 @@ struct Writing {
 impl Writing {
     fn start(sink: &mut Sink) -> Result<Self, Error> {
         let ((cut, queue), store) = (sink.cut()?, sink.store());
-        let thread = std::thread::spawn(move || store.write(cut));
-        Ok(Self { queue, thread })
+        let thread = thread::Builder::new().name("checkpoint".into()).spawn(move || store.write(cut));
+        Ok(Self { queue, thread: thread.map_err(Error::Thread)? })
     }
 
     fn finish(self, sink: &mut Sink) -> Result<(), Error> {
@@ -138,33 +248,7 @@ impl Writing {
     }
 }
 
-/// Lets the store move data to its place. What fails is tried again; the store counts it and says why.
-fn keep(store: &Store, stop: &AtomicBool) {
-    while !stop.load(Ordering::Acquire) {
-        let outcome = store.maintain(wall_clock());
-        if let Err(error) = outcome.or_else(|error| if stop.load(Ordering::Acquire) { Ok(()) } else { Err(error) }) {
-            tracing::warn!(error = %Chain(&error), "the store's files could not be kept in order; trying again");
-        }
-        std::thread::park_timeout(KEEPING);
-    }
-}
-
 fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(since.as_millis() as i64)
-}
-
-/// An error with its sources, on one line.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
-    }
 }

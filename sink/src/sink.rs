@@ -9,7 +9,7 @@ use weir_sample::{Reading, Timestamp};
 use weir_store::{Cut, Store};
 
 use crate::ingest::Ingest;
-use crate::senders::fleet::Counters;
+use crate::senders::fleet::{ALIVE, Counters};
 use crate::series::Admission;
 use crate::{Error, SinkConfig, state};
 
@@ -31,15 +31,23 @@ const READER_EVERY: Duration = Duration::from_secs(2);
 /// This consumer's name in the queue, which keeps what no consumer has passed.
 const CONSUMER: &str = "sink";
 
-/// Silence after which an agent no longer counts as alive.
-const ALIVE: Duration = Duration::from_secs(60);
-
 impl Sink {
     /// Takes up the work where `saved`, the sink state in the store's last checkpoint, left it.
     pub fn open(config: &SinkConfig, store: Arc<Store>, saved: &[u8]) -> Result<Self, Error> {
+        Self::resume(config, store, saved, Arc::default(), Arc::default())
+    }
+
+    /// As [`Sink::open`], with counters and rules that outlive it.
+    pub(crate) fn resume(
+        config: &SinkConfig,
+        store: Arc<Store>,
+        saved: &[u8],
+        counters: Arc<Counters>,
+        admission: Arc<Admission>,
+    ) -> Result<Self, Error> {
         let saved = state::decode(saved)?;
         let reader = Reader::open(&config.queue, CONSUMER, &saved.queue)?;
-        let ingest = Ingest::resume(config, store, saved);
+        let ingest = Ingest::resume(config, store, saved, counters, admission);
         Ok(Self { reader, reader_seen: None, ingest, rate: Rate::default() })
     }
 
@@ -108,10 +116,6 @@ impl Sink {
         self.ingest.store.clone()
     }
 
-    pub(crate) fn counters(&self) -> Arc<Counters> {
-        self.ingest.counters.clone()
-    }
-
     fn publish(&mut self, now: Timestamp, read: usize) {
         let counters = &self.ingest.counters;
         if let Some(per_second) = self.rate.observe(now, counters.samples.load(Relaxed)) {
@@ -121,6 +125,8 @@ impl Sink {
             let ahead = self.ingest.senders.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
             counters.clocks_ahead.store(ahead as u64, Relaxed);
             counters.remembered.store(self.ingest.senders.len() as u64, Relaxed);
+            let mut tenants = counters.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+            tenants.observe(now, &self.ingest.senders, &self.ingest.ledger);
         }
         if self.reader_seen.is_none_or(|seen| now.since(seen) >= READER_EVERY) {
             self.reader_seen = Some(now);

@@ -52,7 +52,7 @@ impl Counters {
             counter(
                 "weir_store_checkpoint_failures_total",
                 &self.checkpoint_failures,
-                "Checkpoints that failed. The store refuses writes until a restart; free or repair the disk first.",
+                "Checkpoints that failed. The store refuses writes until its sink has opened it again; free or repair the disk.",
             ),
             Reading::gauge("weir_store_checkpoint_seconds", &[], checkpoint_seconds, "Time the last checkpoint took."),
             counter("weir_store_flushes_total", &self.flushes, "Windows moved from slabs to blocks."),

@@ -131,6 +131,13 @@ impl Server {
         server
     }
 
+    /// Takes over `weir up` that was started in another way, and waits until it is ready.
+    pub fn adopt(program: Program, ports: ServerPorts, data: PathBuf) -> Self {
+        let server = Self { program, ports, data, args: Vec::new() };
+        server.wait_until_ready();
+        server
+    }
+
     /// Waits until it serves.
     pub fn wait_until_ready(&self) {
         eventually("the server to be ready", PATIENCE, || self.get("/readyz").filter(|(status, _)| *status == 200));

@@ -7,7 +7,7 @@ mod image;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::change::Change;
 use image::Image;
@@ -23,6 +23,7 @@ pub struct Disk(Arc<Shared>);
 pub(crate) struct Shared {
     root: PathBuf,
     state: Mutex<State>,
+    healed: Condvar,
 }
 
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub enum Fault {
     NoSpace,
     /// The disk is broken (EIO).
     Broken,
+    /// The disk does not answer: an operation waits until [`Disk::heal`], and is done then.
+    Hang,
 }
 
 impl Disk {
@@ -49,12 +52,12 @@ impl Disk {
     /// If the folder cannot be read.
     pub fn under(root: &Path) -> Self {
         let state = State { operations: 0, failing: None, image: Image::of(root).expect("a readable folder") };
-        let shared = Arc::new(Shared { root: root.to_owned(), state: Mutex::new(state) });
+        let shared = Arc::new(Shared { root: root.to_owned(), state: Mutex::new(state), healed: Condvar::new() });
         DISKS.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&shared));
         Self(shared)
     }
 
-    /// From here on so many operations succeed, and then each fails until [`Disk::heal`]. A write that fails leaves half
+    /// From here on so many operations succeed, and then each fails, or hangs, until [`Disk::heal`]. A write that fails leaves half
     /// of its bytes behind; what a failed sync should have saved is not saved by a later one either.
     pub fn fail_after(&self, operations: u64, fault: Fault) {
         self.0.lock().failing = Some((operations, fault));
@@ -63,6 +66,7 @@ impl Disk {
     /// Lets everything succeed again.
     pub fn heal(&self) {
         self.0.lock().failing = None;
+        self.0.healed.notify_all();
     }
 
     /// Operations so far, failed ones included.
@@ -107,6 +111,11 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn wait_while_hanging(&self) -> MutexGuard<'_, State> {
+        let hangs = |state: &mut State| state.failing == Some((0, Fault::Hang));
+        self.healed.wait_while(self.lock(), hangs).unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Does what is asked for, unless it shall fail. One operation at a time, so that the image is of one instant.
     pub(crate) fn make<T>(
         &self,
@@ -114,12 +123,17 @@ impl Shared {
         change: Change<'_>,
         act: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
-        let mut state = self.lock();
+        let mut state = self.wait_while_hanging();
         if let Some(error) = state.next_failure() {
             if let Change::Synced(file) = change {
                 state.image.lose_unsynced(path, file);
             }
             return Err(error);
+        }
+        if matches!(change, Change::Written) {
+            // Whoever makes the bytes may wait for locks that others hold while they write. The image has no part in it.
+            drop(state);
+            return act();
         }
         let made = act()?;
         state.image.apply(path, change)?;
@@ -127,7 +141,7 @@ impl Shared {
     }
 
     pub(crate) fn write(&self, path: &Path, bytes: &[u8], act: impl FnOnce(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.wait_while_hanging();
         let Some(error) = state.next_failure() else {
             act(bytes)?;
             return state.image.apply(path, Change::Written);
@@ -156,7 +170,8 @@ impl Fault {
     fn error(self) -> io::Error {
         let code = match self {
             Self::NoSpace => 28,
-            Self::Broken => 5,
+            // One that hangs is waited for, and has no error.
+            Self::Broken | Self::Hang => 5,
         };
         io::Error::from_raw_os_error(code)
     }

@@ -143,3 +143,21 @@ fn a_disk_stands_under_its_own_folder_only() {
     drop(disk);
     create(&at(&one, "file")).unwrap();
 }
+
+#[test]
+fn a_disk_that_hangs_goes_on_when_it_is_healed() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::under(folder.path());
+    let (path, before) = (at(&folder, "file"), disk.operations());
+    disk.fail_after(1, Fault::Hang);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| write_whole(&path, |file| file.write_all(b"x")));
+        while disk.operations() == before {
+            std::thread::yield_now();
+        }
+        assert!(!writer.is_finished() && !path.exists());
+        disk.heal();
+        writer.join().unwrap().unwrap();
+    });
+    assert_eq!(fs::read(&path).unwrap(), b"x");
+}

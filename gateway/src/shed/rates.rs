@@ -90,7 +90,7 @@ impl<K: Eq + Hash> Buckets<K> {
 
 #[cfg(test)]
 mod tests {
-    use weir_wire::{DatagramKind, Epoch};
+    use weir_wire::{AgentId, DatagramKind, Epoch};
 
     use super::*;
 
@@ -116,6 +116,8 @@ mod tests {
         check(1, 1, 0, 599.0, Ok(()));
         check(1, 1, 0, 300.0, Ok(()));
         check(1, 1, 0, 1.0, Err(Shed::AgentRate));
+        // One of another tenant with the same id.
+        check(1, 3, 0, 1.0, Ok(()));
         check(2, 1, 0, 1.0, Ok(()));
         check(2, 1, 0, 1.0, Err(Shed::TenantRate));
         check(2, 2, 0, 1.0, Ok(()));

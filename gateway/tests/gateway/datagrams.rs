@@ -2,6 +2,7 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
+use weir_files::fault::{Disk, Fault};
 use weir_gateway::{Drained, Gateway, GatewayConfig};
 use weir_identity::OldKeys;
 use weir_queue::{Log, LogConfig};
@@ -211,6 +212,24 @@ fn a_failed_log_means_no_acks_and_not_ready_until_it_recovers() {
     agent.assert_nothing_came_before(1_000_000);
     let queued = site.queued();
     assert!(acked.iter().all(|seq| queued.contains(seq)), "every acked batch is there");
+}
+
+#[test]
+fn a_hung_disk_saturates_and_takes_readiness_until_it_answers() {
+    let site = Site::new();
+    let disk = Disk::under(site.log.folder());
+    let agent = site.agent();
+    agent.send(&agent.sealed(1));
+    assert_eq!(agent.ack().0.seqs, [1]);
+    disk.fail_after(0, Fault::Hang);
+    agent.send(&agent.sealed(2));
+    eventually(|| site.running.saturation() >= 1.0, "the wait for the disk counts");
+    eventually(|| !site.running.ready(), "a gateway that acknowledges nothing is not ready");
+    let why = site.running.check().unwrap_err();
+    assert!(why.starts_with("the queue's disk hangs: the oldest batch waits"), "{why}");
+    disk.heal();
+    assert_eq!(agent.ack().0.seqs, [2]);
+    eventually(|| site.running.ready(), "recovery");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     lock::WriterLock,
+    reserve,
     segment::{self, SEGMENT_HEADER_BYTES},
     state::{Chunk, Health, Pending, Shared, State},
     stats::Stats,
@@ -24,44 +25,62 @@ const MAX_LOST_RANGES: usize = 64;
 pub(crate) struct Committer {
     folder: PathBuf,
     lock: WriterLock,
+    salt: u32,
+    /// `None` before the first could be made.
+    open: Option<Open>,
+}
+
+/// The segment that is written.
+#[derive(Debug)]
+struct Open {
     file: File,
     path: PathBuf,
     number: u64,
-    salt: u32,
-    /// Bytes of the open segment that are durable: what a failed one is cut back to.
+    /// Bytes that are durable: what a failed one is cut back to.
     durable_bytes: u64,
 }
 
+/// What a committer starts with.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) salt: u32,
+    /// Number of the first segment.
+    pub(crate) segment: u64,
+    /// Why that could not be made yet; the committer tries again.
+    pub(crate) failure: Option<Error>,
+}
+
 impl Committer {
-    /// Locks the log, cuts a torn tail, and starts a new segment. Also returns the log's salt.
-    pub(crate) fn start(folder: &Path, stats: &Stats) -> Result<(Self, u32), Error> {
+    /// Locks the log, cuts a torn tail, and starts a new segment. A disk that has no room for one is no reason not to
+    /// start: only who runs can wait for it.
+    pub(crate) fn start(folder: &Path, stats: &Stats) -> Result<(Self, Start), Error> {
         let (lock, number) = WriterLock::acquire(folder)?;
         if let Some(&newest) = segment::list(folder)?.last() {
             stats.cut_bytes.fetch_add(segment::cut_torn_tail(folder, newest)?, Relaxed);
         }
         // Seeded by the system's random source; it only has to be unknown to whoever crafts a payload.
         let salt = RandomState::new().hash_one(number) as u32;
-        lock.reserve(number + 1)?;
-        let (file, path) = (segment::create(folder, number, salt)?, segment::path_of(folder, number));
-        let durable_bytes = SEGMENT_HEADER_BYTES as u64;
-        let committer = Self { folder: folder.to_owned(), lock, file, path, number, salt, durable_bytes };
+        let mut committer = Self { folder: folder.to_owned(), lock, salt, open: None };
+        let failure = committer.open_segment(number).err();
+        stats.failures.fetch_add(failure.is_some().into(), Relaxed);
         committer.measure_disk(stats)?;
-        Ok((committer, salt))
-    }
-
-    pub(crate) fn segment(&self) -> u64 {
-        self.number
+        Ok((committer, Start { salt, segment: number, failure }))
     }
 
     /// Commits until the log closes.
     pub(crate) fn run(mut self, shared: &Shared) {
         let mut spare = Pending::default();
+        if self.open.is_none() && !self.recover(shared) {
+            return;
+        }
         while let Some((mut pending, end)) = self.next_commit(shared, &mut spare) {
             match self.commit(&pending.chunks, &shared.stats) {
                 Ok(()) => {
                     shared.stats.records.fetch_add(pending.records, Relaxed);
                     shared.stats.bytes.fetch_add(pending.bytes as u64, Relaxed);
-                    shared.lock().durable = end;
+                    let mut state = shared.lock();
+                    (state.durable, state.committing) = (end, None);
+                    drop(state);
                     shared.settled.notify_all();
                 }
                 Err(error) => {
@@ -98,6 +117,7 @@ impl Committer {
             state = shared.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         state.urgent = false;
+        state.committing = state.pending.since;
         let pending = std::mem::replace(&mut state.pending, std::mem::take(spare));
         // The recycled chunk belongs to whatever segment comes next.
         let segment = state.next.segment;
@@ -111,34 +131,39 @@ impl Committer {
             return shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let (state, _) = shared.work.wait_timeout(state, shared.config.retry).unwrap_or_else(PoisonError::into_inner);
+        // Nobody who asks how the log is shall wait for a slow disk.
+        drop(state);
         // If the folder cannot be listed the old size stands, and the log stays full until it can.
         let _ = self.measure_disk(&shared.stats);
-        state
+        shared.lock()
     }
 
     fn commit(&mut self, chunks: &[Chunk], stats: &Stats) -> Result<(), Error> {
         for chunk in chunks.iter().filter(|chunk| !chunk.frames.is_empty()) {
-            if chunk.segment != self.number {
+            if self.open.as_ref().is_none_or(|open| open.number != chunk.segment) {
                 self.open_segment(chunk.segment)?;
+                reserve::keep(&self.folder);
                 self.measure_disk(stats)?;
             }
-            weir_files::write_at(&self.file, &self.path, &chunk.frames, self.durable_bytes)?;
+            let open = self.open.as_mut().expect("a segment is open, or opening it has failed");
+            weir_files::write_at(&open.file, &open.path, &chunk.frames, open.durable_bytes)?;
             let started = Instant::now();
-            weir_files::sync(&self.file, &self.path)?;
+            weir_files::sync(&open.file, &open.path)?;
             let now = Instant::now();
             stats.count_sync(now - started, now);
             stats.disk_bytes.fetch_add(chunk.frames.len() as u64, Relaxed);
-            self.durable_bytes += chunk.frames.len() as u64;
+            open.durable_bytes += chunk.frames.len() as u64;
         }
         Ok(())
     }
 
     fn open_segment(&mut self, number: u64) -> Result<(), Error> {
-        self.lock.reserve(number + 1)?;
-        self.file = segment::create(&self.folder, number, self.salt)?;
-        self.path = segment::path_of(&self.folder, number);
-        self.number = number;
-        self.durable_bytes = SEGMENT_HEADER_BYTES as u64;
+        let file = reserve::draw(&self.folder, || {
+            self.lock.reserve(number + 1)?;
+            segment::create(&self.folder, number, self.salt)
+        })?;
+        let path = segment::path_of(&self.folder, number);
+        self.open = Some(Open { file, path, number, durable_bytes: SEGMENT_HEADER_BYTES as u64 });
         Ok(())
     }
 
@@ -175,11 +200,9 @@ impl Committer {
     }
 
     fn cut_back(&mut self) -> Result<(), Error> {
-        if !self.path.exists() {
-            // Consumers passed and deleted it.
-            return Ok(());
-        }
-        Ok(weir_files::cut(&self.file, &self.path, self.durable_bytes)?)
+        // Consumers may have passed and deleted it.
+        let Some(open) = self.open.as_ref().filter(|open| open.path.exists()) else { return Ok(()) };
+        Ok(weir_files::cut(&open.file, &open.path, open.durable_bytes)?)
     }
 }
 
@@ -195,6 +218,7 @@ impl Pending {
 fn fail(shared: &Shared, error: &Error, in_flight: u64) {
     let mut state = shared.lock();
     let pending = std::mem::take(&mut state.pending);
+    state.committing = None;
     shared.stats.failures.fetch_add(1, Relaxed);
     shared.stats.lost_records.fetch_add(in_flight + pending.records, Relaxed);
     if state.lost.len() == MAX_LOST_RANGES {

@@ -1,6 +1,9 @@
 //! The bounds of a log.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
+
+use super::segment;
+use crate::Error;
 
 /// Bounds of a log.
 #[derive(Clone, Debug)]
@@ -17,6 +20,24 @@ pub struct LogConfig {
     pub disk_bytes: u64,
     /// How long after a failure the log tries again.
     pub retry: Duration,
+}
+
+/// The least that [`LogConfig::share_of_disk`] gives: a disk that is nearly full at the start may have room later.
+const LEAST_SHARE: u64 = 256 << 20;
+
+impl LogConfig {
+    /// Half of what the disk of a queue can still give to the log of `writer`, with what that log has already, and at
+    /// least 256 MiB: a bound for a log whose owner has named none.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn share_of_disk(root: &Path, writer: &str) -> Result<u64, Error> {
+        weir_files::create_folder(root)?;
+        let log = root.join(writer);
+        let size = |number: u64| segment::path_of(&log, number).metadata().map_or(0, |meta| meta.len());
+        let own: u64 = segment::list(&log)?.into_iter().map(size).sum();
+        Ok(((weir_files::free_bytes(root)? + own) / 2).max(LEAST_SHARE))
+    }
 }
 
 impl Default for LogConfig {

@@ -1,33 +1,64 @@
 //! Who still needs which segments: a file per consumer under `.consumers`, each holding a checkpoint.
+//!
+//! The file is written over in place, which takes no room on a full disk: only what a consumer has passed can be deleted
+//! there. What a crash leaves torn counts as not having read anything, until its consumer, which knows its place by
+//! itself, comes back.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use super::{lock::WriterLock, segment};
+use weir_files::{FolderLock, LockError};
+
+use super::{lock::WriterLock, reserve, segment};
 use crate::{Checkpoint, Error, Position, error::check_name};
 
 const FOLDER: &str = ".consumers";
 
-/// Makes `consumer` known, so that nothing from `checkpoint` on is deleted without it.
-pub(crate) fn register(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+/// Makes `consumer` known, so that nothing from `checkpoint` on is deleted without it. Whoever holds the lock is the only
+/// one who reads for it.
+pub(crate) fn register(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<FolderLock, Error> {
     check_name(consumer)?;
-    weir_files::create_folder(&root.join(FOLDER))?;
-    record(root, consumer, checkpoint)
+    let folder = root.join(FOLDER);
+    let lock = reserve::draw(root, || {
+        weir_files::create_folder(&folder)?;
+        own(root, consumer)
+    })?;
+    record(root, consumer, checkpoint)?;
+    weir_files::sync_folder(&folder)?;
+    Ok(lock)
 }
 
-/// Replaces what is known of `consumer`.
+/// Writes over what is known of `consumer`.
 pub(crate) fn record(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
-    Ok(weir_files::replace(&file_of(root, consumer), &checkpoint.encode(), 0o666)?)
+    let (path, bytes) = (file_of(root, consumer), checkpoint.encode());
+    reserve::draw(root, || {
+        let file = weir_files::open_or_create(&path)?;
+        weir_files::write_at(&file, &path, &bytes, 0)?;
+        Ok(weir_files::cut(&file, &path, bytes.len() as u64)?)
+    })
+}
+
+/// Locks a consumer by a file beside its own.
+fn own(root: &Path, consumer: &str) -> Result<FolderLock, Error> {
+    FolderLock::acquire_file(&root.join(FOLDER).join(format!(".{consumer}.lock"))).map_err(|error| match error {
+        LockError::Taken { owner } => Error::ConsumerInUse { root: root.to_owned(), consumer: consumer.into(), owner },
+        LockError::Io(error) => error.into(),
+    })
 }
 
 /// Forgets a consumer that will not come back, so that it no longer keeps segments from being deleted.
 ///
 /// # Errors
-/// [`Error::Io`] if its file cannot be removed; an unknown consumer is no error.
+/// [`Error::ConsumerInUse`] if somebody reads for it, [`Error::Io`] if its file cannot be removed; an unknown consumer is
+/// no error.
 pub fn retire(root: &Path, consumer: &str) -> Result<(), Error> {
     check_name(consumer)?;
+    if !root.join(FOLDER).is_dir() {
+        return Ok(());
+    }
+    let _lock = own(root, consumer)?;
     Ok(weir_files::remove(&file_of(root, consumer))?)
 }
 

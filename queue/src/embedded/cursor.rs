@@ -16,6 +16,8 @@ use crate::{
 const READ_BYTES: usize = 1 << 20;
 /// Bytes without a sound header that are kept in the hope of more. No record is longer, so these are lost.
 const MAX_BROKEN_BYTES: usize = FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES;
+/// Damaged spots of one segment that the log names; all are counted.
+const MOST_NAMED: u32 = 8;
 
 #[derive(Debug)]
 pub(crate) struct Cursor {
@@ -30,6 +32,8 @@ pub(crate) struct Cursor {
     end: usize,
     head: Option<FrameHeader>,
     pub(crate) damage: Damage,
+    /// Damaged spots of the open segment that the log has named.
+    named: u32,
 }
 
 #[derive(Debug)]
@@ -62,7 +66,7 @@ impl Damage {
 impl Cursor {
     pub(crate) fn new(folder: PathBuf, writer: String, position: Position) -> Self {
         let (bytes, damage) = (Vec::new(), Damage::default());
-        Self { writer, folder, open: None, position, bytes, at: 0, end: 0, head: None, damage }
+        Self { writer, folder, open: None, position, bytes, at: 0, end: 0, head: None, damage, named: 0 }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -136,9 +140,20 @@ impl Cursor {
     }
 
     fn step_over(&mut self, bytes: usize) {
+        self.count_damage("damaged", self.position.segment, self.offset(), bytes as u64);
         self.at += bytes;
+    }
+
+    /// Counts a spot that cannot be read, and says where it is.
+    fn count_damage(&mut self, what: &str, segment: u64, offset: u64, bytes: u64) {
         self.damage.spots += 1;
-        self.damage.bytes += bytes as u64;
+        self.damage.bytes += bytes;
+        self.named += 1;
+        if self.named <= MOST_NAMED {
+            let file = segment::path_of(&self.folder, segment);
+            let more = if self.named == MOST_NAMED { "; more of this file are only counted" } else { "" };
+            tracing::warn!(file = %file.display(), offset, bytes, what, "a part of the queue cannot be read{more}");
+        }
     }
 
     /// Reads on. `false` at the end of the file as it is now.
@@ -178,8 +193,17 @@ impl Cursor {
         };
         let salt = segment::salt_of(&file, found).map_err(Error::io("read", &path))?;
         let Some(salt) = salt else { return self.skip_headless(&file, found) };
+        self.named = 0;
         if found != number && offset > 0 {
             self.damage.missing_segments += 1;
+            tracing::warn!(
+                file = %segment::path_of(&self.folder, number).display(),
+                "a file of the queue is gone before all of it was read"
+            );
+        }
+        let length = file.metadata().map_err(Error::io("look at", &path))?.len();
+        if found == number && offset > length {
+            self.count_damage("cut off after it was read", found, length, offset - length);
         }
         let offset =
             if found == number { offset.max(SEGMENT_HEADER_BYTES as u64) } else { SEGMENT_HEADER_BYTES as u64 };
@@ -196,8 +220,9 @@ impl Cursor {
             return self.open_next(number, 0);
         }
         let bytes = file.metadata().map_or(0, |meta| meta.len());
-        self.damage.spots += u64::from(bytes > 0);
-        self.damage.bytes += bytes;
+        if bytes > 0 {
+            self.count_damage("without a header", number, 0, bytes);
+        }
         self.open_next(next, 0)
     }
 

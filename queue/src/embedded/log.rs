@@ -4,14 +4,15 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use weir_sample::Reading;
 
 use super::{
-    commit::Committer,
+    commit::{Committer, Start},
     config::LogConfig,
+    reserve,
     segment::SEGMENT_HEADER_BYTES,
     state::{Health, Shared},
     stats::Stats,
@@ -28,7 +29,7 @@ pub struct Log {
 
 impl Log {
     /// Opens the log of `writer` under `root`, creating it if need be. A crashed predecessor's torn tail is cut, and
-    /// a new segment is started.
+    /// a new segment is started. Where the disk has no room for it the log is open all the same, and failed until there is.
     ///
     /// # Errors
     /// [`Error::InUse`] if another process has it open, [`Error::Name`] for a name that cannot be a folder's, or what
@@ -37,9 +38,14 @@ impl Log {
         check_name(writer)?;
         let folder = root.join(writer);
         let stats = Stats::default();
-        let (committer, salt) = Committer::start(&folder, &stats)?;
-        let start = Position { segment: committer.segment(), offset: SEGMENT_HEADER_BYTES as u64 };
-        let shared = Arc::new(Shared::new(config, salt, stats, start));
+        let (committer, Start { salt, segment, failure }) = Committer::start(&folder, &stats)?;
+        let start = Position { segment, offset: SEGMENT_HEADER_BYTES as u64 };
+        if failure.is_none() {
+            reserve::keep(root);
+            reserve::keep(&folder);
+        }
+        let health = failure.map_or(Health::Well, |error| Health::Failed(error.to_string().into()));
+        let shared = Arc::new(Shared::new(config, salt, stats, start, health));
         let thread = std::thread::Builder::new().name(format!("queue-{writer}"));
         let for_thread = Arc::clone(&shared);
         let committer =
@@ -116,6 +122,13 @@ impl Log {
         self.shared.lock().pending.bytes as f64 / self.shared.config.pending_bytes.max(1) as f64
     }
 
+    /// Age of the oldest record that was taken and is not safe yet; zero if there is none.
+    pub fn oldest_unsynced(&self) -> Duration {
+        let state = self.shared.lock();
+        let since = state.committing.or(state.pending.since);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// How much of the disk that it may take the log has taken, from 0 to 1; 0 if it has no limit.
     pub fn disk_ratio(&self) -> f64 {
         match self.shared.config.disk_bytes {
@@ -133,7 +146,7 @@ impl Log {
     pub fn readings(&self) -> Vec<Reading> {
         let pending_bytes = self.shared.lock().pending.bytes;
         let healthy = self.check().is_ok();
-        self.shared.stats.readings(pending_bytes, healthy)
+        self.shared.stats.readings(pending_bytes, self.oldest_unsynced(), healthy)
     }
 }
 

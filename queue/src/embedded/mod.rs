@@ -7,6 +7,7 @@ mod cursor;
 mod lock;
 mod log;
 mod reader;
+mod reserve;
 mod segment;
 mod state;
 mod stats;

@@ -6,18 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use weir_files::FolderLock;
 use weir_sample::Reading;
 
 use super::{
     consumers::{self, delete_passed, remove_dead},
     cursor::{Cursor, Damage},
+    reserve,
 };
 use crate::{Checkpoint, Error, Position, Record, error::check_name};
 
 /// How often a busy reader looks for new logs. An idle one looks every time.
 const DISCOVER: Duration = Duration::from_secs(1);
 
-/// Reads a queue on behalf of one named consumer. Several consumers read independently.
+/// Reads a queue on behalf of one named consumer, and is the only one who does while it lives. Several consumers read
+/// independently.
 #[derive(Debug)]
 pub struct Reader {
     root: PathBuf,
@@ -29,6 +32,7 @@ pub struct Reader {
     payload_bytes: u64,
     deleted_segments: u64,
     damage_of_removed: Damage,
+    _lock: FolderLock,
 }
 
 /// What a poll has delivered.
@@ -47,10 +51,11 @@ impl Reader {
     /// after the checkpoint is deleted until this consumer [forgets](Reader::forget) it or is [retired](crate::retire).
     ///
     /// # Errors
-    /// [`Error::Name`] for a bad consumer name, or what the file system says.
+    /// [`Error::ConsumerInUse`] if another reads for this consumer, [`Error::Name`] for a bad consumer name, or what the file system says.
     pub fn open(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<Self, Error> {
         weir_files::create_folder(root)?;
-        consumers::register(root, consumer, checkpoint)?;
+        let lock = consumers::register(root, consumer, checkpoint)?;
+        reserve::keep(root);
         let mut reader = Self {
             root: root.to_owned(),
             consumer: consumer.to_owned(),
@@ -61,6 +66,7 @@ impl Reader {
             payload_bytes: 0,
             deleted_segments: 0,
             damage_of_removed: Damage::default(),
+            _lock: lock,
         };
         reader.discover()?;
         Ok(reader)
@@ -115,6 +121,9 @@ impl Reader {
             deleted += u64::from(remove_dead(&self.root, &cursor.writer, &known)?);
         }
         self.deleted_segments += deleted;
+        if deleted > 0 {
+            reserve::keep(&self.root);
+        }
         Ok(deleted)
     }
 
@@ -191,6 +200,6 @@ fn is_folder(entry: &fs::DirEntry) -> io::Result<bool> {
 }
 
 const DAMAGE_HELP: &str = "Places where the log could not be read: damaged records, or a tail cut short by a crash. \
-                           More than one per crash of a writer: check the disk.";
+                           The log names each. More than one per crash of a writer: check the disk.";
 const MISSING_HELP: &str = "Times a segment to be read next was gone. Somebody deletes queue files by hand.";
 const BACKLOG_HELP: &str = "Bytes that wait in the queue. If this grows, the sink is too slow or its backend is down.";

@@ -43,14 +43,18 @@ pub(crate) fn list(log: &Path) -> Result<Vec<u64>, Error> {
     Ok(numbers)
 }
 
-/// Creates a segment, durably including its name.
+/// Creates a segment, durably including its name. One that fails is removed: tries on a full disk must not pile up.
 pub(crate) fn create(log: &Path, number: u64, salt: u32) -> Result<File, Error> {
     let path = path_of(log, number);
     let file = weir_files::create_new(&path)?;
-    weir_files::write_at(&file, &path, &header(number, salt), 0)?;
-    weir_files::sync(&file, &path)?;
-    weir_files::sync_folder(log)?;
-    Ok(file)
+    let begun = weir_files::write_at(&file, &path, &header(number, salt), 0)
+        .and_then(|()| weir_files::sync(&file, &path))
+        .and_then(|()| weir_files::sync_folder(log));
+    if begun.is_err() {
+        // What cannot be removed has no record in it, and a reader passes it.
+        let _ = weir_files::remove(&path);
+    }
+    begun.map(|()| file).map_err(Error::from)
 }
 
 fn header(number: u64, salt: u32) -> [u8; SEGMENT_HEADER_BYTES] {

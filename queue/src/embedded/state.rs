@@ -35,6 +35,8 @@ pub(crate) struct State {
     /// Positions in `(from, to]` were taken and then lost to a failure: whoever waits for them must hear of it even
     /// after the log has recovered.
     pub(crate) lost: VecDeque<(Position, Position)>,
+    /// When the oldest record of the commit under way was appended.
+    pub(crate) committing: Option<Instant>,
     /// A caller wants the commit now.
     pub(crate) urgent: bool,
 }
@@ -62,14 +64,15 @@ pub(crate) struct Chunk {
 }
 
 impl Shared {
-    /// Of a log that begins at `start`.
-    pub(crate) fn new(config: LogConfig, salt: u32, stats: Stats, start: Position) -> Self {
+    /// Of a log that begins at `start`, in this health.
+    pub(crate) fn new(config: LogConfig, salt: u32, stats: Stats, start: Position, health: Health) -> Self {
         let state = State {
             pending: Pending::default(),
             next: start,
             durable: start,
-            health: Health::Well,
+            health,
             lost: VecDeque::new(),
+            committing: None,
             urgent: false,
         };
         Self { config, salt, state: Mutex::new(state), work: Condvar::new(), settled: Condvar::new(), stats }

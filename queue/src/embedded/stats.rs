@@ -62,7 +62,7 @@ impl Stats {
         syncs
     }
 
-    pub(crate) fn readings(&self, pending_bytes: usize, healthy: bool) -> Vec<Reading> {
+    pub(crate) fn readings(&self, pending_bytes: usize, unsynced: Duration, healthy: bool) -> Vec<Reading> {
         let counter = |name, cell: &AtomicU64, help| Reading::counter(name, &[], cell.load(Relaxed), help);
         let refused = |reason, cell: &AtomicU64| {
             let help = "Records the log would not take; their agents keep them. failed, full: see to the disk and the \
@@ -102,6 +102,7 @@ impl Stats {
                 "Segments of this log on disk.",
             ),
             Reading::gauge("weir_queue_pending_bytes", &[], pending_bytes as f64, "Bytes waiting for the next commit."),
+            Reading::gauge("weir_queue_oldest_unsynced_seconds", &[], unsynced.as_secs_f64(), UNSYNCED_HELP),
             Reading::gauge("weir_queue_healthy", &[], f64::from(u8::from(healthy)), HEALTHY_HELP),
         ]
     }
@@ -110,5 +111,7 @@ impl Stats {
 const FAILURES_HELP: &str = "Times the log stopped because a write or sync failed. Look for a full or broken disk.";
 const UNACKED_HELP: &str = "Records dropped unacked when the log failed; their agents send them again.";
 const CUT_HELP: &str = "Bytes of torn tail cut after a crash; nothing in them was acked.";
+const UNSYNCED_HELP: &str =
+    "Age of the oldest record that waits for its fdatasync. Above 2 the gateway is not ready: the disk hangs.";
 const HEALTHY_HELP: &str =
     "1 while the log accepts records. At 0, see the log line of the failure; it retries by itself.";

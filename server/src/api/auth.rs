@@ -58,6 +58,42 @@ async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     next.run(request).await
 }
 
+/// Whose figures a request may see where no scope is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Authentication is off, or an operator asks.
+    All,
+    Tenant(u32),
+    /// No tenant's.
+    Nobodys,
+}
+
+impl Sight {
+    /// Whether what is said of this tenant may be shown.
+    pub(crate) fn shows(self, tenant: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Tenant(own) => tenant == own.to_string(),
+            Self::Nobodys => false,
+        }
+    }
+}
+
+/// A token with the scope `admin` sees all, one with `read` its tenant, and whoever shows no good one nothing of a tenant.
+pub(crate) fn sight(tokens: Option<&TokenKeys>, headers: &HeaderMap) -> Sight {
+    let Some(tokens) = tokens else { return Sight::All };
+    let Some(claims) = bearer(headers).and_then(|token| tokens.verify(token, now()).ok()) else {
+        return Sight::Nobodys;
+    };
+    if claims.scopes.contains(&Scope::Admin) {
+        Sight::All
+    } else if claims.scopes.contains(&Scope::Read) {
+        Sight::Tenant(claims.tenant)
+    } else {
+        Sight::Nobodys
+    }
+}
+
 fn admit(tokens: &TokenKeys, scope: Scope, headers: &HeaderMap) -> Result<Claims, Refused> {
     let token = bearer(headers).ok_or(Refused::NoToken)?;
     tokens.admit(token, scope, now()).map_err(Refused::Token)
@@ -181,6 +217,24 @@ mod tests {
         check("/open", None, 200, "open");
         check("/nothing", None, 404, "");
         check("/unguarded", Some(&read), 500, "not guarded");
+    }
+
+    #[test]
+    fn figures_of_a_tenant_are_for_its_readers_and_operators() {
+        let issuer = Issuer::new();
+        let tokens = issuer.tokens();
+        let check = |authorization: &str, expected: Sight| {
+            let headers = [(header::AUTHORIZATION, authorization.parse().unwrap())].into_iter().collect();
+            assert_eq!(sight(Some(&tokens), &headers), expected);
+            assert_eq!(sight(None, &headers), Sight::All);
+        };
+        check(&token(&issuer.key, Scope::Read), Sight::Tenant(3));
+        check(&token(&issuer.key, Scope::Admin), Sight::All);
+        check(&token(&issuer.key, Scope::Ingest), Sight::Nobodys);
+        check("Bearer a.b.c", Sight::Nobodys);
+        check("", Sight::Nobodys);
+        let shown = |sight: Sight| ["3", "30"].map(|tenant| sight.shows(tenant));
+        assert_eq!([Sight::All, Sight::Tenant(3), Sight::Nobodys].map(shown), [[true; 2], [true, false], [false; 2]]);
     }
 
     #[test]

@@ -19,9 +19,10 @@ pub(crate) struct GatewaySettings {
     /// CPU cores at which this process counts as full in weir_gateway_saturation_ratio; it may use more where there are
     /// more. Default: 0, the quota of its control group (a container's CPU limit), or the CPUs it may run on.
     pub cpu_cores: f64,
-    /// The most that its log in the queue may take on disk. Batches are turned away from 60 % on, bulk first. Default: 0,
-    /// no bound but the disk.
-    pub disk_bytes: u64,
+    /// The most that its log in the queue may take on disk. Batches are turned away from 60 % on, bulk first. Default: half
+    /// of what the disk has free at the start, what the log has already included, and at least 256 MiB. 0: no bound but
+    /// the disk. Several gateways on one disk need bounds that fit together.
+    pub disk_bytes: Option<u64>,
     /// Seconds that a window may end past this machine's clock; beyond it the batch is refused and its agent told the
     /// time. Default: 60. 0 means no limit.
     pub clock_ahead_s: u64,
@@ -37,7 +38,7 @@ impl Default for GatewaySettings {
             receive_buffer_bytes: usual.receive_buffer_bytes,
             memory_bytes: usual.memory_bytes,
             cpu_cores: usual.cpu_cores,
-            disk_bytes: 0,
+            disk_bytes: None,
             clock_ahead_s: usual.clock_ahead.as_secs(),
             drain_s: usual.drain_deadline.as_secs(),
         }

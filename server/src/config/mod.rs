@@ -176,7 +176,9 @@ mod tests {
             |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
         let full: Vec<_> = EXAMPLE.lines().map(uncomment).collect();
         let (full, usual) = (Config::parse(&full.join("\n")).unwrap(), Config::default());
-        let listen = |config: &Config| (config.listen.http, config.listen.batch, config.listen.statsd);
+        let listen = |config: &Config| {
+            (config.listen.http, config.listen.batch, config.listen.statsd, config.listen.hosts.clone())
+        };
         assert_eq!(listen(&full), listen(&usual));
         let sink = |config: &Config| (config.sink.checkpoint_interval_s, config.sink.lateness_s, config.sink.memory(0));
         assert_eq!(sink(&full), sink(&usual));

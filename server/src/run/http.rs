@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use weir_sample::exposition;
 
 use super::roles::Roles;
+use crate::api::auth::{self, Caller};
 
 /// The built console; `make console` makes it.
 #[derive(rust_embed::RustEmbed)]
@@ -26,25 +27,30 @@ pub(crate) fn routes(roles: Arc<Roles>) -> Router {
         .with_state(roles)
 }
 
-/// The fleet in one line; for those who may read.
+/// The fleet in one line, or what of it is the caller's; for those who may read.
 pub(crate) fn fleet_routes(roles: Arc<Roles>) -> Router {
     Router::new().route("/api/v1/status/fleet", get(fleet)).with_state(roles)
 }
 
 async fn readyz(State(roles): State<Arc<Roles>>) -> Response {
     match roles.ready() {
-        Ok(()) => "ready\n".into_response(),
+        Ok(troubles) => {
+            troubles.iter().fold("ready\n".to_owned(), |text, trouble| text + trouble + "\n").into_response()
+        }
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }
 
-async fn metrics(State(roles): State<Arc<Roles>>) -> Response {
+/// Telemetry of the process is for all; what is said of one tenant only for its own readers, and for operators.
+async fn metrics(State(roles): State<Arc<Roles>>, headers: HeaderMap) -> Response {
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (content_type, exposition(roles.readings())).into_response()
+    let (mut readings, sight) = (roles.readings(), auth::sight(roles.identity.tokens.as_deref(), &headers));
+    readings.retain(|reading| reading.series.label("tenant").is_none_or(|tenant| sight.shows(tenant)));
+    (content_type, exposition(readings)).into_response()
 }
 
-async fn fleet(State(roles): State<Arc<Roles>>) -> Response {
-    let Some(fleet) = roles.fleet() else {
+async fn fleet(State(roles): State<Arc<Roles>>, caller: Caller) -> Response {
+    let Some(fleet) = roles.fleet(caller.tenant()) else {
         return (StatusCode::NOT_FOUND, "no sink runs in this process: ask the one that does\n").into_response();
     };
     let data = serde_json::json!({

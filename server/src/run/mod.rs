@@ -1,7 +1,8 @@
 //! `weir up`, `weir gateway` and `weir sink`: a server is bound, serves until it is told to stop, and drains.
 
+mod current;
+mod ending;
 mod http;
-mod listener;
 mod mover;
 mod reload;
 mod roles;
@@ -16,7 +17,7 @@ use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::Config;
-use listener::HandedOver;
+use crate::serving::{Descriptors, HandedOver};
 pub(crate) use roles::Role;
 use roles::Roles;
 use shutdown::Shutdown;
@@ -40,12 +41,13 @@ pub(crate) struct Server {
 impl Bound {
     /// Binds the addresses of the configuration and starts what a role takes.
     pub(crate) fn bind(config: Config, role: Role) -> Result<Self> {
-        weir_meters::process::raise_open_files();
+        ending::with_its_threads();
+        let descriptors = Descriptors::divided(weir_meters::process::raise_open_files());
         // The address of HTTP is first: where it is taken, nothing is opened.
         let address = config.listen.http;
         let http = TcpListener::bind(address).with_context(|| format!("binding {address} for HTTP"))?;
         http.set_nonblocking(true)?;
-        let (roles, handed_over) = Roles::start(&config, role)?;
+        let (roles, handed_over) = Roles::start(&config, role, descriptors)?;
         Ok(Self { config, roles: Arc::new(roles), http, handed_over })
     }
 

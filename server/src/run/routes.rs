@@ -7,11 +7,12 @@ use anyhow::Result;
 use axum::Router;
 use weir_identity::Scope;
 
+use super::current::{Current, refuse_without_store};
 use super::http;
-use super::listener::{self, HandedOver};
 use super::roles::Roles;
 use crate::api::{auth, cardinality, query, session, write};
 use crate::config::Config;
+use crate::serving::{HandedOver, Site};
 
 /// Serves the routes of all roles in the background, and sessions at the port of batches. Must be called inside a tokio
 /// runtime.
@@ -21,9 +22,12 @@ pub(super) fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, 
     let channel = if private { session::Channel::Private } else { session::Channel::Open };
     let sessions = |channel| session::routes(roles.identity.clone(), roles.queue(), channel);
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    listener::serve(listener, tls, routes(config, roles).merge(sessions(channel)))?;
-    // Agents find sessions at the address that they send batches to; nothing else is served there.
-    handed_over.serve(sessions(session::Channel::Private));
+    let site = Site::new(roles.identity.tokens.is_none(), &config.listen.hosts);
+    roles.serving.port(listener, tls, site.clone(), routes(config, roles).merge(sessions(channel)));
+    // Agents find sessions at the address that they send batches to; nothing else is served there, and whoever comes has
+    // looked at the certificate.
+    let site = Site { is_checked: false, ..site };
+    roles.serving.handed_over(handed_over, site, sessions(session::Channel::Private));
     Ok(())
 }
 
@@ -31,7 +35,9 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
     let guard = |routes: Router, scope| auth::guard(routes, roles.identity.tokens.clone(), scope);
     let mut router = http::routes(roles.clone());
     if let Some(sink) = &roles.sink {
-        let queries = query::routes(sink.store.clone(), sink.engine.clone());
+        let store = sink.store();
+        let queries = query::routes(Arc::new(Current(store.clone())), sink.engine.clone());
+        let queries = queries.layer(axum::middleware::from_fn_with_state(store, refuse_without_store));
         let queries = queries.merge(http::fleet_routes(roles.clone()));
         let queries = queries.merge(cardinality::routes(sink.admission()));
         router = router.merge(guard(queries, Scope::Read));

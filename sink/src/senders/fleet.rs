@@ -1,9 +1,19 @@
 //! What the sink knows of the fleet as a whole, shared with whoever shows it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use weir_sample::Reading;
+use weir_sample::{Reading, Timestamp};
+use weir_wire::Totals;
+
+use super::Senders;
+use super::account::Received;
+use super::ledger::Ledger;
+
+/// Silence after which an agent no longer counts as alive.
+pub(crate) const ALIVE: Duration = Duration::from_secs(60);
 
 /// One line about the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -58,6 +68,45 @@ pub(crate) struct Counters {
     pub lag_ms: AtomicU64,
     /// What the queue's reader said of itself a moment ago.
     pub reader: Mutex<Vec<Reading>>,
+    /// Each tenant's part of the fleet.
+    pub tenants: Mutex<Tenants>,
+}
+
+/// What of the fleet is whose.
+#[derive(Debug, Default)]
+pub(crate) struct Tenants {
+    at: Option<Timestamp>,
+    /// By tenant: the line about it, and its samples until then.
+    parts: BTreeMap<u32, (FleetStatus, u64)>,
+}
+
+impl Tenants {
+    /// Adds up the accounts of agents and of tenants' jobs.
+    pub(crate) fn observe(&mut self, now: Timestamp, senders: &Senders, ledger: &Ledger) {
+        let mut tenants = BTreeMap::<u32, (FleetStatus, u64)>::new();
+        let mut add = |tenant, totals: &Totals, seen: &Received| {
+            let (status, samples) = tenants.entry(tenant).or_default();
+            status.batches_received += seen.batches;
+            status.batches_duplicate += seen.duplicates;
+            status.batches_acked += totals.acked_batches;
+            status.batches_resent += totals.resent_batches;
+            status.batches_lost += totals.dropped_batches;
+            *samples += seen.samples;
+        };
+        senders.values().for_each(|agent| add(agent.tenant, &agent.totals(), &agent.account.seen));
+        ledger.jobs.iter().for_each(|(tenant, jobs)| add(*tenant, &jobs.totals, &jobs.account.seen));
+        for agent in senders.values().filter(|agent| now.since(agent.last_seen) < ALIVE) {
+            tenants.entry(agent.tenant).or_default().0.agents += 1;
+        }
+        if let Some(then) = self.at {
+            for (tenant, (status, samples)) in &mut tenants {
+                let earlier = self.parts.get(tenant).map_or(*samples, |(_, samples)| *samples);
+                let seconds = now.since(then).as_secs_f64().max(1.0);
+                status.samples_per_second = samples.saturating_sub(earlier) as f64 / seconds;
+            }
+        }
+        (self.at, self.parts) = (Some(now), tenants);
+    }
 }
 
 impl Counters {
@@ -71,6 +120,11 @@ impl Counters {
             batches_duplicate: self.duplicates.load(Relaxed),
             batches_lost: self.agents_dropped.load(Relaxed),
         }
+    }
+
+    pub(crate) fn status_of(&self, tenant: u32) -> FleetStatus {
+        let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        tenants.parts.get(&tenant).map_or_else(FleetStatus::default, |(status, _)| *status)
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {

@@ -109,6 +109,11 @@ impl Tenant {
 }
 
 impl Accounts {
+    /// Forgets who has which series; what was counted of metrics stays.
+    pub(crate) fn forget_tenants(&mut self) {
+        self.tenants.clear();
+    }
+
     pub(crate) fn shared_limits(&self) -> Vec<(u32, Vec<u8>)> {
         let limits = self.tenants.iter().filter(|(_, tenant)| tenant.shared.len() > 0);
         limits.map(|(number, tenant)| (*number, tenant.shared.encode())).collect()

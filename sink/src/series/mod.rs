@@ -73,9 +73,11 @@ impl Admission {
         Arc::clone(&lock(&self.config))
     }
 
-    /// Takes up the limits of a checkpoint: those of tenants' shared series, and how many series their agents have.
-    pub(crate) fn resume(shared: Vec<(u32, Limit)>, of_agents: impl Iterator<Item = (u32, usize)>) -> Self {
-        let mut accounts = Accounts::default();
+    /// Takes up the limits of a checkpoint, in place of those of now: those of tenants' shared series, and how many series
+    /// their agents have.
+    pub(crate) fn restore(&self, shared: Vec<(u32, Limit)>, of_agents: impl Iterator<Item = (u32, usize)>) {
+        let mut accounts = lock(&self.accounts);
+        accounts.forget_tenants();
         for (number, limit) in shared {
             let tenant = accounts.tenant(number);
             (tenant.series, tenant.shared) = (tenant.series + limit.len(), limit);
@@ -83,7 +85,6 @@ impl Admission {
         of_agents
             .filter(|(_, series)| *series > 0)
             .for_each(|(tenant, series)| accounts.tenant(tenant).series += series);
-        Self { accounts: Mutex::new(accounts), ..Self::default() }
     }
 
     /// The limits of tenants' shared series, as they are saved.

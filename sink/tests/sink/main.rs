@@ -5,4 +5,5 @@ mod bench;
 mod counting;
 mod forgetting;
 mod imported;
+mod recovery;
 mod tenants;

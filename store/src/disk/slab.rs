@@ -82,7 +82,8 @@ impl SlabFiles {
         Ok(Self { folder: folder.to_owned(), windows: BTreeMap::new(), next_sequence: 0, next_file: 0, quarantine })
     }
 
-    /// Opens what a checkpoint names, cuts off what came after it, and removes every other file.
+    /// Opens what a checkpoint names, cuts off what came after it, and removes every other file. Nothing more is written
+    /// to a file that was there: a sync of it may have failed, and then later ones prove nothing.
     pub(crate) fn restore(
         folder: &Path,
         quarantine: Arc<Quarantine>,
@@ -97,7 +98,7 @@ impl SlabFiles {
             let file = options.read(true).write(true).open(&path).map_err(Error::io("open", &path))?;
             weir_files::cut(&file, &path, length)?;
             let file = Arc::new(file);
-            slabs.windows.insert((window, number), WindowFile { file, path, length, synced: length, closed: false });
+            slabs.windows.insert((window, number), WindowFile { file, path, length, synced: length, closed: true });
         }
         for name in weir_files::names(folder)? {
             let path = folder.join(name);

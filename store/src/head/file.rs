@@ -43,7 +43,7 @@ pub(crate) fn write(
     }
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 pub(crate) fn read(path: &Path) -> Result<(Index, Vec<Shard>), Error> {
     let mut file = std::io::BufReader::with_capacity(1 << 20, File::open(path).map_err(Error::io("open", path))?);
     let mut index = decode_index(&mut Input(&record(&mut file, path)?)).map_err(Error::damaged(path))?;
@@ -59,7 +59,7 @@ pub(crate) fn read(path: &Path) -> Result<(Index, Vec<Shard>), Error> {
 /// What [`read_sound`] reads: labels, shards, and the numbers of those that are damaged and so are empty.
 type Sound = (Index, Vec<Shard>, Vec<usize>);
 
-/// Reads as much as is sound of what [`write`] wrote. `None`: the labels are damaged, without which nothing is.
+/// Reads as much as is sound of what [`write()`] wrote. `None`: the labels are damaged, without which nothing is.
 pub(crate) fn read_sound(path: &Path) -> Result<Option<Sound>, Error> {
     let mut file = std::io::BufReader::with_capacity(1 << 20, File::open(path).map_err(Error::io("open", path))?);
     let labels = match record(&mut file, path) {
@@ -81,7 +81,7 @@ pub(crate) fn read_sound(path: &Path) -> Result<Option<Sound>, Error> {
     Ok(Some((index, shards, damaged)))
 }
 
-/// Writes labels and shards as [`write`] does.
+/// Writes labels and shards as [`write()`] does.
 pub(crate) fn write_shards(path: &Path, index: &Index, shards: &[Shard]) -> Result<(), Error> {
     let mut labels = Vec::new();
     encode_index(&mut labels, index);

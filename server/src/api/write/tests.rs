@@ -9,7 +9,7 @@ use weir_store::{Store, StoreConfig};
 use super::*;
 use crate::api::auth::guard;
 use crate::api::testing::{Issuer, serve};
-use weir_formats::remote_write::{Label, Sample, TimeSeries};
+use weir_formats::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 
 struct Server {
     folder: tempfile::TempDir,
@@ -92,11 +92,23 @@ fn what_cannot_be_stored_is_said_and_the_rest_is_stored() {
     for part in ["1 samples are older", "1 samples are more than", "1 samples have no metric", "1 are native"] {
         assert!(text.contains(part), "{text}");
     }
-    assert_eq!(server.stored("x").len(), 1);
+    let twice = |name: &str, value: &str| {
+        let mut twice = series("z", &[(now, 1.0)]);
+        twice.labels.push(Label { name: name.into(), value: value.into() });
+        twice
+    };
+    let odd =
+        vec![twice("job", "b"), twice("", "b"), twice("long", &"v".repeat(20_000)), series("good", &[(now, 1.0)])];
+    let (status, text) = server.write("", odd);
+    assert_eq!(status, 400, "{text}");
+    for part in ["1 samples have two labels of one name", "1 samples have a label without", "at most 128 labels"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!((server.stored("x").len(), server.stored("z").len(), server.stored("good").len()), (1, 0, 1));
     assert_eq!(server.post("", "application/x-protobuf", b"up 1").0, 400);
     assert_eq!(server.post("", "application/x-protobuf;proto=io.prometheus.write.v2.Request", b"").0, 415);
     let refused: f64 = server.counters.readings().iter().skip(1).map(|reading| reading.value).sum();
-    assert_eq!(refused, 6.0);
+    assert_eq!(refused, 9.0);
 }
 
 #[test]
@@ -121,4 +133,30 @@ fn a_token_says_whose_samples_they_are() {
     assert_eq!(server.write(&token(Scope::Ingest, Some(7)), request()).0, 403);
     assert_eq!(server.write(&token(Scope::Ingest, None), request()).0, 204);
     assert_eq!(server.stored("x"), [("x{job=\"b\",tenant=\"3\"}".into(), vec![time], vec![1.0])]);
+}
+
+#[test]
+fn bodies_over_a_limit_are_named_and_forms_are_none() {
+    let server = Server::start(None);
+    let packed = |bytes: &[u8]| snap::raw::Encoder::new().compress_vec(bytes).unwrap();
+    let empty = packed(&[0x0a, 0].repeat(1 << 20));
+    let (status, text) = server.post("", "application/x-protobuf", &empty);
+    assert!(status == 400 && text.contains("more than 100000 series"), "{status} {text}");
+    // It is answered before it is read, so that a client may be told or cut off.
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let sent = agent.post(format!("http://{}/api/v1/write", server.address)).content_type("application/x-protobuf");
+    assert!(sent.send(&[0; (8 << 20) + 1][..]).map_or(true, |answer| answer.status() == 413));
+    assert_eq!(server.counters.too_large.load(Relaxed), 2);
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+        assert_eq!(server.post("", content_type, &empty).0, 415);
+    }
+}
+
+#[test]
+fn a_request_of_many_pieces_is_stored_whole() {
+    let (server, now) = (Server::start(None), now().millis());
+    let samples: Vec<_> = (0..2 * PIECE_SAMPLES as i64 + 5).map(|at| (now - at, 1.0)).collect();
+    assert_eq!(server.write("", vec![series("x", &samples)]), (204, String::new()));
+    assert_eq!(server.counters.taken.load(Relaxed), samples.len() as u64);
+    assert_eq!(server.stored("x")[0].2.len(), samples.len());
 }

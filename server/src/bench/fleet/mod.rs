@@ -98,7 +98,7 @@ pub(crate) fn main(args: &FleetArgs) -> Result<()> {
     ensure!(args.loss == 0.0 || args.transport == Transport::Udp, "--loss is for datagrams: TLS sends again by itself");
     ensure!((0.0..1.0).contains(&args.loss), "--loss is a share from 0 to below 1");
     ensure!(args.ramp.iter().all(|factor| (0.0..=1e6).contains(factor)), "--ramp takes factors from 0 up");
-    weir_meters::process::raise_open_files();
+    let _ = weir_meters::process::raise_open_files();
     let plan = Arc::new(plan(args)?);
     let tally = Arc::new(Tally::default());
     let before = args.http.as_deref().map(ServerCost::read).transpose()?;

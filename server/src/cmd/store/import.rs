@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use weir_formats::remote_write::WriteRequest;
+use weir_formats::remote_write::{Request, Unpacked};
 use weir_formats::text::{Families, Line, Malformed, Meaning};
 use weir_sample::{Kind, Series, Timestamp};
 use weir_store::{Store, StoreConfig};
@@ -128,15 +128,16 @@ impl Import {
     }
 
     fn request(&mut self, body: &[u8]) -> Result<()> {
-        let request = WriteRequest::read(body)?;
-        for one in &request.timeseries {
-            self.done.left_out += one.histograms.len() as u64;
-            let Some(series) = one.series() else {
-                self.done.left_out += one.samples.len() as u64;
+        let unpacked = Unpacked::read(body)?;
+        let request = Request::read(&unpacked)?;
+        for entry in request.entries() {
+            self.done.left_out += entry.histograms;
+            let Ok(series) = entry.series() else {
+                self.done.left_out += entry.samples;
                 continue;
             };
             let kind = request.kind_of(series.name());
-            for sample in &one.samples {
+            for sample in entry.samples() {
                 self.sample(&series, kind, Timestamp(sample.timestamp), sample.value)?;
             }
         }
@@ -167,7 +168,7 @@ impl Import {
 mod tests {
     use super::*;
     use std::ops::ControlFlow;
-    use weir_formats::remote_write::{Label, Sample, TimeSeries};
+    use weir_formats::remote_write::{Label, Sample, TimeSeries, WriteRequest};
     use weir_query::{Column, Hint, Selection, selector};
 
     fn open(folder: &Path) -> Import {

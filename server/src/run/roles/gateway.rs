@@ -21,11 +21,9 @@ pub(crate) struct GatewayRole {
 impl GatewayRole {
     /// Opens the log, binds or adopts the sockets, and starts to receive.
     pub(super) fn start(config: &Config, identity: &Identity, streams: Option<StreamConfig>) -> Result<Self> {
-        let log = Arc::new(Log::open(
-            &config.queue_folder(),
-            &config.queue.writer,
-            LogConfig { disk_bytes: config.gateway.disk_bytes, ..LogConfig::default() },
-        )?);
+        let (queue, writer) = (config.queue_folder(), &config.queue.writer);
+        let disk_bytes = config.gateway.disk_bytes.map_or_else(|| LogConfig::share_of_disk(&queue, writer), Ok)?;
+        let log = Arc::new(Log::open(&queue, writer, LogConfig { disk_bytes, ..LogConfig::default() })?);
         let gateway = GatewayConfig {
             batch: config.listen.batch,
             statsd: config.listen.statsd.0.map(|address| config.statsd.at(address)),
@@ -39,9 +37,9 @@ impl GatewayRole {
         Ok(Self { log, running })
     }
 
-    /// Whether batches are taken and become durable.
-    pub(super) fn ready(&self) -> bool {
-        self.running.ready()
+    /// Why batches are not taken, or do not become durable, if so.
+    pub(super) fn ready(&self) -> Result<(), String> {
+        self.running.check()
     }
 
     pub(super) fn readings(&self) -> Vec<Reading> {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use weir_gateway::StreamConfig;
+use weir_gateway::{HttpStream, StreamConfig};
 use weir_identity::Identity;
 use weir_link::ServerTls;
 use weir_meters::process;
@@ -15,11 +15,11 @@ use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
 use weir_sink::FleetStatus;
 
-use super::listener::HandedOver;
 use super::reload::Reloadable;
 use crate::api::write;
 use crate::clock::now;
 use crate::config::{AdmissionSettings, Config};
+use crate::serving::{Descriptors, HandedOver, Serving};
 use gateway::GatewayRole;
 use sink::SinkRole;
 
@@ -45,6 +45,8 @@ pub(crate) struct Roles {
     config_file: Option<Reloadable>,
     /// What remote write brought.
     pub remote_write: Arc<write::Counters>,
+    /// Its HTTP connections.
+    pub serving: Arc<Serving>,
 }
 
 /// HTTP connections that arrive at the port of batches wait here for their turn, at most so many.
@@ -56,15 +58,15 @@ const GRANTS: &str = "sink-grants";
 impl Roles {
     /// Opens, binds and starts what a role takes. The second result brings the HTTP connections that arrive at
     /// the port of batches.
-    pub(crate) fn start(config: &Config, role: Role) -> Result<(Self, HandedOver)> {
+    pub(crate) fn start(config: &Config, role: Role, descriptors: Descriptors) -> Result<(Self, HandedOver)> {
         std::fs::create_dir_all(&config.data).with_context(|| format!("making {}", config.data.display()))?;
         let identity = Arc::new(Identity::open(config.identity(), now())?);
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(tls.files()).map(Arc::new)).transpose()?;
-        let (http, handed_over) = HandedOver::channel(config.listen.batch, WAITING_CONNECTIONS);
+        let (http, handed_over) = flume::bounded(WAITING_CONNECTIONS);
         // The store is opened first: a second process on the same folder must not start to take batches.
         let sink = (role != Role::Gateway).then(|| SinkRole::start(config)).transpose()?;
         let gateway = (role != Role::Sink).then(|| {
-            let streams = tls.clone().map(|tls| StreamConfig { http: Some(http), ..StreamConfig::new(tls) });
+            let streams = tls.clone().map(|tls| stream_config(tls, http, descriptors));
             GatewayRole::start(config, &identity, streams)
         });
         let gateway = gateway.transpose()?;
@@ -72,23 +74,22 @@ impl Roles {
         let grants =
             gives_sessions.then(|| Log::open(&config.queue_folder(), GRANTS, LogConfig::default()).map(Arc::new));
         let (grants, config_file) = (grants.transpose()?, config.file.clone().map(Reloadable::new));
-        let remote_write = Arc::default();
-        let roles = Self { identity, tls, gateway, sink, grants, config_file, remote_write };
+        let (remote_write, serving) = (Arc::default(), Serving::new(descriptors.http));
+        let roles = Self { identity, tls, gateway, sink, grants, config_file, remote_write, serving };
         roles.set_admission(&config.admission);
         Ok((roles, handed_over))
     }
 
-    /// Why this process should get no requests, if so.
-    pub(crate) fn ready(&self) -> Result<(), String> {
-        if self.gateway.as_ref().is_some_and(|gateway| !gateway.ready()) {
-            return Err("the gateway drains, or the queue takes no records: see weir_queue_healthy".into());
-        }
-        self.sink.as_ref().map_or(Ok(()), SinkRole::ready)
+    /// What fails and keeps nobody from asking; or why this process should get no requests.
+    pub(crate) fn ready(&self) -> Result<Vec<String>, String> {
+        self.gateway.as_ref().map_or(Ok(()), GatewayRole::ready)?;
+        self.sink.as_ref().map_or(Ok(Vec::new()), SinkRole::ready)
     }
 
     /// The telemetry of all that runs here.
     pub(crate) fn readings(&self) -> Vec<Reading> {
         let mut readings = [self.identity.readings(), process::readings(), process::thread_readings()].concat();
+        readings.extend(self.serving.readings());
         if let Some(gateway) = &self.gateway {
             readings.extend(gateway.readings());
         }
@@ -99,9 +100,9 @@ impl Roles {
         readings
     }
 
-    /// The fleet in one line, where a sink runs.
-    pub(crate) fn fleet(&self) -> Option<FleetStatus> {
-        self.sink.as_ref().map(SinkRole::fleet)
+    /// The fleet in one line, or one tenant's part of it, where a sink runs.
+    pub(crate) fn fleet(&self, tenant: Option<u32>) -> Option<FleetStatus> {
+        self.sink.as_ref().map(|sink| sink.fleet(tenant))
     }
 
     /// Where batches arrive, where a gateway runs.
@@ -154,4 +155,11 @@ impl Roles {
             }
         }
     }
+}
+
+/// Streams as usual, as far as there are descriptors for them.
+fn stream_config(tls: Arc<ServerTls>, http: flume::Sender<HttpStream>, descriptors: Descriptors) -> StreamConfig {
+    let usual = StreamConfig::new(tls);
+    let max_connections = usual.max_connections.min(descriptors.streams);
+    StreamConfig { http: Some(http), max_connections, ..usual }
 }

@@ -6,15 +6,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use weir_query::Engine;
 use weir_sample::Reading;
-use weir_sink::{Admission, FleetStatus, Service, ServiceConfig, Sink, SinkConfig};
-use weir_store::Store;
+use weir_sink::{Admission, FleetStatus, Opening, Service, ServiceConfig, SinkConfig, StoreHandle};
 
 use crate::config::Config;
 use crate::run::mover::Mover;
 
+/// Time from a failure of the sink to its first try to go on.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// A sink that runs, and its store.
 pub(crate) struct SinkRole {
-    pub store: Arc<Store>,
     /// Evaluates queries; its readings are this process' too.
     pub engine: Engine,
     service: Service,
@@ -25,30 +26,36 @@ pub(crate) struct SinkRole {
 impl SinkRole {
     /// Opens the store as it was left and goes on reading the queue from there.
     pub(super) fn start(config: &Config) -> Result<Self> {
-        let (store, saved) = Store::open(&config.data.join("store"), config.store.open()?)?;
-        let store = Arc::new(store);
         let lateness = Duration::from_secs(config.sink.lateness_s);
         let memory = config.sink.memory(config.identity.session_lifetime_s);
         let sink = SinkConfig { queue: config.queue_folder(), lateness, memory };
-        let sink = Sink::open(&sink, store.clone(), &saved)?;
+        let opening = Opening { folder: config.data.join("store"), store: config.store.open()?, sink };
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
-        let service = Service::start(sink, ServiceConfig { checkpoint_interval }).context("starting the sink")?;
-        let mover = config.store.cold.is_some().then(|| Mover::start(store.clone())).transpose()?;
-        Ok(Self { store, engine: Engine::default(), service, mover })
+        let service = Service::start(opening, ServiceConfig { checkpoint_interval, retry: RETRY })?;
+        let mover = config.store.cold.is_some().then(|| Mover::start(service.store())).transpose()?;
+        Ok(Self { engine: Engine::default(), service, mover })
     }
 
-    /// Why nothing should be asked here, if so.
-    pub(super) fn ready(&self) -> Result<(), String> {
-        self.service.ready()
+    /// The store of now.
+    pub(crate) fn store(&self) -> Arc<StoreHandle> {
+        self.service.store()
+    }
+
+    /// What fails beside the sink; or why nothing should be asked here.
+    pub(super) fn ready(&self) -> Result<Vec<String>, String> {
+        self.service.ready()?;
+        Ok(self.service.trouble().into_iter().chain(self.mover.as_ref().and_then(Mover::trouble)).collect())
     }
 
     pub(super) fn readings(&self) -> Vec<Reading> {
-        [self.service.readings(), self.store.readings(), self.engine.readings()].concat()
+        let store = self.store().current().map(|store| store.readings()).unwrap_or_default();
+        let mover = self.mover.as_ref().map(Mover::readings).unwrap_or_default();
+        [self.service.readings(), store, mover, self.engine.readings()].concat()
     }
 
-    /// The fleet in one line.
-    pub(super) fn fleet(&self) -> FleetStatus {
-        self.service.fleet()
+    /// The fleet in one line, or one tenant's part of it.
+    pub(super) fn fleet(&self, tenant: Option<u32>) -> FleetStatus {
+        tenant.map_or_else(|| self.service.fleet(), |tenant| self.service.fleet_of(tenant))
     }
 
     /// Rules and limits of series.

@@ -80,7 +80,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use weir_formats::remote_write::WriteRequest;
+    use weir_formats::remote_write::{Entry, Request, Unpacked};
 
     #[test]
     fn requests_hold_every_series_with_its_labels_and_totals() {
@@ -91,7 +91,10 @@ mod tests {
         for step in 1..=plan.steps {
             let mut decoded = Vec::new();
             let decode = |body: Vec<u8>| {
-                decoded.extend(WriteRequest::read(&body).unwrap().timeseries);
+                let unpacked = Unpacked::read(&body).unwrap();
+                let entries = Request::read(&unpacked).unwrap().entries();
+                let read = |entry: Entry<'_>| (entry.series().unwrap(), entry.samples().collect::<Vec<_>>());
+                decoded.extend(entries.map(read));
                 Ok::<_, ()>(())
             };
             assert_eq!(requests.step(plan.time(step), decode), Ok(6_500));
@@ -107,7 +110,7 @@ mod tests {
                 .unwrap();
             let expected = (0..plan.hosts).flat_map(columns).zip(sums.iter().flatten()).map(|((series, _), &value)| {
                 let sample = Sample { value, timestamp: plan.time(step).millis() };
-                TimeSeries { samples: vec![sample], ..TimeSeries::named(&series) }
+                (series, vec![sample])
             });
             assert!(decoded == expected.collect::<Vec<_>>());
         }

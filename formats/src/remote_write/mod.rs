@@ -1,13 +1,37 @@
-//! Prometheus remote write 1.0: snappy-compressed protobuf requests.
+//! Prometheus remote write 1.0: snappy-compressed protobuf requests. They are written from the messages here, and read
+//! without them: a message of two bytes costs a decoder a hundred.
+
+mod fields;
+mod request;
 
 use prost::Message;
-use weir_sample::{Kind, Series};
+use weir_sample::Series;
+
+pub use request::{Entry, Odd, Request, Unpacked};
 
 /// The label that holds the metric's name.
 const NAME: &str = "__name__";
 
-/// What one request may unfold to: Prometheus' own are a few hundred kilobytes.
-const MOST_BYTES: usize = 256 << 20;
+/// What one request may be unpacked: Prometheus' own are a few hundred kilobytes.
+pub const MOST_BYTES: usize = 24 << 20;
+
+/// What one request may have. Prometheus sends 2,000 samples at once, others up to 10,000.
+pub const MOST_SERIES: u64 = 100_000;
+/// See [`MOST_SERIES`].
+pub const MOST_SAMPLES: u64 = 1_000_000;
+/// See [`MOST_SERIES`].
+pub const MOST_METADATA: u64 = 100_000;
+
+/// What all samples of a request may take where each is told with its labels, as in the queue.
+pub const MOST_TOLD_BYTES: u64 = 128 << 20;
+
+/// Labels of one series, and their bytes.
+pub const MOST_LABELS: usize = 128;
+/// See [`MOST_LABELS`].
+pub const MOST_LABEL_BYTES: usize = 16 << 10;
+
+/// Length of a metric's or label's name.
+pub const MOST_NAME_BYTES: usize = 1_024;
 
 /// Samples of some series, and what the metrics are.
 #[derive(Clone, PartialEq, Message)]
@@ -73,36 +97,18 @@ pub enum Refused {
     /// It is not compressed as it must be.
     #[error("it is not snappy-compressed: {0}")]
     Snappy(#[from] snap::Error),
-    /// It would take too much memory.
-    #[error("it unfolds to more than {} MiB", MOST_BYTES >> 20)]
-    TooLarge,
+    /// It is over a limit.
+    #[error("it has more than {1} {0}: send smaller requests")]
+    TooMuch(&'static str, u64),
     /// What it unfolds to is something else.
     #[error("it is no remote-write request: {0}")]
-    Protobuf(#[from] prost::DecodeError),
+    Protobuf(&'static str),
 }
 
 impl WriteRequest {
-    /// Reads a request as it is sent.
-    pub fn read(compressed: &[u8]) -> Result<Self, Refused> {
-        if snap::raw::decompress_len(compressed)? > MOST_BYTES {
-            return Err(Refused::TooLarge);
-        }
-        Ok(Self::decode(&*snap::raw::Decoder::new().decompress_vec(compressed)?)?)
-    }
-
     /// The request as it is sent.
     pub fn write(&self) -> Vec<u8> {
         snap::raw::Encoder::new().compress_vec(&self.encode_to_vec()).expect("a request is below 4 GiB")
-    }
-
-    /// What the series of a name are: as the metadata say, else as the name ends.
-    pub fn kind_of(&self, name: &str) -> Kind {
-        let said = self.metadata.iter().find(|metadata| metadata.metric_family_name == name);
-        let counter = match said {
-            Some(metadata) => metadata.kind == 1,
-            None => ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end)),
-        };
-        if counter { Kind::Counter } else { Kind::Gauge }
     }
 }
 
@@ -114,33 +120,9 @@ impl TimeSeries {
         let labels = labels.chain(series.labels().map(|(name, value)| label(name, value))).collect();
         Self { labels, ..Self::default() }
     }
-
-    /// Name and labels. `None`: it has no name.
-    pub fn series(&self) -> Option<Series> {
-        let name = self.labels.iter().find(|label| label.name == NAME)?;
-        let labels = self.labels.iter().filter(|label| label.name != NAME);
-        Some(Series::new(&name.value, labels.map(|label| (label.name.as_str(), label.value.as_str()))))
-    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_request_is_refused() {
-        assert!(matches!(WriteRequest::read(b"\xff\xff\xff\xff\xff\xff"), Err(Refused::Snappy(_))));
-        assert!(matches!(WriteRequest::read(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0]), Err(Refused::TooLarge)));
-        let text = snap::raw::Encoder::new().compress_vec(b"up 1 2").unwrap();
-        assert!(matches!(WriteRequest::read(&text), Err(Refused::Protobuf(_))));
-    }
-
-    #[test]
-    fn the_kind_is_what_the_metadata_say_or_the_name() {
-        let metadata = vec![MetricMetadata { kind: 2, metric_family_name: "seats_total".into() }];
-        let request = WriteRequest { timeseries: Vec::new(), metadata };
-        assert_eq!(WriteRequest::read(&request.write()).unwrap(), request);
-        assert_eq!((request.kind_of("seats_total"), request.kind_of("jobs_total")), (Kind::Gauge, Kind::Counter));
-        assert_eq!(request.kind_of("temperature"), Kind::Gauge);
-    }
+/// Whether a metric without metadata is a counter, as its name ends.
+fn counter_by_name(name: &str) -> bool {
+    ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end))
 }

@@ -1,0 +1,106 @@
+//! Protobuf's fields where they lie: a message is walked, nothing of it is copied.
+
+use super::Refused;
+
+/// The fields of a message, in the order in which they came.
+pub(super) struct Fields<'a>(pub &'a [u8]);
+
+/// What a field has, by its wire type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Field<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Bytes(&'a [u8]),
+    Fixed32,
+}
+
+/// Seven bits a byte: ten bytes hold 64 bits.
+const MOST_VARINT_BYTES: usize = 10;
+
+impl<'a> Fields<'a> {
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for (at, &byte) in self.0.iter().take(MOST_VARINT_BYTES).enumerate() {
+            value |= u64::from(byte & 0x7f).checked_shl(7 * at as u32)?;
+            if byte < 0x80 {
+                self.0 = &self.0[at + 1..];
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    fn field(&mut self) -> Option<(u64, Field<'a>)> {
+        let key = self.varint()?;
+        let field = match key & 7 {
+            0 => Field::Varint(self.varint()?),
+            1 => Field::Fixed64(u64::from_le_bytes(self.bytes(8)?.try_into().ok()?)),
+            2 => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                Field::Bytes(self.bytes(length)?)
+            }
+            5 => {
+                self.bytes(4)?;
+                Field::Fixed32
+            }
+            _ => return None,
+        };
+        (key >> 3 > 0).then_some((key >> 3, field))
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<(u64, Field<'a>), Refused>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let field = self.field();
+        if field.is_none() {
+            // Nothing behind a field that cannot be read has a meaning.
+            self.0 = &[];
+        }
+        Some(field.ok_or(Refused::Protobuf("a field is cut off or of no known type")))
+    }
+}
+
+/// The text of a field.
+pub(super) fn text<'a>(field: Field<'a>) -> Result<&'a str, Refused> {
+    let Field::Bytes(bytes) = field else { return Err(WRONG_TYPE) };
+    std::str::from_utf8(bytes).map_err(|_| Refused::Protobuf("a name or a value is not UTF-8"))
+}
+
+/// The bytes of a message in a field.
+pub(super) fn message<'a>(field: Field<'a>) -> Result<&'a [u8], Refused> {
+    if let Field::Bytes(bytes) = field { Ok(bytes) } else { Err(WRONG_TYPE) }
+}
+
+pub(super) const WRONG_TYPE: Refused = Refused::Protobuf("a field is of another type than the protocol has it");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read_or_the_message_ends_there() {
+        let check = |bytes: &[u8], expected: &[Option<(u64, Field<'_>)>]| {
+            let seen: Vec<_> = Fields(bytes).map(Result::ok).collect();
+            assert_eq!(seen, expected, "{bytes:?}");
+        };
+        check(&[], &[]);
+        check(&[0x08, 0x96, 0x01, 0x12, 1, 7], &[Some((1, Field::Varint(150))), Some((2, Field::Bytes(&[7])))]);
+        check(&[0x09, 1, 0, 0, 0, 0, 0, 0, 0], &[Some((1, Field::Fixed64(1)))]);
+        check(&[0x0d, 1, 0, 0, 0], &[Some((1, Field::Fixed32))]);
+        check(&[0x0a, 0], &[Some((1, Field::Bytes(&[])))]);
+        for cut in [&[0x0a, 2, 0][..], &[0x0a], &[0x09, 0], &[0x80], &[0x0b], &[0x00, 0], &[0xff; 11]] {
+            check(cut, &[None]);
+        }
+    }
+}

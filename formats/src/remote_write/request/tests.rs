@@ -1,0 +1,92 @@
+//! Requests that are right, over a limit or broken.
+
+use super::super::{Label, MetricMetadata, TimeSeries, WriteRequest};
+use super::*;
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    snap::raw::Encoder::new().compress_vec(bytes).unwrap()
+}
+
+fn refused(compressed: &[u8]) -> String {
+    let unpacked = match Unpacked::read(compressed) {
+        Ok(unpacked) => unpacked,
+        Err(refused) => return refused.to_string(),
+    };
+    Request::read(&unpacked).err().map(|refused| refused.to_string()).unwrap_or_default()
+}
+
+fn one(labels: &[(&str, &str)]) -> WriteRequest {
+    let labels = labels.iter().map(|(name, value)| Label { name: (*name).into(), value: (*value).into() }).collect();
+    let samples = vec![Sample { value: 0.5, timestamp: 7 }, Sample { value: -1.0, timestamp: -8 }];
+    let timeseries = vec![TimeSeries { labels, samples, histograms: vec![vec![1]] }];
+    WriteRequest { timeseries, metadata: Vec::new() }
+}
+
+#[test]
+fn what_is_no_request_is_refused() {
+    let check = |compressed: &[u8], expected: &str| {
+        let seen = refused(compressed);
+        assert!(seen.contains(expected), "{seen}");
+    };
+    check(b"\xff\xff\xff\xff\xff\xff", "not snappy-compressed");
+    check(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0], "more than 25165824 bytes unpacked");
+    check(&packed(b"up 1 2"), "no remote-write request");
+    check(&packed(&[0x0a, 4, 0x0a, 2, 0x0a, 9]), "cut off");
+    check(&packed(&[0x0a, 5, 0x0a, 3, 0x0a, 1, 0xff]), "not UTF-8");
+    check(&packed(&[0x0a, 4, 0x12, 2, 0x08, 1]), "another type");
+    let whole = one(&[("__name__", "x")]).write();
+    assert_eq!(refused(&whole), "");
+}
+
+#[test]
+fn many_messages_of_no_size_are_over_a_limit() {
+    let check = |message: &[u8], times: u64, expected: &str| {
+        let bytes = message.repeat(times as usize);
+        assert!(refused(&packed(&bytes)).contains(expected), "{}", refused(&packed(&bytes)));
+        assert_eq!(refused(&packed(&bytes[message.len()..])), "");
+    };
+    check(&[0x0a, 0], MOST_SERIES + 1, "more than 100000 series");
+    check(&[0x1a, 0], MOST_METADATA + 1, "more than 100000 entries of metadata");
+    let samples = [&[0x0a, 200, 1][..], &[0x12, 0].repeat(100)].concat();
+    assert!(refused(&packed(&samples.repeat(10_001))).contains("more than 1000000 samples"));
+    // A label of 16 KiB is told with each of 10,000 samples.
+    let mut wide = one(&[("__name__", "x"), ("a", &"v".repeat(16_000))]);
+    wide.timeseries[0].samples = vec![Sample::default(); 10_000];
+    assert!(refused(&wide.write()).contains("bytes of labels"));
+}
+
+#[test]
+fn a_series_is_read_or_named_odd() {
+    let check = |labels: &[(&str, &str)], expected: Result<&str, Odd>| {
+        let unpacked = Unpacked::read(&one(labels).write()).unwrap();
+        let entry = Request::read(&unpacked).unwrap().entries().next().unwrap();
+        assert_eq!(entry.series().map(|series| series.to_string()), expected.map(str::to_owned), "{labels:?}");
+        let samples: Vec<_> = entry.samples().map(|sample| (sample.timestamp, sample.value)).collect();
+        assert_eq!((samples, entry.samples, entry.histograms), (vec![(7, 0.5), (-8, -1.0)], 2, 1));
+    };
+    let (long, most) = ("n".repeat(MOST_NAME_BYTES + 1), "n".repeat(MOST_NAME_BYTES));
+    check(&[("b", "2"), ("__name__", "x"), ("a", "1"), ("c", "")], Ok(r#"x{a="1",b="2"}"#));
+    check(&[("__name__", &most)], Ok(&most));
+    check(&[("__name__", &long)], Err(Odd::TooLong));
+    check(&[("__name__", "x"), (&long, "v")], Err(Odd::TooLong));
+    check(&[("__name__", "x"), ("a", &"v".repeat(MOST_LABEL_BYTES))], Err(Odd::TooLong));
+    check(&[("a", "1")], Err(Odd::NoName));
+    check(&[("__name__", "")], Err(Odd::NoName));
+    check(&[], Err(Odd::NoName));
+    check(&[("__name__", "x"), ("", "v")], Err(Odd::LabelName));
+    check(&[("__name__", "x"), ("__name__", "y")], Err(Odd::Duplicate));
+    check(&[("__name__", "x"), ("zone", "a"), ("zone", "b")], Err(Odd::Duplicate));
+    check(&[("__name__", "x"), ("a.b", "a"), ("a_b", "b")], Err(Odd::Duplicate));
+    let names: Vec<_> = (0..MOST_LABELS).map(|at| format!("l{at}")).collect();
+    let many = names.iter().map(|name| (name.as_str(), "v")).chain([("__name__", "x")]);
+    check(&many.collect::<Vec<_>>(), Err(Odd::TooLong));
+}
+
+#[test]
+fn the_kind_is_what_the_metadata_say_or_the_name() {
+    let metadata = vec![MetricMetadata { kind: 2, metric_family_name: "seats_total".into() }];
+    let unpacked = Unpacked::read(&WriteRequest { timeseries: Vec::new(), metadata }.write()).unwrap();
+    let request = Request::read(&unpacked).unwrap();
+    assert_eq!((request.kind_of("seats_total"), request.kind_of("jobs_total")), (Kind::Gauge, Kind::Counter));
+    assert_eq!(request.kind_of("temperature"), Kind::Gauge);
+}

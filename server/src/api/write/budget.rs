@@ -1,0 +1,73 @@
+//! Memory of remote write: what all requests in flight may take together, as bodies and unpacked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::header;
+use futures_util::StreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use weir_formats::remote_write::MOST_BYTES;
+
+use super::refused::{MOST_BODY_BYTES, Refused};
+
+/// What all bodies in memory may take.
+const BODY_BYTES: usize = 16 << 20;
+
+/// Time for which a request waits for room before its sender shall try again.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a request takes at least beside its body: a piece of its samples, each with its labels, and the records of it.
+const LEAST_BYTES: usize = 4 << 20;
+
+/// Room is counted in pages of so many bytes: a semaphore counts in 32 bits.
+const PAGE: usize = 1 << 10;
+
+/// Room for bodies, and for what they are unpacked.
+#[derive(Clone)]
+pub(super) struct Budget {
+    bodies: Arc<Semaphore>,
+    unpacked: Arc<Semaphore>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        let of = |bytes: usize| Arc::new(Semaphore::new(bytes.div_ceil(PAGE)));
+        Self { bodies: of(BODY_BYTES), unpacked: of(MOST_BYTES) }
+    }
+}
+
+impl Budget {
+    /// A request's body, once there is room for all of it.
+    pub(super) async fn body(&self, request: Request) -> Result<(Vec<u8>, OwnedSemaphorePermit), Refused> {
+        let length =
+            request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let length = length.unwrap_or(MOST_BODY_BYTES);
+        if length > MOST_BODY_BYTES {
+            return Err(Refused::body_too_large());
+        }
+        let room = room(&self.bodies, length).await?;
+        let (mut pieces, mut body) = (request.into_body().into_data_stream(), Vec::new());
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|error| Refused::Malformed(format!("its body breaks off: {error}")))?;
+            if body.len() + piece.len() > length {
+                return Err(Refused::body_too_large());
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok((body, room))
+    }
+
+    /// Room for what a body says that it is unpacked, and for what becomes of it.
+    pub(super) async fn unpacked(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refused> {
+        room(&self.unpacked, bytes.max(LEAST_BYTES)).await
+    }
+}
+
+async fn room(of: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Refused> {
+    let pages = u32::try_from(bytes.div_ceil(PAGE)).map_err(|_| Refused::Busy)?;
+    match tokio::time::timeout(PATIENCE, of.clone().acquire_many_owned(pages)).await {
+        Ok(Ok(room)) => Ok(room),
+        _ => Err(Refused::Busy),
+    }
+}
