@@ -99,11 +99,14 @@ fn what_a_token_grants_holds_whoever_gave_the_session() {
     assert!(output.status.success(), "{}", said(&output));
     let labelled = r#"sum(done{env="ci"})"#;
     eventually("the job's series", PATIENCE, || site.sink.number(labelled).filter(|sum| *sum == 1.0));
+    let agent = "11111111-1111-4111-8111-111111111111";
+    let sign = ["token", "issue", "--key", &site.path("ops.key"), "--sub", agent, "--scope", "ingest"];
+    let token = weir(&[&sign[..], &["--label", "env=ci", "--max-series", "9"]].concat());
     drop(site.sink);
     let mut sink = start_role(site.folder.path(), "sink", "sink", &[]);
     let session = ureq::post(format!("http://{}/v1/session", sink.ports.http))
         .header("authorization", format!("Bearer {}", token.trim()))
-        .send(r#"{"agent": "11111111-1111-4111-8111-111111111111"}"#);
+        .send(format!("{{\"agent\": \"{agent}\"}}"));
     assert_eq!(session.unwrap().status(), 200, "a sink that checks tokens keeps what they grant");
     assert!(sink.program.stop().success());
 }

@@ -81,24 +81,24 @@ struct Agent {
     access_logs: AccessLogs,
     push: Push,
     telemetry: Telemetry,
-    /// Who this is, for the status page.
-    about: String,
+    /// Its host and servers, for the status page.
+    about: [String; 2],
     top: Top,
 }
 
 impl Agent {
     async fn start(config: &Config) -> Result<Self> {
         let state = State::begin(&config.state, wall_clock())?;
-        let (agent, seed) = (state.agent, u64::from_be_bytes(state::random()?));
+        let seed = u64::from_be_bytes(state::random()?);
         let push = Push::start(config, &state, seed)?;
         let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
-        tracing::info!(%agent, host = config.host(), server = %config.server, "pushing");
+        tracing::info!(agent = %push.agent(), host = config.host(), server = %config.server, "pushing");
         // Its first look is in the first whole window.
         let scraper = Scraper::new(&config.scrape, config.origin());
         let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
-        let about = format!("host {} agent {agent} server {}", config.host(), config.server);
+        let about = [config.host().to_owned(), config.server.to_string()];
         let windows = Windows::new(config.interval.0, wall_clock(), Instant::now().into_std());
         Ok(Self {
             state,
@@ -138,13 +138,20 @@ impl Agent {
 
     /// Looks at the clock, and ends the window if its time has come.
     fn turn(&mut self) {
+        if self.push.was_renamed() {
+            self.begin_epoch();
+        }
         match self.windows.turn(wall_clock(), Instant::now().into_std()) {
             Turn::Stays => {}
             Turn::Ends(window) => self.close(window),
-            Turn::SetBack => match self.state.next_epoch(wall_clock()) {
-                Ok(epoch) => self.push.begin_epoch(epoch),
-                Err(error) => tracing::warn!(error = format!("{error:#}"), "the epoch of before goes on"),
-            },
+            Turn::SetBack => self.begin_epoch(),
+        }
+    }
+
+    fn begin_epoch(&mut self) {
+        match self.state.next_epoch(wall_clock()) {
+            Ok(epoch) => self.push.begin_epoch(epoch),
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "the epoch of before goes on"),
         }
     }
 
@@ -193,7 +200,11 @@ impl Agent {
         let page = match ask.page {
             Page::Metrics => exposition(readings),
             Page::Events => self.intake.events(),
-            Page::Status => self.status().page(&self.about, &readings, &self.top),
+            Page::Status => {
+                let ([host, servers], agent) = (self.about.clone(), self.push.agent());
+                let about = format!("host {host} agent {agent} server {servers}");
+                self.status().page(&about, &readings, &self.top)
+            }
         };
         // Whoever asked may have gone.
         let _ = ask.reply.send(page);

@@ -15,8 +15,8 @@ pub(crate) struct Job {
     aggregator: Aggregator,
     /// The window that lines count in, once there are some.
     open: Option<Window>,
-    /// Batches by number and when they were sealed, as far as they may still wait.
-    sealed: VecDeque<(u64, Instant)>,
+    /// Batches by run and number and when they were sealed, as far as they may still wait.
+    sealed: VecDeque<(Epoch, u64, Instant)>,
     given_up: Left,
 }
 
@@ -61,8 +61,11 @@ impl Job {
         self.sender.agent()
     }
 
-    /// Seals with this session from now on.
+    /// Seals with this session from now on. One for another id begins another run.
     pub(crate) fn grant(&mut self, session: Session, until: Option<Instant>) {
+        if self.sender.is_renamed_by(&session) {
+            self.sender.begin_epoch(Epoch(self.sender.epoch().0 + 1));
+        }
         self.sender.grant(session, until);
     }
 
@@ -84,9 +87,9 @@ impl Job {
         if self.open.is_some_and(|window| !window.contains(wall)) {
             self.close(now);
         }
-        while let Some(&(seq, since)) = self.sealed.front() {
-            let oldest = self.sender.outbox().waiting().next().map(|entry| entry.seq);
-            if oldest.is_some_and(|oldest| oldest <= seq) {
+        while let Some(&(epoch, seq, since)) = self.sealed.front() {
+            let oldest = self.sender.outbox().waiting().next().map(|entry| (entry.epoch, entry.seq));
+            if oldest.is_some_and(|oldest| oldest <= (epoch, seq)) {
                 if now.saturating_duration_since(since) < GIVE_UP {
                     return;
                 }
@@ -107,7 +110,7 @@ impl Job {
         let (entries, left_out) = self.sender.close_window(&mut self.encoder, window, points, 0);
         self.given_up.too_long += left_out as u64;
         for entry in entries {
-            self.sealed.push_back((entry.seq, now));
+            self.sealed.push_back((entry.epoch, entry.seq, now));
             self.sender.push(entry).iter().for_each(|dropped| self.given_up.count(dropped));
         }
     }
@@ -272,6 +275,26 @@ mod tests {
         gateway.let_in(&mut job, None);
         gateway.read(&mut job, now + Duration::from_secs(5), true);
         assert_eq!((gateway.got.len(), job.settle()), (1, Left::default()));
+    }
+
+    #[test]
+    fn a_token_of_another_subject_makes_another_job_and_loses_nothing() {
+        let (mut gateway, mut job, now) = (Gateway::new(), job(1), Instant::now());
+        let own = job.agent();
+        for subject in ["ci", "nightly"] {
+            job.grant(gateway.key.session(0, own.for_token(0, subject), u32::MAX), None);
+            assert!(job.agent().is_for_token(0, subject) && job.agent().is_job());
+            receive(&mut job, "done:1|c", now, START);
+            job.close(now);
+            // The first window waits for its ack while the subject changes.
+            gateway.read(&mut job, now, subject == "nightly");
+        }
+        let later = now + Duration::from_secs(5);
+        gateway.read(&mut job, later, true);
+        job.turn(later, START);
+        assert_eq!((job.settle(), job.sealed.len()), (Left::default(), 0));
+        let totals: Vec<u64> = gateway.got.iter().map(|(_, batch)| batch.totals.sealed_batches).collect();
+        assert!(totals.iter().all(|sealed| *sealed == 1), "each run has its own account: {totals:?}");
     }
 
     #[test]

@@ -56,15 +56,15 @@ impl Source {
         Ok(found)
     }
 
-    /// A session for this job, from the first gateway that gives one.
-    pub(crate) fn session(&self, agent: AgentId, turn: usize, wall_ms: impl Fn() -> i64) -> Result<Fresh, Error> {
+    /// A session for this job, from the first gateway that gives one. With a token it is for what that makes of its own id.
+    pub(crate) fn session(&self, own: AgentId, turn: usize, wall_ms: impl Fn() -> i64) -> Result<Fresh, Error> {
         let token = match &self.credentials {
             Credentials::FleetKeys(path) => {
                 let text = read(path)?;
                 let unusable = |reason: String| Error::FleetKeys { path: path.clone(), reason };
                 let keys = parse_fleet_keys(&text).map_err(|error| unusable(error.to_string()))?;
                 let key = newest_active_key(keys).ok_or_else(|| unusable("it holds no active key".into()))?;
-                return Ok(Fresh { session: key.session(0, agent, u32::MAX), lives: None, ahead_ms: 0 });
+                return Ok(Fresh { session: key.session(0, own, u32::MAX), lives: None, ahead_ms: 0 });
             }
             Credentials::TokenFile(path) => read(path)?,
             Credentials::Token(token) => token.clone(),
@@ -72,7 +72,7 @@ impl Source {
         let (token, tls) = (SessionRequest::token(&token)?, self.tls.as_ref().ok_or(Error::NoAuthority)?);
         let mut failed = None;
         for (address, server) in self.addresses(turn)? {
-            match (SessionRequest { server: &server, token, agent }).ask(address, tls, self.patience) {
+            match (SessionRequest { server: &server, token, own }).ask(address, tls, self.patience) {
                 Ok(Granted { session, lives, server_time_ms }) => {
                     return Ok(Fresh { session, lives: Some(lives), ahead_ms: server_time_ms - wall_ms() });
                 }

@@ -23,6 +23,12 @@ pub enum SessionError {
     /// The token's subject is an agent id, and this is another agent.
     #[error("the token was given to another agent: its sub is an agent id, and not this one")]
     OtherAgent,
+    /// The agent's id does not follow from the token's tenant and subject.
+    #[error(
+        "this agent's id does not follow from the token's tenant and sub: the token is another agent's, or this agent is \
+         of an older version; upgrade it"
+    )]
+    NotDerived,
     /// The agent is on the deny-list.
     #[error("this agent is denied; see the server's deny-list")]
     Denied,
@@ -36,7 +42,7 @@ impl SessionError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Token(error) => error.reason(),
-            Self::OtherAgent => "other_agent",
+            Self::OtherAgent | Self::NotDerived => "other_agent",
             Self::Denied => "denied",
             Self::NoKey => "no_key",
         }
@@ -80,8 +86,9 @@ impl Sessions {
         if self.denied.denies(agent) {
             return Err(SessionError::Denied);
         }
-        if claims.subject.parse::<AgentId>().is_ok_and(|bound| bound != *agent) {
-            return Err(SessionError::OtherAgent);
+        if !agent.is_for_token(claims.tenant, &claims.subject) {
+            let bound = claims.subject.parse::<AgentId>().is_ok();
+            return Err(if bound { SessionError::OtherAgent } else { SessionError::NotDerived });
         }
         let now_s = u64::try_from(now.millis() / 1_000).unwrap_or(0);
         let expires = claims.expires.min(now_s.saturating_add(self.lifetime.as_secs()));
@@ -109,7 +116,7 @@ impl Sessions {
 fn place(error: &SessionError) -> usize {
     match error {
         SessionError::Token(_) => 0,
-        SessionError::OtherAgent => 1,
+        SessionError::OtherAgent | SessionError::NotDerived => 1,
         SessionError::Denied => 2,
         SessionError::NoKey => 3,
     }
@@ -117,7 +124,7 @@ fn place(error: &SessionError) -> usize {
 
 const REASONS: [&str; 4] = ["token", "other_agent", "denied", "no_key"];
 const REFUSED_HELP: &str = "Sessions refused to a valid token. token: it lacks the scope ingest or ends now. other_agent: \
-    one agent's token is used by another. denied: take the agent off the deny-list if it should send.";
+    one agent's token is used by another, or an agent is too old to take its id from the token. denied: take the agent off the deny-list if it should send.";
 
 /// The body of `POST /v1/session`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

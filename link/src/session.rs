@@ -21,8 +21,8 @@ pub struct SessionRequest<'a> {
     pub server: &'a str,
     /// The token, alone.
     pub token: &'a str,
-    /// Whom the session is for.
-    pub agent: AgentId,
+    /// The sender's own id; the session is for what the token makes of it, [`SessionRequest::agent`].
+    pub own: AgentId,
 }
 
 /// A session that a server has given.
@@ -84,9 +84,18 @@ impl<'a> SessionRequest<'a> {
         if legal { Ok(token) } else { Err(SessionError::NoToken) }
     }
 
+    /// Whom the session is for. The token is read without a look at its signature: what it says binds the server, which
+    /// refuses any other id. One that cannot be read leaves the id as it is, for the server to say why.
+    pub fn agent(&self) -> AgentId {
+        match claims(self.token) {
+            Some(Claims { tenant, sub }) => self.own.for_token(tenant, &sub),
+            None => self.own,
+        }
+    }
+
     /// The request as it is written to the connection, which it asks the server to close.
     pub fn text(&self) -> String {
-        let Self { server, token, agent } = self;
+        let (Self { server, token, .. }, agent) = (self, self.agent());
         let body = format!("{{\"agent\":\"{agent}\"}}");
         format!(
             "POST /v1/session HTTP/1.1\r\nHost: {server}\r\nAuthorization: Bearer {token}\r\nContent-Type: \
@@ -112,7 +121,7 @@ impl<'a> SessionRequest<'a> {
         let Answer { key_id, expires, tenant, server_time_ms, .. } = answer;
         let lives_ms = i64::from(expires) * 1_000 - server_time_ms;
         let lives = Duration::from_millis(u64::try_from(lives_ms).unwrap_or_default()).max(SHORTEST_LIFE);
-        Ok(Granted { session: Session { key_id, tenant, agent: self.agent, expires, key }, lives, server_time_ms })
+        Ok(Granted { session: Session { key_id, tenant, agent: self.agent(), expires, key }, lives, server_time_ms })
     }
 
     /// Asks a server at `address`, over a connection of its own. No step of it waits longer than `patience`.
@@ -136,6 +145,40 @@ impl<'a> SessionRequest<'a> {
     }
 }
 
+/// Whose a token is.
+#[derive(Deserialize)]
+struct Claims {
+    tenant: u32,
+    sub: String,
+}
+
+/// What the second of a token's three parts says.
+fn claims(token: &str) -> Option<Claims> {
+    serde_json::from_slice(&base64url(token.split('.').nth(1)?)?).ok()
+}
+
+/// The bytes behind base64url without padding (RFC 4648, 5), as JWTs have it.
+fn base64url(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut held, mut bits) = (0_u32, 0);
+    for digit in text.bytes() {
+        let six = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        (held, bits) = (held << 6 | u32::from(six), bits + 6);
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits) as u8);
+        }
+    }
+    Some(bytes)
+}
+
 #[derive(Deserialize)]
 struct Answer {
     key_id: u16,
@@ -155,7 +198,7 @@ mod tests {
     use super::*;
 
     fn read(answer: &str) -> Result<Granted, SessionError> {
-        SessionRequest { server: "a", token: "t", agent: AgentId([1; 16]) }.read(answer.as_bytes())
+        SessionRequest { server: "a", token: "t", own: AgentId([1; 16]) }.read(answer.as_bytes())
     }
 
     fn answer(status: &str, body: &str) -> Result<Granted, SessionError> {
@@ -175,6 +218,21 @@ mod tests {
         assert!(refused.to_string().contains("(401): the token expired"), "{refused}");
         assert!(matches!(answer("200 OK", &body.replace(&key, "ab")), Err(SessionError::Answer(_))));
         assert!(matches!(read("nonsense"), Err(SessionError::Answer(_))));
+    }
+
+    #[test]
+    fn the_session_is_for_whom_the_token_names() {
+        let own = AgentId([1; 16]);
+        let check = |token: &str, expected: AgentId| {
+            let request = SessionRequest { server: "a", token, own };
+            assert_eq!(request.agent(), expected, "{token}");
+            assert!(request.text().ends_with(&format!("{{\"agent\":\"{expected}\"}}")));
+        };
+        // {"aud":"weir","sub":"w\u00e9b?>","tenant":7}
+        check("e30.eyJhdWQiOiJ3ZWlyIiwic3ViIjoid1x1MDBlOWI_PiIsInRlbmFudCI6N30.c2ln", own.for_token(7, "wéb?>"));
+        for unreadable in ["t", "a.b.c", "a.!.c", "e30.e30.e30"] {
+            check(unreadable, own);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use weir_queue::Record;
 use weir_sample::{Timestamp, Window};
 use weir_store::Store;
-use weir_wire::{BatchHead, Decoder, Totals, Values};
+use weir_wire::{BatchHead, Decoder, SenderId, Totals, Values};
 
 use crate::contents::Contents;
 use crate::partials::Partials;
@@ -98,16 +98,17 @@ impl Ingest {
             return self.refuse(record);
         };
         let Some(window) = self.count_once(record, &head) else { return Ok(()) };
-        let known = self.senders.get_mut(&record.agent).and_then(|agent| agent.plan(head.layout_id));
+        let sender = sender_of(record);
+        let known = self.senders.get_mut(&sender).and_then(|agent| agent.plan(head.layout_id));
         let Some(plan) = known.or_else(|| self.resolve(record, &head)) else {
             return self.refuse(record);
         };
         if self.decoder.values(&head, &plan.kinds, &mut self.values).is_err() {
             return self.refuse(record);
         }
-        if let Some(agent) = self.senders.get_mut(&record.agent) {
+        if let Some(agent) = self.senders.get_mut(&sender) {
             let samples = self.values.floats.len() as u64;
-            self.ledger.record(record.agent, agent, record.received, |seen| seen.samples += samples);
+            self.ledger.record(sender, agent, record.received, |seen| seen.samples += samples);
         }
         if window != head.window {
             self.counters.clock_corrected.fetch_add(1, Relaxed);
@@ -117,7 +118,8 @@ impl Ingest {
 
     /// The window of a batch that was not counted before, and its sender's account. `None`: it was, or may have been.
     fn count_once(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Window> {
-        let agent = self.senders.entry(record.agent, record.tenant);
+        let sender = sender_of(record);
+        let agent = self.senders.entry(sender);
         agent.hear(record.received, head.window.end());
         if !agent.is_surely_new(head.window) {
             self.counters.too_old.fetch_add(1, Relaxed);
@@ -128,14 +130,14 @@ impl Ingest {
         let window = correct(agent, head.window, record);
         let Some(seen) = agent.admit(record.epoch, record.seq) else {
             self.counters.duplicates.fetch_add(1, Relaxed);
-            self.ledger.record(record.agent, agent, record.received, |seen| seen.duplicates += 1);
+            self.ledger.record(sender, agent, record.received, |seen| seen.duplicates += 1);
             return None;
         };
         let growth = seen.grow(&head.totals);
         self.counters.count_growth(&growth);
-        self.ledger.grow(record.agent, record.tenant, &growth);
+        self.ledger.grow(sender, &growth);
         let is_late = record.received.since(window.end()) > self.lateness;
-        self.ledger.record(record.agent, agent, record.received, |seen| {
+        self.ledger.record(sender, agent, record.received, |seen| {
             seen.batches += 1;
             seen.late += u64::from(is_late);
         });
@@ -187,7 +189,7 @@ impl Ingest {
 
     /// An agent was given a key on other terms.
     fn grant(&mut self, record: &Record<'_>, grant: Option<Grant>) {
-        let agent = self.senders.entry(record.agent, record.tenant);
+        let agent = self.senders.entry(sender_of(record));
         agent.hear(record.received, record.received);
         let grant = grant.filter(|grant| *grant != Grant::default()).map(Arc::new);
         if agent.grant != grant {
@@ -239,12 +241,13 @@ impl Ingest {
     /// Makes the plan of a layout that is new, or whose idle series the store has forgotten since.
     fn resolve(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Arc<Plan>> {
         let layout = self.decoder.layout(head).ok()?;
-        let agent = self.senders.get_mut(&record.agent)?;
+        let sender = sender_of(record);
+        let agent = self.senders.get_mut(&sender)?;
         agent.learn(&layout);
         self.counters.layouts_resolved.fetch_add(1, Relaxed);
         let grant = agent.grant.clone();
         let judge = self.admission.judge(record.tenant, grant.as_deref(), &mut agent.limit, record.received);
-        let plan = Arc::new(Plan::new(&self.store, u128::from_be_bytes(record.agent.0), &layout, judge));
+        let plan = Arc::new(Plan::new(&self.store, sender.number(), &layout, judge));
         agent.remember(head.layout_id, plan.clone());
         Some(plan)
     }
@@ -252,11 +255,15 @@ impl Ingest {
     /// A batch that passed its seal but not its decoder: a newer version's, or a fault of ours. It is acked and gone.
     pub(crate) fn refuse(&mut self, record: &Record<'_>) -> Result<(), Error> {
         if self.counters.undecodable.fetch_add(1, Relaxed) == 0 {
-            let (agent, seq) = (record.agent.to_string(), record.seq);
+            let (agent, seq) = (sender_of(record).to_string(), record.seq);
             tracing::warn!(agent, seq, "a batch cannot be decoded; further ones are counted only");
         }
         Ok(())
     }
+}
+
+fn sender_of(record: &Record<'_>) -> SenderId {
+    SenderId { tenant: record.tenant, agent: record.agent }
 }
 
 /// The window as it should have been; a clock found to be ahead is told once.
@@ -265,7 +272,7 @@ fn correct(agent: &mut Agent, window: Window, record: &Record<'_>) -> Window {
     let corrected = agent.corrected(window, record.received);
     if agent.clock_ahead > before {
         let ahead_s = agent.clock_ahead.as_secs();
-        tracing::warn!(agent = %record.agent, ahead_s, "an agent's clock is ahead; its windows are moved back");
+        tracing::warn!(agent = %sender_of(record), ahead_s, "an agent's clock is ahead; its windows are moved back");
     }
     corrected
 }

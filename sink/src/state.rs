@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use weir_queue::Checkpoint;
 use weir_sample::{Series, Timestamp, Window};
-use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, Totals, decode as decode_batch};
+use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, SenderId, Totals, decode as decode_batch};
 
 use crate::Error;
 use crate::contents::grant_in_batch;
@@ -16,6 +16,7 @@ use crate::senders::ledger::Jobs;
 use crate::senders::{Account, Agent, EpochSeen, Forgotten, Received, Senders};
 use crate::series::{Grant, Limit};
 
+/// Since 7 two senders may have one id, each with a tenant of its own.
 const VERSION: u8 = 7;
 /// The version before: grants in it have the form that [`grant_in_batch`] reads.
 const GRANTS_IN_BATCHES: u8 = 6;
@@ -23,7 +24,7 @@ const GRANTS_IN_BATCHES: u8 = 6;
 /// What a checkpoint brings back.
 pub(crate) struct Saved {
     pub queue: Checkpoint,
-    pub agents: HashMap<AgentId, Agent>,
+    pub agents: HashMap<SenderId, Agent>,
     pub forgotten: Forgotten,
     pub jobs: BTreeMap<u32, Jobs>,
     /// Where shared series were let in, by tenant.
@@ -136,9 +137,9 @@ fn decode_window(input: &mut Input<'_>, open: &mut Open) -> Result<(), Error> {
 /// Series that one part of an open window holds: a batch has bounds of its own.
 const PART_SERIES: usize = 1_000;
 
-fn encode_agent(out: &mut Vec<u8>, id: &AgentId, agent: &Agent) {
-    out.extend(id.0);
-    out.extend(agent.tenant.to_le_bytes());
+fn encode_agent(out: &mut Vec<u8>, id: &SenderId, agent: &Agent) {
+    out.extend(id.agent.0);
+    out.extend(id.tenant.to_le_bytes());
     [agent.last_seen, agent.newest, agent.doubtful_until].iter().for_each(|time| out.extend(time.0.to_le_bytes()));
     block(out, &agent.grant.as_ref().map(|grant| grant.encode()).unwrap_or_default());
     block(out, &agent.limit.encode());
@@ -153,9 +154,10 @@ fn encode_agent(out: &mut Vec<u8>, id: &AgentId, agent: &Agent) {
     }
 }
 
-fn decode_agent(input: &mut Input<'_>, read_grant: fn(&[u8]) -> Option<Grant>) -> Result<(AgentId, Agent), Error> {
-    let id = AgentId(input.array()?);
-    let mut agent = Agent::new(input.u32()?, Timestamp::default());
+fn decode_agent(input: &mut Input<'_>, read_grant: fn(&[u8]) -> Option<Grant>) -> Result<(SenderId, Agent), Error> {
+    let (agent, tenant) = (AgentId(input.array()?), input.u32()?);
+    let id = SenderId { tenant, agent };
+    let mut agent = Agent::new(tenant, Timestamp::default());
     (agent.last_seen, agent.newest, agent.doubtful_until) =
         (input.timestamp()?, input.timestamp()?, input.timestamp()?);
     agent.grant = read_grant(input.block()?).map(Arc::new);

@@ -26,7 +26,7 @@ pub use fleet_key_file::{
     FleetKeyLine, KeyFileError, KeyState, format_fleet_keys, key_from_hex, key_to_hex, newest_active_key,
     parse_fleet_keys,
 };
-pub use ids::{AgentId, Epoch, NotAnAgentId};
+pub use ids::{AgentId, Epoch, NotAnAgentId, SenderId};
 pub use keys::{FleetKey, Session, SessionKeys};
 pub use seen::{Seen, SeenWindow, WINDOW};
 pub use sender::{Entry, Ledger, Lost, Outbox, OutboxConfig, PAYLOAD_BYTES, Renewal, Route, Sealed, Sender, Transmit};

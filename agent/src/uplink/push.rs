@@ -12,7 +12,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use weir_link::{Alpn, ClientFiles, ClientTls};
 use weir_sample::{Reading, Series, Value, Window};
-use weir_wire::{DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender};
+use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender};
 
 use super::gateways::{Gateway, Gateways};
 use super::readings::{self, Standing};
@@ -42,6 +42,8 @@ pub(crate) struct Push {
     /// Addresses that there was no way to when they were tried last.
     unreachable: HashSet<SocketAddr>,
     datagram: Vec<u8>,
+    /// Whether a session has made another agent of this one, which needs an epoch of its own.
+    renamed: bool,
 }
 
 /// Payload in memory; further batches wait on disk.
@@ -54,7 +56,7 @@ const MAX_UNWRITTEN_BYTES: usize = 4 << 20;
 impl Push {
     /// Opens the spool and starts to fetch sessions; what an earlier run left unacked goes out first.
     pub(crate) fn start(config: &Config, state: &State, seed: u64) -> Result<Self> {
-        let agent = state.agent;
+        let agent = session::agent_of(state.agent, config.token.as_deref());
         let tls = config.tls();
         let load = |alpn| tls.as_ref().map(|files: &ClientFiles| ClientTls::load(files, alpn)).transpose();
         let identity = load(Alpn::Batches)?.map(|tls| StreamIdentity { tls, token: config.token.clone() });
@@ -83,7 +85,7 @@ impl Push {
             spool_errors: 0,
             spool_fails: false,
             last_ack: Instant::now(),
-            news: session::watch(source, agent, seed),
+            news: session::watch(source, state.agent, seed),
             gateways: Gateways::new(config.server.clone(), agent),
             socket: None,
             identity,
@@ -91,6 +93,7 @@ impl Push {
             stream_ended: None,
             unreachable: HashSet::new(),
             datagram: Vec::with_capacity(DEFAULT_DATAGRAM_BYTES),
+            renamed: false,
         };
         push.refill();
         if push.unacked() > 0 {
@@ -273,7 +276,11 @@ impl Push {
     fn hear(&mut self, news: News) {
         match news {
             News::Granted(session, lives) => {
-                tracing::info!(key_id = session.key_id, expires = session.expires, "session");
+                tracing::info!(key_id = session.key_id, expires = session.expires, agent = %session.agent, "session");
+                if self.sender.is_renamed_by(&session) {
+                    tracing::warn!("the token has another tenant or sub: the agent goes on under another id");
+                    self.renamed = true;
+                }
                 self.sender.grant(session, lives.map(|lives| Instant::now() + lives));
             }
             News::Failed(reason) => {
@@ -281,6 +288,16 @@ impl Push {
                 tracing::warn!(reason, waiting = self.unacked(), "no new session; batches wait in the spool");
             }
         }
+    }
+
+    /// Whether a session has made another agent of this one since the last call.
+    pub(crate) fn was_renamed(&mut self) -> bool {
+        std::mem::take(&mut self.renamed)
+    }
+
+    /// Whom batches are of.
+    pub(crate) fn agent(&self) -> AgentId {
+        self.sender.agent()
     }
 
     /// What is refused is counted by the sender.
@@ -346,7 +363,7 @@ async fn open(gateway: &Gateway) -> std::io::Result<UdpSocket> {
 #[cfg(test)]
 mod tests {
     use weir_sample::Timestamp;
-    use weir_wire::{AgentId, FleetKey};
+    use weir_wire::FleetKey;
 
     use super::*;
 
@@ -371,6 +388,7 @@ mod tests {
             stream_ended: None,
             unreachable: HashSet::new(),
             datagram: Vec::new(),
+            renamed: false,
         }
     }
 

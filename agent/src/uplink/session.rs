@@ -100,12 +100,13 @@ async fn renew(path: &Path, servers: Servers, tls: &ClientTls, agent: AgentId, s
     }
 }
 
-/// `POST /v1/session`; the second result is how long the session lives from now.
-async fn fetch(path: &Path, gateways: &mut Gateways, tls: &ClientTls, agent: AgentId) -> Result<(Session, Duration)> {
+/// `POST /v1/session`; the second result is how long the session lives from now. The token is read anew, so that one of
+/// another subject brings another id.
+async fn fetch(path: &Path, gateways: &mut Gateways, tls: &ClientTls, own: AgentId) -> Result<(Session, Duration)> {
     let token = read_token(path)?;
     let Gateway { address, name } =
         gateways.current(std::time::Instant::now(), ATTEMPT).await.context("no gateway's name resolves")?;
-    let request = SessionRequest { server: &name, token: &token, agent };
+    let request = SessionRequest { server: &name, token: &token, own };
     let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
     let mut stream = tls.connect(stream, &name).await.with_context(|| format!("TLS with {name} at {address}"))?;
     stream.write_all(request.text().as_bytes()).await.context("asking for a session")?;
@@ -118,6 +119,12 @@ async fn fetch(path: &Path, gateways: &mut Gateways, tls: &ClientTls, agent: Age
     }
     let Granted { session, lives, .. } = request.read(&answer)?;
     Ok((session, lives))
+}
+
+/// Whom batches are of: what the token in this file makes of the agent's own id, if it can be read.
+pub(crate) fn agent_of(own: AgentId, token: Option<&Path>) -> AgentId {
+    let token = token.and_then(|path| read_token(path).ok());
+    token.map_or(own, |token| SessionRequest { server: "", token: &token, own }.agent())
 }
 
 /// The token stands alone in its file.

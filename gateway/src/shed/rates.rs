@@ -3,7 +3,7 @@
 use std::{collections::HashMap, hash::Hash, time::Duration};
 
 use weir_sample::Timestamp;
-use weir_wire::{AgentId, Header};
+use weir_wire::{Header, SenderId};
 
 use super::config::ShedConfig;
 use super::overload::Shed;
@@ -11,7 +11,7 @@ use super::overload::Shed;
 /// What agents and tenants have sent lately.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    agents: Buckets<AgentId>,
+    agents: Buckets<SenderId>,
     tenants: Buckets<u32>,
 }
 
@@ -28,13 +28,14 @@ impl Rates {
         now: Timestamp,
     ) -> Result<(), Shed> {
         let (agent, tenant) = (config.agent_samples_per_second, config.tenant_samples_per_second);
-        if !self.agents.has_room(header.agent, agent, now) {
+        let sender = SenderId { tenant: header.tenant, agent: header.agent };
+        if !self.agents.has_room(sender, agent, now) {
             return Err(Shed::AgentRate);
         }
         if !self.tenants.has_room(header.tenant, tenant, now) {
             return Err(Shed::TenantRate);
         }
-        self.agents.fill(header.agent, agent, samples);
+        self.agents.fill(sender, agent, samples);
         self.tenants.fill(header.tenant, tenant, samples);
         Ok(())
     }
@@ -89,7 +90,7 @@ impl<K: Eq + Hash> Buckets<K> {
 
 #[cfg(test)]
 mod tests {
-    use weir_wire::{DatagramKind, Epoch};
+    use weir_wire::{AgentId, DatagramKind, Epoch};
 
     use super::*;
 
@@ -115,6 +116,8 @@ mod tests {
         check(1, 1, 0, 599.0, Ok(()));
         check(1, 1, 0, 300.0, Ok(()));
         check(1, 1, 0, 1.0, Err(Shed::AgentRate));
+        // One of another tenant with the same id.
+        check(1, 3, 0, 1.0, Ok(()));
         check(2, 1, 0, 1.0, Ok(()));
         check(2, 1, 0, 1.0, Err(Shed::TenantRate));
         check(2, 2, 0, 1.0, Ok(()));

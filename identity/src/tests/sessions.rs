@@ -11,7 +11,12 @@ const AGENT: &str = "11111111-1111-4111-8111-111111111111";
 const OTHER: &str = "22222222-2222-4222-8222-222222222222";
 const LIFETIME: Duration = Duration::from_secs(300);
 
+/// The id that [`claims`] make of this one.
 fn agent(id: &str) -> AgentId {
+    named(id).for_token(7, &claims().subject)
+}
+
+fn named(id: &str) -> AgentId {
     id.parse().unwrap()
 }
 
@@ -45,17 +50,23 @@ fn a_session_is_for_the_tokens_tenant_and_ends_with_the_first_of_its_bounds() {
 #[test]
 fn sessions_are_refused_with_the_reason() {
     let desk = Desk::new();
-    fs::write(desk.path("denied"), OTHER).unwrap();
+    fs::write(desk.path("denied"), agent(OTHER).to_string()).unwrap();
     let identity = identity(&desk);
-    let check = |claims: Claims, id: &str, expected: SessionError| {
-        assert_eq!(identity.sessions.grant(&claims, agent(id), NOW).err(), Some(expected));
+    let check = |claims: Claims, id: AgentId, expected: SessionError| {
+        assert_eq!(identity.sessions.grant(&claims, id, NOW).err(), Some(expected));
     };
     let no_ingest = Claims { scopes: vec![Scope::Read, Scope::Admin], ..claims() };
-    check(no_ingest, AGENT, TokenError::Scope(Scope::Ingest).into());
-    check(Claims { expires: NOW_S, ..claims() }, AGENT, TokenError::Expired { ago_s: 0 }.into());
-    check(Claims { subject: OTHER.into(), ..claims() }, AGENT, SessionError::OtherAgent);
-    check(claims(), OTHER, SessionError::Denied);
-    assert!(identity.sessions.grant(&Claims { subject: AGENT.into(), ..claims() }, agent(AGENT), NOW).is_ok());
+    check(no_ingest, agent(AGENT), TokenError::Scope(Scope::Ingest).into());
+    check(Claims { expires: NOW_S, ..claims() }, agent(AGENT), TokenError::Expired { ago_s: 0 }.into());
+    check(Claims { subject: OTHER.into(), ..claims() }, named(AGENT), SessionError::OtherAgent);
+    check(claims(), agent(OTHER), SessionError::Denied);
+    // Nobody may say whose batches its own are.
+    check(claims(), named(AGENT), SessionError::NotDerived);
+    check(Claims { subject: "another".into(), ..claims() }, agent(AGENT), SessionError::NotDerived);
+    check(Claims { tenant: 3, ..claims() }, agent(AGENT), SessionError::NotDerived);
+    check(Claims { subject: agent(AGENT).to_string(), ..claims() }, agent(AGENT), SessionError::OtherAgent);
+    let bound = Claims { subject: AGENT.into(), ..claims() };
+    assert!(identity.sessions.grant(&bound, named(AGENT), NOW).is_ok());
     let text = weir_sample::exposition(identity.readings());
     assert!(text.contains("weir_sessions_granted_total 1\n"), "{text}");
     assert!(text.contains("weir_sessions_refused_total{reason=\"denied\"} 1\n"), "{text}");
@@ -71,7 +82,7 @@ fn the_answer_carries_what_the_agent_needs() {
     let key = answer["key"].as_str().unwrap();
     assert_eq!(weir_wire::key_from_hex(key), Some(session.key));
     let expected = json!({
-        "key_id": 1, "key": key, "expires": NOW_S + 300, "tenant": 7, "agent": AGENT,
+        "key_id": 1, "key": key, "expires": NOW_S + 300, "tenant": 7, "agent": agent(AGENT).to_string(),
         "server_time_ms": NOW_S * 1_000, "max_series": 500, "labels": { "pool": "web" },
     });
     assert_eq!(answer, expected);
@@ -85,7 +96,7 @@ fn everything_follows_its_files() {
     assert!(identity.reload_changed().is_empty());
 
     let second = desk.p256("second");
-    fs::write(desk.path("denied"), AGENT).unwrap();
+    fs::write(desk.path("denied"), agent(AGENT).to_string()).unwrap();
     identity.fleet.file().rotate(NOW, OldKeys::Outlive(LIFETIME)).unwrap();
     let sets: Vec<_> = identity.reload_changed().into_iter().map(|(set, outcome)| (set, outcome.is_ok())).collect();
     assert_eq!(sets, [("fleet_keys", true), ("denied_agents", true), ("token_keys", true)]);

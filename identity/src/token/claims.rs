@@ -14,7 +14,8 @@ pub const AUDIENCE: &str = "weir";
 /// The claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Whom the token was given to (`sub`). An agent id here binds the token to that agent.
+    /// Whom the token was given to (`sub`). An agent id here binds the token to that agent; of any other subject follow the
+    /// ids of its agents.
     pub subject: String,
     /// The tenant whose data it opens; 0 is the default tenant.
     pub tenant: u32,

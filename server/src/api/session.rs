@@ -101,9 +101,10 @@ fn agent(body: &[u8]) -> Result<AgentId, String> {
 
 fn status(error: &SessionError) -> StatusCode {
     match error {
-        SessionError::Token(TokenError::Scope(_)) | SessionError::OtherAgent | SessionError::Denied => {
-            StatusCode::FORBIDDEN
-        }
+        SessionError::Token(TokenError::Scope(_))
+        | SessionError::OtherAgent
+        | SessionError::NotDerived
+        | SessionError::Denied => StatusCode::FORBIDDEN,
         SessionError::Token(_) => StatusCode::UNAUTHORIZED,
         SessionError::NoKey => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -127,7 +128,14 @@ mod tests {
     use crate::api::testing::{Issuer, ask, serve};
 
     const AGENT: &str = "11111111-1111-4111-8111-111111111111";
+    /// The tenant of all tokens here.
+    const TENANT: u32 = 9;
     const DENIED: &str = "22222222-2222-4222-8222-222222222222";
+
+    /// The id that a token given to "web" makes of [`AGENT`].
+    fn agent_id() -> String {
+        AGENT.parse::<AgentId>().unwrap().for_token(TENANT, "web").to_string()
+    }
 
     impl Issuer {
         fn identity(&self, with_tokens: bool) -> Arc<Identity> {
@@ -145,7 +153,7 @@ mod tests {
         fn token(&self, subject: &str, scope: Scope, lives_s: i64) -> String {
             let claims = Claims {
                 subject: subject.into(),
-                tenant: 9,
+                tenant: TENANT,
                 scopes: vec![scope],
                 not_before: None,
                 expires: u64::try_from(now().millis() / 1_000 + lives_s).unwrap(),
@@ -164,21 +172,21 @@ mod tests {
         let log = Arc::new(Log::open(&root, "gateway", LogConfig::default()).unwrap());
         let server = serve(routes(Arc::clone(&identity), Some(log), Channel::Private));
         let token = issuer.token("web", Scope::Ingest, 3_600);
-        let body = json!({ "agent": AGENT }).to_string();
+        let body = json!({ "agent": agent_id() }).to_string();
         let (status, text) = ask(&server, "POST", "/v1/session", Some(&token), &body);
         assert_eq!(status, 200, "{text}");
         let answer: SessionAnswer = serde_json::from_str(&text).unwrap();
-        assert_eq!((answer.tenant, answer.agent.as_str(), answer.max_series), (9, AGENT, Some(70)));
+        assert_eq!((answer.tenant, answer.agent, answer.max_series), (TENANT, agent_id(), Some(70)));
         let lives_s = i64::from(answer.expires) - now().millis() / 1_000;
         assert!((590..=600).contains(&lives_s), "{lives_s}");
         let fleet_key = identity.fleet.key(answer.key_id).unwrap();
-        let derived = fleet_key.session(9, AGENT.parse().unwrap(), answer.expires);
+        let derived = fleet_key.session(TENANT, agent_id().parse().unwrap(), answer.expires);
         assert_eq!(weir_wire::key_from_hex(&answer.key), Some(derived.key));
         let mut told = 0;
         let mut reader = Reader::open(&root, "test", &Checkpoint::default()).unwrap();
         let polled = reader.poll(usize::MAX, |record, _| {
             let grant = Grant { max_series: Some(70), labels: Vec::new() };
-            assert_eq!((record.tenant, record.agent.to_string()), (9, AGENT.to_owned()));
+            assert_eq!((record.tenant, record.agent.to_string()), (TENANT, agent_id()));
             assert_eq!(record.payload, grant.encode());
             told += 1;
         });
@@ -197,11 +205,13 @@ mod tests {
             assert_eq!((seen, answer["reason"].as_str()), (status, Some(reason)), "{text}");
             assert_eq!(answer["status"], "error");
         };
-        let body = json!({ "agent": AGENT }).to_string();
+        let body = json!({ "agent": agent_id() }).to_string();
         check(None, &body, 401, "no_token");
         check(Some(&issuer.token("web", Scope::Ingest, -5)), &body, 401, "expired");
         check(Some(&issuer.token("web", Scope::Read, 60)), &body, 403, "scope");
         check(Some(&issuer.token(DENIED, Scope::Ingest, 60)), &body, 403, "other_agent");
+        check(Some(&issuer.token("db", Scope::Ingest, 60)), &body, 403, "other_agent");
+        check(Some(&good), &json!({ "agent": AGENT }).to_string(), 403, "other_agent");
         check(Some(&good), &json!({ "agent": DENIED }).to_string(), 403, "denied");
         check(Some(&good), &body, 503, "grant");
         check(Some(&good), "", 400, "request");
@@ -215,7 +225,7 @@ mod tests {
     fn keys_travel_on_private_channels_only_and_need_token_keys() {
         let issuer = Issuer::new();
         let token = issuer.token("web", Scope::Ingest, 60);
-        let body = json!({ "agent": AGENT }).to_string();
+        let body = json!({ "agent": agent_id() }).to_string();
         let check = |with_tokens, channel, status, reason: &str| {
             let server = serve(routes(issuer.identity(with_tokens), None, channel));
             let (seen, text) = ask(&server, "POST", "/v1/session", Some(&token), &body);

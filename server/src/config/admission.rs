@@ -128,6 +128,10 @@ impl RuleSection {
             }
         }
         self.set_labels.iter().flat_map(BTreeMap::keys).try_for_each(legal)?;
+        let set = self.set_labels.iter().flat_map(BTreeMap::keys);
+        if set.chain(self.rollup.iter().flat_map(|rollup| &rollup.drop_labels)).any(|label| label == "tenant") {
+            return Err("the label tenant is the server's: no rule sets it or adds up over it".into());
+        }
         let flag = |flag: Option<bool>, action: Action| match flag {
             Some(true) => (true, vec![action]),
             _ => (false, Vec::new()),
@@ -200,6 +204,8 @@ mod tests {
         check("[[rules]]\nclass = \"cheap\"", "\"cheap\" is no class");
         check("[[rules]]\nrename = \"a b\"", "\"a b\" is not a metric name");
         check("[[rules]]\nset_labels = { \"a-b\" = \"x\" }", "\"a-b\" is not a label name");
+        check("[[rules]]\nset_labels = { tenant = \"7\" }", "the label tenant is the server's");
+        check("[[rules]]\nrollup = { drop_labels = [\"tenant\"] }", "the label tenant is the server's");
         check("[[rules]]\nmetrics = \"x\"", "unknown field `metrics`");
         check("tenant_samples_per_second = -1.0", "is not a rate");
     }

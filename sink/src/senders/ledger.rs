@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use weir_sample::{Kind, Series, Timestamp};
 use weir_store::{Error, Store};
-use weir_wire::{AgentId, Totals};
+use weir_wire::{AgentId, SenderId, Totals};
 
 use super::account::{Account, Received, Sums, sum, tenant_label};
 use super::agent::Agent;
@@ -25,7 +25,7 @@ pub(crate) struct Ledger {
 /// Whose account it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
-    Agent(AgentId),
+    Agent(SenderId),
     /// All jobs of this tenant.
     Jobs(u32),
 }
@@ -48,7 +48,7 @@ const APART: u128 = 0x6c65_6467_6572_0000_0000_0000_0000_0001;
 impl Ledger {
     /// After a restart all accounts are due: what was noted of them before is not known.
     pub(crate) fn resume<'a>(
-        agents: impl Iterator<Item = (&'a AgentId, &'a mut Agent)>,
+        agents: impl Iterator<Item = (&'a SenderId, &'a mut Agent)>,
         jobs: BTreeMap<u32, Jobs>,
         newest: Timestamp,
     ) -> Self {
@@ -67,13 +67,13 @@ impl Ledger {
     /// Changes what was seen of a sender.
     pub(crate) fn record(
         &mut self,
-        id: AgentId,
+        id: SenderId,
         agent: &mut Agent,
         received: Timestamp,
         change: impl FnOnce(&mut Received),
     ) {
         let (owner, account) = match id.is_job() {
-            true => (Owner::Jobs(agent.tenant), &mut self.jobs.entry(agent.tenant).or_default().account),
+            true => (Owner::Jobs(id.tenant), &mut self.jobs.entry(id.tenant).or_default().account),
             false => (Owner::Agent(id), &mut agent.account),
         };
         change(&mut account.seen);
@@ -83,9 +83,9 @@ impl Ledger {
     }
 
     /// Takes in what a sender's own account has grown by. Agents keep theirs, by epoch.
-    pub(crate) fn grow(&mut self, id: AgentId, tenant: u32, growth: &Totals) {
+    pub(crate) fn grow(&mut self, id: SenderId, growth: &Totals) {
         if id.is_job() {
-            let totals = &mut self.jobs.entry(tenant).or_default().totals;
+            let totals = &mut self.jobs.entry(id.tenant).or_default().totals;
             *totals = sum(totals, growth);
         }
     }
@@ -97,7 +97,7 @@ impl Ledger {
     }
 
     /// Samples sealed and received.
-    pub(crate) fn sums<'a>(&self, agents: impl Iterator<Item = (&'a AgentId, &'a Agent)>) -> Sums {
+    pub(crate) fn sums<'a>(&self, agents: impl Iterator<Item = (&'a SenderId, &'a Agent)>) -> Sums {
         let mut sums = Sums::new();
         let jobs = self.jobs.iter().map(|(tenant, jobs)| ((*tenant, "".into()), jobs.samples()));
         let agents = agents.filter(|(id, _)| !id.is_job()).map(|(_, agent)| (agent.group(), agent.samples()));
@@ -124,11 +124,11 @@ impl Jobs {
 }
 
 /// Writes an agent's account.
-pub(crate) fn write_agent(store: &Store, id: AgentId, agent: &mut Agent, at: Timestamp) -> Result<(), Error> {
-    let (name, tenant, totals) = (id.to_string(), tenant_label(agent.tenant), agent.totals());
+pub(crate) fn write_agent(store: &Store, id: SenderId, agent: &mut Agent, at: Timestamp) -> Result<(), Error> {
+    let (name, tenant, totals) = (id.agent.to_string(), tenant_label(id.tenant), agent.totals());
     // Empty labels are left out of a series.
     let labels = [("agent", name.as_str()), ("host", &agent.host), ("pool", &agent.pool), ("tenant", &tenant)];
-    write(store, u128::from_be_bytes(id.0), &labels, &totals, &mut agent.account, at)
+    write(store, id.number(), &labels, &totals, &mut agent.account, at)
 }
 
 fn write(
@@ -187,10 +187,10 @@ mod tests {
     #[test]
     fn an_account_is_due_once_a_minute_after_a_change() {
         let at = Timestamp::from_secs;
-        let job = |random| AgentId::of_job([random; 10]);
-        for (first, second, owner) in
-            [(AgentId([1; 16]), AgentId([1; 16]), Owner::Agent(AgentId([1; 16]))), (job(1), job(2), Owner::Jobs(3))]
-        {
+        let sender = |agent| SenderId { tenant: 3, agent };
+        let job = |random| sender(AgentId::of_job([random; 10]));
+        let agent = sender(AgentId([1; 16]));
+        for (first, second, owner) in [(agent, agent, Owner::Agent(agent)), (job(1), job(2), Owner::Jobs(3))] {
             let (mut ledger, mut agent) = (Ledger::default(), Agent::new(3, Timestamp::default()));
             ledger.record(first, &mut agent, at(10), |seen| seen.batches += 1);
             ledger.record(second, &mut agent, at(20), |seen| seen.batches += 1);

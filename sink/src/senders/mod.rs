@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use weir_sample::Timestamp;
-use weir_wire::AgentId;
+use weir_wire::SenderId;
 
 pub(crate) use account::{Account, Received};
 pub(crate) use agent::{Agent, EpochSeen};
@@ -38,10 +38,10 @@ impl Default for Memory {
     }
 }
 
-/// Senders by id.
+/// Senders by tenant and id.
 #[derive(Default)]
 pub(crate) struct Senders {
-    agents: HashMap<AgentId, Agent>,
+    agents: HashMap<SenderId, Agent>,
     /// Until when those forgotten had been heard.
     forgotten: Forgotten,
     swept: Timestamp,
@@ -59,7 +59,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 impl Senders {
     /// Takes up where a checkpoint left off.
-    pub(crate) fn resume(agents: HashMap<AgentId, Agent>, forgotten: Forgotten) -> Self {
+    pub(crate) fn resume(agents: HashMap<SenderId, Agent>, forgotten: Forgotten) -> Self {
         Self { agents, forgotten, swept: Timestamp::default() }
     }
 
@@ -71,17 +71,17 @@ impl Senders {
         self.agents.len()
     }
 
-    pub(crate) fn get_mut(&mut self, id: &AgentId) -> Option<&mut Agent> {
+    pub(crate) fn get_mut(&mut self, id: &SenderId) -> Option<&mut Agent> {
         self.agents.get_mut(id)
     }
 
     /// The sender, which is remembered from now on.
-    pub(crate) fn entry(&mut self, id: AgentId, tenant: u32) -> &mut Agent {
+    pub(crate) fn entry(&mut self, id: SenderId) -> &mut Agent {
         let heard = if id.is_job() { self.forgotten.jobs } else { self.forgotten.agents };
-        self.agents.entry(id).or_insert_with(|| Agent::new(tenant, heard))
+        self.agents.entry(id).or_insert_with(|| Agent::new(id.tenant, heard))
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&AgentId, &Agent)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&SenderId, &Agent)> {
         self.agents.iter()
     }
 
@@ -100,13 +100,13 @@ impl Senders {
         now: Timestamp,
         memory: &Memory,
         rest: impl FnMut(&mut Agent),
-    ) -> Vec<(AgentId, Agent)> {
+    ) -> Vec<(SenderId, Agent)> {
         if now.since(self.swept) < SWEEP {
             return Vec::new();
         }
         self.swept = now;
         let silent_for = |agent: &Agent, most: Duration| now.since(agent.newest) > most;
-        let rests = |id: &AgentId, agent: &Agent| silent_for(agent, if id.is_job() { SWEEP } else { Agent::REST });
+        let rests = |id: &SenderId, agent: &Agent| silent_for(agent, if id.is_job() { SWEEP } else { Agent::REST });
         let resting = self.agents.iter_mut().filter(|(id, agent)| rests(id, agent));
         resting.map(|(_, agent)| agent).for_each(rest);
         let forgotten = &mut self.forgotten;

@@ -39,6 +39,8 @@ pub struct Admission {
     accounts: Mutex<Accounts>,
 }
 
+/// The label that says whose a series is.
+const TENANT: &str = "tenant";
 /// Names can explode as labels can: past so many, overflowing metrics of a tenant share one series per kind.
 const MAX_FOLDED_METRICS: usize = 1_000;
 
@@ -176,7 +178,7 @@ impl Judge<'_> {
 
     fn home(&mut self, series: Series, kind: Kind, shared: bool) -> Home {
         self.accounts.observe(self.tenant, &series, self.now);
-        if series.label(OVERFLOW).is_none() && !self.has_room(&series, shared) {
+        if !self.has_room(&series, shared) {
             return Home::Folded(self.fold(&series, kind));
         }
         if shared {
@@ -233,12 +235,26 @@ impl Judge<'_> {
         self.of_tenant(&Series::new(name, [(OVERFLOW, "true")]))
     }
 
+    /// The series as it is stored, with the tenant's own label. This is the one place where a sender's series become stored
+    /// ones, whoever sent them and whatever rules and tokens made of them: a label `tenant` that any of them set is not
+    /// the tenant's.
     fn of_tenant(&self, series: &Series) -> Series {
+        let exported = exported(series);
         match self.tenant {
-            0 => series.clone(),
-            number => series.with_label("tenant", &number.to_string()),
+            0 => exported,
+            number => exported.with_label(TENANT, &number.to_string()),
         }
     }
+}
+
+/// The series with its label `tenant`, if it has one, under another name, as Prometheus does with labels that are its own.
+fn exported(series: &Series) -> Series {
+    let Some(value) = series.label(TENANT) else { return series.clone() };
+    let mut name = format!("exported_{TENANT}");
+    while series.label(&name).is_some() {
+        name.insert_str(0, "exported_");
+    }
+    series.with_label(TENANT, "").with_label(&name, value)
 }
 
 const fn shared_overflow(kind: Kind) -> &'static str {

@@ -49,6 +49,18 @@ impl Bench {
 
     /// Appends the batch of window number `seq` as one that was received at some time.
     pub(crate) fn append_at(&self, agent: AgentId, seq: u64, received: Timestamp, points: Vec<(Series, Value)>) {
+        self.append_of(0, agent, seq, received, points);
+    }
+
+    /// Appends a batch of some tenant's agent.
+    pub(crate) fn append_of(
+        &self,
+        tenant: u32,
+        agent: AgentId,
+        seq: u64,
+        received: Timestamp,
+        points: Vec<(Series, Value)>,
+    ) {
         let totals = Totals { sealed_batches: seq + 1, ..Totals::default() };
         let batch = Batch { window: Window::ending(end_of(seq), 10_000), totals, points };
         let (payloads, _) = Encoder::new().encode(&batch, 1_142);
@@ -56,7 +68,7 @@ impl Bench {
         let record = Record {
             kind: RecordKind::Batch,
             lane: Lane::Normal,
-            tenant: 0,
+            tenant,
             agent,
             epoch: EPOCH,
             seq,
@@ -84,6 +96,12 @@ impl Bench {
         values.last().copied()
     }
 
+    /// The last value of a tenant's series.
+    pub(crate) fn last_in(&self, tenant: &str, name: &str) -> Option<f64> {
+        let matcher = |label, value| Matcher::new(label, MatchOp::Equal, value).unwrap();
+        self.select(&[matcher(NAME, name), matcher("tenant", tenant)]).1.last().copied()
+    }
+
     pub(crate) fn samples(&self, name: &str) -> (Vec<i64>, Vec<f64>) {
         self.select(&[Matcher::new(NAME, MatchOp::Equal, name).unwrap()])
     }
@@ -92,6 +110,12 @@ impl Bench {
     pub(crate) fn last_of(&self, name: &str, agent: &str) -> Option<f64> {
         let matcher = |label, value| Matcher::new(label, MatchOp::Equal, value).unwrap();
         self.select(&[matcher(NAME, name), matcher("agent", agent)]).1.last().copied()
+    }
+
+    pub(crate) fn last_of_tenant(&self, name: &str, agent: &str, tenant: &str) -> Option<f64> {
+        let matcher = |label, value| Matcher::new(label, MatchOp::Equal, value).unwrap();
+        let matchers = [matcher(NAME, name), matcher("agent", agent), matcher("tenant", tenant)];
+        self.select(&matchers).1.last().copied()
     }
 
     pub(crate) fn label_values(&self, label: &str) -> Vec<String> {

@@ -7,3 +7,4 @@ mod forgetting;
 mod imported;
 mod recovery;
 mod saved;
+mod tenants;

@@ -87,9 +87,21 @@ impl Sender {
         self.agent
     }
 
-    /// Seals with this session from now on, until then; `None`: for ever.
+    /// Seals with this session from now on, until then; `None`: for ever. Batches are of the agent that it is for.
     pub fn grant(&mut self, session: Session, until: Option<Instant>) {
+        self.agent = session.agent;
         self.sessions.grant(session, until);
+    }
+
+    /// Whether this session makes another agent of one that may have sent already, as a token of another subject does. It
+    /// takes an epoch of its own then: see [`Sender::begin_epoch`].
+    pub fn is_renamed_by(&self, session: &Session) -> bool {
+        session.agent != self.agent && !self.sessions.is_empty()
+    }
+
+    /// The epoch of the batches that are made now.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// Counts a request for a session that failed; the sessions of before stay.

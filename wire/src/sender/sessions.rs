@@ -27,6 +27,11 @@ impl Sessions {
         self.0.insert(0, Granted { session, until, keys });
     }
 
+    /// Whether there was none so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The session to seal with at `now`: the newest, if it is good.
     pub(super) fn good(&self, now: Instant) -> Option<&Granted> {
         self.0.first().filter(|granted| granted.is_good(now))
@@ -34,7 +39,8 @@ impl Sessions {
 
     /// The session that sealed what this header answers.
     pub(super) fn answered(&self, header: &Header) -> Option<&Granted> {
-        let sealed = |session: &Session| session.key_id == header.key_id && session.expires == header.expires;
+        let of = |session: &Session| (session.key_id, session.expires, session.tenant, session.agent);
+        let sealed = |session: &Session| of(session) == (header.key_id, header.expires, header.tenant, header.agent);
         self.0.iter().find(|granted| sealed(&granted.session))
     }
 }

@@ -218,6 +218,26 @@ fn acks_of_the_sessions_before_still_open_and_of_forgotten_ones_are_told() {
 }
 
 #[test]
+fn a_session_for_another_agent_begins_another_run_and_leaves_nothing_behind() {
+    let mut bench = Bench::granted();
+    bench.push(3);
+    let before = bench.sent().remove(0);
+    let renamed = Session { agent: AgentId([8; 16]), ..session(2, u32::MAX) };
+    assert!(bench.sender.is_renamed_by(&renamed) && !bench.sender.is_renamed_by(&session(2, 60)));
+    assert!(!Bench::new().sender.is_renamed_by(&renamed), "nothing was sent under any id");
+    bench.sender.begin_epoch(Epoch(EPOCH.0 + 1));
+    bench.sender.grant(renamed, None);
+    let next = bench.push(2);
+    assert_eq!(
+        (next.epoch, next.seq, decode(&next.payload).unwrap().totals.sealed_samples),
+        (Epoch(EPOCH.0 + 1), 0, 2)
+    );
+    assert_eq!(bench.sent().remove(0).agent, AgentId([8; 16]));
+    // The answer to what went out under the old id still counts.
+    assert_eq!(bench.answer(&before, EPOCH, &[0]).unwrap().len(), 1);
+}
+
+#[test]
 fn the_account_of_a_run_leaves_out_what_an_earlier_one_sealed() {
     let mut bench = Bench::granted();
     bench.sender.push(entry(EARLIER, 70, 40));
