@@ -97,9 +97,8 @@ impl Ingest {
         let Ok(head) = self.decoder.head(record.payload) else {
             return self.refuse(record);
         };
-        let Some(window) = self.count_once(record, &head) else { return Ok(()) };
+        let Some((window, known)) = self.count_once(record, &head) else { return Ok(()) };
         let sender = sender_of(record);
-        let known = self.senders.get_mut(&sender).and_then(|agent| agent.plan(head.layout_id));
         let Some(plan) = known.or_else(|| self.resolve(record, &head)) else {
             return self.refuse(record);
         };
@@ -116,8 +115,9 @@ impl Ingest {
         self.write(record, &head, window, plan)
     }
 
-    /// The window of a batch that was not counted before, and its sender's account. `None`: it was, or may have been.
-    fn count_once(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<Window> {
+    /// The window of a batch that was not counted before, and the plan of its layout if its sender has one. `None`: it
+    /// was counted, or may have been.
+    fn count_once(&mut self, record: &Record<'_>, head: &BatchHead<'_>) -> Option<(Window, Option<Arc<Plan>>)> {
         let sender = sender_of(record);
         let agent = self.senders.entry(sender);
         agent.hear(record.received, head.window.end());
@@ -141,7 +141,7 @@ impl Ingest {
             seen.batches += 1;
             seen.late += u64::from(is_late);
         });
-        Some(window)
+        Some((window, agent.plan(head.layout_id)))
     }
 
     fn write(
