@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock or sends anything.
 
+pub mod event;
 mod rule;
 mod states;
 
