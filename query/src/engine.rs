@@ -17,7 +17,7 @@ use crate::error::QueryError;
 use crate::evaluate::{Evaluator, string, type_name};
 use crate::functions::order::is_ordered;
 use crate::labels::LabelSet;
-use crate::parse::parse;
+use crate::parse::{Query, parse};
 use crate::read::source::Source;
 use crate::row::{Row, Steps, is_present};
 
@@ -59,12 +59,15 @@ impl Engine {
     /// # Errors
     /// Every [`QueryError`].
     pub fn instant(&self, source: &dyn Source, query: &str, time: Timestamp) -> Result<Answer, QueryError> {
-        self.count(|budget| {
-            let expr = parse(query)?;
-            let evaluation = Evaluation::new(source, budget, Steps::instant(time.millis()));
-            let data = evaluation.instant(&expr, time)?;
-            Ok(evaluation.answer(data))
-        })
+        self.count(|budget| evaluate_instant(source, budget, &parse(query)?, time))
+    }
+
+    /// Evaluates a query that was parsed before, at one time.
+    ///
+    /// # Errors
+    /// Every [`QueryError`] but those of parsing.
+    pub fn ask(&self, source: &dyn Source, query: &Query, time: Timestamp) -> Result<Answer, QueryError> {
+        self.count(|budget| evaluate_instant(source, budget, query.expr(), time))
     }
 
     /// Evaluates a query at `start`, `start + step` and so on up to `end`.
@@ -160,6 +163,17 @@ impl Engine {
         counters.micros.fetch_add(started.elapsed().as_micros() as u64, Relaxed);
         outcome
     }
+}
+
+fn evaluate_instant(
+    source: &dyn Source,
+    budget: &Budget,
+    expr: &Expr,
+    time: Timestamp,
+) -> Result<Answer, QueryError> {
+    let evaluation = Evaluation::new(source, budget, Steps::instant(time.millis()));
+    let data = evaluation.instant(expr, time)?;
+    Ok(evaluation.answer(data))
 }
 
 /// One query on its way.

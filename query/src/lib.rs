@@ -28,6 +28,7 @@ pub use error::QueryError;
 pub use functions::histogram::{Bin, bins};
 pub use labels::LabelSet;
 pub use number::write_plain;
-pub use read::select::selector;
+pub use parse::Query;
+pub use read::select::{PARTIAL, matchers, selector};
 pub use read::source::{Each, Source};
 pub use weir_store::{Answered, Column, Hint, MatchOp, Matcher, Selection, SeriesData, Tier};

@@ -15,6 +15,25 @@ const MAX_NESTING_TOKENS: usize = 1_500;
 /// Depth of a tree that is evaluated.
 const MAX_DEPTH: usize = 128;
 
+/// A query that is parsed once and asked often.
+#[derive(Clone, Debug)]
+pub struct Query(Expr);
+
+impl Query {
+    /// Parses a query.
+    ///
+    /// # Errors
+    /// [`QueryError::Parse`].
+    pub fn parse(text: &str) -> Result<Self, QueryError> {
+        Ok(Self(parse(text)?))
+    }
+
+    /// Its tree.
+    pub fn expr(&self) -> &Expr {
+        &self.0
+    }
+}
+
 /// Parses a query.
 pub(crate) fn parse(query: &str) -> Result<Expr, QueryError> {
     if query.len() > MAX_BYTES {

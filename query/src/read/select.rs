@@ -17,7 +17,8 @@ use crate::read::window::{Stretch, spans, steady};
 use crate::row::{ABSENT, Row, Steps, is_absent};
 
 /// The warning of an answer that lacks samples.
-const PARTIAL: &str = "the object store with the older samples did not answer: what it has is missing here";
+/// The warning of an answer whose samples are not all there.
+pub const PARTIAL: &str = "the object store with the older samples did not answer: what it has is missing here";
 
 impl Evaluator<'_> {
     /// An instant selector: the newest sample at each step, unless it is too old or marks the series as stale.
@@ -166,8 +167,11 @@ pub fn selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
     }
 }
 
-/// The conditions of a selector, its metric name among them.
-pub(crate) fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, QueryError> {
+/// The conditions of a parsed selector, its metric name among them.
+///
+/// # Errors
+/// A condition that this engine does not have.
+pub fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, QueryError> {
     if !selector.matchers.or_matchers.is_empty() {
         return Err(QueryError::Unsupported("\"or\" between label matchers".into()));
     }
