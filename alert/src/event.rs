@@ -33,7 +33,7 @@ pub struct Event {
     pub annotations: Pairs,
     /// What it is now.
     pub status: Status,
-    /// When it began to be active, in event time.
+    /// When it began to fire, in event time: Prometheus' `startsAt`.
     pub starts_at_ms: i64,
     /// When it resolved; of a firing alert the time after which silence of its evaluator means resolved.
     pub ends_at_ms: i64,
@@ -42,6 +42,12 @@ pub struct Event {
     /// The expression's value, absent for alerts that others sent.
     #[serde(default)]
     pub value: Option<f64>,
+    /// From when its result counts as there: before `starts_at_ms` by what `for` asks. 0 for alerts that others sent.
+    #[serde(default)]
+    pub active_at_ms: i64,
+    /// Its data have stopped to come, so that nobody knows whether it still holds.
+    #[serde(default)]
+    pub late: bool,
     /// A link to the expression.
     #[serde(default)]
     pub generator_url: String,
