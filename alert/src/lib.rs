@@ -2,9 +2,12 @@
 //!
 //! Nothing here reads a clock or sends anything.
 
+pub mod duration;
 pub mod event;
+mod pattern;
 mod rule;
 mod states;
+pub mod template;
 
 pub use rule::{Rule, RuleError};
 pub use states::{Active, Event, Phase, States};
