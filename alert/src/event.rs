@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn fingerprints_are_those_of_prometheus() {
         assert_eq!(fingerprint(&Pairs::new()), 0xcbf2_9ce4_8422_2325, "of no labels at all");
-        let labels = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let labels =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         assert_ne!(fingerprint(&labels(&[("a", "bc")])), fingerprint(&labels(&[("ab", "c")])));
     }
 }

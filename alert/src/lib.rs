@@ -2,4 +2,7 @@
 //!
 //! Nothing here asks for the time or opens a socket.
 
+pub mod duration;
 pub mod event;
+mod pattern;
+pub mod template;
