@@ -5,4 +5,5 @@
 pub mod duration;
 pub mod event;
 mod pattern;
+pub mod rules;
 pub mod template;
