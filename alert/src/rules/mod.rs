@@ -3,6 +3,7 @@
 mod bounds;
 mod diagnosis;
 mod document;
+mod doubts;
 mod dry_run;
 mod duration;
 mod expression;
@@ -10,8 +11,16 @@ mod fault;
 mod labels;
 mod never;
 mod place;
+mod read;
+mod rule;
+mod set;
+mod text;
 
 pub use diagnosis::BadExpression;
 pub use duration::write_duration;
 pub use expression::{Expression, Reads};
 pub use fault::{Fault, Place, Weight};
+pub use read::read_rules;
+pub use rule::{Alerting, Group, Kind, Rule};
+pub use set::RuleSet;
+pub use text::{BadTemplate, Scope, Surroundings, Template};
