@@ -6,4 +6,5 @@ pub mod duration;
 pub mod event;
 mod pattern;
 pub mod rules;
+pub mod states;
 pub mod template;
