@@ -3,6 +3,7 @@
 //! Nothing here asks for the time or opens a socket.
 
 pub mod duration;
+pub mod evaluate;
 pub mod event;
 mod pattern;
 pub mod rules;

@@ -1,0 +1,18 @@
+//! Evaluation of rules at event time, told the time: groups in order, alerts' states, and what is to be written of both.
+
+mod health;
+mod local;
+mod overlay;
+mod querier;
+mod row;
+mod schedule;
+mod settings;
+mod told;
+
+pub use health::Health;
+pub use local::Local;
+pub use overlay::{Names, Overlay};
+pub use querier::{Element, Found, Querier};
+pub use row::{Row, STALE};
+pub use settings::Settings;
+pub use told::Told;
