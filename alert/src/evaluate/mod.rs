@@ -1,9 +1,14 @@
 //! Evaluation of rules at event time, told the time: groups in order, alerts' states, and what is to be written of both.
 
+mod alerting;
+mod group;
 mod health;
 mod local;
+mod outcome;
+mod outlet;
 mod overlay;
 mod querier;
+mod recording;
 mod row;
 mod schedule;
 mod settings;
@@ -11,6 +16,7 @@ mod told;
 
 pub use health::Health;
 pub use local::Local;
+pub use outlet::Outlet;
 pub use overlay::{Names, Overlay};
 pub use querier::{Element, Found, Querier};
 pub use row::{Row, STALE};
