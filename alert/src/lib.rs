@@ -9,3 +9,4 @@ mod pattern;
 pub mod rules;
 pub mod states;
 pub mod template;
+pub mod tools;
