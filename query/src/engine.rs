@@ -165,12 +165,7 @@ impl Engine {
     }
 }
 
-fn evaluate_instant(
-    source: &dyn Source,
-    budget: &Budget,
-    expr: &Expr,
-    time: Timestamp,
-) -> Result<Answer, QueryError> {
+fn evaluate_instant(source: &dyn Source, budget: &Budget, expr: &Expr, time: Timestamp) -> Result<Answer, QueryError> {
     let evaluation = Evaluation::new(source, budget, Steps::instant(time.millis()));
     let data = evaluation.instant(expr, time)?;
     Ok(evaluation.answer(data))

@@ -1,0 +1,10 @@
+//! Rules over series in memory, evaluated by a clock that is moved by hand.
+
+mod alerts;
+mod bench;
+mod catching_up;
+mod crashes;
+mod groups;
+mod late;
+mod reloads;
+mod unit_tests;
