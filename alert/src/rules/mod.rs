@@ -24,3 +24,6 @@ pub use read::read_rules;
 pub use rule::{Alerting, Group, Kind, Rule};
 pub use set::RuleSet;
 pub use text::{BadTemplate, Scope, Surroundings, Template};
+
+#[cfg(test)]
+mod tests;

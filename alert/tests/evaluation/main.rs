@@ -7,4 +7,5 @@ mod crashes;
 mod groups;
 mod late;
 mod reloads;
+mod replays;
 mod unit_tests;
