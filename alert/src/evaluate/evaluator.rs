@@ -23,6 +23,8 @@ pub struct Evaluator {
     /// What the state file has of groups that no rule set has named yet.
     pub(super) saved: BTreeMap<String, SavedGroup>,
     pub(super) counters: Counters,
+    /// The instant at which groups that were never evaluated begin; `None` for the newest.
+    begin_at: Option<Timestamp>,
 }
 
 /// Counts since the start.
@@ -58,7 +60,12 @@ impl Evaluator {
     /// [`StateError::Failed`].
     pub fn new(mut store: StateStore, settings: Settings) -> Result<Self, StateError> {
         let saved = store.groups()?;
-        Ok(Self { settings, store, groups: Vec::new(), saved, counters: Counters::default() })
+        Ok(Self { settings, store, groups: Vec::new(), saved, counters: Counters::default(), begin_at: None })
+    }
+
+    /// Lets groups that were never evaluated begin at an instant of the past.
+    pub fn begin_at(&mut self, at: Timestamp) {
+        self.begin_at = Some(at);
     }
 
     /// Evaluates what is due at this time, each group once at most, and hands on what came of it.
@@ -84,7 +91,8 @@ impl Evaluator {
         let catch_up = self.settings.catch_up.as_millis() as i64;
         let next = |run: &GroupRun| {
             let limit = told.last().millis().saturating_add(run.offset_ms(&self.settings)).min(told.now.millis());
-            run.schedule.next(run.evaluated_to, limit, catch_up)
+            let begin = self.begin_at.map(|at| at.millis() - 1);
+            run.schedule.next(run.evaluated_to.or(begin), limit, catch_up)
         };
         let mut due: Vec<(i64, usize, Next)> = Vec::new();
         for (number, run) in self.groups.iter().enumerate().filter(|(_, run)| run.unsaved.is_none()) {
