@@ -5,7 +5,7 @@ use std::time::Duration;
 use weir_sample::Timestamp;
 
 /// Unix seconds with a fraction, or RFC 3339.
-pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
+pub(crate) fn timestamp(text: &str) -> Option<Timestamp> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds.is_finite() && seconds.abs() < MAX_SECONDS => {
             Some(Timestamp((seconds * 1e3).round() as i64))
