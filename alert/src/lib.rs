@@ -5,6 +5,7 @@
 pub mod duration;
 pub mod event;
 mod pattern;
+pub mod routing;
 mod rule;
 mod states;
 pub mod template;
