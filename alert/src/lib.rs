@@ -6,6 +6,7 @@ pub mod duration;
 pub mod evaluate;
 pub mod event;
 mod pattern;
+pub mod routing;
 pub mod rules;
 pub mod states;
 pub mod template;
