@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weir_query::LabelSet;
 use weir_sample::Timestamp;
 
-use super::querier::Found;
+use super::ask::Found;
 use super::row::{Row, ends_of, rows_of};
 use crate::rules::{Alerting, Rule, Scope, Surroundings};
 use crate::states::{Alert, Annotations, Happening, Phase};

@@ -5,10 +5,10 @@ use std::thread;
 
 use weir_sample::Timestamp;
 
+use super::ask::Querier;
 use super::group::{Circumstances, GroupRun};
 use super::outcome::Outcome;
 use super::outlet::Outlet;
-use super::querier::Querier;
 use super::schedule::Next;
 use super::settings::Settings;
 use super::told::Told;

@@ -8,10 +8,10 @@ use weir_query::LabelSet;
 use weir_sample::{Series, Timestamp};
 
 use super::alerting::{Active, Missing, Moment, Stepped, step};
+use super::ask::Names;
+use super::ask::{Found, Querier};
 use super::health::Health;
 use super::outcome::Outcome;
-use super::overlay::Names;
-use super::querier::{Found, Querier};
 use super::recording::record;
 use super::row::{Row, STALE, ends_of};
 use super::schedule::Schedule;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::ask::Names;
 use super::evaluator::Evaluator;
 use super::group::{GroupRun, Orphan, RuleRun};
-use super::overlay::Names;
 use super::schedule::Schedule;
 use crate::rules::Group;
 use crate::states::{Alert, SavedGroup, StateError};

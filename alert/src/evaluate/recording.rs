@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use weir_sample::{Series, Timestamp};
 
-use super::querier::Found;
+use super::ask::Found;
 use super::row::{Row, STALE};
 use crate::rules::Rule;
 

@@ -1,6 +1,7 @@
 //! Rules over series in memory, evaluated by a clock that is moved by hand.
 
 mod alerts;
+mod answers;
 mod bench;
 mod catching_up;
 mod crashes;

@@ -1,7 +1,7 @@
 //! What groups, rules and alerts are now, for whoever shows them.
 
-use super::evaluator::Evaluator;
-use super::health::Health;
+use crate::evaluate::evaluator::Evaluator;
+use crate::evaluate::health::Health;
 use crate::rules::{Group, Rule};
 use crate::states::Alert;
 
@@ -14,7 +14,7 @@ pub struct GroupView<'e> {
     pub evaluated_to: Option<i64>,
     /// Elements that its limit has left out since the start.
     pub cut: u64,
-    rules: &'e [super::group::RuleRun],
+    rules: &'e [crate::evaluate::group::RuleRun],
 }
 
 /// One rule as it stands.
@@ -24,7 +24,7 @@ pub struct RuleView<'e> {
     pub rule: &'e Rule,
     /// How its last evaluation went.
     pub health: &'e Health,
-    active: &'e super::alerting::Active,
+    active: &'e crate::evaluate::alerting::Active,
 }
 
 impl Evaluator {

@@ -8,7 +8,7 @@ use std::sync::{PoisonError, RwLock};
 use weir_query::{Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source, Tier};
 use weir_sample::{Kind, Series, Timestamp};
 
-use super::row::Row;
+use crate::evaluate::row::Row;
 
 /// Which metric names rules read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

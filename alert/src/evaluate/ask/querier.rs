@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use weir_query::LabelSet;
 use weir_sample::Timestamp;
 
-use super::row::Row;
+use crate::evaluate::row::Row;
 use crate::rules::Expression;
 
 /// One element of a result.

@@ -8,7 +8,7 @@ use weir_sample::Timestamp;
 
 use super::overlay::{Overlaid, Overlay};
 use super::querier::{Element, Found, Querier};
-use super::row::Row;
+use crate::evaluate::row::Row;
 use crate::rules::{Expression, Reads};
 
 /// Answers from a [`Source`].
