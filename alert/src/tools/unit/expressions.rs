@@ -3,9 +3,8 @@
 use weir_query::LabelSet;
 use weir_sample::Timestamp;
 
-use super::Verdict;
 use super::document::{ExpectedSample, ExpressionTest};
-use super::group::time_of;
+use super::verdict::{Verdict, time_of};
 use crate::evaluate::Querier;
 use crate::tools::notation::metric;
 

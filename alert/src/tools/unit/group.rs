@@ -9,7 +9,7 @@ use weir_sample::Timestamp;
 
 use super::document::{AlertTest, TestGroup};
 use super::expressions::check_expressions;
-use super::{Verdict, span};
+use super::verdict::{Verdict, span, time_of};
 use crate::evaluate::{Evaluator, Local, Names, Outlet, Overlay, Row, Settings, Told};
 use crate::event::{Event, Pairs};
 use crate::rules::Group;
@@ -113,10 +113,6 @@ fn by_time(test: &TestGroup) -> Result<BTreeMap<i64, Vec<&AlertTest>>, String> {
         tests.entry(time).or_default().push(one);
     }
     Ok(tests)
-}
-
-pub(super) fn time_of(text: Option<&str>) -> Result<i64, String> {
-    Ok(span(text)?.unwrap_or_default().as_millis() as i64)
 }
 
 fn last_time(test: &TestGroup) -> Result<i64, String> {

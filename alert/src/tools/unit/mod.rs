@@ -3,24 +3,17 @@
 mod document;
 mod expressions;
 mod group;
+mod verdict;
 
 use std::path::Path;
 use std::time::Duration;
 
 use document::Document;
 use group::run_group;
+pub use verdict::Verdict;
+use verdict::span;
 
-use crate::duration::duration;
 use crate::rules::{Group, RuleSet, Weight};
-
-/// What a file of tests came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
-    /// What was not as expected; nothing if all was.
-    pub failures: Vec<String>,
-    /// Alerts and expressions that were looked at.
-    pub checks: usize,
-}
 
 /// Evaluation interval of a file that has none.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
@@ -68,8 +61,4 @@ fn rules(path: &Path, document: &Document, interval: Duration) -> Result<Vec<Gro
     // A group that the order does not name counts as its first, as with promtool.
     groups.sort_by_key(|group| names.iter().position(|name| *name == group.name).unwrap_or(0));
     Ok(groups)
-}
-
-fn span(text: Option<&str>) -> Result<Option<Duration>, String> {
-    text.map(duration).transpose()
 }
