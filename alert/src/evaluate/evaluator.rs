@@ -7,12 +7,12 @@ use weir_sample::Timestamp;
 
 use super::ask::Querier;
 use super::group::{Circumstances, GroupRun};
-use super::outcome::Outcome;
 use super::outlet::Outlet;
+use super::row::Row;
 use super::schedule::Next;
 use super::settings::Settings;
 use super::told::Told;
-use crate::states::{Happening, SavedGroup, StateError, StateStore};
+use crate::states::{Commit, Happening, SavedGroup, StateError, StateStore};
 
 /// Evaluates groups of rules. It is told the time, asks a [`Querier`] and writes to an [`Outlet`].
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Evaluator {
     /// What the state file has of groups that no rule set has named yet.
     pub(super) saved: BTreeMap<String, SavedGroup>,
     pub(super) counters: Counters,
+    /// Rows of evaluations that are not written yet.
+    rows: Vec<Row>,
     /// The instant at which groups that were never evaluated begin; `None` for the newest.
     begin_at: Option<Timestamp>,
 }
@@ -60,7 +62,15 @@ impl Evaluator {
     /// [`StateError::Failed`].
     pub fn new(mut store: StateStore, settings: Settings) -> Result<Self, StateError> {
         let saved = store.groups()?;
-        Ok(Self { settings, store, groups: Vec::new(), saved, counters: Counters::default(), begin_at: None })
+        Ok(Self {
+            settings,
+            store,
+            groups: Vec::new(),
+            saved,
+            counters: Counters::default(),
+            rows: Vec::new(),
+            begin_at: None,
+        })
     }
 
     /// Lets groups that were never evaluated begin at an instant of the past.
@@ -143,12 +153,18 @@ impl Evaluator {
     /// Writes what evaluations left, and hands events on. Rows come first: an evaluation whose rows are lost was none, one whose
     /// rows are there twice is the same.
     fn write(&mut self, outlet: &mut dyn Outlet) -> Result<(), String> {
-        for run in &mut self.groups {
-            let Some(mut outcome) = run.unsaved.take() else { continue };
-            if let Err(failure) = save(&mut self.store, &mut outcome, outlet, &mut self.counters) {
-                run.unsaved = Some(outcome);
-                return Err(failure);
-            }
+        let unsaved = self.groups.iter_mut().filter_map(|run| run.unsaved.as_mut());
+        unsaved.for_each(|outcome| self.rows.append(&mut outcome.rows));
+        if !self.rows.is_empty() {
+            outlet.rows(&self.rows)?;
+            self.counters.rows += self.rows.len() as u64;
+            self.rows.clear();
+        }
+        let commits: Vec<&Commit> =
+            self.groups.iter().filter_map(|run| run.unsaved.as_ref()).map(|outcome| &outcome.commit).collect();
+        if !commits.is_empty() {
+            self.store.commit(&commits).map_err(|error| error.to_string())?;
+            self.groups.iter_mut().for_each(|run| run.unsaved = None);
         }
         if self.groups.iter().any(|run| run.is_done) {
             self.groups.retain(|run| !run.is_done);
@@ -189,18 +205,4 @@ fn evaluate_one(run: &mut GroupRun, next: Next, world: &Circumstances<'_>) {
         Next::Anew(at) => run.evaluate(at, world, Some((Happening::ClockBack, 0))),
     };
     run.unsaved = Some(outcome);
-}
-
-fn save(
-    store: &mut StateStore,
-    outcome: &mut Outcome,
-    outlet: &mut dyn Outlet,
-    counters: &mut Counters,
-) -> Result<(), String> {
-    if !outcome.rows.is_empty() {
-        outlet.rows(&outcome.rows)?;
-        counters.rows += outcome.rows.len() as u64;
-        outcome.rows.clear();
-    }
-    store.commit(&outcome.commit).map_err(|error| error.to_string())
 }

@@ -1,9 +1,9 @@
-//! States of alerts: one transaction per evaluation of a group, its outgoing events among it.
+//! States of alerts: an evaluation of a group is in one transaction, its outgoing events among it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
 use weir_query::LabelSet;
 
 use super::alert::Alert;
@@ -94,40 +94,15 @@ impl StateStore {
         Ok(groups)
     }
 
-    /// Writes one evaluation: all of it or nothing, and for good once this returns.
+    /// Writes evaluations: all of them or nothing, and for good once this returns.
     ///
     /// # Errors
-    /// [`StateError::Failed`]; the same commit may then be tried again.
-    pub fn commit(&mut self, commit: &Commit) -> Result<(), StateError> {
+    /// [`StateError::Failed`]; the same commits may then be tried again.
+    pub fn commit(&mut self, commits: &[&Commit]) -> Result<(), StateError> {
         self.file.run("written", |database| {
             let writing = database.begin_write()?;
-            {
-                let mut groups = writing.open_table(GROUPS)?;
-                match &commit.record {
-                    Some(record) => groups.insert(commit.group.as_str(), record.encode().as_slice())?,
-                    None => groups.remove(commit.group.as_str())?,
-                };
-                let mut alerts = writing.open_table(ALERTS)?;
-                let group = group_id(&commit.group);
-                for (rule, labels) in &commit.removes {
-                    alerts.remove(alert_key(group, *rule, labels).as_slice())?;
-                }
-                for (rule, alert) in &commit.puts {
-                    alerts.insert(alert_key(group, *rule, &alert.labels).as_slice(), encode_alert(alert).as_slice())?;
-                }
-                let mut outbox = writing.open_table(OUTBOX)?;
-                let next = outbox.last()?.map_or(0, |(number, _)| number.value() + 1);
-                for (number, events) in (next..).zip(commit.events.chunks(IN_A_ROW)) {
-                    outbox.insert(number, json(&events).as_slice())?;
-                }
-                let mut history = writing.open_table(HISTORY)?;
-                for entries in commit.history.chunk_by(|a, b| a.at_ms == b.at_ms).flat_map(|same| same.chunks(IN_A_ROW))
-                {
-                    let at = entries[0].at_ms;
-                    let last = history.range((at, 0)..=(at, u64::MAX))?.next_back().transpose()?;
-                    let number = last.map_or(0, |(key, _)| key.value().1 + 1);
-                    history.insert((at, number), json(&entries).as_slice())?;
-                }
+            for commit in commits {
+                write(&writing, commit)?;
             }
             writing.commit()?;
             Ok(())
@@ -231,6 +206,35 @@ impl StateStore {
             Ok(())
         })
     }
+}
+
+fn write(writing: &WriteTransaction, commit: &Commit) -> Result<(), redb::Error> {
+    let mut groups = writing.open_table(GROUPS)?;
+    match &commit.record {
+        Some(record) => groups.insert(commit.group.as_str(), record.encode().as_slice())?,
+        None => groups.remove(commit.group.as_str())?,
+    };
+    let mut alerts = writing.open_table(ALERTS)?;
+    let group = group_id(&commit.group);
+    for (rule, labels) in &commit.removes {
+        alerts.remove(alert_key(group, *rule, labels).as_slice())?;
+    }
+    for (rule, alert) in &commit.puts {
+        alerts.insert(alert_key(group, *rule, &alert.labels).as_slice(), encode_alert(alert).as_slice())?;
+    }
+    let mut outbox = writing.open_table(OUTBOX)?;
+    let next = outbox.last()?.map_or(0, |(number, _)| number.value() + 1);
+    for (number, events) in (next..).zip(commit.events.chunks(IN_A_ROW)) {
+        outbox.insert(number, json(&events).as_slice())?;
+    }
+    let mut history = writing.open_table(HISTORY)?;
+    for entries in commit.history.chunk_by(|a, b| a.at_ms == b.at_ms).flat_map(|same| same.chunks(IN_A_ROW)) {
+        let at = entries[0].at_ms;
+        let last = history.range((at, 0)..=(at, u64::MAX))?.next_back().transpose()?;
+        let number = last.map_or(0, |(key, _)| key.value().1 + 1);
+        history.insert((at, number), json(&entries).as_slice())?;
+    }
+    Ok(())
 }
 
 fn group_id(key: &str) -> u64 {
