@@ -1,13 +1,15 @@
 //! Folders and the names in them.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use crate::change::Change;
+use crate::modes::OWNER_ENTERS;
 use crate::{Error, perform};
 
-/// Makes a folder, and whichever above it are missing, and makes their names durable.
+/// Makes a folder that only its owner may enter, and whichever above it are missing, and makes their names durable.
 ///
 /// # Errors
 /// What the file system says; so it is with every function here.
@@ -17,13 +19,25 @@ pub fn create_folder(folder: &Path) -> Result<(), Error> {
     }
     let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
     above.map_or(Ok(()), create_folder)?;
-    match perform::change(folder, Change::FolderMade, || fs::create_dir(folder)) {
+    match make(folder) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists || !folder.is_dir() => {
             return Err(Error::io("create", folder)(error));
         }
         _ => {}
     }
     sync_folder(above.unwrap_or(Path::new(".")))
+}
+
+/// Makes a folder that only its owner may enter and that must not be there yet.
+///
+/// # Errors
+/// `AlreadyExists` if it is.
+pub fn create_new_folder(folder: &Path) -> Result<(), Error> {
+    make(folder).map_err(Error::io("create", folder))
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    perform::change(folder, Change::FolderMade, || DirBuilder::new().mode(OWNER_ENTERS).create(folder))
 }
 
 /// Makes the names in a folder durable, and that others are gone from it.
