@@ -48,7 +48,7 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
 fn to_parquet(store: &Store, selection: &Selection<'_>, path: &std::path::Path) -> Result<()> {
     let labels = store.label_names(selection.matchers, selection.start, selection.end)?;
     let labels = labels.into_iter().filter(|label| label != weir_store::NAME).collect();
-    let file = BufWriter::new(std::fs::File::create(path)?);
+    let file = BufWriter::new(weir_files::create(path)?);
     let mut table = super::parquet::Table::create(file, labels)?;
     each(store, selection, |data, values| table.push(&data.series, &data.timestamps, values))?;
     let file = table.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
