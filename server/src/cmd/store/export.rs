@@ -71,6 +71,10 @@ fn each(
     })?;
     written.context("writing")?;
     eprintln!("answered from {}; {left_out} distributions left out", answered.tier.name());
+    for hole in &answered.holes {
+        let (tier, start, end) = (hole.tier.name(), hole.start as f64 / 1e3, hole.end as f64 / 1e3);
+        eprintln!("tier {tier} is damaged from {start:.3} to {end:.3}: coarser points stand there where they are kept");
+    }
     if answered.partial {
         anyhow::bail!(
             "the object store with the older samples did not answer: they are missing (--config says where it is)"
