@@ -19,9 +19,11 @@ mod secret;
 mod whole;
 
 pub use error::Error;
-pub use folder::{create_folder, create_new_folder, free_bytes, names, remove, remove_folder, rename, sync_folder};
+pub use folder::{
+    create_folder, create_new_folder, free_bytes, names, own_folder, remove, remove_folder, rename, sync_folder,
+};
 pub use lock::{FolderLock, LockError};
-pub use modes::{keep_private, own_folder};
+pub use modes::keep_private;
 pub use open::{append, create, create_new, cut, open_or_create, sync, write_at};
 pub use read::{put_checked, read_if_there};
 pub use secret::{SecretError, read_secret};

@@ -1,5 +1,7 @@
 //! Stretches that cannot be read because what holds them is damaged, and the coarser points that stand for them.
 
+use std::collections::BTreeSet;
+
 use crate::tier::points::Points;
 use crate::tier::run::Run;
 use crate::{Column, Hint, Tier};
@@ -17,6 +19,18 @@ pub struct Hole {
 
 /// First and last instant of a stretch.
 pub(super) type Span = (i64, i64);
+
+/// Stretches of one tier that overlap, as one: pages of a block have nearly the same.
+pub(super) fn joined(holes: &BTreeSet<Hole>) -> Vec<Hole> {
+    let mut joined: Vec<Hole> = Vec::new();
+    for hole in holes {
+        match joined.last_mut() {
+            Some(last) if last.tier == hole.tier && hole.start <= last.end => last.end = last.end.max(hole.end),
+            _ => joined.push(*hole),
+        }
+    }
+    joined
+}
 
 /// Whether a point stands for a stretch, or a part of one, that is damaged.
 fn is_wanted(holes: &[Span], point: i64, resolution: i64) -> bool {
@@ -73,6 +87,14 @@ mod tests {
     use weir_sample::Kind;
 
     use super::*;
+
+    #[test]
+    fn stretches_that_overlap_are_told_as_one() {
+        let hole = |tier, start, end| Hole { tier, start, end };
+        let raw = |start, end| hole(Tier::Raw, start, end);
+        let found = BTreeSet::from([raw(5, 9), raw(1, 5), raw(2, 3), raw(20, 30), hole(Tier::Minute, 0, 40)]);
+        assert_eq!(joined(&found), [raw(1, 9), raw(20, 30), hole(Tier::Minute, 0, 40)]);
+    }
 
     #[test]
     fn points_stand_only_where_samples_are_damaged_and_missing() {

@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn answered(&self) -> Answered {
-        let holes = self.holes.iter().copied().collect();
+        let holes = holes::joined(&self.holes);
         Answered { tier: self.tier, partial: self.unreachable.load(Relaxed), holes }
     }
 
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
 
     fn note(&mut self, tier: Tier, spans: &[Span]) {
         let hole = |&(start, end): &Span| Hole { tier, start: start.max(self.start), end: end.min(self.end) };
-        self.holes.extend(spans.iter().map(hole));
+        self.holes.extend(spans.iter().map(hole).filter(|hole| hole.start <= hole.end));
     }
 
     fn open_fillers(&mut self) -> Result<(), Error> {
