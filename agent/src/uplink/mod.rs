@@ -1,11 +1,13 @@
 //! The way up: closed windows in, sealed datagrams out, until a gateway has acknowledged them.
 
 mod gateways;
+mod heard;
 mod push;
 mod readings;
 mod session;
 mod spool;
 mod stream;
 
+pub(crate) use heard::Heard;
 pub(crate) use push::Push;
 pub(crate) use readings::Standing;

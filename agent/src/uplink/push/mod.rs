@@ -11,16 +11,18 @@ use anyhow::{Context, Result};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use weir_link::{Alpn, ClientFiles, ClientTls};
-use weir_sample::{Reading, Series, Value, Window};
-use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender};
+use weir_sample::{Reading, Series, Timestamp, Value, Window};
+use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender, window_of};
 
-use super::gateways::{Gateway, Gateways};
-use super::readings::{self, Standing};
-use super::session::{self, News, Source};
-use super::spool::Spool;
-use super::stream::{Stream, StreamIdentity};
+use crate::clock::Moment;
 use crate::config::{Config, Transport};
 use crate::state::State;
+use crate::uplink::gateways::{Gateway, Gateways};
+use crate::uplink::heard::Heard;
+use crate::uplink::readings::{self, Standing};
+use crate::uplink::session::{self, News, Source};
+use crate::uplink::spool::Spool;
+use crate::uplink::stream::{Stream, StreamIdentity};
 
 /// Everything between a closed window and its ack.
 pub(crate) struct Push {
@@ -44,14 +46,25 @@ pub(crate) struct Push {
     datagram: Vec<u8>,
     /// Whether a session has made another agent of this one, which needs an epoch of its own.
     renamed: bool,
+    /// What acks said of their gateways' clocks.
+    heard: Vec<Heard>,
+    /// When another gateway may be asked for its clock, and how long after that the next.
+    next_opinion: (Instant, Duration),
+    taken_back: Instant,
 }
 
 /// Payload in memory; further batches wait on disk.
 const MAX_OUTBOX_BYTES: usize = 256 << 10;
-/// The same where a disk takes nothing: the oldest batch is lost beyond it.
 /// What a send waits for a name that has not resolved so far.
 const NAME_PATIENCE: Duration = Duration::from_millis(200);
+/// Payload in memory where a disk takes nothing: the oldest batch is lost beyond it.
 const MAX_UNWRITTEN_BYTES: usize = 4 << 20;
+/// Another gateway is asked for its clock at once, and then after pauses that double.
+const FIRST_OPINION: Duration = Duration::from_secs(5);
+const LAST_OPINION: Duration = Duration::from_secs(600);
+/// Gateways refuse windows that end more than a minute past their clock; and a little more, as clocks that agree may differ.
+const REFUSED_AHEAD: Duration = Duration::from_secs(65);
+const TAKE_BACK_EVERY: Duration = Duration::from_secs(1);
 
 impl Push {
     /// Opens the spool and starts to fetch sessions; what an earlier run left unacked goes out first.
@@ -94,6 +107,9 @@ impl Push {
             unreachable: HashSet::new(),
             datagram: Vec::with_capacity(DEFAULT_DATAGRAM_BYTES),
             renamed: false,
+            heard: Vec::new(),
+            next_opinion: (Instant::now(), FIRST_OPINION),
+            taken_back: Instant::now(),
         };
         push.refill();
         if push.unacked() > 0 {
@@ -157,6 +173,51 @@ impl Push {
     /// Goes on in another epoch.
     pub(crate) fn begin_epoch(&mut self, epoch: Epoch) {
         self.sender.begin_epoch(epoch);
+    }
+
+    /// What was heard of gateways' clocks since the last call.
+    pub(crate) fn heard_clocks(&mut self) -> Vec<Heard> {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// Gateways that are known.
+    pub(crate) fn gateways(&self) -> usize {
+        self.gateways.len()
+    }
+
+    /// Turns to another gateway, for what it says of the time; ever less often.
+    pub(crate) fn ask_another(&mut self) {
+        let ((due, pause), now) = (self.next_opinion, Instant::now());
+        if self.gateways.len() > 1 && now >= due {
+            self.next_opinion = (now + pause, (pause * 2).min(LAST_OPINION));
+            self.gateways.move_on();
+            (self.socket, self.stream) = (None, None);
+        }
+    }
+
+    /// Windows that a wrong clock has put so far into the future that gateways refuse them are sent again as earlier ones: as
+    /// much earlier as time is set, or as it takes for them to have ended.
+    pub(crate) fn take_back(&mut self, time: Timestamp, set_earlier_by: Duration) {
+        let now = Instant::now();
+        if now.saturating_duration_since(self.taken_back) < TAKE_BACK_EVERY {
+            return;
+        }
+        self.taken_back = now;
+        let withdrawn = self.sender.withdraw(now, time.plus(REFUSED_AHEAD));
+        let Some(newest) = withdrawn.iter().filter_map(|entry| window_of(&entry.payload)).max() else { return };
+        let intervals =
+            newest.end().since(time).max(set_earlier_by).as_millis().div_ceil(newest.interval().as_millis());
+        let by = newest.interval() * u32::try_from(intervals).unwrap_or(u32::MAX);
+        tracing::warn!(batches = withdrawn.len(), earlier_by = ?by, "windows of the future are sent again as earlier ones");
+        if let Some(spool) = &mut self.spool {
+            // So that those of before go from the disk at once, and do not come back by a restart.
+            spool.begin_segment();
+            withdrawn.iter().for_each(|entry| spool.acked(entry));
+        }
+        for entry in withdrawn {
+            let again = self.sender.number_again(entry, by);
+            self.keep(again);
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -304,7 +365,16 @@ impl Push {
     fn on_datagram(&mut self, datagram: &mut [u8], route: Route) {
         let now = Instant::now();
         let Ok(delivered) = self.sender.on_datagram(now, datagram, route) else { return };
-        self.last_ack = now;
+        let gateway = match route {
+            Route::Udp => self.socket.as_ref().map(|(gateway, _)| gateway.address),
+            Route::Tls => self.stream.as_ref().map(Stream::gateway),
+        };
+        if let (Some(server), Some(gateway)) = (self.sender.take_server_time(), gateway) {
+            self.heard.push(Heard { gateway, server, since_boot: Moment::now().since_boot });
+        }
+        if !delivered.is_empty() {
+            self.last_ack = now;
+        }
         if route == Route::Tls {
             self.stream_ended = None;
         }
@@ -361,83 +431,4 @@ async fn open(gateway: &Gateway) -> std::io::Result<UdpSocket> {
 }
 
 #[cfg(test)]
-mod tests {
-    use weir_sample::Timestamp;
-    use weir_wire::FleetKey;
-
-    use super::*;
-
-    /// A push side towards this server that has a session for ever.
-    fn push(server: &str, spool: Option<Spool>) -> Push {
-        let agent = AgentId([1; 16]);
-        let config = OutboxConfig { max_bytes: usize::MAX, ..OutboxConfig::default() };
-        let mut sender = Sender::new(agent, Epoch(1), config, 1);
-        sender.grant(FleetKey { id: 1, secret: [7; 32] }.session(0, agent, u32::MAX), None);
-        Push {
-            sender,
-            encoder: Encoder::new(),
-            spool,
-            spool_errors: 0,
-            spool_fails: false,
-            last_ack: Instant::now(),
-            news: mpsc::channel(1).1,
-            gateways: Gateways::new(server.parse().unwrap(), agent),
-            socket: None,
-            identity: None,
-            stream: None,
-            stream_ended: None,
-            unreachable: HashSet::new(),
-            datagram: Vec::new(),
-            renamed: false,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_socket_that_cannot_be_opened_is_a_failed_send_and_not_the_end() {
-        // No system connects a socket to everybody that was not asked to.
-        let mut push = push("255.255.255.255:9", None);
-        let window = Window::ending(Timestamp::from_secs(1_700_000_000), 10_000);
-        push.close_window(window, vec![(Series::named("done"), Value::Counter(1.0))]);
-        push.send_due().await;
-        assert_eq!((push.sender.ledger().failed_sends, push.unacked()), (1, 1));
-        assert!(push.next_wake().is_some_and(|wake| wake > Instant::now()));
-    }
-
-    #[tokio::test]
-    async fn an_address_without_a_way_to_it_is_passed_over_at_once_and_named_once() {
-        let gateway = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let port = gateway.local_addr().unwrap().port();
-        // Whichever comes first in this agent's order.
-        let mut push = push(&format!("255.255.255.255:9,127.0.0.1:{port}"), None);
-        for end in 0..3 {
-            let window = Window::ending(Timestamp::from_secs(1_700_000_000 + end), 10_000);
-            push.close_window(window, vec![(Series::named("done"), Value::Counter(1.0))]);
-            push.send_due().await;
-            let mut bytes = [0; 2_048];
-            gateway.recv(&mut bytes).await.unwrap();
-        }
-        assert_eq!(push.sender.ledger().failed_sends, 0);
-        assert!(!push.unreachable.contains(&gateway.local_addr().unwrap()));
-    }
-
-    #[test]
-    fn what_a_full_spool_loses_in_memory_and_on_disk_is_counted_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut push = push("127.0.0.1:9", Some(Spool::open(folder.path(), 400_000).unwrap()));
-        for seq in 0..1_500 {
-            push.keep(Entry { epoch: Epoch(1), seq, payload: vec![0; 1_000], samples: 10 });
-            let totals = push.sender.totals(push.on_disk());
-            assert_eq!(totals.dropped_batches + totals.spooled_batches, seq + 1);
-            assert_eq!(totals.dropped_samples, 10 * totals.dropped_batches);
-            let in_memory = push.sender.outbox().bytes();
-            assert!(in_memory <= MAX_OUTBOX_BYTES + 1_000, "{in_memory} bytes in memory");
-            // Seldom, so that a file goes which memory holds none of.
-            if seq % 500 == 0 {
-                push.refill();
-            }
-        }
-        assert!(push.sender.totals(0).dropped_batches > 1_000);
-        assert!(push.spool.as_ref().is_some_and(|spool| spool.bytes() <= 400_000));
-        assert!(push.sender.ledger().shed_batches > 0 && push.sender.outbox().totals().dropped_batches > 0);
-    }
-}
+mod tests;
