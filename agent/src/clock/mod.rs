@@ -215,13 +215,12 @@ impl Clock {
 
     pub(crate) fn readings(&self) -> Vec<Reading> {
         let corrected = f64::from(u8::from(self.standing == Standing::Corrected));
-        let mut readings = vec![
+        let skew = self.skew.unwrap_or_default() as f64 / 1e3;
+        vec![
             Reading::counter("weir_agent_clock_steps_total", &[], self.steps, STEPS_HELP),
             Reading::gauge("weir_agent_clock_corrected", &[], corrected, CORRECTED_HELP),
-        ];
-        let skew = self.skew.map(|skew| skew as f64 / 1e3);
-        readings.extend(skew.map(|skew| Reading::gauge("weir_agent_clock_skew_seconds", &[], skew, SKEW_HELP)));
-        readings
+            Reading::gauge("weir_agent_clock_skew_seconds", &[], skew, SKEW_HELP),
+        ]
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -244,7 +243,7 @@ const STEPS_HELP: &str = "Times that the wall clock was set by more than a secon
 const CORRECTED_HELP: &str = "1: the host's clock is more than 2 s off, so windows go by the gateways' time; look at the host's \
     time daemon.";
 const SKEW_HELP: &str = "Seconds by which the host's clock is ahead of the gateways' (negative: behind), as their acks tell it; \
-    not there before the first ack.";
+    0 before the first ack.";
 
 #[cfg(test)]
 mod tests;
