@@ -13,6 +13,7 @@ mod decode_error;
 mod fleet_key_file;
 mod ids;
 mod keys;
+mod notice;
 mod seen;
 mod sender;
 
@@ -31,5 +32,6 @@ pub use fleet_key_file::{
 };
 pub use ids::{AgentId, Epoch, NotAnAgentId, SenderId};
 pub use keys::{FleetKey, Session, SessionKeys};
+pub use notice::Notice;
 pub use seen::{Seen, SeenWindow, WINDOW};
 pub use sender::{Entry, Ledger, Lost, Outbox, OutboxConfig, PAYLOAD_BYTES, Renewal, Route, Sealed, Sender, Transmit};

@@ -30,7 +30,7 @@ impl Status {
 
     fn write_figures(&self, text: &mut String) {
         let Self { uplink, statsd, scrape, logs, clock, itself } = self;
-        let uplink::Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions } = uplink;
+        let uplink::Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions, trouble } = uplink;
         let (since_ack, on_tls) = (since_ack.as_secs(), u8::from(*on_tls));
         let mut line = |title: &str, figures: &[(&str, &dyn std::fmt::Display)]| {
             let _ = write!(text, "{title:<9}");
@@ -56,6 +56,7 @@ impl Status {
                 ("spool bytes", spool_bytes),
                 ("on tls", &on_tls),
                 ("failed sessions", failed_sessions),
+                ("trouble", trouble),
             ],
         );
         line(
@@ -123,7 +124,14 @@ mod tests {
         };
         let since_ack = Duration::from_millis(8_900);
         Status {
-            uplink: uplink::Standing { totals, since_ack, spool_bytes: 9, on_tls: true, failed_sessions: 10 },
+            uplink: uplink::Standing {
+                totals,
+                since_ack,
+                spool_bytes: 9,
+                on_tls: true,
+                failed_sessions: 10,
+                trouble: "tag",
+            },
             statsd: intake::Tally { lines: 11, series: 12, refused: 13, folded: 14, lost_datagrams: 15 },
             scrape: scrape::Tally { targets: 16, failed: 17 },
             logs: access_log::Tally { behind_bytes: 18, lost_lines: 19 },
@@ -145,7 +153,7 @@ mod tests {
         let expected = format!(
             "weir-agent {} host a\n\
              ledger    sealed 7 acked 4 resent 3 dropped 2 waiting 1\n\
-             uplink    seconds since ack 8 spool bytes 9 on tls 1 failed sessions 10\n\
+             uplink    seconds since ack 8 spool bytes 9 on tls 1 failed sessions 10 trouble tag\n\
              statsd    lines 11 series 12 refused 13 folded 14 lost datagrams 15\n\
              scrape    targets 16 failed 17\n\
              logs      behind bytes 18 lost lines 19\n\

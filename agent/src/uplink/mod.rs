@@ -7,6 +7,7 @@ mod readings;
 mod session;
 mod spool;
 mod stream;
+mod trouble;
 
 pub(crate) use heard::Heard;
 pub(crate) use push::Push;

@@ -283,6 +283,11 @@ impl Outbox {
         std::mem::take(&mut self.new_source)
     }
 
+    /// Rounds of timeouts since the last ack that delivered something.
+    pub fn silent_rounds(&self) -> u32 {
+        self.silent
+    }
+
     /// The way that is used now.
     pub fn route(&self) -> Route {
         self.route

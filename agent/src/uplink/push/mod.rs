@@ -1,6 +1,8 @@
 //! The push side: batches go to the spool and the sender, out by UDP or TLS, and leave both when an ack says they are
 //! durable.
 
+mod clocks;
+
 use std::collections::HashSet;
 use std::future::pending;
 use std::io::ErrorKind;
@@ -11,10 +13,9 @@ use anyhow::{Context, Result};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use weir_link::{Alpn, ClientFiles, ClientTls};
-use weir_sample::{Reading, Series, Timestamp, Value, Window};
-use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender, window_of};
+use weir_sample::{Reading, Series, Value, Window};
+use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, Notice, OutboxConfig, Route, Sender};
 
-use crate::clock::Moment;
 use crate::config::{Config, Transport};
 use crate::state::State;
 use crate::uplink::gateways::{Gateway, Gateways};
@@ -23,6 +24,7 @@ use crate::uplink::readings::{self, Standing};
 use crate::uplink::session::{self, News, Source};
 use crate::uplink::spool::Spool;
 use crate::uplink::stream::{Stream, StreamIdentity};
+use crate::uplink::trouble::Trouble;
 
 /// Everything between a closed window and its ack.
 pub(crate) struct Push {
@@ -46,6 +48,8 @@ pub(crate) struct Push {
     datagram: Vec<u8>,
     /// Whether a session has made another agent of this one, which needs an epoch of its own.
     renamed: bool,
+    /// Why nothing is acknowledged, as far as that is known.
+    trouble: Trouble,
     /// What acks said of their gateways' clocks.
     heard: Vec<Heard>,
     /// When another gateway may be asked for its clock, and how long after that the next.
@@ -61,10 +65,6 @@ const NAME_PATIENCE: Duration = Duration::from_millis(200);
 const MAX_UNWRITTEN_BYTES: usize = 4 << 20;
 /// Another gateway is asked for its clock at once, and then after pauses that double.
 const FIRST_OPINION: Duration = Duration::from_secs(5);
-const LAST_OPINION: Duration = Duration::from_secs(600);
-/// Gateways refuse windows that end more than a minute past their clock; and a little more, as clocks that agree may differ.
-const REFUSED_AHEAD: Duration = Duration::from_secs(65);
-const TAKE_BACK_EVERY: Duration = Duration::from_secs(1);
 
 impl Push {
     /// Opens the spool and starts to fetch sessions; what an earlier run left unacked goes out first.
@@ -107,6 +107,7 @@ impl Push {
             unreachable: HashSet::new(),
             datagram: Vec::with_capacity(DEFAULT_DATAGRAM_BYTES),
             renamed: false,
+            trouble: Trouble::default(),
             heard: Vec::new(),
             next_opinion: (Instant::now(), FIRST_OPINION),
             taken_back: Instant::now(),
@@ -175,51 +176,6 @@ impl Push {
         self.sender.begin_epoch(epoch);
     }
 
-    /// What was heard of gateways' clocks since the last call.
-    pub(crate) fn heard_clocks(&mut self) -> Vec<Heard> {
-        std::mem::take(&mut self.heard)
-    }
-
-    /// Gateways that are known.
-    pub(crate) fn gateways(&self) -> usize {
-        self.gateways.len()
-    }
-
-    /// Turns to another gateway, for what it says of the time; ever less often.
-    pub(crate) fn ask_another(&mut self) {
-        let ((due, pause), now) = (self.next_opinion, Instant::now());
-        if self.gateways.len() > 1 && now >= due {
-            self.next_opinion = (now + pause, (pause * 2).min(LAST_OPINION));
-            self.gateways.move_on();
-            (self.socket, self.stream) = (None, None);
-        }
-    }
-
-    /// Windows that a wrong clock has put so far into the future that gateways refuse them are sent again as earlier ones: as
-    /// much earlier as time is set, or as it takes for them to have ended.
-    pub(crate) fn take_back(&mut self, time: Timestamp, set_earlier_by: Duration) {
-        let now = Instant::now();
-        if now.saturating_duration_since(self.taken_back) < TAKE_BACK_EVERY {
-            return;
-        }
-        self.taken_back = now;
-        let withdrawn = self.sender.withdraw(now, time.plus(REFUSED_AHEAD));
-        let Some(newest) = withdrawn.iter().filter_map(|entry| window_of(&entry.payload)).max() else { return };
-        let intervals =
-            newest.end().since(time).max(set_earlier_by).as_millis().div_ceil(newest.interval().as_millis());
-        let by = newest.interval() * u32::try_from(intervals).unwrap_or(u32::MAX);
-        tracing::warn!(batches = withdrawn.len(), earlier_by = ?by, "windows of the future are sent again as earlier ones");
-        if let Some(spool) = &mut self.spool {
-            // So that those of before go from the disk at once, and do not come back by a restart.
-            spool.begin_segment();
-            withdrawn.iter().for_each(|entry| spool.acked(entry));
-        }
-        for entry in withdrawn {
-            let again = self.sender.number_again(entry, by);
-            self.keep(again);
-        }
-    }
-
     fn has_room(&self) -> bool {
         self.sender.outbox().bytes() < MAX_OUTBOX_BYTES
     }
@@ -238,6 +194,7 @@ impl Push {
             self.gateways.move_on();
             (self.socket, self.stream) = (None, None);
         }
+        self.trouble.watch(self.sender.outbox().silent_rounds(), self.identity.is_some());
         self.refill();
         while let Some(sealed) = self.sender.seal_next(Instant::now(), &mut self.datagram) {
             let sent = match sealed.route {
@@ -305,6 +262,9 @@ impl Push {
 
     fn drop_stream(&mut self) {
         let error = self.stream.take().and_then(Stream::error);
+        if let Some(error) = &error {
+            self.trouble.unreachable(error);
+        }
         if error.is_some() && error != self.stream_ended {
             tracing::warn!(error, "the TLS stream has ended; another is tried");
             self.stream_ended = error;
@@ -364,16 +324,20 @@ impl Push {
     /// What is refused is counted by the sender.
     fn on_datagram(&mut self, datagram: &mut [u8], route: Route) {
         let now = Instant::now();
+        if let Some(Notice { reason, server_time }) = Notice::decode(datagram).filter(|_| route == Route::Tls) {
+            self.hear_clock(self.stream.as_ref().map(Stream::gateway), Some(server_time));
+            return self.trouble.refused(&reason);
+        }
         let Ok(delivered) = self.sender.on_datagram(now, datagram, route) else { return };
         let gateway = match route {
             Route::Udp => self.socket.as_ref().map(|(gateway, _)| gateway.address),
             Route::Tls => self.stream.as_ref().map(Stream::gateway),
         };
-        if let (Some(server), Some(gateway)) = (self.sender.take_server_time(), gateway) {
-            self.heard.push(Heard { gateway, server, since_boot: Moment::now().since_boot });
-        }
+        let server_time = self.sender.take_server_time();
+        self.hear_clock(gateway, server_time);
         if !delivered.is_empty() {
             self.last_ack = now;
+            self.trouble.is_over();
         }
         if route == Route::Tls {
             self.stream_ended = None;
@@ -405,6 +369,7 @@ impl Push {
             spool_bytes: self.spool.as_ref().map_or(0, Spool::bytes),
             on_tls: self.sender.outbox().route() == Route::Tls,
             failed_sessions: self.sender.ledger().failed_sessions,
+            trouble: self.trouble.word(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The push side towards sockets of the test's own.
 
 use weir_sample::Timestamp;
-use weir_wire::FleetKey;
+use weir_wire::{FleetKey, window_of};
 
 use super::*;
 
@@ -27,6 +27,7 @@ fn push(server: &str, spool: Option<Spool>) -> Push {
         unreachable: HashSet::new(),
         datagram: Vec::new(),
         renamed: false,
+        trouble: Trouble::default(),
         heard: Vec::new(),
         next_opinion: (Instant::now(), FIRST_OPINION),
         taken_back: Instant::now(),
@@ -98,7 +99,7 @@ fn windows_of_the_future_are_sent_again_as_earlier_ones_and_leave_the_spool() {
     };
     [60, 110, 120, 130].into_iter().for_each(|end| close(&mut push, end));
     push.begin_epoch(Epoch(2));
-    push.taken_back = Instant::now() - TAKE_BACK_EVERY;
+    push.taken_back = Instant::now() - Duration::from_secs(1);
     push.take_back(time, Duration::from_secs(125));
     // Those that a gateway may take stay, and none ends after now.
     assert_eq!(ends(&push), [60, -20, -10, 0]);
