@@ -68,6 +68,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     }
     manager.say("STOPPING=1");
     agent.intake.drain().await;
+    agent.leaves = true;
     agent.close(agent.windows.open());
     finish(&mut agent.push).await
 }
@@ -86,6 +87,8 @@ struct Agent {
     /// Its host and servers, for the status page.
     about: [String; 2],
     top: Top,
+    /// Whether the window that ends now is the last, which is said in it.
+    leaves: bool,
 }
 
 impl Agent {
@@ -115,6 +118,7 @@ impl Agent {
             telemetry: Telemetry::new(config.origin()),
             about,
             top: Top::default(),
+            leaves: false,
         })
     }
 
@@ -190,6 +194,9 @@ impl Agent {
         readings.extend(self.clock.readings());
         let in_memory = f64::from(u8::from(self.state.folder().is_none()));
         readings.push(Reading::gauge("weir_agent_state_in_memory", &[], in_memory, IN_MEMORY_HELP));
+        if self.leaves {
+            readings.push(Reading::gauge("weir_agent_goodbye", &[], 1.0, GOODBYE_HELP));
+        }
         let hung: Vec<String> = self.host.hung().into_iter().chain(self.access_logs.hung()).collect();
         readings.extend(hung_readings(&hung));
         readings.extend(self.push.readings());
@@ -226,6 +233,7 @@ impl Agent {
     }
 }
 
+const GOODBYE_HELP: &str = "The agent was told to end: what follows is not the silence of a host that is gone.";
 const IN_MEMORY_HELP: &str = "1: the state folder cannot be written, so the agent has a new identity and no spool in this \
     run; mend the disk and restart it.";
 
