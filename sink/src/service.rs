@@ -229,6 +229,12 @@ impl Shared {
                 Some(Err(weir_store::Error::Stopped | weir_store::Error::Refusing(_))) | None => {}
                 Some(Err(error)) => self.maintenance.failed(&error),
             }
+            for file in self.store.current().iter().flat_map(|store| store.damage()) {
+                tracing::error!(
+                    file,
+                    "a file of the store is damaged: check the disk, stop the server and run `weir store repair`"
+                );
+            }
             thread::park_timeout(KEEPING);
         }
     }
