@@ -1,5 +1,7 @@
 //! The notifier with real channels: an HTTP server, and a mail server that wants TLS and a login.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;

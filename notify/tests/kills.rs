@@ -1,6 +1,8 @@
 //! Killed at any instant, before and after each step: every alert is told, each repeat has the key of the first, and nothing is told that
 //! nobody fired.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The core by virtual time: who is told what and when, as documented of Alertmanager.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::time::Duration;
 

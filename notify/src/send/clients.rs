@@ -8,6 +8,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Identity, Proxy};
 use weir_alert::routing::channel::{Client, Tls};
 
+use super::causes::without_address;
+
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     made: Mutex<Vec<(Client, reqwest::Client)>>,
@@ -43,7 +45,7 @@ fn make(settings: &Client) -> Result<reqwest::Client, String> {
     };
     with_tls(builder, &settings.tls_config)?
         .build()
-        .map_err(|error| format!("cannot make an HTTP client: {}", super::http::told(error)))
+        .map_err(|error| format!("cannot make an HTTP client: {}", without_address(error)))
 }
 
 fn with_tls(mut builder: reqwest::ClientBuilder, tls: &Tls) -> Result<reqwest::ClientBuilder, String> {

@@ -1,11 +1,11 @@
 //! One HTTP request and what its answer means.
 
-use std::error::Error;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, Response};
 use weir_alert::routing::channel::Client;
 
+use super::causes::without_address;
 use super::clients::Clients;
 use super::secrets::reveal;
 use crate::core::Outcome;
@@ -22,7 +22,7 @@ pub(super) async fn send(clients: &Clients, request: HttpRequest) -> Outcome {
     };
     let response = match built.timeout(timeout).send().await {
         Ok(response) => response,
-        Err(error) => return Outcome::Failed { after: None, why: told(error) },
+        Err(error) => return Outcome::Failed { after: None, why: without_address(error) },
     };
     let status = response.status().as_u16();
     if codes.is_success(status) {
@@ -89,18 +89,6 @@ async fn answer(mut response: Response) -> String {
     }
     bytes.truncate(LONGEST_ANSWER);
     String::from_utf8_lossy(&bytes).trim().to_owned()
-}
-
-/// A fault with its causes, without the address: that may hold a secret.
-pub(super) fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text = format!("{text}: {deeper}");
-        cause = deeper.source();
-    }
-    text
 }
 
 /// `Retry-After` in seconds; a date is not honoured, our own pause stands then.

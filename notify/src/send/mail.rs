@@ -9,6 +9,7 @@ use lettre::transport::smtp::client::{Certificate, Identity, Tls, TlsParameters}
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
+use super::causes::causes;
 use super::secrets::reveal;
 use crate::core::Outcome;
 use crate::message::Mail;
@@ -29,8 +30,8 @@ pub(super) async fn send(mail: Mail) -> Outcome {
     match sent {
         Ok(Ok(_)) => Outcome::Told,
         // A bad login is mended by the operator, and the mail then still wanted.
-        Ok(Err(error)) if error.is_permanent() && !is_login(&error) => Outcome::Refused(told(&error)),
-        Ok(Err(error)) => Outcome::Failed { after: None, why: told(&error) },
+        Ok(Err(error)) if error.is_permanent() && !is_login(&error) => Outcome::Refused(causes(&error)),
+        Ok(Err(error)) => Outcome::Failed { after: None, why: causes(&error) },
         Err(_) => Outcome::Failed { after: None, why: "the mail server took too long".into() },
     }
 }
@@ -92,22 +93,12 @@ fn parameters(mail: &Mail) -> Result<TlsParameters, String> {
         TlsParameters::builder(mail.host.clone()).dangerous_accept_invalid_certs(mail.tls.insecure_skip_verify);
     if let Some(path) = &mail.tls.ca_file {
         builder = builder.add_root_certificate(
-            Certificate::from_pem(&file(path)?).map_err(|error| format!("{path}: {}", told(&error)))?,
+            Certificate::from_pem(&file(path)?).map_err(|error| format!("{path}: {}", causes(&error)))?,
         );
     }
     if let (Some(certificate), Some(key)) = (&mail.tls.cert_file, &mail.tls.key_file) {
         let identity = Identity::from_pem(&file(certificate)?, &file(key)?);
-        builder = builder.identify_with(identity.map_err(|error| format!("{certificate}: {}", told(&error)))?);
+        builder = builder.identify_with(identity.map_err(|error| format!("{certificate}: {}", causes(&error)))?);
     }
-    builder.build_rustls().map_err(|error| told(&error))
-}
-
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text = format!("{text}: {deeper}");
-        cause = deeper.source();
-    }
-    text
+    builder.build_rustls().map_err(|error| causes(&error))
 }

@@ -1,5 +1,6 @@
 //! Requests are carried out, and the core is kept going.
 
+mod causes;
 mod clients;
 mod handle;
 mod http;

@@ -35,7 +35,9 @@ pub struct Runner {
     templates: Templates,
     clock: fn() -> Timestamp,
     commands: mpsc::Receiver<Command>,
-    outcomes: (mpsc::Sender<(u64, Outcome)>, mpsc::Receiver<(u64, Outcome)>),
+    /// Where requests tell what became of them.
+    told: mpsc::Sender<(u64, Outcome)>,
+    outcomes: mpsc::Receiver<(u64, Outcome)>,
     sender: Sender,
     in_flight: usize,
     health: Health,
@@ -60,6 +62,7 @@ impl Runner {
         clock: fn() -> Timestamp,
     ) -> (Self, Handle, Health) {
         let (commands, received) = mpsc::channel(MOST_COMMANDS);
+        let (told, outcomes) = mpsc::channel(MOST_OUTCOMES);
         let health = Health::default();
         let runner = Self {
             settings,
@@ -67,7 +70,8 @@ impl Runner {
             templates,
             clock,
             commands: received,
-            outcomes: mpsc::channel(MOST_OUTCOMES),
+            told,
+            outcomes,
             sender: Sender::default(),
             in_flight: 0,
             health: health.clone(),
@@ -114,7 +118,7 @@ impl Runner {
                     Some(command) => self.obey(notifier, command)?,
                     None => return self.drain(notifier).await,
                 },
-                Some(first) = self.outcomes.1.recv() => {
+                Some(first) = self.outcomes.recv() => {
                     let outcomes = self.gather(first);
                     notifier.finish((self.clock)(), outcomes)?;
                 }
@@ -137,7 +141,7 @@ impl Runner {
     /// All outcomes that are there: they take one transaction.
     fn gather(&mut self, first: (u64, Outcome)) -> Vec<(u64, Outcome)> {
         let mut outcomes = vec![first];
-        while let Ok(outcome) = self.outcomes.1.try_recv() {
+        while let Ok(outcome) = self.outcomes.try_recv() {
             outcomes.push(outcome);
         }
         self.in_flight = self.in_flight.saturating_sub(outcomes.len());
@@ -157,7 +161,7 @@ impl Runner {
 
     fn launch(&mut self, job: Job) {
         self.in_flight += 1;
-        let (sender, outcomes) = (self.sender.clone(), self.outcomes.0.clone());
+        let (sender, outcomes) = (self.sender.clone(), self.told.clone());
         let sending = tokio::spawn(async move { sender.send(job.request).await });
         tokio::spawn(async move {
             let broken = || Outcome::Failed { after: None, why: "the request broke off".into() };
@@ -169,7 +173,7 @@ impl Runner {
     async fn drain(&mut self, notifier: &mut Notifier) -> Result<(), Error> {
         let until = tokio::time::Instant::now() + GRACE;
         while self.in_flight > 0 {
-            let Ok(Some(first)) = tokio::time::timeout_at(until, self.outcomes.1.recv()).await else { break };
+            let Ok(Some(first)) = tokio::time::timeout_at(until, self.outcomes.recv()).await else { break };
             let outcomes = self.gather(first);
             notifier.finish((self.clock)(), outcomes)?;
         }

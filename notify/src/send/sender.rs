@@ -17,7 +17,7 @@ impl Sender {
     /// Sends one request.
     pub async fn send(&self, request: Request) -> Outcome {
         match request {
-            Request::Http(request) => http::send(&self.clients, request).await,
+            Request::Http(request) => http::send(&self.clients, *request).await,
             Request::Mail(request) => mail::send(*request).await,
         }
     }
