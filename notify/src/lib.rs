@@ -8,7 +8,9 @@ mod ident;
 mod keep;
 mod message;
 mod quiet;
+mod send;
 
 pub use core::{AlertView, ChannelStatus, GroupView, Job, NewSilence, Notifier, Outcome, Settings, SilenceRefused};
 pub use keep::{DeadLetter, Error, Reason, Sent};
 pub use message::{Auth, Codes, HttpRequest, Mail, Request, Source, TemplateFault, load_templates};
+pub use send::{Handle, Health, Runner, Sender, Unavailable};

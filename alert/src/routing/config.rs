@@ -80,12 +80,6 @@ fn syntax(file: &str, fault: &serde_saphyr::Error) -> ConfigFault {
     let place = fault.location();
     let (line, column) = place.map_or((1, 1), |place| (place.line(), place.column()));
     let mut told = fault.without_snippet().to_string();
-    if let Some(at) = told.find(" at line ").or_else(|| told.find("line ").filter(|_| told.starts_with("error: line ")))
-    {
-        if !told[at..].contains(": ") {
-            told.truncate(at);
-        }
-    }
     if told.contains("unknown field") && told.contains("_configs`, expected") {
         told.push_str(" (of channels, Weir has webhook, email, slack, pagerduty and http)");
     }

@@ -11,7 +11,12 @@ pub(super) fn settle(text: &ReceiverText, global: &Global, faults: &mut Faults<'
     let mut channels = Vec::new();
     for config in &text.webhook_configs {
         tell(config, webhook_fault(&config.value), faults);
-        push(&mut channels, "webhook", config.value.send_resolved, Kind::Webhook(webhook(&config.value, global)));
+        push(
+            &mut channels,
+            "webhook",
+            config.value.send_resolved,
+            Kind::Webhook(Box::new(webhook(&config.value, global))),
+        );
     }
     for config in &text.email_configs {
         let settled = email(&config.value, global);

@@ -19,8 +19,8 @@ pub(super) fn parse(text: &str, known: &[&str]) -> Result<Parsed, Fault> {
     let mut parser = Parser { tokens: lex(text)?, at: 0, defined: BTreeMap::new(), variables, depth: 0, loops: 0 };
     let (body, end) = parser.list()?;
     match end {
-        End::OfText => Ok(Parsed { body, defined: parser.defined }),
-        End::End(at) | End::Else(at) => Err((at, "an end or else without a beginning".into())),
+        Stop::OfText => Ok(Parsed { body, defined: parser.defined }),
+        Stop::End(at) | Stop::Else(at) => Err((at, "an end or else without a beginning".into())),
     }
 }
 
@@ -34,7 +34,7 @@ struct Parser {
     loops: usize,
 }
 
-enum End {
+enum Stop {
     OfText,
     End(Position),
     /// After the word `else`, before what follows it.
@@ -45,7 +45,7 @@ enum End {
 const DEEPEST: usize = 100;
 
 impl Parser {
-    fn list(&mut self) -> Result<(Vec<Node>, End), Fault> {
+    fn list(&mut self) -> Result<(Vec<Node>, Stop), Fault> {
         let mut nodes = Vec::new();
         while let Some((at, token)) = self.next() {
             match token {
@@ -53,14 +53,14 @@ impl Parser {
                 _ => {
                     self.space();
                     match self.keyword().as_str() {
-                        "end" => return self.close().map(|()| (nodes, End::End(at))),
-                        "else" => return Ok((nodes, End::Else(at))),
+                        "end" => return self.close().map(|()| (nodes, Stop::End(at))),
+                        "else" => return Ok((nodes, Stop::Else(at))),
                         word => nodes.extend(self.action(word, at)?),
                     }
                 }
             }
         }
-        Ok((nodes, End::OfText))
+        Ok((nodes, Stop::OfText))
     }
 
     fn action(&mut self, word: &str, at: Position) -> Result<Option<Node>, Fault> {
@@ -103,7 +103,7 @@ impl Parser {
         let (body, end) = self.deeper(at, Self::list)?;
         (self.variables, self.loops) = (outer, loops);
         match end {
-            End::End(_) => {}
+            Stop::End(_) => {}
             _ => return Err((at, format!("the template {name:?} has no end"))),
         }
         self.defined.insert(name, body);
@@ -118,9 +118,9 @@ impl Parser {
         let (body, end) = self.deeper(at, Self::list)?;
         self.loops -= usize::from(word == "range");
         let otherwise = match end {
-            End::OfText => return Err((at, format!("this {word} has no end"))),
-            End::End(_) => Vec::new(),
-            End::Else(at) => self.otherwise(word, at)?,
+            Stop::OfText => return Err((at, format!("this {word} has no end"))),
+            Stop::End(_) => Vec::new(),
+            Stop::Else(at) => self.otherwise(word, at)?,
         };
         self.variables.truncate(scope);
         Ok(Branch { pipe, body, otherwise })
@@ -135,7 +135,7 @@ impl Parser {
             ("", _) => {
                 self.close()?;
                 match self.deeper(at, Self::list)? {
-                    (nodes, End::End(_)) => Ok(nodes),
+                    (nodes, Stop::End(_)) => Ok(nodes),
                     _ => Err((at, format!("the else of this {word} has no end"))),
                 }
             }

@@ -62,13 +62,14 @@ impl Notifier {
     }
 }
 
-/// Puts an alert into its groups. A group of an alert that has waited elsewhere already (a stall, a restart) does not wait again.
+/// Puts an alert into its groups. A group whose alert has waited elsewhere already (a stall, a restart) does not wait again.
 pub(super) fn join(groups: &mut Groups, config: &Config, key: Key, held: &Held, now: Timestamp) -> Vec<u64> {
     let routes = config.routes.of(&held.labels);
     let joined = routes.into_iter().filter_map(|number| {
         let route = config.routes.get(number)?;
-        let ripe = Timestamp(held.starts_at_ms).plus(route.group_wait) < now;
-        let first_flush = if ripe { now } else { now.plus(route.group_wait) };
+        // Counted from its evaluation.
+        let first_flush =
+            Timestamp(held.evaluated_at_ms).plus(route.group_wait).min(now.plus(route.group_wait)).max(now);
         Some(groups.join(number, route, key.0, (key.1, &held.labels), first_flush))
     });
     joined.collect()

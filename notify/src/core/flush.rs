@@ -65,6 +65,7 @@ impl Notifier {
             return Ok(());
         };
         let (interval, muted) = (route.group_interval, is_muted(&self.config, route, now));
+        self.forget_over(id, now, changes, |this, group, number| this.all_know(group, number));
         let mut settled = true;
         if !muted {
             settled = self.tell(id, now, write, changes)?;
@@ -72,9 +73,20 @@ impl Notifier {
         self.groups.flush_at(id, now.plus(interval));
         // What is over and needs to be told to nobody any more is forgotten.
         if settled {
-            self.forget_over(id, now, changes);
+            self.forget_over(id, now, changes, |_, _, _| true);
         }
         Ok(())
+    }
+
+    /// Whether each channel of a group has been told that this alert is over.
+    fn all_know(&self, group: &Group, number: u64) -> bool {
+        let receiver = self.config.routes.get(group.route).and_then(|route| self.config.receivers.get(&route.receiver));
+        let mut channels = receiver.into_iter().flat_map(|one| one.channels.iter().map(move |channel| (one, channel)));
+        channels.all(|(receiver, channel)| {
+            let name = log_name(&(receiver.name.clone(), channel.name.clone()), &group.key);
+            let told = self.log.get(&name).is_some_and(|entry| entry.resolved.binary_search(&number).is_ok());
+            told && !self.lanes.is_claimed(&name)
+        })
     }
 
     /// Makes what is to be told of a group; true if nobody is to be told anything, now or by what waits.
@@ -187,9 +199,18 @@ impl Notifier {
         Ok(Intent { head, lines })
     }
 
-    fn forget_over(&mut self, id: u64, now: Timestamp, changes: &mut Changes) {
+    /// Forgets those alerts of a group that are over and of which `may_go` says so, and the group with the last.
+    fn forget_over(
+        &mut self,
+        id: u64,
+        now: Timestamp,
+        changes: &mut Changes,
+        may_go: impl Fn(&Self, &Group, u64) -> bool,
+    ) {
         let Some(group) = self.groups.all.get(&id) else { return };
-        let (tenant, over) = (group.tenant, self.sort(group, now, false).over);
+        let mut over = self.sort(group, now, false).over;
+        over.retain(|number| may_go(self, group, *number));
+        let tenant = group.tenant;
         for number in over {
             let key = (tenant, number);
             if let Some(group) = self.groups.all.get_mut(&id) {

@@ -5,7 +5,7 @@ use weir_sample::Timestamp;
 use super::finish::Outcome;
 use super::notifier::Notifier;
 use crate::keep::Error;
-use crate::message::{HttpRequest, Request, Surroundings, request};
+use crate::message::{Request, Surroundings, request};
 
 /// One request on its way to a channel; what became of it is told to [`Notifier::finish`].
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +68,7 @@ const MOST_JOBS: usize = 256;
 
 fn size_bytes(request: &Request) -> usize {
     match request {
-        Request::Http(HttpRequest { body, .. }) => body.len(),
+        Request::Http(request) => request.body.len(),
         Request::Mail(mail) => mail.text.len() + mail.html.len(),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Held {
     status: Status,
     pub(crate) starts_at_ms: i64,
     pub(crate) ends_at_ms: i64,
-    evaluated_at_ms: i64,
+    pub(crate) evaluated_at_ms: i64,
     value: Option<f64>,
     url: Box<str>,
     seq: u64,

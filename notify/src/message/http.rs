@@ -16,7 +16,7 @@ pub(super) fn request(settings: &HttpChannel, intent: &Intent, pen: &Pen<'_>) ->
     let mut all = headers(intent, "application/json");
     all.retain(|(name, _)| !settings.headers.keys().any(|own| own.eq_ignore_ascii_case(name)));
     all.extend(own);
-    Request::Http(HttpRequest {
+    Request::Http(Box::new(HttpRequest {
         method: settings.method.clone(),
         url,
         headers: all,
@@ -25,5 +25,5 @@ pub(super) fn request(settings: &HttpChannel, intent: &Intent, pen: &Pen<'_>) ->
         codes: Codes { success: settings.success_codes.clone(), retry: settings.retry_codes.clone() },
         timeout: timeout(settings.timeout),
         client: client(settings.http_config.as_ref()),
-    })
+    }))
 }

@@ -42,7 +42,7 @@ pub(super) fn request(settings: &PagerDuty, intent: &Intent, pen: &Pen<'_>) -> R
         "images": images.collect::<Vec<_>>(),
         "links": links.collect::<Vec<_>>(),
     });
-    Request::Http(HttpRequest {
+    Request::Http(Box::new(HttpRequest {
         method: "POST".into(),
         url: source(&settings.url.clone().unwrap_or_default().into(), None),
         headers: headers(intent, "application/json"),
@@ -51,5 +51,5 @@ pub(super) fn request(settings: &PagerDuty, intent: &Intent, pen: &Pen<'_>) -> R
         codes: Codes::default(),
         timeout: timeout(settings.timeout),
         client: client(settings.http_config.as_ref()),
-    })
+    }))
 }

@@ -18,7 +18,7 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
     /// By HTTP.
-    Http(HttpRequest),
+    Http(Box<HttpRequest>),
     /// By SMTP.
     Mail(Box<Mail>),
 }

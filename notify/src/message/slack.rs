@@ -56,7 +56,7 @@ pub(super) fn request(settings: &Slack, intent: &Intent, pen: &Pen<'_>) -> Reque
     if settings.link_names {
         message.insert("link_names".into(), json!(true));
     }
-    Request::Http(HttpRequest {
+    Request::Http(Box::new(HttpRequest {
         method: "POST".into(),
         url: source(&settings.api_url.clone().unwrap_or_default(), settings.api_url_file.as_ref()),
         headers: headers(intent, "application/json"),
@@ -65,7 +65,7 @@ pub(super) fn request(settings: &Slack, intent: &Intent, pen: &Pen<'_>) -> Reque
         codes: Codes::default(),
         timeout: timeout(settings.timeout),
         client: client(settings.http_config.as_ref()),
-    })
+    }))
 }
 
 /// Only what is not empty.

@@ -12,7 +12,7 @@ use super::request::{Codes, HttpRequest, Request};
 use crate::keep::Intent;
 
 pub(super) fn request(settings: &Webhook, intent: &Intent, external_url: &str) -> Request {
-    Request::Http(HttpRequest {
+    Request::Http(Box::new(HttpRequest {
         method: "POST".into(),
         url: source(&settings.url, settings.url_file.as_ref()),
         headers: headers(intent, "application/json"),
@@ -21,7 +21,7 @@ pub(super) fn request(settings: &Webhook, intent: &Intent, external_url: &str) -
         codes: Codes::default(),
         timeout: timeout(settings.timeout),
         client: client(settings.http_config.as_ref()),
-    })
+    }))
 }
 
 /// Written alert by alert: all of a hundred thousand as one tree would take more memory than the notifier has.

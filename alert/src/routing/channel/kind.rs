@@ -30,7 +30,7 @@ pub struct Channel {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// Alertmanager's JSON.
-    Webhook(Webhook),
+    Webhook(Box<Webhook>),
     /// Mail.
     Email(Box<Email>),
     /// Slack.
