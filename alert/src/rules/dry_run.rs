@@ -9,7 +9,7 @@ struct Nothing;
 
 impl Source for Nothing {
     fn select(&self, _: &Selection<'_>, _: Each<'_>) -> Result<Answered, QueryError> {
-        Ok(Answered { tier: Tier::Raw, partial: false })
+        Ok(Answered { tier: Tier::Raw, partial: false, holes: Vec::new() })
     }
 
     fn series(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<(Series, Kind)>, QueryError> {

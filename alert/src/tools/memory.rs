@@ -41,7 +41,7 @@ impl Source for Memory {
                 break;
             }
         }
-        Ok(Answered { tier: Tier::Raw, partial: false })
+        Ok(Answered { tier: Tier::Raw, partial: false, holes: Vec::new() })
     }
 
     fn series(
