@@ -87,6 +87,8 @@ fn event(number: usize, groups: usize) -> Event {
         ends_at_ms: now + 240_000,
         evaluated_at_ms: now,
         value: Some(1.0),
+        active_at_ms: 0,
+        late: false,
         generator_url: "http://weir/graph?g0.expr=predict_linear".into(),
         seq: 1,
         source: "host.yml;disk".into(),

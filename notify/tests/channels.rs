@@ -40,6 +40,8 @@ fn firing(name: &str) -> Event {
         ends_at_ms: now + 3_600_000,
         evaluated_at_ms: now,
         value: Some(1.0),
+        active_at_ms: 0,
+        late: false,
         generator_url: "http://weir/graph".into(),
         seq: 1,
         source: "rules.yml;g".into(),

@@ -137,6 +137,8 @@ fn event(number: usize, status: Status, at_s: i64) -> Event {
         ends_at_ms: if status == Status::Firing { i64::MAX } else { at },
         evaluated_at_ms: at,
         value: None,
+        active_at_ms: 0,
+        late: false,
         generator_url: String::new(),
         seq: 0,
         source: "rules.yml;g".into(),

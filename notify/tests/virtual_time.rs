@@ -60,6 +60,8 @@ impl World {
             ends_at_ms,
             evaluated_at_ms: now,
             value: Some(1.0),
+            active_at_ms: 0,
+            late: false,
             generator_url: "http://g".into(),
             seq: 0,
             source: source.into(),
