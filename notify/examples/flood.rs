@@ -30,7 +30,7 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let text = format!(
-        "route: {{receiver: a, group_by: [g], group_wait: 5s}}\nreceivers: [{{name: a, webhook_configs: [{{url: 'http://{}/'}}]}}]",
+        "route: {{receiver: a, group_by: [g], group_wait: 5s, group_interval: 5s}}\nreceivers: [{{name: a, webhook_configs: [{{url: 'http://{}/'}}]}}]",
         listener.local_addr().unwrap()
     );
     let taken = Arc::new(AtomicUsize::new(0));

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -46,6 +47,13 @@ fn firing(name: &str) -> Event {
         seq: 1,
         source: "rules.yml;g".into(),
     }
+}
+
+/// A file with a secret, which must be its owner's alone.
+fn secret(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    std::fs::write(&path, format!("{text}\n")).unwrap();
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 /// One request: its path, its head and its body.
@@ -104,8 +112,8 @@ async fn next<T: Send + 'static>(from: Receiver<T>) -> (T, Receiver<T>) {
 #[tokio::test]
 async fn http_channels_are_told() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("key"), "pd-key\n").unwrap();
-    std::fs::write(folder.path().join("token"), "t0ken\n").unwrap();
+    secret(folder.path(), "key", "pd-key");
+    secret(folder.path(), "token", "t0ken");
     let (port, requests) = receiver(|path, number| match path {
         "/busy" if number < 5 => BUSY,
         "/bad" => BAD,
@@ -171,6 +179,8 @@ receivers:
     assert_eq!(letters[0].sent.refused, "answered 400: no such channel");
     assert_eq!(handle.ask(|notifier, _| notifier.position().unwrap()).await.unwrap(), Some(b"7".to_vec()));
     assert_eq!(health.fault(), None);
+    let state = std::fs::metadata(folder.path().join("state")).unwrap();
+    assert_eq!(state.permissions().mode() & 0o777, 0o600, "the state is its owner's alone");
     drop(handle);
     tokio::time::timeout(PATIENCE, run).await.expect("it ends with its last handle").unwrap();
 }
@@ -203,7 +213,7 @@ fn mail_server(folder: &Path, kind: &str) -> (MailServer, u16, Receiver<serde_js
 
 async fn mail_is_told(kind: &str, extra: &str) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("password"), "s3cret\n").unwrap();
+    secret(folder.path(), "password", "s3cret");
     let (_server, port, mails) = mail_server(folder.path(), kind);
     let at = folder.path().display();
     let config = format!(

@@ -366,7 +366,7 @@ fn silences_hold_from_start_to_end_and_over_restarts() {
     world.restart(QUIET);
     world.pass(29);
     world.check(&["1s a firing z+"]);
-    assert_eq!(world.notifier.alerts(0, world.now)[0].silenced_by, [id.clone()]);
+    assert_eq!(world.notifier.alerts(0, world.now)[0].silenced_by, std::slice::from_ref(&id));
     world.pass(10);
     world.check(&["31s a firing x+"]);
     assert!(world.notifier.expire(0, &id, world.now).is_err(), "it is over already");

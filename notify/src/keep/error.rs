@@ -13,6 +13,9 @@ pub enum Error {
         /// The cause.
         source: Box<redb::Error>,
     },
+    /// The file cannot be made.
+    #[error(transparent)]
+    File(#[from] weir_files::Error),
     /// A read or a write.
     #[error("the notifier's state: {0}")]
     State(#[from] Box<redb::Error>),

@@ -22,6 +22,8 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let told = |source: redb::Error| Error::Open { path: path.to_owned(), source: Box::new(source) };
+        // Made here, so that it is its owner's alone.
+        drop(weir_files::open_or_create(path)?);
         let database =
             redb::Builder::new().set_cache_size(CACHE_BYTES).create(path).map_err(|error| told(error.into()))?;
         let store = Self { database };

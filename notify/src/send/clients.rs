@@ -1,12 +1,14 @@
 //! HTTP clients by their settings, kept so that connections are used again.
 
 use std::fs::read;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Identity, Proxy};
 use weir_alert::routing::channel::{Client, Tls};
+use weir_files::read_secret;
 
 use super::causes::without_address;
 
@@ -55,7 +57,8 @@ fn with_tls(mut builder: reqwest::ClientBuilder, tls: &Tls) -> Result<reqwest::C
         builder = builder.tls_certs_only(certificates);
     }
     if let (Some(certificate), Some(key)) = (&tls.cert_file, &tls.key_file) {
-        let both = [file(certificate)?, b"\n".to_vec(), file(key)?].concat();
+        let key = read_secret(Path::new(key)).map_err(|error| error.to_string())?;
+        let both = [file(certificate)?, b"\n".to_vec(), key.into_bytes()].concat();
         builder = builder.identity(Identity::from_pem(&both).map_err(|error| format!("{certificate}: {error}"))?);
     }
     Ok(builder.tls_danger_accept_invalid_certs(tls.insecure_skip_verify))

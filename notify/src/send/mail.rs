@@ -1,5 +1,6 @@
 //! One mail by SMTP and what the answer means.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -8,6 +9,7 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{Certificate, Identity, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use weir_files::read_secret;
 
 use super::causes::causes;
 use super::secrets::reveal;
@@ -97,7 +99,8 @@ fn parameters(mail: &Mail) -> Result<TlsParameters, String> {
         );
     }
     if let (Some(certificate), Some(key)) = (&mail.tls.cert_file, &mail.tls.key_file) {
-        let identity = Identity::from_pem(&file(certificate)?, &file(key)?);
+        let key = read_secret(Path::new(key)).map_err(|error| error.to_string())?;
+        let identity = Identity::from_pem(&file(certificate)?, key.as_bytes());
         builder = builder.identify_with(identity.map_err(|error| format!("{certificate}: {}", causes(&error)))?);
     }
     builder.build_rustls().map_err(|error| causes(&error))

@@ -1,6 +1,9 @@
 //! Secrets, read where they are needed and shown nowhere.
 
+use std::path::Path;
+
 use weir_alert::routing::Secret;
+use weir_files::read_secret;
 
 use crate::message::Source;
 
@@ -9,8 +12,7 @@ pub(super) fn reveal(source: &Source) -> Result<Secret, String> {
     match source {
         Source::Text(secret) => Ok(secret.clone()),
         Source::File(path) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| format!("cannot read the secret in {path}: {error}"))?;
+            let text = read_secret(Path::new(path)).map_err(|error| error.to_string())?;
             Ok(Secret::from(text.trim().to_owned()))
         }
     }
