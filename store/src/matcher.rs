@@ -2,6 +2,7 @@
 
 use regex::{Regex, RegexBuilder};
 use weir_sample::Series;
+use weir_sample::re2::{Engine, anchored};
 
 /// Kind of comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,12 +63,9 @@ impl Matcher {
             MatchOp::Regex | MatchOp::NotRegex if is_plain(value) => {
                 Form::Literals(value.split('|').map(str::to_owned).collect())
             }
-            MatchOp::Regex | MatchOp::NotRegex => Form::Pattern(
-                RegexBuilder::new(&format!("^(?s:{value})$"))
-                    .size_limit(PATTERN_BYTES)
-                    .build()
-                    .map_err(|error| BadMatcher { label: label.to_owned(), problem: error.to_string() })?,
-            ),
+            MatchOp::Regex | MatchOp::NotRegex => {
+                Form::Pattern(compile_regex(value).map_err(|problem| BadMatcher { label: label.to_owned(), problem })?)
+            }
         };
         Ok(Self { label: label.to_owned(), op, value: value.to_owned(), form })
     }
@@ -119,6 +117,16 @@ impl Matcher {
     }
 }
 
+/// An expression in RE2's dialect that must match the whole text, within bounds of memory.
+///
+/// # Errors
+/// A sentence about what is wrong with it.
+pub fn compile_regex(expression: &str) -> Result<Regex, String> {
+    let translated = anchored(expression, Engine::Full).map_err(|error| error.to_string())?;
+    let built = RegexBuilder::new(&translated).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES).build();
+    built.map_err(|error| error.to_string())
+}
+
 fn is_plain(pattern: &str) -> bool {
     !pattern.contains(|c: char| regex_syntax_char(c) && c != '|')
 }
@@ -149,5 +157,32 @@ mod tests {
         check(MatchOp::NotRegex, "a|b", "c", true);
         check(MatchOp::NotRegex, "a|b", "b", false);
         assert!(Matcher::new("x", MatchOp::Regex, "(").is_err());
+    }
+
+    #[test]
+    fn expressions_are_those_of_re2() {
+        let check = |pattern: &str, value: &str, expected: bool| {
+            let matcher = Matcher::new("x", MatchOp::Regex, pattern).unwrap();
+            assert_eq!(matcher.accepts(value), expected, "{pattern:?} on {value:?}");
+        };
+        check("/x/{id}", "/x/{id}", true);
+        check("[d&&e]", "&", true);
+        check("[[d]x", "[x", true);
+        check(r"\Qa.b\E", "a.b", true);
+        check(r"\Qa.b\E", "aab", false);
+        check(r"\d", "٣", false);
+        check(r"\pN", "٣", true);
+        check(r"\w", "é", false);
+        check(r"[^\w]", "é", true);
+        check(r"\s", "\u{B}", false);
+        check(r"\s", "\u{A0}", false);
+        check("(?i)k", "\u{212A}", true);
+        check(r".+\b.+", "aé", true);
+        check(r".+\B.+", "ab", true);
+        check(r"\p{Greek}+", "αβ", true);
+        check(r"[[:word:]\D]+", "a-", true);
+        ["x**", "x{1001}", "(?x)a", "[a--b]", r"\C", r"\p{Alphabetic}", r"(\pL{1000}){2}"]
+            .iter()
+            .for_each(|refused| assert!(Matcher::new("x", MatchOp::Regex, refused).is_err(), "{refused}"));
     }
 }

@@ -1,7 +1,7 @@
 //! `label_replace` and `label_join`.
 
 use promql_parser::parser::Expr;
-use regex::Regex;
+use weir_store::compile_regex;
 
 use crate::collect::Collected;
 use crate::error::QueryError;
@@ -18,8 +18,9 @@ impl Evaluator<'_> {
         let (target, replacement, source) = (string(target)?, string(replacement)?, string(source)?);
         check_label_name("destination", "label_replace", target)?;
         let pattern = string(pattern)?;
-        let regex = Regex::new(&format!("^(?s:{pattern})$"))
-            .map_err(|_| QueryError::execution(format!("invalid regular expression in label_replace(): {pattern}")))?;
+        let regex = compile_regex(pattern).map_err(|error| {
+            QueryError::execution(format!("invalid regular expression in label_replace(): {error}"))
+        })?;
         self.relabel(vector, steps, sink, |labels| {
             let captures = regex.captures(labels.value(source))?;
             let mut value = String::new();
