@@ -17,9 +17,9 @@ use crate::error::QueryError;
 use crate::evaluate::{Evaluator, string, type_name};
 use crate::functions::order::is_ordered;
 use crate::labels::LabelSet;
-use crate::parse::parse;
 use crate::read::source::Source;
 use crate::row::{Row, Steps, is_present};
+use crate::text::parse::parse;
 
 /// Evaluates queries within limits. Cheap to clone; clones share their counters.
 #[derive(Clone, Debug, Default)]

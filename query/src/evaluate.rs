@@ -7,11 +7,13 @@ use promql_parser::parser::value::ValueType;
 use weir_store::Tier;
 
 use crate::budget::Budget;
+use crate::collect::{Collected, Seen};
 use crate::error::QueryError;
 use crate::labels::LabelSet;
 use crate::operators::arithmetic::Operator;
 use crate::read::source::Source;
 use crate::row::{Row, Steps, is_absent};
+use crate::text::names::{Doubling, doubling, is_joined};
 
 /// A receiver of rows, one after another.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(Row) -> Result<(), QueryError>;
@@ -27,14 +29,41 @@ pub(crate) struct Evaluator<'a> {
 }
 
 impl Evaluator<'_> {
-    /// Evaluates an instant-vector expression.
+    /// Evaluates an instant-vector expression. No two of its elements have the same labels at one step.
     pub(crate) fn vector(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        match doubling(expr) {
+            Doubling::Never => self.elements(expr, steps, sink),
+            Doubling::PerStep => self.collected(expr, steps)?.into_iter().try_for_each(sink),
+            Doubling::Overall => {
+                let mut seen = Seen::new(self.budget);
+                self.elements(expr, steps, &mut |row| {
+                    if row.is_empty() { Ok(()) } else { seen.add(&row).and_then(|()| sink(row)) }
+                })
+            }
+        }
+    }
+
+    /// As [`Evaluator::vector`], with one row per label set over all steps.
+    pub(crate) fn joined(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        match is_joined(expr) {
+            true => self.vector(expr, steps, sink),
+            false => self.collected(expr, steps)?.into_iter().try_for_each(sink),
+        }
+    }
+
+    fn collected(&self, expr: &Expr, steps: Steps) -> Result<Vec<Row>, QueryError> {
+        let mut rows = Collected::new(self.budget);
+        self.elements(expr, steps, &mut |row| rows.add(row))?;
+        Ok(rows.into_rows())
+    }
+
+    fn elements(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         match expr {
             Expr::Paren(e) => self.vector(&e.expr, steps, sink),
             Expr::VectorSelector(e) => self.latest(e, steps, sink),
             Expr::Aggregate(e) => self.aggregate(e, steps, sink),
             Expr::Binary(e) => self.binary(e, steps, sink),
-            Expr::Unary(e) => self.vector(&e.expr, steps, &mut |row| sink(row.map(|v| -v))),
+            Expr::Unary(e) => self.joined(&e.expr, steps, &mut |row| sink(row.map(|v| -v))),
             Expr::Call(e) => self.call(e, steps, sink),
             _ => Err(wrong_type("instant vector", expr)),
         }

@@ -7,8 +7,8 @@ use promql_parser::parser::Expr;
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink, string};
-use crate::parse::unwrap_parens;
 use crate::row::{Row, Steps};
+use crate::text::tree::unwrap_parens;
 
 impl Evaluator<'_> {
     /// By value, NaN last in either direction. Distributions have no order and are left out.

@@ -3,18 +3,17 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
-use promql_parser::label::MatchOp as ParsedOp;
-use promql_parser::parser::{AtModifier, Expr, Offset, VectorSelector};
+use promql_parser::parser::{AtModifier, Offset, VectorSelector};
 use weir_sample::{Sketch, Timestamp};
-use weir_store::{Column, Hint, MatchOp, Matcher, Selection};
+use weir_store::{Column, Hint, Selection};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
-use crate::labels::{LabelSet, METRIC_NAME};
-use crate::parse::parse;
+use crate::labels::LabelSet;
 use crate::read::samples::Samples;
 use crate::read::window::{Stretch, spans, steady};
 use crate::row::{ABSENT, Row, Steps, is_absent};
+use crate::text::matchers::matchers;
 
 /// The warning of an answer that lacks samples.
 const PARTIAL: &str = "the object store with the older samples did not answer: what it has is missing here";
@@ -153,39 +152,6 @@ fn newest_sketches(timestamps: &[i64], values: &[Sketch], view: Steps, lookback:
 /// The times of sketches are not kept apart, so the row that asks for times has floats alone.
 fn times_of(row: Row) -> Row {
     Row::of_floats(row.labels.without_name(), row.floats)
-}
-
-/// The conditions of a series selector such as `x{host="a"}`, as the API's `match[]` has it.
-///
-/// # Errors
-/// [`QueryError::Parse`] if the text is no selector, or one that an instant makes no sense of.
-pub fn selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
-    match parse(text)? {
-        Expr::VectorSelector(selector) if selector.at.is_none() && selector.offset.is_none() => matchers(&selector),
-        _ => Err(QueryError::Parameter(format!("invalid parameter \"match[]\": {text} is no series selector"))),
-    }
-}
-
-/// The conditions of a selector, its metric name among them.
-pub(crate) fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, QueryError> {
-    if !selector.matchers.or_matchers.is_empty() {
-        return Err(QueryError::Unsupported("\"or\" between label matchers".into()));
-    }
-    let name = selector.name.iter().map(|name| matcher(METRIC_NAME, MatchOp::Equal, name));
-    let labels = selector.matchers.matchers.iter().map(|parsed| {
-        let op = match parsed.op {
-            ParsedOp::Equal => MatchOp::Equal,
-            ParsedOp::NotEqual => MatchOp::NotEqual,
-            ParsedOp::Re(_) => MatchOp::Regex,
-            ParsedOp::NotRe(_) => MatchOp::NotRegex,
-        };
-        matcher(&parsed.name, op, &parsed.value)
-    });
-    name.chain(labels).collect()
-}
-
-fn matcher(label: &str, op: MatchOp, value: &str) -> Result<Matcher, QueryError> {
-    Matcher::new(label, op, value).map_err(|error| QueryError::parse(error.to_string()))
 }
 
 pub(crate) fn millis(duration: Duration) -> i64 {

@@ -48,7 +48,7 @@ impl Evaluator<'_> {
         let first = after.div_euclid(resolution).saturating_add(1).saturating_mul(resolution);
         let inner = Steps::spanning(first, view.end(), resolution);
         self.check_steps(inner)?;
-        self.vector(&e.expr, inner, &mut |row| match samples_of(row, inner) {
+        self.joined(&e.expr, inner, &mut |row| match samples_of(row, inner) {
             Some(samples) => each(samples, ranges),
             None => Ok(()),
         })

@@ -2,9 +2,14 @@
 
 use std::panic::catch_unwind;
 
-use promql_parser::parser::{Expr, parse as parse_promql};
+use promql_parser::parser::{Expr, VectorSelector, parse as parse_promql};
+use weir_store::Matcher;
 
 use crate::error::QueryError;
+use crate::text::literals::Taken;
+use crate::text::matchers::matchers;
+use crate::text::tree::children;
+use crate::text::{numbers, plus};
 
 /// Longest query; dashboards with long value lists reach a few kilobytes.
 const MAX_BYTES: usize = 64 << 10;
@@ -20,34 +25,56 @@ pub(crate) fn parse(query: &str) -> Result<Expr, QueryError> {
     if query.len() > MAX_BYTES {
         return Err(QueryError::parse(format!("query is longer than {MAX_BYTES} bytes")));
     }
-    if nesting_tokens(query) > MAX_NESTING_TOKENS {
+    let taken = Taken::out_of(query).map_err(QueryError::parse)?;
+    if nesting_tokens(&taken.text) > MAX_NESTING_TOKENS {
         return Err(QueryError::parse(format!("query has more than {MAX_NESTING_TOKENS} operators and parentheses")));
     }
-    // The parser turns some numbers into durations without a check, which panics when they are negative or too large.
-    let parsed = catch_unwind(|| parse_promql(query));
-    let expr = parsed.unwrap_or_else(|_| Err("a duration or number is out of range".into()));
-    let expr = expr.map_err(QueryError::parse)?;
+    if let Some(number) = numbers::too_large(&taken.text) {
+        return Err(QueryError::parse(format!("number {number} is out of range")));
+    }
+    let tree = |text: &str| tree(text).map_err(|error| QueryError::parse(taken.in_error(&error)));
+    if let Some(signed) = plus::as_minus(&taken.text) {
+        tree(&signed)?;
+    }
+    let mut expr = tree(&taken.text)?;
     check_depth(&expr)?;
+    taken.put_into(&mut expr);
+    check_selectors(&expr)?;
     Ok(expr)
 }
 
-/// Counts what can nest, outside of quoted strings.
+/// The conditions of a series selector such as `x{host="a"}`, as the API's `match[]` has it.
+///
+/// # Errors
+/// [`QueryError::Parameter`] if the text is no selector, or one that an instant makes no sense of.
+pub fn selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
+    let wrong =
+        |problem: &dyn std::fmt::Display| QueryError::Parameter(format!("invalid parameter \"match[]\": {problem}"));
+    let expr = parse(text).map_err(|error| match error {
+        QueryError::Parse(problem) => wrong(&problem),
+        error => error,
+    })?;
+    match expr {
+        Expr::VectorSelector(selector) if selector.at.is_none() && selector.offset.is_none() => matchers(&selector),
+        _ => Err(wrong(&format_args!("{text} is no series selector"))),
+    }
+}
+
+/// The parser turns some numbers into durations without a check, which panics when they are negative or too large.
+fn tree(text: &str) -> Result<Expr, String> {
+    catch_unwind(|| parse_promql(text)).unwrap_or_else(|_| Err("a duration or number is out of range".into()))
+}
+
+/// Counts what can nest; strings have been taken out.
 fn nesting_tokens(query: &str) -> usize {
-    let mut quote = None;
-    let mut escaped = false;
     let mut count = 0;
     let mut previous = b' ';
     for byte in query.bytes() {
-        match (quote, byte) {
-            (Some(_), _) if escaped => escaped = false,
-            (Some(b'"' | b'\''), b'\\') => escaped = true,
-            (Some(open), byte) if byte == open => quote = None,
-            (Some(_), _) => {}
-            (None, b'"' | b'\'' | b'`') => quote = Some(byte),
-            (None, b'(' | b'[' | b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'=' | b'<' | b'>' | b'!') => count += 1,
+        count += match byte {
+            b'(' | b'[' | b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'=' | b'<' | b'>' | b'!' => 1,
             // Operators that are words stand between spaces.
-            (None, byte) => count += usize::from(byte.is_ascii_whitespace() && !previous.is_ascii_whitespace()),
-        }
+            byte => usize::from(byte.is_ascii_whitespace() && !previous.is_ascii_whitespace()),
+        };
         previous = byte;
     }
     count
@@ -64,24 +91,25 @@ fn check_depth(root: &Expr) -> Result<(), QueryError> {
     Ok(())
 }
 
-fn children(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::Aggregate(e) => e.param.iter().map(|param| &**param).chain([&*e.expr]).collect(),
-        Expr::Unary(e) => vec![&e.expr],
-        Expr::Binary(e) => vec![&e.lhs, &e.rhs],
-        Expr::Paren(e) => vec![&e.expr],
-        Expr::Subquery(e) => vec![&e.expr],
-        Expr::Call(e) => e.args.args.iter().map(|arg| &**arg).collect(),
-        _ => Vec::new(),
+/// What the parser cannot know of selectors whose texts it has not seen.
+fn check_selectors(root: &Expr) -> Result<(), QueryError> {
+    let mut open = vec![root];
+    while let Some(expr) = open.pop() {
+        match expr {
+            Expr::VectorSelector(selector) => check_selector(selector)?,
+            Expr::MatrixSelector(range) => check_selector(&range.vs)?,
+            _ => {}
+        }
+        open.extend(children(expr));
     }
+    Ok(())
 }
 
-/// The expression inside any parentheses.
-pub(crate) fn unwrap_parens(mut expr: &Expr) -> &Expr {
-    while let Expr::Paren(inner) = expr {
-        expr = &inner.expr;
+fn check_selector(selector: &VectorSelector) -> Result<(), QueryError> {
+    if selector.name.is_none() && matchers(selector)?.iter().all(|matcher| matcher.accepts("")) {
+        return Err(QueryError::parse("vector selector must contain at least one non-empty matcher"));
     }
-    expr
+    Ok(())
 }
 
 #[cfg(test)]
@@ -109,12 +137,17 @@ mod tests {
         check(&format!("{}x", "-".repeat(1_400)), Err("deeper"));
         check(&format!("{}1{}", "(".repeat(1_400), ")".repeat(1_400)), Err("deeper"));
         check(&format!("1{}", "+1".repeat(1_400)), Err("deeper"));
-        check(&format!("x{{a=~\"{}\"}}", "-+(".repeat(10_000)), Err("regex"));
+        check(&format!("x{{a=~\"{}\"}}", "-+(".repeat(10_000)), Err("nests too deeply"));
+        check("+up[5m]", Err("unary expression only allowed"));
+        check("up == 1e400", Err("out of range"));
+        check("{job=~\".*\"}", Err("non-empty matcher"));
+        check("up{a=`x", Err("unterminated raw string"));
     }
 
     #[test]
     fn large_but_flat_queries_are_taken() {
         check(&format!("x{{a=~\"{}\"}}", "a-b|".repeat(10_000)), Ok(()));
         check(&format!("x{}", " or x".repeat(100)), Ok(()));
+        check("sum by (\"a\") (+up{i=~`a\\.b{x}.*`} + 1e+5)", Ok(()));
     }
 }
