@@ -24,6 +24,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) budget: &'a Budget,
     /// The steps of the whole query: what `@ start()` and `@ end()` mean, inside subqueries too.
     pub(crate) query: Steps,
+    /// The query as it was asked.
+    pub(crate) text: &'a str,
     /// The tiers that answered so far.
     pub(crate) tiers: RefCell<Vec<Tier>>,
 }
@@ -32,7 +34,10 @@ impl Evaluator<'_> {
     /// Evaluates an instant-vector expression. No two of its elements have the same labels at one step.
     pub(crate) fn vector(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         match doubling(expr) {
-            Doubling::Never => self.elements(expr, steps, sink),
+            Doubling::Never => self.elements(expr, steps, &mut |row| {
+                self.budget.work(steps.count)?;
+                sink(row)
+            }),
             Doubling::PerStep => self.collected(expr, steps)?.into_iter().try_for_each(sink),
             Doubling::Overall => {
                 let mut seen = Seen::new(self.budget);
@@ -71,8 +76,12 @@ impl Evaluator<'_> {
 
     /// Evaluates a scalar expression: a value per step.
     pub(crate) fn scalar(&self, expr: &Expr, steps: Steps) -> Result<Vec<f64>, QueryError> {
+        if let Expr::Paren(e) = expr {
+            return self.scalar(&e.expr, steps);
+        }
+        self.budget.hold(steps.count * size_of::<f64>())?;
+        self.budget.work(steps.count)?;
         match expr {
-            Expr::Paren(e) => self.scalar(&e.expr, steps),
             Expr::NumberLiteral(number) => Ok(vec![number.val; steps.count]),
             Expr::Unary(e) => Ok(self.scalar(&e.expr, steps)?.into_iter().map(|v| -v).collect()),
             Expr::Binary(e) if expr.value_type() == ValueType::Scalar => {
@@ -109,6 +118,30 @@ impl Evaluator<'_> {
             Ok(())
         })?;
         Ok(values)
+    }
+
+    /// Warns of what happens in a function, and says where it stands in the query.
+    pub(crate) fn warn(&self, function: &str, warning: &str) {
+        self.budget.warn(&format!("{warning} ({})", self.place(function)));
+    }
+
+    /// As [`Evaluator::warn`], for what is not as bad.
+    pub(crate) fn inform(&self, function: &str, info: &str) {
+        self.budget.inform(&format!("{info} ({})", self.place(function)));
+    }
+
+    /// Warns of quantiles that nothing has.
+    pub(crate) fn check_quantiles(&self, function: &str, phi: &[f64]) {
+        if let Some(phi) = phi.iter().find(|phi| !(0.0..=1.0).contains(*phi)) {
+            self.warn(function, &format!("quantile value should be between 0 and 1, got {phi}"));
+        }
+    }
+
+    /// Line and column of a function's first call.
+    fn place(&self, function: &str) -> String {
+        let before = &self.text[..self.text.find(function).unwrap_or(0)];
+        let line = before.matches('\n').count() + 1;
+        format!("{line}:{}", before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
     }
 
     /// A scalar expression as a vector of one series without labels.

@@ -22,12 +22,12 @@ mod row;
 mod text;
 
 pub use answer::{Answer, Data, Line, Point, Sample};
-pub use budget::Limits;
+pub use budget::{Held, Limits};
 pub use engine::Engine;
-pub use error::QueryError;
+pub use error::{Bound, QueryError};
 pub use functions::histogram::{Bin, bins};
 pub use labels::LabelSet;
 pub use number::write_plain;
-pub use read::source::{Each, Source};
+pub use read::source::{Allow, Each, Source};
 pub use text::parse::selector;
 pub use weir_store::{Answered, Column, Hint, MatchOp, Matcher, Selection, SeriesData, Tier};

@@ -49,6 +49,11 @@ pub(crate) fn is_ordered(expr: &Expr) -> bool {
     }
 }
 
+/// Whether an expression orders its elements by their values.
+pub(crate) fn is_sorted_by_value(expr: &Expr) -> bool {
+    matches!(unwrap_parens(expr), Expr::Call(call) if matches!(call.func.name, "sort" | "sort_desc"))
+}
+
 fn by_value(a: f64, b: f64, descending: bool) -> Ordering {
     match (a.is_nan(), b.is_nan()) {
         (false, false) if descending => b.total_cmp(&a),

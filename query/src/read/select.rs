@@ -44,7 +44,7 @@ impl Evaluator<'_> {
         let view = self.view(steps, selector.at.as_ref(), selector.offset.as_ref());
         let lookback = self.budget.limits.lookback.as_millis() as i64;
         self.read(selector, view, lookback, Hint::Raw, &mut |samples| {
-            let Samples { labels, timestamps, values, resolution } = samples;
+            let Samples { labels, timestamps, values, resolution, .. } = samples;
             // An instant sees a point as long as the next one takes.
             let lookback = lookback.max(resolution);
             match values {
@@ -92,7 +92,8 @@ impl Evaluator<'_> {
         let answered = self.source.select(&selection, &mut |data| {
             let labels = LabelSet::from(&data.series);
             let resolution = data.tier.resolution().as_millis() as i64;
-            let samples = Samples { labels, timestamps: data.timestamps, values: data.values, resolution };
+            let kind = Some(data.kind);
+            let samples = Samples { labels, timestamps: data.timestamps, values: data.values, resolution, kind };
             outcome = self.budget.read(samples.timestamps.len()).and_then(|()| each(samples));
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;

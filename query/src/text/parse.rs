@@ -106,7 +106,8 @@ fn check_selectors(root: &Expr) -> Result<(), QueryError> {
 }
 
 fn check_selector(selector: &VectorSelector) -> Result<(), QueryError> {
-    if selector.name.is_none() && matchers(selector)?.iter().all(|matcher| matcher.accepts("")) {
+    let matchers = matchers(selector)?;
+    if selector.name.is_none() && matchers.iter().all(|matcher| matcher.accepts("")) {
         return Err(QueryError::parse("vector selector must contain at least one non-empty matcher"));
     }
     Ok(())

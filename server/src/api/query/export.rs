@@ -19,7 +19,7 @@ use weir_sample::Timestamp;
 
 use super::parameters::{self, Parameters};
 use super::tenant::Tenanted;
-use super::turn::{Api, TIMEOUT, refuse};
+use super::turn::{Api, refuse};
 use crate::api::auth::Caller;
 
 /// Size of a piece of text, and how many wait for the client.
@@ -34,8 +34,9 @@ pub(super) async fn export(State(api): State<Api>, caller: Caller, RawQuery(url)
         Ok(asked) => asked,
         Err(error) => return refuse(&error),
     };
-    let Ok(Ok(turn)) = tokio::time::timeout(TIMEOUT, api.turns.clone().acquire_owned()).await else {
-        return refuse(&QueryError::Timeout);
+    let turn = match api.turn(api.deadline(None)).await {
+        Ok(turn) => turn,
+        Err(error) => return refuse(&error),
     };
     let source = Tenanted::of(api.source.clone(), caller.tenant());
     let (pieces, waiting) = flume::bounded(WAITING);
