@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use weir_store::Wanted;
+
 use crate::error::{Bound, QueryError};
 
 /// Limits of one query, and of all in flight. Each limit that is met ends the query with an error that names it.
@@ -114,6 +116,13 @@ impl Budget {
             self.over.set(self.check_time().is_err());
         }
         self.over.get()
+    }
+
+    /// Whether the answer is still wanted, for searches that cannot ask the budget.
+    #[expect(clippy::disallowed_methods, reason = "a deadline is the machine's, not the data's")]
+    pub(crate) fn wanted(&self) -> Wanted {
+        let (deadline, gone) = (self.deadline, self.gone.clone());
+        Arc::new(move || !gone.as_ref().is_some_and(|gone| gone.load(Relaxed)) && Instant::now() < deadline)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a deadline is the machine's, not the data's")]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use promql_parser::parser::Expr;
 use promql_parser::parser::value::ValueType;
 use weir_sample::{Reading, Timestamp};
-use weir_store::Hint;
+use weir_store::{Hint, Matcher};
 
 use crate::answer::{Answer, Data, Line, Point, Sample};
 use crate::budget::{Budget, Held, Limits};
@@ -20,7 +20,7 @@ use crate::functions::order::{is_ordered, is_sorted_by_value};
 use crate::labels::LabelSet;
 use crate::read::source::{Allow, Source};
 use crate::row::{Row, Steps, is_present};
-use crate::text::parse::parse;
+use crate::text::parse::{parse, selector_within};
 
 /// Evaluates queries within limits. Cheap to clone; clones share their counters.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +72,23 @@ impl Engine {
         counted.into_iter().for_each(|(_, counter)| _ = counter.fetch_add(1, Relaxed));
     }
 
+    /// The conditions of a series selector, as `selector` has it, for a question that may take as long as a query.
+    ///
+    /// # Errors
+    /// Every [`QueryError`].
+    pub fn selector(&self, text: &str) -> Result<Vec<Matcher>, QueryError> {
+        let budget = self.budget();
+        let matchers = selector_within(text, &|| budget.check_time())?;
+        Ok(matchers.into_iter().map(|matcher| matcher.while_wanted(budget.wanted())).collect())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a deadline is the machine's, not the data's")]
+    fn budget(&self) -> Budget {
+        let latest = Instant::now() + self.limits.time;
+        let deadline = self.deadline.map_or(latest, |deadline| deadline.min(latest));
+        Budget::new(self.limits, deadline, self.gone.clone(), Held::among(&self.counters.held))
+    }
+
     /// Runs a question for names and series within the limits of queries: `ask` says of each thing that it finds how many
     /// bytes it takes, and stops when it is told to.
     ///
@@ -91,7 +108,8 @@ impl Engine {
                     }
                 }
             })?;
-            met.map_or(Ok(found), Err)
+            // What was found when time was up may not be all.
+            met.map_or_else(|| budget.check_time().map(|()| found), Err)
         })
     }
 
@@ -101,7 +119,7 @@ impl Engine {
     /// Every [`QueryError`].
     pub fn instant(&self, source: &dyn Source, query: &str, time: Timestamp) -> Result<Answer, QueryError> {
         self.count(|budget| {
-            let expr = parse(query)?;
+            let expr = parse(query, &|| budget.check_time())?;
             let evaluation = Evaluation::new(source, budget, Steps::instant(time.millis()), query);
             let data = evaluation.instant(&expr, time)?;
             evaluation.answer(data)
@@ -123,7 +141,7 @@ impl Engine {
     ) -> Result<Answer, QueryError> {
         self.count(|budget| {
             let steps = self.steps(start, end, step)?;
-            let expr = parse(query)?;
+            let expr = parse(query, &|| budget.check_time())?;
             let evaluation = Evaluation::new(source, budget, steps, query);
             let data = evaluation.range(&expr)?;
             evaluation.answer(data)
@@ -185,9 +203,7 @@ impl Engine {
     #[expect(clippy::disallowed_methods, reason = "a deadline and the time spent are the machine's, not the data's")]
     fn count<T>(&self, run: impl FnOnce(&Budget) -> Result<T, QueryError>) -> Result<(T, Held), QueryError> {
         let started = Instant::now();
-        let latest = started + self.limits.time;
-        let deadline = self.deadline.map_or(latest, |deadline| deadline.min(latest));
-        let budget = Budget::new(self.limits, deadline, self.gone.clone(), Held::among(&self.counters.held));
+        let budget = self.budget();
         let outcome = budget.check_time().and_then(|()| run(&budget));
         let counters = &self.counters;
         match &outcome {

@@ -139,7 +139,11 @@ impl Evaluator<'_> {
 
     /// Line and column of a function's first call.
     fn place(&self, function: &str) -> String {
-        let before = &self.text[..self.text.find(function).unwrap_or(0)];
+        let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let alone =
+            |at: &usize| !self.text[..*at].ends_with(part) && !self.text[at + function.len()..].starts_with(part);
+        let at = self.text.match_indices(function).map(|(at, _)| at).find(alone).unwrap_or(0);
+        let before = &self.text[..at];
         let line = before.matches('\n').count() + 1;
         format!("{line}:{}", before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
     }

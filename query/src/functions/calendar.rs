@@ -19,7 +19,7 @@ const DAY: i128 = 86_400;
 
 fn of(seconds: f64, part: fn(i128) -> i128) -> f64 {
     // What no integer holds is the lowest one on the processors that Prometheus mostly runs on.
-    let fits = (-9.3e18..9.223_372_036_854_775_8e18).contains(&seconds);
+    let fits = seconds.abs() < (1_u64 << 63) as f64;
     part(wrapped(if fits { seconds as i64 } else { i64::MIN })) as f64
 }
 

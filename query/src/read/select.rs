@@ -85,7 +85,9 @@ impl Evaluator<'_> {
         hint: Hint,
         each: &mut dyn FnMut(Samples) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let matchers = matchers(selector)?;
+        let matchers = matchers(selector, &|| self.budget.check_time())?;
+        let wanted = self.budget.wanted();
+        let matchers: Vec<_> = matchers.into_iter().map(|matcher| matcher.while_wanted(wanted.clone())).collect();
         let start = Timestamp(view.start.saturating_sub(width).saturating_add(1));
         let selection = Selection { matchers: &matchers, start, end: Timestamp(view.end()), hint, any_order: true };
         let mut outcome = Ok(());
@@ -104,7 +106,8 @@ impl Evaluator<'_> {
         if !tiers.contains(&answered.tier) {
             tiers.push(answered.tier);
         }
-        outcome
+        // A search that was given up has found too little.
+        outcome.and_then(|()| self.budget.check_time())
     }
 }
 

@@ -7,13 +7,17 @@ use weir_store::{MatchOp, Matcher};
 use crate::error::QueryError;
 use crate::labels::METRIC_NAME;
 
+/// Says whether there is time left; expressions take long to compile, and there may be many.
+pub(crate) type Clock<'c> = &'c dyn Fn() -> Result<(), QueryError>;
+
 /// The conditions of a selector, its metric name among them.
-pub(crate) fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, QueryError> {
+pub(crate) fn matchers(selector: &VectorSelector, clock: Clock<'_>) -> Result<Vec<Matcher>, QueryError> {
     if !selector.matchers.or_matchers.is_empty() {
         return Err(QueryError::Unsupported("\"or\" between label matchers".into()));
     }
     let name = selector.name.iter().map(|name| matcher(METRIC_NAME, MatchOp::Equal, name));
     let labels = selector.matchers.matchers.iter().map(|parsed| {
+        clock()?;
         let op = match parsed.op {
             ParsedOp::Equal => MatchOp::Equal,
             ParsedOp::NotEqual => MatchOp::NotEqual,

@@ -7,7 +7,7 @@ use weir_store::Matcher;
 
 use crate::error::QueryError;
 use crate::text::literals::Taken;
-use crate::text::matchers::matchers;
+use crate::text::matchers::{Clock, matchers};
 use crate::text::tree::children;
 use crate::text::{numbers, plus};
 
@@ -21,7 +21,7 @@ const MAX_NESTING_TOKENS: usize = 1_500;
 const MAX_DEPTH: usize = 128;
 
 /// Parses a query.
-pub(crate) fn parse(query: &str) -> Result<Expr, QueryError> {
+pub(crate) fn parse(query: &str, clock: Clock<'_>) -> Result<Expr, QueryError> {
     if query.len() > MAX_BYTES {
         return Err(QueryError::parse(format!("query is longer than {MAX_BYTES} bytes")));
     }
@@ -39,7 +39,7 @@ pub(crate) fn parse(query: &str) -> Result<Expr, QueryError> {
     let mut expr = tree(&taken.text)?;
     check_depth(&expr)?;
     taken.put_into(&mut expr);
-    check_selectors(&expr)?;
+    check_selectors(&expr, clock)?;
     Ok(expr)
 }
 
@@ -48,14 +48,21 @@ pub(crate) fn parse(query: &str) -> Result<Expr, QueryError> {
 /// # Errors
 /// [`QueryError::Parameter`] if the text is no selector, or one that an instant makes no sense of.
 pub fn selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
+    selector_within(text, &|| Ok(()))
+}
+
+/// As [`selector`], while there is time.
+pub(crate) fn selector_within(text: &str, clock: Clock<'_>) -> Result<Vec<Matcher>, QueryError> {
     let wrong =
         |problem: &dyn std::fmt::Display| QueryError::Parameter(format!("invalid parameter \"match[]\": {problem}"));
-    let expr = parse(text).map_err(|error| match error {
+    let expr = parse(text, clock).map_err(|error| match error {
         QueryError::Parse(problem) => wrong(&problem),
         error => error,
     })?;
     match expr {
-        Expr::VectorSelector(selector) if selector.at.is_none() && selector.offset.is_none() => matchers(&selector),
+        Expr::VectorSelector(selector) if selector.at.is_none() && selector.offset.is_none() => {
+            matchers(&selector, clock)
+        }
         _ => Err(wrong(&format_args!("{text} is no series selector"))),
     }
 }
@@ -92,12 +99,12 @@ fn check_depth(root: &Expr) -> Result<(), QueryError> {
 }
 
 /// What the parser cannot know of selectors whose texts it has not seen.
-fn check_selectors(root: &Expr) -> Result<(), QueryError> {
+fn check_selectors(root: &Expr, clock: Clock<'_>) -> Result<(), QueryError> {
     let mut open = vec![root];
     while let Some(expr) = open.pop() {
         match expr {
-            Expr::VectorSelector(selector) => check_selector(selector)?,
-            Expr::MatrixSelector(range) => check_selector(&range.vs)?,
+            Expr::VectorSelector(selector) => check_selector(selector, clock)?,
+            Expr::MatrixSelector(range) => check_selector(&range.vs, clock)?,
             _ => {}
         }
         open.extend(children(expr));
@@ -105,8 +112,8 @@ fn check_selectors(root: &Expr) -> Result<(), QueryError> {
     Ok(())
 }
 
-fn check_selector(selector: &VectorSelector) -> Result<(), QueryError> {
-    let matchers = matchers(selector)?;
+fn check_selector(selector: &VectorSelector, clock: Clock<'_>) -> Result<(), QueryError> {
+    let matchers = matchers(selector, clock)?;
     if selector.name.is_none() && matchers.iter().all(|matcher| matcher.accepts("")) {
         return Err(QueryError::parse("vector selector must contain at least one non-empty matcher"));
     }
@@ -118,7 +125,7 @@ mod tests {
     use super::*;
 
     fn check(query: &str, expected: Result<(), &str>) {
-        let got = parse(query).map(|_| ()).map_err(|error| error.to_string());
+        let got = parse(query, &|| Ok(())).map(|_| ()).map_err(|error| error.to_string());
         match (&got, expected) {
             (Ok(()), Ok(())) => {}
             (Err(got), Err(part)) if got.contains(part) => {}

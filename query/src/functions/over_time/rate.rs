@@ -41,12 +41,13 @@ pub(crate) fn extrapolated(
             next_reset += 1;
         }
         let mut change = window.values[last] - window.values[0];
-        let resets = &resets[next_reset..];
-        let resets = &resets[..resets.partition_point(|&at| at <= window.first + last)];
-        if budget.is_over(1 + resets.len()) {
-            return ABSENT;
+        let inside = resets[next_reset..].partition_point(|&at| at <= window.first + last);
+        if inside > 0 {
+            if budget.is_over(inside) {
+                return ABSENT;
+            }
+            resets[next_reset..next_reset + inside].iter().for_each(|&at| change += values[at - 1]);
         }
-        change += resets.iter().map(|&at| values[at - 1]).sum::<f64>();
         shape.fit(&window, width, per);
         change * if counter { shape.counter_factor(window.values[0], change, per) } else { shape.factor }
     })

@@ -69,7 +69,7 @@ async fn range(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, 
 async fn series(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
     api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
         let (start, end) = parameters.times()?;
-        let selectors = parameters.selectors()?;
+        let selectors = parameters.selectors(engine)?;
         if selectors.is_empty() {
             return Err(QueryError::Parameter("no match[] parameter provided".into()));
         }
@@ -120,7 +120,7 @@ fn union(
     ask: impl Fn(&[Matcher], Timestamp, Timestamp, Allow<'_>) -> Result<Vec<String>, QueryError>,
 ) -> Result<(BTreeSet<String>, Held), QueryError> {
     let (start, end) = parameters.times()?;
-    let mut selectors = parameters.selectors()?;
+    let mut selectors = parameters.selectors(engine)?;
     if selectors.is_empty() {
         selectors.push(Vec::new());
     }

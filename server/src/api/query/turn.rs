@@ -17,35 +17,55 @@ use crate::api::json::{self, Pieces};
 
 /// Queries evaluated at once; each may take a core and its share of memory.
 const QUERIES_AT_ONCE: usize = 8;
+const EXPORTS_AT_ONCE: usize = 2;
 
 #[derive(Clone)]
 pub(super) struct Api {
     pub(super) source: Arc<dyn Source>,
-    engine: Engine,
+    pub(super) engine: Engine,
     turns: Arc<Semaphore>,
+    /// Exports last as long as their clients read, so they have turns of their own.
+    exports: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
 }
 
 impl Api {
     pub(super) fn new(source: Arc<dyn Source>, engine: Engine) -> Self {
-        Self { source, engine, turns: Arc::new(Semaphore::new(QUERIES_AT_ONCE)), waiting: Arc::default() }
+        let at_once = |turns| Arc::new(Semaphore::new(turns));
+        Self {
+            source,
+            engine,
+            turns: at_once(QUERIES_AT_ONCE),
+            exports: at_once(EXPORTS_AT_ONCE),
+            waiting: Arc::default(),
+        }
     }
 
-    /// Waits for the turn of a query, if not too many wait already.
-    pub(super) async fn turn(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
+    /// The turn of a query.
+    async fn turn(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
+        self.wait(&self.turns, deadline).await
+    }
+
+    /// The turn of an export.
+    pub(super) async fn export_turn(&self) -> Result<OwnedSemaphorePermit, QueryError> {
+        self.wait(&self.exports, self.deadline(None)).await
+    }
+
+    /// Waits for a turn, if not too many wait already.
+    async fn wait(&self, turns: &Arc<Semaphore>, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
         let _waits = Waits::among(&self.waiting);
         let limit = self.engine.limits().waiting;
-        let outcome = if self.turns.available_permits() == 0 && self.waiting.load(Relaxed) > limit {
+        let outcome = if turns.available_permits() == 0 && self.waiting.load(Relaxed) > limit {
             Err(QueryError::Busy { bound: Bound::Waiting, limit })
         } else {
-            let turn = tokio::time::timeout_at(deadline.into(), self.turns.clone().acquire_owned()).await;
+            let turn = tokio::time::timeout_at(deadline.into(), turns.clone().acquire_owned()).await;
             turn.ok().and_then(Result::ok).ok_or(QueryError::Timeout)
         };
         outcome.inspect_err(|error| self.engine.refuse(error))
     }
 
     /// The time at which a request that begins now must be answered.
-    pub(super) fn deadline(&self, timeout: Option<Duration>) -> Instant {
+    fn deadline(&self, timeout: Option<Duration>) -> Instant {
         let longest = self.engine.limits().time;
         Instant::now() + timeout.unwrap_or(longest).min(longest)
     }
