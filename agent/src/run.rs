@@ -67,6 +67,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     }
     manager.say("STOPPING=1");
     agent.intake.drain().await;
+    agent.leaves = true;
     agent.close(agent.windows.open());
     finish(&mut agent.push).await
 }
@@ -84,6 +85,8 @@ struct Agent {
     /// Its host and servers, for the status page.
     about: [String; 2],
     top: Top,
+    /// Whether the window that ends now is the last, which is said in it.
+    leaves: bool,
 }
 
 impl Agent {
@@ -111,6 +114,7 @@ impl Agent {
             telemetry: Telemetry::new(config.origin()),
             about,
             top: Top::default(),
+            leaves: false,
         })
     }
 
@@ -176,6 +180,9 @@ impl Agent {
         readings.push(Reading::counter("weir_agent_clock_steps_total", &[], self.windows.steps, STEPS_HELP));
         let in_memory = f64::from(u8::from(self.state.folder().is_none()));
         readings.push(Reading::gauge("weir_agent_state_in_memory", &[], in_memory, IN_MEMORY_HELP));
+        if self.leaves {
+            readings.push(Reading::gauge("weir_agent_goodbye", &[], 1.0, GOODBYE_HELP));
+        }
         let hung: Vec<String> = self.host.hung().into_iter().chain(self.access_logs.hung()).collect();
         readings.extend(hung_readings(&hung));
         readings.extend(self.push.readings());
@@ -211,6 +218,7 @@ impl Agent {
     }
 }
 
+const GOODBYE_HELP: &str = "The agent was told to end: what follows is not the silence of a host that is gone.";
 const STEPS_HELP: &str = "Times that the wall clock was set by more than a second: windows went on by its new time; look at \
     the host's time daemon if it grows.";
 const IN_MEMORY_HELP: &str = "1: the state folder cannot be written, so the agent has a new identity and no spool in this \

@@ -38,7 +38,7 @@ impl Source for MadeUp {
                 break;
             }
         }
-        Ok(Answered { tier: Tier::Raw, partial: false })
+        Ok(Answered { tier: Tier::Raw, partial: false, holes: Vec::new() })
     }
 
     fn series(

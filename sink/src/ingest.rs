@@ -1,7 +1,7 @@
 //! One record at a time: opened, counted once, and written to the store or merged with what others say.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use weir_queue::Record;
@@ -15,9 +15,10 @@ use crate::plan::Plan;
 use crate::senders::completeness::{self, Completeness};
 use crate::senders::fleet::Counters;
 use crate::senders::ledger::{self, Ledger, Owner};
-use crate::senders::{Agent, Memory, Senders};
+use crate::senders::{Agent, Memory, Senders, up};
 use crate::series::{Admission, GENERATION, Grant};
 use crate::state::Saved;
+use crate::watermark::Keeper;
 use crate::{Error, SinkConfig};
 
 /// Everything that a record meets on its way to the store.
@@ -34,6 +35,7 @@ pub(crate) struct Ingest {
     /// When the newest record was received: the sink's clock, so that a replay goes as the first run did.
     pub newest: Timestamp,
     pub completeness: Completeness,
+    pub watermarks: Keeper,
     pub counters: Arc<Counters>,
     pub admission: Arc<Admission>,
     /// Of the rules that the plans were made by.
@@ -64,6 +66,7 @@ impl Ingest {
             row: Vec::new(),
             newest: saved.newest,
             completeness: Completeness::default(),
+            watermarks: Keeper::new(config.wait),
             counters,
             admission,
             generation: 0,
@@ -134,6 +137,7 @@ impl Ingest {
             return None;
         };
         let growth = seen.grow(&head.totals);
+        agent.get_on(record.epoch, window, self.watermarks.attended());
         self.counters.count_growth(&growth);
         self.ledger.grow(sender, &growth);
         let is_late = record.received.since(window.end()) > self.lateness;
@@ -178,6 +182,16 @@ impl Ingest {
                 }
             }
         }
+        if let Some(agent) =
+            self.senders.get_mut(&sender_of(record)).filter(|_| plan.has_shared() || plan.says_goodbye(&self.values))
+        {
+            if plan.has_shared() {
+                agent.parts_at = record.received;
+            }
+            if plan.says_goodbye(&self.values) {
+                agent.progress.say_goodbye(window.end());
+            }
+        }
         for (series, part) in plan.shared(&self.values) {
             self.partials.merge(window, series, part, record.received);
         }
@@ -196,6 +210,18 @@ impl Ingest {
             agent.grant = grant;
             agent.forget_plans();
         }
+    }
+
+    /// Looks how far everyone is, writes the windows of shared series that nobody has more of, and says who is up.
+    pub(crate) fn keep_watermarks(&mut self, clock: Timestamp) -> Result<(), Error> {
+        if self.watermarks.look(clock, &mut self.senders) {
+            for (id, agent) in self.senders.agents_mut() {
+                up::tell(&self.store, id, agent, clock)?;
+            }
+            *self.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner) = self.watermarks.now().clone();
+        }
+        let complete = self.watermarks.parts_until();
+        self.partials.close(clock, complete, self.lateness, &self.store)
     }
 
     /// Writes the accounts that are due.

@@ -65,7 +65,7 @@ impl Sink {
         let read = polled.records;
         // While records of the past are read again, windows close by their time, as they did before the crash.
         let clock = if read == 0 { now } else { self.ingest.newest };
-        self.ingest.partials.close(clock, self.ingest.lateness, &self.ingest.store)?;
+        self.ingest.keep_watermarks(clock)?;
         self.ingest.keep_ledger(clock)?;
         self.ingest.forget_silent();
         self.publish(now, read);

@@ -9,3 +9,4 @@ mod stream;
 
 pub(crate) use push::Push;
 pub(crate) use readings::Standing;
+pub(crate) use session::{read_fleet_key, read_token};

@@ -59,7 +59,8 @@ impl Agent {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("fleet.keys");
         let key = FleetKey { id: 1, secret: SECRET };
-        std::fs::write(&keys, format_fleet_keys(&[FleetKeyLine { key, state: KeyState::Active, created: 1 }])).unwrap();
+        let line = FleetKeyLine { key, state: KeyState::Active, created: 1 };
+        weir_files::replace(&keys, format_fleet_keys(&[line]).as_bytes(), 0o600).unwrap();
         let gateway = UdpSocket::bind("127.0.0.1:0").unwrap();
         gateway.set_read_timeout(Some(PATIENCE)).unwrap();
         let config = folder.path().join("weir-agent.toml");

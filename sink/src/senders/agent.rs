@@ -7,6 +7,7 @@ use weir_sample::{Timestamp, Window};
 use weir_wire::{Epoch, Layout, Seen, SeenWindow, Totals};
 
 use super::account::{self, Account};
+use super::progress::Progress;
 use crate::plan::Plan;
 use crate::series::{Grant, Limit};
 
@@ -45,6 +46,10 @@ pub(crate) struct Agent {
     pub pool: Arc<str>,
     /// The sink's own view of it; of a job the tenant's account has it.
     pub account: Account,
+    /// How far its data have been applied.
+    pub progress: Progress,
+    /// When it last sent parts of shared series.
+    pub parts_at: Timestamp,
     /// The series it was let in with, while there is a limit.
     pub limit: Limit,
     layouts: Vec<(u64, Arc<Plan>)>,
@@ -90,6 +95,8 @@ impl Agent {
             host: "".into(),
             pool: "".into(),
             account: Account::default(),
+            progress: Progress::default(),
+            parts_at: Timestamp::default(),
             limit: Limit::default(),
             layouts: Vec::new(),
             renewal: Timestamp::default(),
@@ -146,6 +153,7 @@ impl Agent {
         let (host, pool) = (find("host"), find("pool"));
         if (&*self.host, &*self.pool) != (host, pool) {
             (self.host, self.pool, self.account.rows) = (host.into(), pool.into(), None);
+            self.progress.group = None;
         }
     }
 
@@ -158,6 +166,9 @@ impl Agent {
                 // Most have one for ever.
                 self.epochs.reserve_exact(1);
                 self.epochs.insert(at, seen);
+                if at + 1 == self.epochs.len() {
+                    self.progress.begin_epoch();
+                }
                 let excess = self.excess_epochs();
                 self.epochs.drain(..excess);
                 at.checked_sub(excess)?
@@ -165,6 +176,13 @@ impl Agent {
         };
         let seen = &mut self.epochs[at];
         (seen.window.admit(seq) == Seen::New).then_some(seen)
+    }
+
+    /// Notes how far a batch that was counted brings it. Those of earlier epochs come before, but for what is in flight.
+    pub(crate) fn get_on(&mut self, epoch: Epoch, window: Window, attended: Duration) {
+        if let Some(newest) = self.epochs.last().filter(|newest| newest.epoch == epoch) {
+            self.progress.observe(window, newest.totals.sealed_batches, newest.window.contiguous(), attended);
+        }
     }
 
     /// How many of the oldest epochs are to be forgotten.

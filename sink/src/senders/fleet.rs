@@ -11,6 +11,7 @@ use weir_wire::Totals;
 use super::Senders;
 use super::account::Received;
 use super::ledger::Ledger;
+use super::marks::Watermarks;
 
 /// Silence after which an agent no longer counts as alive.
 pub(crate) const ALIVE: Duration = Duration::from_secs(60);
@@ -66,6 +67,8 @@ pub(crate) struct Counters {
     pub agents_dropped: AtomicU64,
     pub open_shared_windows: AtomicU64,
     pub lag_ms: AtomicU64,
+    /// As of the last look at all senders.
+    pub watermarks: Mutex<Watermarks>,
     /// What the queue's reader said of itself a moment ago.
     pub reader: Mutex<Vec<Reading>>,
     /// Each tenant's part of the fleet.
@@ -128,7 +131,8 @@ impl Counters {
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        let mut readings = [self.of_batches(), self.of_senders()].concat();
+        let marks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner).readings();
+        let mut readings = [self.of_batches(), self.of_senders(), marks].concat();
         readings.extend(self.reader.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         readings
     }

@@ -13,6 +13,9 @@ mod agent;
 pub(crate) mod completeness;
 pub(crate) mod fleet;
 pub(crate) mod ledger;
+pub(crate) mod marks;
+pub(crate) mod progress;
+pub(crate) mod up;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -91,6 +94,11 @@ impl Senders {
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Agent> {
         self.agents.values_mut()
+    }
+
+    /// Those that are no jobs.
+    pub(crate) fn agents_mut(&mut self) -> impl Iterator<Item = (&SenderId, &mut Agent)> {
+        self.agents.iter_mut().filter(|(id, _)| !id.is_job())
     }
 
     /// Once a minute, lets `rest` see to those who fell silent a while ago and forgets those silent for too long, who

@@ -138,8 +138,18 @@ impl Inner {
         let (set, start, end) = (self.block_set(), start.millis(), end.millis());
         let tier = self.tier_for(&set, start, matchers);
         let blocks: Vec<Arc<_>> = set.of(tier).filter(|block| block.overlaps(start, end)).cloned().collect();
+        let mut lost =
+            set.lost.iter().any(|lost| lost.name.tier == tier && lost.name.start <= end && lost.name.end >= start);
         for block in blocks {
-            if self.labels.labels(&block)?.iter().try_for_each(|labels| show(labels)).is_break() {
+            let labels = self.labels.labels(&block)?;
+            if labels.iter().try_for_each(|labels| show(labels)).is_break() {
+                return Ok(());
+            }
+            lost |= labels.is_none();
+        }
+        // Coarser blocks know the series whose labels are damaged.
+        for block in set.blocks.iter().filter(|block| lost && block.name.tier > tier && block.overlaps(start, end)) {
+            if self.labels.labels(block)?.iter().try_for_each(|labels| show(labels)).is_break() {
                 return Ok(());
             }
         }
