@@ -1,6 +1,6 @@
 //! Character classes: `[a-z]`, `[^[:alpha:]\d]`.
 
-use crate::re2::Engine;
+use crate::re2::engine::Engine;
 use crate::re2::escape::{Escape, escape};
 
 /// Translates the class that begins after its bracket; returns what follows it.

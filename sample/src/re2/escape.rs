@@ -1,6 +1,6 @@
 //! What a backslash means, in classes and outside of them.
 
-use crate::re2::Engine;
+use crate::re2::engine::Engine;
 
 /// The meaning of an escape.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,23 +4,16 @@
 //! Source of the rules: Go's `regexp/syntax` with its Perl flags.
 
 mod class;
+mod engine;
 mod escape;
 mod repeat;
 
 use std::fmt;
 
 use class::write_class;
+pub use engine::Engine;
 use escape::{Escape, escape};
 use repeat::{MAX_COUNT, Repeat, repeat};
-
-/// The engine that will read the translation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// The crate `regex`: Unicode classes, nested classes.
-    Full,
-    /// The crate `regex-lite`: ASCII classes alone.
-    Lite,
-}
 
 /// What RE2 has against an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -54,9 +54,8 @@ impl OverTime {
     /// Work per sample of a window, in the units of a query's budget.
     pub(crate) fn cost(&self) -> usize {
         match self {
-            // They sort.
-            Self::Quantile(_) => 16,
-            Self::MedianDeviation => 32,
+            Self::Quantile(_) => 8,
+            Self::MedianDeviation => 16,
             Self::Deriv | Self::Predict(_) | Self::Stddev | Self::Stdvar => 4,
             _ => 1,
         }
