@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: demo test check rustdoc deny spelling mutants build agent deb console setup autoscaling clean
+.PHONY: demo test differential check rustdoc deny spelling mutants build agent deb console setup autoscaling clean
 
 demo: build
 	$(BIN)/weir demo
@@ -43,6 +43,14 @@ test: setup console
 	$(CARGO) test --locked --workspace --features weir/s3
 	$(CARGO) test --manifest-path fuzz/Cargo.toml --target-dir target --no-default-features
 	cd console && npm test --silent
+
+# Random queries against Debian's Prometheus: tens of thousands, by a seed that is printed.
+DIFFERENTIAL_QUERIES ?= 30000
+DIFFERENTIAL_SEED ?= $(shell date +%s)
+differential: setup console
+	$(CARGO) build --locked --features weir/s3 --bin weir
+	WEIR_DIFFERENTIAL_QUERIES=$(DIFFERENTIAL_QUERIES) WEIR_DIFFERENTIAL_SEED=$(DIFFERENTIAL_SEED) \
+		$(CARGO) test --locked --package weir-tests --test differential -- --nocapture
 
 check: console rustdoc deny spelling
 	$(CARGO) fmt --all --check

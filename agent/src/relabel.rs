@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use regex_lite::Regex;
 use serde::Deserialize;
+use weir_sample::re2::{Engine, anchored};
 use weir_sample::{Series, SeriesBuilder, Value};
 
 /// One rule; the metric's name is the label `__name__`.
@@ -49,7 +50,8 @@ impl TryFrom<String> for Anchored {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Regex::new(&format!("^(?s:{text})$")).map(Self).map_err(|error| format!("regex {text:?}: {error}"))
+        let translated = anchored(&text, Engine::Lite).map_err(|error| format!("regex {text:?}: {error}"))?;
+        Regex::new(&translated).map(Self).map_err(|error| format!("regex {text:?}: {error}"))
     }
 }
 
@@ -201,6 +203,22 @@ mod tests {
         let mut relabelled = Relabelled::new(rules("[[relabel]]\naction = 'labeldrop'\nregex = 'core'"));
         let point = |core: &str| (Series::new("x", [("core", core)]), Value::Counter(2.0));
         assert_eq!(relabelled.apply(vec![point("0"), point("1")]), [(Series::named("x"), Value::Counter(4.0))]);
+    }
+
+    #[test]
+    fn expressions_are_those_of_re2() {
+        let check = |regex: &str, text: &str, expected: bool| {
+            assert_eq!(Anchored::try_from(regex.to_owned()).unwrap().0.is_match(text), expected, "{regex} on {text}");
+        };
+        check("/x/{id}", "/x/{id}", true);
+        check("[d&&e]", "&", true);
+        check(r"[\D\W\S]+", "-é", true);
+        check(r"[^\D]", "5", true);
+        check(r"[^\W]", "^", false);
+        check(r"\Qa.b\E", "aab", false);
+        ["x**", "x{1001}", "(?x)a", r"\pN"].iter().for_each(|refused| {
+            assert!(Anchored::try_from((*refused).to_owned()).is_err(), "{refused}");
+        });
     }
 
     #[test]

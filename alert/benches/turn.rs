@@ -13,7 +13,9 @@ use weir_alert::evaluate::{Evaluator, Local, Outlet, Overlay, Row, Settings, Tol
 use weir_alert::event::Event;
 use weir_alert::rules::read_rules;
 use weir_alert::states::StateStore;
-use weir_query::{Answered, Column, Each, Engine, Limits, Matcher, QueryError, Selection, SeriesData, Source, Tier};
+use weir_query::{
+    Allow, Answered, Column, Each, Engine, Limits, Matcher, QueryError, Selection, SeriesData, Source, Tier,
+};
 use weir_sample::{Kind, Series, Timestamp};
 
 /// Gauges by name, whose value is 1 at every 15 s.
@@ -48,15 +50,28 @@ impl Source for MadeUp {
         Ok(Answered { tier: Tier::Raw, partial: false, holes: Vec::new() })
     }
 
-    fn series(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<(Series, Kind)>, QueryError> {
+    fn series(
+        &self,
+        _: &[Matcher],
+        _: Timestamp,
+        _: Timestamp,
+        _: Allow<'_>,
+    ) -> Result<Vec<(Series, Kind)>, QueryError> {
         Ok(Vec::new())
     }
 
-    fn label_names(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<String>, QueryError> {
+    fn label_names(&self, _: &[Matcher], _: Timestamp, _: Timestamp, _: Allow<'_>) -> Result<Vec<String>, QueryError> {
         Ok(Vec::new())
     }
 
-    fn label_values(&self, _: &str, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<String>, QueryError> {
+    fn label_values(
+        &self,
+        _: &str,
+        _: &[Matcher],
+        _: Timestamp,
+        _: Timestamp,
+        _: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
         Ok(Vec::new())
     }
 }

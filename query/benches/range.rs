@@ -6,7 +6,9 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use weir_query::{Answered, Column, Each, Engine, Limits, Matcher, QueryError, Selection, SeriesData, Source, Tier};
+use weir_query::{
+    Allow, Answered, Column, Each, Engine, Limits, Matcher, QueryError, Selection, SeriesData, Source, Tier,
+};
 use weir_sample::{Kind, Series, Timestamp};
 
 /// Counters of many hosts in ten pools, a sample every ten seconds.
@@ -39,15 +41,28 @@ impl Source for MadeUp {
         Ok(Answered { tier: Tier::Raw, partial: false, holes: Vec::new() })
     }
 
-    fn series(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<(Series, Kind)>, QueryError> {
+    fn series(
+        &self,
+        _: &[Matcher],
+        _: Timestamp,
+        _: Timestamp,
+        _: Allow<'_>,
+    ) -> Result<Vec<(Series, Kind)>, QueryError> {
         Ok(Vec::new())
     }
 
-    fn label_names(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<String>, QueryError> {
+    fn label_names(&self, _: &[Matcher], _: Timestamp, _: Timestamp, _: Allow<'_>) -> Result<Vec<String>, QueryError> {
         Ok(Vec::new())
     }
 
-    fn label_values(&self, _: &str, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<String>, QueryError> {
+    fn label_values(
+        &self,
+        _: &str,
+        _: &[Matcher],
+        _: Timestamp,
+        _: Timestamp,
+        _: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
         Ok(Vec::new())
     }
 }

@@ -3,17 +3,22 @@
 use weir_sample::{Sketch, Timestamp};
 use weir_store::Tier;
 
+use crate::budget::Held;
 use crate::labels::LabelSet;
 
 /// The answer to a query: values, warnings, tiers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Answer {
     /// The values.
     pub data: Data,
     /// Sentences for the person who asked.
     pub warnings: Vec<String>,
+    /// Hints that are not as bad.
+    pub infos: Vec<String>,
     /// The tiers of storage that were read; empty if none was.
     pub tiers: Vec<Tier>,
+    /// The memory it takes, counted until it is dropped.
+    pub held: Held,
 }
 
 /// The values of an answer.
@@ -27,6 +32,44 @@ pub enum Data {
     Vector(Vec<Sample>),
     /// Values over time per series, sorted by labels.
     Matrix(Vec<Line>),
+}
+
+impl Data {
+    /// About the bytes that its text takes.
+    pub(crate) fn text_bytes(&self) -> usize {
+        match self {
+            Self::Scalar(..) => FLOAT_BYTES,
+            Self::String(_, text) => text.len(),
+            Self::Vector(samples) => {
+                samples.iter().map(|sample| sample.labels.heap_bytes() + sample.value.text_bytes()).sum()
+            }
+            Self::Matrix(lines) => lines.iter().map(Line::text_bytes).sum(),
+        }
+    }
+}
+
+/// The text of a time and a number; and of a bucket of a distribution.
+const FLOAT_BYTES: usize = 30;
+const BIN_BYTES: usize = 60;
+
+fn sketch_bytes(sketch: &Sketch) -> usize {
+    FLOAT_BYTES * 2 + sketch.heap_bytes() / 16 * BIN_BYTES
+}
+
+impl Point {
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Float(_) => FLOAT_BYTES,
+            Self::Sketch(sketch) => sketch_bytes(sketch),
+        }
+    }
+}
+
+impl Line {
+    fn text_bytes(&self) -> usize {
+        let sketches: usize = self.sketches.iter().map(|(_, sketch)| sketch_bytes(sketch)).sum();
+        self.labels.heap_bytes() + self.floats.len() * FLOAT_BYTES + sketches
+    }
 }
 
 /// One series' value.

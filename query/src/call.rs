@@ -8,8 +8,8 @@ use crate::functions::calendar;
 use crate::functions::histogram::{self, Question};
 use crate::functions::maths;
 use crate::labels::LabelSet;
-use crate::parse::unwrap_parens;
 use crate::row::{Row, Steps};
+use crate::text::tree::unwrap_parens;
 
 impl Evaluator<'_> {
     /// A function whose result is an instant vector.

@@ -1,7 +1,7 @@
 //! Rows kept together, one per label set.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use crate::budget::Budget;
 use crate::error::QueryError;
@@ -41,13 +41,31 @@ impl<'a> Collected<'a> {
     }
 }
 
+/// The label sets of rows that pass by; each may come once.
+pub(crate) struct Seen<'a> {
+    budget: &'a Budget,
+    labels: HashSet<LabelSet>,
+}
+
+impl<'a> Seen<'a> {
+    pub(crate) fn new(budget: &'a Budget) -> Self {
+        Self { budget, labels: HashSet::new() }
+    }
+
+    pub(crate) fn add(&mut self, row: &Row) -> Result<(), QueryError> {
+        self.budget.hold(size_of::<LabelSet>() + row.labels.heap_bytes())?;
+        if self.labels.insert(row.labels.clone()) { Ok(()) } else { Err(doubled(&row.labels)) }
+    }
+}
+
+fn doubled(labels: &LabelSet) -> QueryError {
+    QueryError::execution(format!("vector cannot contain metrics with the same labelset: {labels}"))
+}
+
 fn join(kept: &mut Row, more: Row) -> Result<(), QueryError> {
     let steps = kept.floats.len().max(kept.sketches.len()).max(more.floats.len()).max(more.sketches.len());
     if (0..steps).any(|step| kept.has(step) && more.has(step)) {
-        return Err(QueryError::execution(format!(
-            "vector cannot contain metrics with the same labelset: {}",
-            kept.labels
-        )));
+        return Err(doubled(&kept.labels));
     }
     if !more.floats.is_empty() {
         kept.floats.resize(steps, ABSENT);

@@ -1,45 +1,47 @@
 //! The door: a query, a source and times enter; an answer or a reason leaves.
 
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use promql_parser::parser::Expr;
 use promql_parser::parser::value::ValueType;
 use weir_sample::{Reading, Timestamp};
-use weir_store::Hint;
+use weir_store::{Hint, Matcher};
 
 use crate::answer::{Answer, Data, Line, Point, Sample};
-use crate::budget::{Budget, Limits};
+use crate::budget::{Budget, Held, Limits};
 use crate::collect::Collected;
-use crate::error::QueryError;
+use crate::error::{QueryError, REASONS};
 use crate::evaluate::{Evaluator, string, type_name};
-use crate::functions::order::is_ordered;
+use crate::functions::order::{is_ordered, is_sorted_by_value};
 use crate::labels::LabelSet;
-use crate::parse::{Query, parse};
-use crate::read::source::Source;
+use crate::read::source::{Allow, Source};
 use crate::row::{Row, Steps, is_present};
+use crate::text::parse::{parse, selector_within};
+use crate::text::query::Query;
 
 /// Evaluates queries within limits. Cheap to clone; clones share their counters.
 #[derive(Clone, Debug, Default)]
 pub struct Engine {
     limits: Limits,
     deadline: Option<Instant>,
+    gone: Option<Arc<AtomicBool>>,
     counters: Arc<Counters>,
 }
 
 #[derive(Debug, Default)]
 struct Counters {
     answered: AtomicU64,
-    bad_data: AtomicU64,
-    execution: AtomicU64,
-    too_large: AtomicU64,
-    timeout: AtomicU64,
-    internal: AtomicU64,
+    /// In the order of [`REASONS`].
+    refused: [AtomicU64; REASONS.len()],
     series: AtomicU64,
     samples: AtomicU64,
     micros: AtomicU64,
+    /// Bytes that queries in flight hold.
+    held: Arc<AtomicUsize>,
 }
 
 impl Engine {
@@ -54,12 +56,74 @@ impl Engine {
         Self { deadline: Some(deadline), ..self.clone() }
     }
 
+    /// The same engine for a query that ends once `gone` is true.
+    #[must_use]
+    pub fn while_wanted(&self, gone: Arc<AtomicBool>) -> Self {
+        Self { gone: Some(gone), ..self.clone() }
+    }
+
+    /// The limits of every query.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Counts a query that was refused before it came here.
+    pub fn refuse(&self, error: &QueryError) {
+        let counted = REASONS.iter().zip(&self.counters.refused).find(|(reason, _)| **reason == error.reason());
+        counted.into_iter().for_each(|(_, counter)| _ = counter.fetch_add(1, Relaxed));
+    }
+
+    /// The conditions of a series selector, as `selector` has it, for a question that may take as long as a query.
+    ///
+    /// # Errors
+    /// Every [`QueryError`].
+    pub fn selector(&self, text: &str) -> Result<Vec<Matcher>, QueryError> {
+        let budget = self.budget();
+        let matchers = selector_within(text, &|| budget.check_time())?;
+        Ok(matchers.into_iter().map(|matcher| matcher.while_wanted(budget.wanted())).collect())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a deadline is the machine's, not the data's")]
+    fn budget(&self) -> Budget {
+        let latest = Instant::now() + self.limits.time;
+        let deadline = self.deadline.map_or(latest, |deadline| deadline.min(latest));
+        Budget::new(self.limits, deadline, self.gone.clone(), Held::among(&self.counters.held))
+    }
+
+    /// Runs a question for names and series within the limits of queries: `ask` says of each thing that it finds how many
+    /// bytes it takes, and stops when it is told to.
+    ///
+    /// # Errors
+    /// Every [`QueryError`].
+    pub fn list<T>(&self, ask: impl FnOnce(Allow<'_>) -> Result<T, QueryError>) -> Result<(T, Held), QueryError> {
+        self.count(|budget| {
+            let mut met = None;
+            let found = ask(&mut |bytes| {
+                // Once as it is found, once as text.
+                let spent = budget.hold(2 * bytes).and_then(|()| budget.work(bytes));
+                match spent.and_then(|()| budget.check_answer(budget.held_bytes())) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        met = Some(error);
+                        ControlFlow::Break(())
+                    }
+                }
+            })?;
+            // What was found when time was up may not be all.
+            met.map_or_else(|| budget.check_time().map(|()| found), Err)
+        })
+    }
+
     /// Evaluates a query at one time.
     ///
     /// # Errors
     /// Every [`QueryError`].
     pub fn instant(&self, source: &dyn Source, query: &str, time: Timestamp) -> Result<Answer, QueryError> {
-        self.count(|budget| evaluate_instant(source, budget, &parse(query)?, time))
+        self.count(|budget| {
+            let expr = parse(query, &|| budget.check_time())?;
+            evaluate_instant(source, budget, &expr, query, time)
+        })
+        .map(|(answer, held)| Answer { held, ..answer })
     }
 
     /// Evaluates a query that was parsed before, at one time.
@@ -67,7 +131,8 @@ impl Engine {
     /// # Errors
     /// Every [`QueryError`] but those of parsing.
     pub fn ask(&self, source: &dyn Source, query: &Query, time: Timestamp) -> Result<Answer, QueryError> {
-        self.count(|budget| evaluate_instant(source, budget, query.expr(), time))
+        self.count(|budget| evaluate_instant(source, budget, query.expr(), query.text(), time))
+            .map(|(answer, held)| Answer { held, ..answer })
     }
 
     /// Evaluates a query at `start`, `start + step` and so on up to `end`.
@@ -84,19 +149,22 @@ impl Engine {
     ) -> Result<Answer, QueryError> {
         self.count(|budget| {
             let steps = self.steps(start, end, step)?;
-            let expr = parse(query)?;
-            let evaluation = Evaluation::new(source, budget, steps);
+            let expr = parse(query, &|| budget.check_time())?;
+            let evaluation = Evaluation::new(source, budget, steps, query);
             let data = evaluation.range(&expr)?;
-            Ok(evaluation.answer(data))
+            evaluation.answer(data)
         })
+        .map(|(answer, held)| Answer { held, ..answer })
     }
 
     /// The engine's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
         let counters = &self.counters;
-        let refused = |reason: &str, counter: &AtomicU64| {
-            let help = "Queries that got no answer. too_large: narrow the query or raise its limits; timeout: as \
-                        too_large, or add CPU; bad_data, execution: mend the query; internal: see the log.";
+        let refused = |(reason, counter): (&&str, &AtomicU64)| {
+            let help = "Queries that got no answer. series, samples, memory, steps, label_bytes, answer_bytes: narrow the \
+                        query or raise the limit that its error names; timeout: the same, or add CPU; all_memory, waiting: \
+                        too many at once; gone: its client left; bad_data, execution: mend the query; internal: see the \
+                        log.";
             Reading::counter("weir_queries_refused_total", &[("reason", reason)], counter.load(Relaxed), help)
         };
         let total = |name: &str, counter: &AtomicU64, help| Reading::counter(name, &[], counter.load(Relaxed), help);
@@ -104,17 +172,16 @@ impl Engine {
             value: counters.micros.load(Relaxed) as f64 / 1e6,
             ..total("weir_query_seconds_total", &counters.micros, "Time spent on evaluating queries.")
         };
-        vec![
+        let held = "Bytes of results that queries in flight hold.";
+        let held = Reading::gauge("weir_query_held_bytes", &[], counters.held.load(Relaxed) as f64, held);
+        let own = [
             total("weir_queries_answered_total", &counters.answered, "Queries answered."),
-            refused("bad_data", &counters.bad_data),
-            refused("execution", &counters.execution),
-            refused("too_large", &counters.too_large),
-            refused("timeout", &counters.timeout),
-            refused("internal", &counters.internal),
             total("weir_query_series_total", &counters.series, "Series read by queries."),
             total("weir_query_samples_total", &counters.samples, "Samples read by queries."),
             seconds,
-        ]
+            held,
+        ];
+        own.into_iter().chain(REASONS.iter().zip(&counters.refused).map(refused)).collect()
     }
 
     fn steps(&self, start: Timestamp, end: Timestamp, step: Duration) -> Result<Steps, QueryError> {
@@ -142,33 +209,33 @@ impl Engine {
 
     /// Runs one query and counts what became of it.
     #[expect(clippy::disallowed_methods, reason = "a deadline and the time spent are the machine's, not the data's")]
-    fn count(&self, run: impl FnOnce(&Budget) -> Result<Answer, QueryError>) -> Result<Answer, QueryError> {
+    fn count<T>(&self, run: impl FnOnce(&Budget) -> Result<T, QueryError>) -> Result<(T, Held), QueryError> {
         let started = Instant::now();
-        let latest = started + self.limits.time;
-        let budget = Budget::new(self.limits, self.deadline.map_or(latest, |deadline| deadline.min(latest)));
+        let budget = self.budget();
         let outcome = budget.check_time().and_then(|()| run(&budget));
         let counters = &self.counters;
-        let counter = match &outcome {
-            Ok(_) => &counters.answered,
-            Err(QueryError::Parse(_) | QueryError::Parameter(_)) => &counters.bad_data,
-            Err(QueryError::Unsupported(_) | QueryError::Execution(_)) => &counters.execution,
-            Err(QueryError::TooLarge { .. }) => &counters.too_large,
-            Err(QueryError::Timeout) => &counters.timeout,
-            Err(QueryError::Source(_)) => &counters.internal,
-        };
+        match &outcome {
+            Ok(_) => _ = counters.answered.fetch_add(1, Relaxed),
+            Err(error) => self.refuse(error),
+        }
         let (series, samples) = budget.read_so_far();
-        counter.fetch_add(1, Relaxed);
         counters.series.fetch_add(series as u64, Relaxed);
         counters.samples.fetch_add(samples as u64, Relaxed);
         counters.micros.fetch_add(started.elapsed().as_micros() as u64, Relaxed);
-        outcome
+        outcome.map(|found| (found, budget.into_held()))
     }
 }
 
-fn evaluate_instant(source: &dyn Source, budget: &Budget, expr: &Expr, time: Timestamp) -> Result<Answer, QueryError> {
-    let evaluation = Evaluation::new(source, budget, Steps::instant(time.millis()));
+fn evaluate_instant(
+    source: &dyn Source,
+    budget: &Budget,
+    expr: &Expr,
+    text: &str,
+    time: Timestamp,
+) -> Result<Answer, QueryError> {
+    let evaluation = Evaluation::new(source, budget, Steps::instant(time.millis()), text);
     let data = evaluation.instant(expr, time)?;
-    Ok(evaluation.answer(data))
+    evaluation.answer(data)
 }
 
 /// One query on its way.
@@ -178,12 +245,15 @@ struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    fn new(source: &'a dyn Source, budget: &'a Budget, steps: Steps) -> Self {
-        Self { evaluator: Evaluator { source, budget, query: steps, tiers: RefCell::default() }, steps }
+    fn new(source: &'a dyn Source, budget: &'a Budget, steps: Steps, text: &'a str) -> Self {
+        Self { evaluator: Evaluator { source, budget, query: steps, text, tiers: RefCell::default() }, steps }
     }
 
-    fn answer(self, data: Data) -> Answer {
-        Answer { data, warnings: self.evaluator.budget.warnings(), tiers: self.evaluator.tiers.take() }
+    fn answer(self, data: Data) -> Result<Answer, QueryError> {
+        let budget = self.evaluator.budget;
+        budget.check_answer(data.text_bytes())?;
+        let (warnings, infos) = (budget.warnings(), budget.infos());
+        Ok(Answer { data, warnings, infos, tiers: self.evaluator.tiers.take(), held: Held::default() })
     }
 
     fn instant(&self, expr: &Expr, time: Timestamp) -> Result<Data, QueryError> {
@@ -216,7 +286,18 @@ impl<'a> Evaluation<'a> {
             }
         };
         rows.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        Ok(Data::Matrix(rows.into_iter().map(|row| line(row, self.steps)).collect()))
+        if is_sorted_by_value(expr) {
+            self.evaluator.inform(
+                "sort",
+                "the series of a range query come in the order of their labels: sorting them changes nothing",
+            );
+        }
+        let line = |row: Row| {
+            // The points of a line take twice the room of its row's numbers.
+            self.evaluator.budget.hold(row.floats.len() * size_of::<(i64, f64)>())?;
+            Ok(line(row, self.steps))
+        };
+        Ok(Data::Matrix(rows.into_iter().map(line).collect::<Result<_, QueryError>>()?))
     }
 
     fn collect(&self, expr: &Expr) -> Result<Vec<Row>, QueryError> {

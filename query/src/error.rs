@@ -16,17 +16,26 @@ pub enum QueryError {
     #[error("{0}")]
     Execution(String),
     /// The query would cost more than one query may.
-    #[error("query {what} more than {limit} {unit}: narrow its selectors or its time range")]
+    #[error("query {} more than {limit} {}: narrow its selectors or its time range, or raise {}", bound.does(), bound.unit(), bound.setting())]
     TooLarge {
-        /// What it does, as in "selects" or "reads".
-        what: &'static str,
+        /// Which limit it has met.
+        bound: Bound,
         /// The limit.
         limit: usize,
-        /// What is counted.
-        unit: &'static str,
     },
+    /// Other queries have what it needs.
+    #[error("the server is busy: its queries {} more than {limit} {}; ask again in a moment, or raise {}", bound.does(), bound.unit(), bound.setting())]
+    Busy {
+        /// Which limit is met.
+        bound: Bound,
+        /// The limit.
+        limit: usize,
+    },
+    /// The client no longer waits for the answer.
+    #[error("query ended: its client is gone")]
+    Gone,
     /// The query took longer than one query may.
-    #[error("query timed out: it needs more time than it was given")]
+    #[error("query timed out: it needs more time than it was given (its parameter timeout, and query.timeout_s)")]
     Timeout,
     /// Storage could not be read.
     #[error("reading stored series")]
@@ -39,7 +48,21 @@ impl QueryError {
         match self {
             Self::Parse(_) | Self::Parameter(_) => "bad_data",
             Self::Unsupported(_) | Self::Execution(_) | Self::TooLarge { .. } => "execution",
+            Self::Busy { .. } => "unavailable",
+            Self::Gone => "canceled",
             Self::Timeout => "timeout",
+            Self::Source(_) => "internal",
+        }
+    }
+
+    /// The label `reason` of the counter of refused queries.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Parse(_) | Self::Parameter(_) => "bad_data",
+            Self::Unsupported(_) | Self::Execution(_) => "execution",
+            Self::TooLarge { bound, .. } | Self::Busy { bound, .. } => bound.reason(),
+            Self::Timeout => "timeout",
+            Self::Gone => "gone",
             Self::Source(_) => "internal",
         }
     }
@@ -60,3 +83,73 @@ impl QueryError {
         Self::Parse(format!("parse error: {}", message.into()))
     }
 }
+
+/// A limit of queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Series read.
+    Series,
+    /// Samples read.
+    Samples,
+    /// Memory of one query.
+    Memory,
+    /// Memory of all queries in flight.
+    AllMemory,
+    /// Steps of a subquery.
+    Steps,
+    /// A label's value.
+    LabelBytes,
+    /// An answer's text.
+    AnswerBytes,
+    /// Queries that wait for their turn.
+    Waiting,
+}
+
+impl Bound {
+    /// What is done, the unit it is counted in, its name as a reason, and the setting of its limit.
+    fn words(self) -> [&'static str; 4] {
+        match self {
+            Self::Series => ["selects", "series", "series", "query.max_series"],
+            Self::Samples => ["reads", "samples", "samples", "query.max_samples"],
+            Self::Memory => ["keeps", "bytes of results in memory", "memory", "query.max_memory_mb"],
+            Self::AllMemory => ["keep", "bytes of results in memory", "all_memory", "query.max_memory_of_all_mb"],
+            Self::Steps => ["has a subquery of", "steps", "steps", "the resolution of the subquery"],
+            Self::LabelBytes => ["makes a label value of", "bytes", "label_bytes", "query.max_label_bytes"],
+            Self::AnswerBytes => ["has an answer of", "bytes", "answer_bytes", "query.max_answer_mb"],
+            Self::Waiting => ["that wait are", "waiting queries", "waiting", "query.max_waiting"],
+        }
+    }
+
+    fn does(self) -> &'static str {
+        self.words()[0]
+    }
+
+    fn unit(self) -> &'static str {
+        self.words()[1]
+    }
+
+    fn reason(self) -> &'static str {
+        self.words()[2]
+    }
+
+    fn setting(self) -> &'static str {
+        self.words()[3]
+    }
+}
+
+/// Every reason for which a query may be refused.
+pub(crate) const REASONS: [&str; 13] = [
+    "bad_data",
+    "execution",
+    "timeout",
+    "gone",
+    "internal",
+    "series",
+    "samples",
+    "memory",
+    "all_memory",
+    "steps",
+    "label_bytes",
+    "answer_bytes",
+    "waiting",
+];

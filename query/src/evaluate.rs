@@ -7,11 +7,13 @@ use promql_parser::parser::value::ValueType;
 use weir_store::Tier;
 
 use crate::budget::Budget;
+use crate::collect::{Collected, Seen};
 use crate::error::QueryError;
 use crate::labels::LabelSet;
 use crate::operators::arithmetic::Operator;
 use crate::read::source::Source;
 use crate::row::{Row, Steps, is_absent};
+use crate::text::names::{Doubling, doubling, is_joined};
 
 /// A receiver of rows, one after another.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(Row) -> Result<(), QueryError>;
@@ -22,19 +24,51 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) budget: &'a Budget,
     /// The steps of the whole query: what `@ start()` and `@ end()` mean, inside subqueries too.
     pub(crate) query: Steps,
+    /// The query as it was asked.
+    pub(crate) text: &'a str,
     /// The tiers that answered so far.
     pub(crate) tiers: RefCell<Vec<Tier>>,
 }
 
 impl Evaluator<'_> {
-    /// Evaluates an instant-vector expression.
+    /// Evaluates an instant-vector expression. No two of its elements have the same labels at one step.
     pub(crate) fn vector(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        match doubling(expr) {
+            Doubling::Never => self.elements(expr, steps, &mut |row| {
+                self.budget.work(steps.count)?;
+                sink(row)
+            }),
+            Doubling::PerStep => self.collected(expr, steps)?.into_iter().try_for_each(sink),
+            Doubling::Overall => {
+                let mut seen = Seen::new(self.budget);
+                self.elements(expr, steps, &mut |row| {
+                    if row.is_empty() { Ok(()) } else { seen.add(&row).and_then(|()| sink(row)) }
+                })
+            }
+        }
+    }
+
+    /// As [`Evaluator::vector`], with one row per label set over all steps.
+    pub(crate) fn joined(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        match is_joined(expr) {
+            true => self.vector(expr, steps, sink),
+            false => self.collected(expr, steps)?.into_iter().try_for_each(sink),
+        }
+    }
+
+    fn collected(&self, expr: &Expr, steps: Steps) -> Result<Vec<Row>, QueryError> {
+        let mut rows = Collected::new(self.budget);
+        self.elements(expr, steps, &mut |row| rows.add(row))?;
+        Ok(rows.into_rows())
+    }
+
+    fn elements(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         match expr {
             Expr::Paren(e) => self.vector(&e.expr, steps, sink),
             Expr::VectorSelector(e) => self.latest(e, steps, sink),
             Expr::Aggregate(e) => self.aggregate(e, steps, sink),
             Expr::Binary(e) => self.binary(e, steps, sink),
-            Expr::Unary(e) => self.vector(&e.expr, steps, &mut |row| sink(row.map(|v| -v))),
+            Expr::Unary(e) => self.joined(&e.expr, steps, &mut |row| sink(row.map(|v| -v))),
             Expr::Call(e) => self.call(e, steps, sink),
             _ => Err(wrong_type("instant vector", expr)),
         }
@@ -42,8 +76,12 @@ impl Evaluator<'_> {
 
     /// Evaluates a scalar expression: a value per step.
     pub(crate) fn scalar(&self, expr: &Expr, steps: Steps) -> Result<Vec<f64>, QueryError> {
+        if let Expr::Paren(e) = expr {
+            return self.scalar(&e.expr, steps);
+        }
+        self.budget.hold(steps.count * size_of::<f64>())?;
+        self.budget.work(steps.count)?;
         match expr {
-            Expr::Paren(e) => self.scalar(&e.expr, steps),
             Expr::NumberLiteral(number) => Ok(vec![number.val; steps.count]),
             Expr::Unary(e) => Ok(self.scalar(&e.expr, steps)?.into_iter().map(|v| -v).collect()),
             Expr::Binary(e) if expr.value_type() == ValueType::Scalar => {
@@ -80,6 +118,34 @@ impl Evaluator<'_> {
             Ok(())
         })?;
         Ok(values)
+    }
+
+    /// Warns of what happens in a function, and says where it stands in the query.
+    pub(crate) fn warn(&self, function: &str, warning: &str) {
+        self.budget.warn(&format!("{warning} ({})", self.place(function)));
+    }
+
+    /// As [`Evaluator::warn`], for what is not as bad.
+    pub(crate) fn inform(&self, function: &str, info: &str) {
+        self.budget.inform(&format!("{info} ({})", self.place(function)));
+    }
+
+    /// Warns of quantiles that nothing has.
+    pub(crate) fn check_quantiles(&self, function: &str, phi: &[f64]) {
+        if let Some(phi) = phi.iter().find(|phi| !(0.0..=1.0).contains(*phi)) {
+            self.warn(function, &format!("quantile value should be between 0 and 1, got {phi}"));
+        }
+    }
+
+    /// Line and column of a function's first call.
+    fn place(&self, function: &str) -> String {
+        let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let alone =
+            |at: &usize| !self.text[..*at].ends_with(part) && !self.text[at + function.len()..].starts_with(part);
+        let at = self.text.match_indices(function).map(|(at, _)| at).find(alone).unwrap_or(0);
+        let before = &self.text[..at];
+        let line = before.matches('\n').count() + 1;
+        format!("{line}:{}", before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
     }
 
     /// A scalar expression as a vector of one series without labels.

@@ -3,6 +3,8 @@
 //! Nothing here reads a clock, a socket or a file. Input that would break a rule of the vocabulary is mended or
 //! refused when a type is built, so code past that edge never checks again.
 
+pub mod re2;
+
 mod distinct;
 mod reading;
 mod selector;

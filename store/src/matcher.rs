@@ -1,7 +1,12 @@
 //! Conditions on labels.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
 use regex::{Regex, RegexBuilder};
 use weir_sample::Series;
+use weir_sample::re2::{Engine, anchored};
 
 /// Kind of comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +28,21 @@ pub struct Matcher {
     op: MatchOp,
     value: String,
     form: Form,
+    patience: Option<Arc<Patience>>,
 }
+
+/// Says whether anybody still waits for what is searched.
+pub type Wanted = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// An expression may take long for each of millions of values: now and then it is asked whether the answer is wanted.
+struct Patience {
+    wanted: Wanted,
+    tried: AtomicUsize,
+    over: AtomicBool,
+}
+
+/// Values tried between two such questions.
+const TRIES: usize = 64;
 
 #[derive(Clone, Debug)]
 enum Form {
@@ -62,14 +81,19 @@ impl Matcher {
             MatchOp::Regex | MatchOp::NotRegex if is_plain(value) => {
                 Form::Literals(value.split('|').map(str::to_owned).collect())
             }
-            MatchOp::Regex | MatchOp::NotRegex => Form::Pattern(
-                RegexBuilder::new(&format!("^(?s:{value})$"))
-                    .size_limit(PATTERN_BYTES)
-                    .build()
-                    .map_err(|error| BadMatcher { label: label.to_owned(), problem: error.to_string() })?,
-            ),
+            MatchOp::Regex | MatchOp::NotRegex => {
+                Form::Pattern(compile_regex(value).map_err(|problem| BadMatcher { label: label.to_owned(), problem })?)
+            }
         };
-        Ok(Self { label: label.to_owned(), op, value: value.to_owned(), form })
+        Ok(Self { label: label.to_owned(), op, value: value.to_owned(), form, patience: None })
+    }
+
+    /// The same condition, which names nothing more once its answer is not wanted: whoever says so must not take what it
+    /// found for all.
+    #[must_use]
+    pub fn while_wanted(self, wanted: Wanted) -> Self {
+        let patience = Patience { wanted, tried: AtomicUsize::new(0), over: AtomicBool::new(false) };
+        Self { patience: Some(Arc::new(patience)), ..self }
     }
 
     /// The label it looks at.
@@ -102,7 +126,9 @@ impl Matcher {
     pub(crate) fn names(&self, value: &str) -> bool {
         match &self.form {
             Form::Literals(literals) => literals.iter().any(|literal| literal == value),
-            Form::Pattern(pattern) => pattern.is_match(value),
+            Form::Pattern(pattern) => {
+                !self.patience.as_ref().is_some_and(|patience| patience.is_over()) && pattern.is_match(value)
+            }
         }
     }
 
@@ -116,6 +142,31 @@ impl Matcher {
 
     pub(crate) fn is_negative(&self) -> bool {
         matches!(self.op, MatchOp::NotEqual | MatchOp::NotRegex)
+    }
+}
+
+/// An expression in RE2's dialect that must match the whole text, within bounds of memory.
+///
+/// # Errors
+/// A sentence about what is wrong with it.
+pub fn compile_regex(expression: &str) -> Result<Regex, String> {
+    let translated = anchored(expression, Engine::Full).map_err(|error| error.to_string())?;
+    let built = RegexBuilder::new(&translated).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES).build();
+    built.map_err(|error| error.to_string())
+}
+
+impl Patience {
+    fn is_over(&self) -> bool {
+        if self.tried.fetch_add(1, Relaxed).is_multiple_of(TRIES) && !(self.wanted)() {
+            self.over.store(true, Relaxed);
+        }
+        self.over.load(Relaxed)
+    }
+}
+
+impl fmt::Debug for Patience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Patience").field("over", &self.over).finish_non_exhaustive()
     }
 }
 
@@ -149,5 +200,41 @@ mod tests {
         check(MatchOp::NotRegex, "a|b", "c", true);
         check(MatchOp::NotRegex, "a|b", "b", false);
         assert!(Matcher::new("x", MatchOp::Regex, "(").is_err());
+    }
+
+    #[test]
+    fn a_search_that_nobody_waits_for_ends() {
+        let matcher = Matcher::new("x", MatchOp::Regex, "a.*").unwrap();
+        let left = AtomicUsize::new(2);
+        let wanted = move || left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
+        let matcher = matcher.while_wanted(Arc::new(wanted));
+        assert_eq!((0..1_000).filter(|_| matcher.accepts("ab")).count(), 2 * TRIES);
+    }
+
+    #[test]
+    fn expressions_are_those_of_re2() {
+        let check = |pattern: &str, value: &str, expected: bool| {
+            let matcher = Matcher::new("x", MatchOp::Regex, pattern).unwrap();
+            assert_eq!(matcher.accepts(value), expected, "{pattern:?} on {value:?}");
+        };
+        check("/x/{id}", "/x/{id}", true);
+        check("[d&&e]", "&", true);
+        check("[[d]x", "[x", true);
+        check(r"\Qa.b\E", "a.b", true);
+        check(r"\Qa.b\E", "aab", false);
+        check(r"\d", "٣", false);
+        check(r"\pN", "٣", true);
+        check(r"\w", "é", false);
+        check(r"[^\w]", "é", true);
+        check(r"\s", "\u{B}", false);
+        check(r"\s", "\u{A0}", false);
+        check("(?i)k", "\u{212A}", true);
+        check(r".+\b.+", "aé", true);
+        check(r".+\B.+", "ab", true);
+        check(r"\p{Greek}+", "αβ", true);
+        check(r"[[:word:]\D]+", "a-", true);
+        ["x**", "x{1001}", "(?x)a", "[a--b]", r"\C", r"\p{Alphabetic}", r"(\pL{1000}){2}"]
+            .iter()
+            .for_each(|refused| assert!(Matcher::new("x", MatchOp::Regex, refused).is_err(), "{refused}"));
     }
 }

@@ -7,7 +7,9 @@ mod capacity;
 mod chance;
 mod fleet;
 mod programs;
+mod prometheus;
 mod relay;
+pub mod remote_write;
 mod rounds;
 mod scaling;
 
@@ -18,6 +20,7 @@ pub use capacity::Quota;
 pub use chance::Chance;
 pub use fleet::start_role;
 pub use programs::{Agent, Program, Server, ServerPorts, free_port, program};
+pub use prometheus::Prometheus;
 pub use relay::{Faults, Relay};
 pub use rounds::{Applications, PARTS, Stored, assert_counted_to_the_unit, stored};
 pub use scaling::{Moment, Outcome, Scenario, Second, cores_used, run};

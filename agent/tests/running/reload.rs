@@ -30,14 +30,16 @@ fn a_reload_takes_new_rules_and_names_what_takes_a_restart() {
 #[test]
 fn check_tells_the_line_and_what_is_known() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.toml");
+    let (path, keys) = (folder.path().join("a.toml"), folder.path().join("fleet.keys"));
+    weir_files::replace(&keys, format!("key 1 1 active {}\n", "ab".repeat(32)).as_bytes(), 0o600).unwrap();
+    let keys = format!("keys = {:?}", keys.display().to_string());
     let check = |text: &str| {
         std::fs::write(&path, text).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_weir-agent")).arg("check").arg("--config").arg(&path).output();
         let output = output.unwrap();
         (output.status.success(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr))
     };
-    assert_eq!(check("keys = \"/k\""), (true, "the configuration is right\n".to_owned()));
-    let (right, said) = check("keys = \"/k\"\ninterval = \"10\"");
+    assert_eq!(check(&keys), (true, "the configuration is right\n".to_owned()));
+    let (right, said) = check(&format!("{keys}\ninterval = \"10\""));
     assert!(!right && said.contains("a.toml:2: \"10\" is not a time"), "{said}");
 }

@@ -1,6 +1,6 @@
 //! An expression tried on no data at all: what the engine does not evaluate is told before it is needed.
 
-use weir_query::{Answered, Each, Engine, Limits, Matcher, QueryError, Selection, Source, Tier};
+use weir_query::{Allow, Answered, Each, Engine, Limits, Matcher, QueryError, Selection, Source, Tier};
 use weir_sample::{Kind, Series, Timestamp};
 
 use super::expression::Expression;
@@ -12,15 +12,28 @@ impl Source for Nothing {
         Ok(Answered { tier: Tier::Raw, partial: false, holes: Vec::new() })
     }
 
-    fn series(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<(Series, Kind)>, QueryError> {
+    fn series(
+        &self,
+        _: &[Matcher],
+        _: Timestamp,
+        _: Timestamp,
+        _: Allow<'_>,
+    ) -> Result<Vec<(Series, Kind)>, QueryError> {
         Ok(Vec::new())
     }
 
-    fn label_names(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<String>, QueryError> {
+    fn label_names(&self, _: &[Matcher], _: Timestamp, _: Timestamp, _: Allow<'_>) -> Result<Vec<String>, QueryError> {
         Ok(Vec::new())
     }
 
-    fn label_values(&self, _: &str, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<String>, QueryError> {
+    fn label_values(
+        &self,
+        _: &str,
+        _: &[Matcher],
+        _: Timestamp,
+        _: Timestamp,
+        _: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
         Ok(Vec::new())
     }
 }

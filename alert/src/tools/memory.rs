@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use weir_query::{Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source, Tier};
+use weir_query::{Allow, Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source, Tier};
 use weir_sample::{Kind, Series, Timestamp};
 
 /// Samples by series, each in order of time.
@@ -49,11 +49,18 @@ impl Source for Memory {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        _: Allow<'_>,
     ) -> Result<Vec<(Series, Kind)>, QueryError> {
         Ok(self.matching(matchers, start, end).map(|data| (data.series, data.kind)).collect())
     }
 
-    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        _: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
         let names = self.matching(matchers, start, end).flat_map(|data| {
             let names: Vec<String> = data.series.labels().map(|(name, _)| name.to_owned()).collect();
             names
@@ -67,6 +74,7 @@ impl Source for Memory {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        _: Allow<'_>,
     ) -> Result<Vec<String>, QueryError> {
         let value = |data: SeriesData| data.series.label(label).map(str::to_owned);
         let values: BTreeSet<_> = self.matching(matchers, start, end).filter_map(value).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use weir_query::{Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source};
+use weir_query::{Allow, Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source};
 use weir_sample::{Kind, Series, Timestamp};
 
 use crate::evaluate::{Evaluator, Outlet, Querier, Row, Settings, Told};
@@ -108,6 +108,10 @@ impl<'a> Before<'a> {
 }
 
 impl Source for Before<'_> {
+    fn warning(&self, end: Timestamp) -> Option<String> {
+        self.base.warning(end)
+    }
+
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
         self.base.select(selection, &mut |data| self.cut(data).map_or(ControlFlow::Continue(()), &mut *each))
     }
@@ -117,14 +121,21 @@ impl Source for Before<'_> {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<(Series, Kind)>, QueryError> {
-        let series = self.base.series(matchers, start, end)?;
+        let series = self.base.series(matchers, start, end, allow)?;
         let is_before = |(series, _): &(Series, Kind)| start < self.from || !self.names.contains(series.name());
         Ok(series.into_iter().filter(is_before).collect())
     }
 
-    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
-        self.base.label_names(matchers, start, end)
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
+        self.base.label_names(matchers, start, end, allow)
     }
 
     fn label_values(
@@ -133,7 +144,8 @@ impl Source for Before<'_> {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<String>, QueryError> {
-        self.base.label_values(label, matchers, start, end)
+        self.base.label_values(label, matchers, start, end, allow)
     }
 }

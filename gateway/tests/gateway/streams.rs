@@ -8,7 +8,7 @@ use weir_gateway::{Drained, GatewayConfig, StreamConfig};
 use weir_identity::{Claims, Scope, SigningKey, TokenKeys, create_secret_file, issue};
 use weir_link::{Alpn, ClientFiles, ClientStream, ClientTls, FrameStream, ServerFiles, ServerTls};
 use weir_queue::LogConfig;
-use weir_wire::{Ack, AgentId};
+use weir_wire::{Ack, AgentId, Notice};
 
 use crate::site::{AGENT, Agent, Site, config, eventually, now, payload, payload_at, value};
 
@@ -95,7 +95,9 @@ async fn acked(stream: &mut FrameStream<ClientStream>, agent: &Agent, count: usi
     let mut seqs = Vec::new();
     while seqs.len() < count {
         while let Some(frame) = stream.pop().unwrap() {
-            seqs.extend(Ack::open(frame, &agent.keys).unwrap().1.seqs);
+            if Notice::decode(frame).is_none() {
+                seqs.extend(Ack::open(frame, &agent.keys).unwrap().1.seqs);
+            }
         }
         if seqs.len() < count && !stream.fill().await.unwrap_or(false) {
             return None;
@@ -115,8 +117,16 @@ async fn ack(stream: &mut FrameStream<ClientStream>, agent: &Agent) -> Ack {
     }
 }
 
+/// Whether nothing comes but, at most, why it is closed.
 async fn is_closed(stream: &mut FrameStream<ClientStream>) -> bool {
-    !stream.fill().await.unwrap_or(false)
+    while stream.fill().await.unwrap_or(false) {
+        while let Ok(Some(frame)) = stream.pop() {
+            if Notice::decode(frame).is_none() {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 #[tokio::test]
@@ -237,7 +247,7 @@ async fn each_agent_of_a_stream_gets_acks_of_its_own() {
 }
 
 #[tokio::test]
-async fn forged_frames_are_counted_and_not_answered() {
+async fn forged_frames_are_counted_and_told_why() {
     let tls = Tls::new(false, |_| {});
     let agent = tls.site.agent();
     let mut stream = tls.connect(false).await;
@@ -247,6 +257,13 @@ async fn forged_frames_are_counted_and_not_answered() {
     stream.put(&agent.sealed_as(&agent.header(2), &payload_at(2, now().plus(Duration::from_secs(3600)))));
     stream.put(&agent.sealed(3));
     stream.flush().await.unwrap();
+    let told = loop {
+        if let Some(frame) = stream.pop().unwrap() {
+            break Notice::decode(frame).unwrap();
+        }
+        assert!(stream.fill().await.unwrap());
+    };
+    assert_eq!(told.reason, "tag");
     assert_eq!(acked(&mut stream, &agent, 1).await.unwrap(), [3]);
     assert_eq!((tls.site.refused("tag"), tls.site.refused("clock_ahead")), (1.0, 1.0));
     assert_eq!(tls.site.queued(), [3]);

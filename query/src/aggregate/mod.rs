@@ -26,6 +26,7 @@ impl Evaluator<'_> {
         match name.as_str() {
             "quantile" => {
                 let phi = self.scalar(param()?, steps)?;
+                self.check_quantiles("quantile", &phi);
                 self.fold_quantiles(e, steps, &phi, sink)
             }
             "count_values" => self.count_values(e, string(param()?)?, steps, sink),
@@ -41,7 +42,7 @@ impl Evaluator<'_> {
         self.vector(&e.expr, steps, &mut |row| {
             let (fold, new) = groups.of(&row.labels, &make);
             if new {
-                self.budget.hold(fold.heap_bytes())?;
+                self.budget.hold(fold.heap_bytes() + row.labels.heap_bytes())?;
             }
             fold.add(&row, self.budget);
             Ok(())

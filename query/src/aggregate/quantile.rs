@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-/// The φ-quantile of `values`, interpolated between neighbours; sorts them. NaN if there are none.
+/// The φ-quantile of `values`, interpolated between neighbours; changes their order. NaN if there are none.
 pub(crate) fn quantile(phi: f64, values: &mut [f64]) -> f64 {
     if values.is_empty() || phi.is_nan() {
         return f64::NAN;
@@ -10,12 +10,11 @@ pub(crate) fn quantile(phi: f64, values: &mut [f64]) -> f64 {
     if !(0.0..=1.0).contains(&phi) {
         return if phi < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
     }
-    values.sort_by(|a, b| nan_first(*a, *b));
     let rank = phi * (values.len() - 1) as f64;
     let weight = rank - rank.floor();
-    let low = rank.floor() as usize;
-    let high = (low + 1).min(values.len() - 1);
-    values[low] * (1.0 - weight) + values[high] * weight
+    let (_, low, above) = values.select_nth_unstable_by(rank.floor() as usize, |a, b| nan_first(*a, *b));
+    let high = above.iter().copied().min_by(|a, b| nan_first(*a, *b)).unwrap_or(*low);
+    *low * (1.0 - weight) + high * weight
 }
 
 /// The median of the distances from the median.

@@ -7,10 +7,10 @@ use weir_store::Hint;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::labels::{LabelSet, METRIC_NAME};
-use crate::parse::unwrap_parens;
 use crate::presence::Presence;
 use crate::read::window::spans;
 use crate::row::{ABSENT, Row, Steps};
+use crate::text::tree::unwrap_parens;
 
 impl Evaluator<'_> {
     pub(crate) fn absent(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {

@@ -15,38 +15,48 @@ pub(crate) fn part(name: &str) -> Option<fn(f64) -> f64> {
     })
 }
 
-const DAY: i64 = 86_400;
+const DAY: i128 = 86_400;
 
-fn of(seconds: f64, part: fn(i64) -> i64) -> f64 {
-    // Beyond these years the arithmetic below would overflow.
-    if seconds.abs() < 1e15 { part(seconds as i64) as f64 } else { f64::NAN }
+fn of(seconds: f64, part: fn(i128) -> i128) -> f64 {
+    // What no integer holds is the lowest one on the processors that Prometheus mostly runs on.
+    let fits = seconds.abs() < (1_u64 << 63) as f64;
+    part(wrapped(if fits { seconds as i64 } else { i64::MIN })) as f64
 }
 
-fn days(seconds: i64) -> i64 {
+/// Go counts seconds from the year −292,277,022,399 in 64 bits; what lies before comes out at the other end.
+fn wrapped(seconds: i64) -> i128 {
+    let seconds = i128::from(seconds);
+    if seconds < GO_FIRST_SECOND { seconds + (1 << 64) } else { seconds }
+}
+
+/// The first second that Go's clock knows.
+const GO_FIRST_SECOND: i128 = -9_223_371_966_579_724_800;
+
+fn days(seconds: i128) -> i128 {
     seconds.div_euclid(DAY)
 }
 
 /// Year, month and day of a count of days since the epoch. Years are counted from March, so that the leap day is the
 /// last; 719,468 days lie between 0000-03-01 and the epoch, 146,097 in 400 years.
-fn civil(days: i64) -> (i64, i64, i64) {
+fn civil(days: i128) -> (i128, i128, i128) {
     let shifted = days + 719_468;
     let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day_of_year = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day_of_year + 2) / 153;
     let (month, day) = ((month + 2) % 12 + 1, day_of_year - (153 * month + 2) / 5 + 1);
-    (era * 400 + year + i64::from(month <= 2), month, day)
+    (era * 400 + year + i128::from(month <= 2), month, day)
 }
 
 /// Days from the epoch to a date.
-fn days_to(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
+fn days_to(year: i128, month: i128, day: i128) -> i128 {
+    let year = year - i128::from(month <= 2);
     let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     era * 146_097 + year * 365 + year / 4 - year / 100 + day_of_year - 719_468
 }
 
-fn days_in_month((year, month, _): (i64, i64, i64)) -> i64 {
+fn days_in_month((year, month, _): (i128, i128, i128)) -> i128 {
     let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
     days_to(next.0, next.1, 1) - days_to(year, month, 1)
 }
@@ -65,6 +75,7 @@ mod tests {
         };
         check(0.0, [1970, 1, 1, 0, 0, 4, 1, 31]);
         check(-1.0, [1969, 12, 31, 23, 59, 3, 365, 31]);
+        check(f64::NAN, [292_277_026_596, 12, 4, 15, 30, 0, 339, 31]);
         check(951_782_400.0 + 3_661.0, [2000, 2, 29, 1, 1, 2, 60, 29]);
         check(1_795_440_000.0, [2026, 11, 23, 13, 20, 1, 327, 30]);
     }

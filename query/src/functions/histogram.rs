@@ -31,13 +31,25 @@ impl Question {
         }
     }
 
-    fn of_buckets(&self, buckets: &mut Vec<Bucket>, step: usize) -> f64 {
-        if !tidy(buckets) {
-            return f64::NAN;
-        }
+    /// The answer of classic buckets; `forced` is set where their counts had to be made to rise.
+    fn of_buckets(&self, buckets: &mut Vec<Bucket>, step: usize, forced: &mut bool) -> f64 {
         match self {
-            Self::Quantile(phi) => bucket_quantile(phi[step], buckets),
-            Self::Fraction(lower, upper) => bucket_fraction(lower[step], upper[step], buckets),
+            Self::Quantile(phi) => match phi[step] {
+                phi if phi.is_nan() => f64::NAN,
+                phi if phi < 0.0 => f64::NEG_INFINITY,
+                phi if phi > 1.0 => f64::INFINITY,
+                phi if tidy(buckets, forced) && buckets.len() > 1 => bucket_quantile(phi, buckets),
+                _ => f64::NAN,
+            },
+            Self::Fraction(lower, upper) if tidy(buckets, forced) => bucket_fraction(lower[step], upper[step], buckets),
+            Self::Fraction(..) => f64::NAN,
+        }
+    }
+
+    fn function(&self) -> &'static str {
+        match self {
+            Self::Quantile(_) => "histogram_quantile",
+            Self::Fraction(..) => "histogram_fraction",
         }
     }
 }
@@ -61,21 +73,36 @@ impl Evaluator<'_> {
         steps: Steps,
         sink: Sink<'_>,
     ) -> Result<(), QueryError> {
+        if let Question::Quantile(phi) = question {
+            self.check_quantiles(question.function(), phi);
+        }
         let choice = Choice::all_but(&[BOUND.to_owned()]);
-        let mut classic: HashMap<LabelSet, Classic> = HashMap::new();
+        // Buckets of two metrics make two histograms, whose results then have the same labels.
+        let mut classic: HashMap<(Box<str>, LabelSet), Classic> = HashMap::new();
         self.vector(expr, steps, &mut |row| {
             if !row.sketches.is_empty() {
                 sink(of_sketches(&row, steps.count, |step, sketch| question.of_sketch(sketch, step)))?;
             }
-            if let (false, Some(bound)) = (row.floats.is_empty(), bound(row.labels.value(BOUND))) {
-                self.budget.hold(row.heap_bytes())?;
-                classic.entry(choice.of(&row.labels)).or_default().push((bound, row.floats));
+            if row.floats.is_empty() {
+                return Ok(());
+            }
+            match bound(row.labels.value(BOUND)) {
+                Some(bound) => {
+                    self.budget.hold(row.heap_bytes())?;
+                    let histogram = (row.labels.name().into(), choice.of(&row.labels));
+                    classic.entry(histogram).or_default().push((bound, row.floats));
+                }
+                None => self.warn(question.function(), &misbounded(&row.labels)),
             }
             Ok(())
         })?;
-        for (labels, buckets) in classic {
-            self.budget.check_time()?;
-            sink(Row::of_floats(labels, of_classic(question, &buckets, steps.count)))?;
+        let mut forced = false;
+        for ((_, labels), buckets) in classic {
+            self.budget.work(buckets.len() * steps.count * 4)?;
+            sink(Row::of_floats(labels, of_classic(question, &buckets, steps.count, &mut forced)))?;
+        }
+        if forced {
+            self.inform(question.function(), "counts of buckets fell where they must rise, and were mended");
         }
         Ok(())
     }
@@ -112,13 +139,18 @@ fn of_sketches(row: &Row, steps: usize, f: impl Fn(usize, &Sketch) -> f64) -> Ro
     Row::of_floats(row.labels.clone().without_name(), (0..steps).map(value).collect())
 }
 
-fn of_classic(question: &Question, histogram: &Classic, steps: usize) -> Vec<f64> {
+fn misbounded(labels: &LabelSet) -> String {
+    let (bound, name) = (labels.value(BOUND), labels.name());
+    format!("bucket label \"le\" is missing or has a malformed value of {bound:?} for metric name {name:?}")
+}
+
+fn of_classic(question: &Question, histogram: &Classic, steps: usize, forced: &mut bool) -> Vec<f64> {
     let mut buckets = Vec::with_capacity(histogram.len());
     let value = |step: usize| {
         buckets.clear();
         let present = histogram.iter().map(|(bound, counts)| Bucket { bound: *bound, count: counts[step] });
         buckets.extend(present.filter(|bucket| is_present(bucket.count)));
-        if buckets.is_empty() { ABSENT } else { question.of_buckets(&mut buckets, step) }
+        if buckets.is_empty() { ABSENT } else { question.of_buckets(&mut buckets, step, forced) }
     };
     (0..steps).map(value).collect()
 }
@@ -133,7 +165,7 @@ fn bound(text: &str) -> Option<f64> {
 }
 
 /// Sorts buckets, joins those of one bound and makes their counts rise. `false` if they are no histogram.
-fn tidy(buckets: &mut Vec<Bucket>) -> bool {
+fn tidy(buckets: &mut Vec<Bucket>, forced: &mut bool) -> bool {
     buckets.sort_by(|a, b| a.bound.total_cmp(&b.bound));
     buckets.dedup_by(|later, kept| {
         let same = later.bound == kept.bound;
@@ -142,11 +174,13 @@ fn tidy(buckets: &mut Vec<Bucket>) -> bool {
     });
     for at in 1..buckets.len() {
         let (before, count) = (buckets[at - 1].count, buckets[at].count);
-        if count < before || nearly_equal(before, count) {
+        let small = nearly_equal(before, count);
+        if count < before || small {
+            *forced |= !small;
             buckets[at].count = before;
         }
     }
-    buckets.len() >= 2 && buckets.last().is_some_and(|last| last.bound == f64::INFINITY)
+    buckets.last().is_some_and(|last| last.bound == f64::INFINITY)
 }
 
 fn nearly_equal(a: f64, b: f64) -> bool {
@@ -157,11 +191,8 @@ fn nearly_equal(a: f64, b: f64) -> bool {
 fn bucket_quantile(phi: f64, buckets: &[Bucket]) -> f64 {
     let last = buckets.len() - 1;
     let total = buckets[last].count;
-    match phi {
-        phi if phi.is_nan() || total == 0.0 || total.is_nan() => return f64::NAN,
-        phi if phi < 0.0 => return f64::NEG_INFINITY,
-        phi if phi > 1.0 => return f64::INFINITY,
-        _ => {}
+    if total == 0.0 || total.is_nan() {
+        return f64::NAN;
     }
     let rank = phi * total;
     let at = buckets[..last].partition_point(|bucket| bucket.count < rank);
@@ -177,6 +208,10 @@ fn bucket_quantile(phi: f64, buckets: &[Bucket]) -> f64 {
 
 fn bucket_fraction(lower: f64, upper: f64, buckets: &[Bucket]) -> f64 {
     let total = buckets[buckets.len() - 1].count;
+    // A histogram without bounds that has seen nothing has nothing anywhere.
+    if total == 0.0 && buckets.len() == 1 && !lower.is_nan() && !upper.is_nan() {
+        return 0.0;
+    }
     match total == 0.0 || lower.is_nan() || upper.is_nan() {
         true => f64::NAN,
         false if lower >= upper => 0.0,

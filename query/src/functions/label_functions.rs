@@ -1,7 +1,7 @@
 //! `label_replace` and `label_join`.
 
 use promql_parser::parser::Expr;
-use regex::Regex;
+use weir_store::compile_regex;
 
 use crate::collect::Collected;
 use crate::error::QueryError;
@@ -18,13 +18,18 @@ impl Evaluator<'_> {
         let (target, replacement, source) = (string(target)?, string(replacement)?, string(source)?);
         check_label_name("destination", "label_replace", target)?;
         let pattern = string(pattern)?;
-        let regex = Regex::new(&format!("^(?s:{pattern})$"))
-            .map_err(|_| QueryError::execution(format!("invalid regular expression in label_replace(): {pattern}")))?;
+        let regex = compile_regex(pattern).map_err(|error| {
+            QueryError::execution(format!("invalid regular expression in label_replace(): {error}"))
+        })?;
         self.relabel(vector, steps, sink, |labels| {
-            let captures = regex.captures(labels.value(source))?;
+            let Some(captures) = regex.captures(labels.value(source)) else { return Ok(None) };
             let mut value = String::new();
-            captures.expand(replacement, &mut value);
-            Some(labels.with(target, &value))
+            // A piece at a time: a replacement may name a group more often than memory has room for.
+            for piece in pieces(replacement) {
+                captures.expand(piece, &mut value);
+                self.budget.check_label(value.len())?;
+            }
+            Ok(Some(labels.with(target, &value)))
         })
     }
 
@@ -41,7 +46,9 @@ impl Evaluator<'_> {
         }
         self.relabel(vector, steps, sink, |labels| {
             let values: Vec<_> = sources.iter().map(|source| labels.value(source)).collect();
-            Some(labels.with(target, &values.join(separator)))
+            let bytes = values.iter().map(|value| value.len() + separator.len()).sum();
+            self.budget.check_label(bytes)?;
+            Ok(Some(labels.with(target, &values.join(separator))))
         })
     }
 
@@ -51,11 +58,11 @@ impl Evaluator<'_> {
         vector: &Expr,
         steps: Steps,
         sink: Sink<'_>,
-        relabel: impl Fn(&LabelSet) -> Option<LabelSet>,
+        relabel: impl Fn(&LabelSet) -> Result<Option<LabelSet>, QueryError>,
     ) -> Result<(), QueryError> {
         let mut rows = Collected::new(self.budget);
         self.vector(vector, steps, &mut |mut row| {
-            if let Some(labels) = relabel(&row.labels) {
+            if let Some(labels) = relabel(&row.labels)? {
                 row.labels = labels;
             }
             rows.add(row)
@@ -64,9 +71,35 @@ impl Evaluator<'_> {
     }
 }
 
+/// A replacement cut before each reference to a group; `$$` stays together.
+fn pieces(replacement: &str) -> impl Iterator<Item = &str> {
+    let mut rest = replacement;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let skip = if rest.starts_with("$$") { 2 } else { first.len_utf8() };
+        let end = rest[skip..].find('$').map_or(rest.len(), |at| at + skip);
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        Some(piece)
+    })
+}
+
 fn check_label_name(role: &str, function: &str, name: &str) -> Result<(), QueryError> {
     match is_label_name(name) {
         true => Ok(()),
         false => Err(QueryError::execution(format!("invalid {role} label name in {function}(): {name}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replacements_are_cut_before_their_references() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(pieces(text).collect::<Vec<_>>(), expected);
+        check("a$1é${x}$$b$", &["a", "$1é", "${x}", "$$b", "$"]);
+        check("$$$1", &["$$", "$1"]);
+        check("", &[]);
     }
 }

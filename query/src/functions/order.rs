@@ -7,8 +7,8 @@ use promql_parser::parser::Expr;
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink, string};
-use crate::parse::unwrap_parens;
 use crate::row::{Row, Steps};
+use crate::text::tree::unwrap_parens;
 
 impl Evaluator<'_> {
     /// By value, NaN last in either direction. Distributions have no order and are left out.
@@ -47,6 +47,11 @@ pub(crate) fn is_ordered(expr: &Expr) -> bool {
         Expr::Aggregate(e) => matches!(e.op.to_string().as_str(), "topk" | "bottomk"),
         _ => false,
     }
+}
+
+/// Whether an expression orders its elements by their values.
+pub(crate) fn is_sorted_by_value(expr: &Expr) -> bool {
+    matches!(unwrap_parens(expr), Expr::Call(call) if matches!(call.func.name, "sort" | "sort_desc"))
 }
 
 fn by_value(a: f64, b: f64, descending: bool) -> Ordering {

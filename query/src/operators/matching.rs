@@ -92,23 +92,27 @@ impl Evaluator<'_> {
     ) -> Result<(), QueryError> {
         for one in &group.rows {
             let mut row = self.combine(join, many, one);
-            if row.is_empty() {
+            // One-to-one, an element that has met another is taken, whether or not a comparison keeps the pair.
+            let met = Presence::of(many, join.steps).both(&Presence::of(one, join.steps));
+            if row.is_empty() && join.include.is_some() {
                 continue;
             }
             row.labels = join.labels(many, one);
-            let taken = match join.include {
-                None => &mut group.matched,
+            let (taken, present) = match join.include {
+                None => (&mut group.matched, met),
                 Some(_) => {
                     self.budget.hold(row.labels.heap_bytes() + group.matched.heap_bytes())?;
-                    results.entry(row.labels.clone()).or_insert_with(|| Presence::nowhere(join.steps))
+                    let taken = results.entry(row.labels.clone()).or_insert_with(|| Presence::nowhere(join.steps));
+                    (taken, Presence::of(&row, join.steps))
                 }
             };
-            let present = Presence::of(&row, join.steps);
             if taken.both(&present).first().is_some() {
                 return Err(join.ambiguous(group));
             }
             taken.add(&present);
-            sink(row)?;
+            if !row.is_empty() {
+                sink(row)?;
+            }
         }
         Ok(())
     }

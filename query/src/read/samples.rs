@@ -1,6 +1,6 @@
 //! Samples of one series, and the windows over them that a range means.
 
-use weir_sample::Timestamp;
+use weir_sample::{Kind, Timestamp};
 use weir_store::Column;
 
 use crate::answer::Line;
@@ -15,9 +15,18 @@ pub(crate) struct Samples {
     pub(crate) values: Column,
     /// Distance of a coarser tier's points in milliseconds; zero for samples as they came.
     pub(crate) resolution: i64,
+    /// What was stored; `None` for the results of a subquery.
+    pub(crate) kind: Option<Kind>,
 }
 
 impl Samples {
+    /// Whether neither the store nor its name takes a series for a counter.
+    pub(crate) fn is_no_counter(&self) -> bool {
+        let floats = matches!(self.values, Column::Floats(_));
+        let named = || ["_total", "_sum", "_count", "_bucket"].iter().any(|end| self.labels.name().ends_with(end));
+        floats && self.kind.is_some_and(|kind| kind != Kind::Counter) && !named()
+    }
+
     /// The samples of the first window, as an instant query for a range shows them.
     pub(crate) fn into_line(self, ranges: Ranges) -> Line {
         let window = spans(&self.timestamps, ranges.view, ranges.width).next().map_or(0..0, |span| span.low..span.high);

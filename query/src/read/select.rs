@@ -3,22 +3,20 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
-use promql_parser::label::MatchOp as ParsedOp;
-use promql_parser::parser::{AtModifier, Expr, Offset, VectorSelector};
+use promql_parser::parser::{AtModifier, Offset, VectorSelector};
 use weir_sample::{Sketch, Timestamp};
-use weir_store::{Column, Hint, Hole, MatchOp, Matcher, Selection};
+use weir_store::{Column, Hint, Hole, Selection};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
-use crate::labels::{LabelSet, METRIC_NAME};
-use crate::parse::parse;
+use crate::labels::LabelSet;
 use crate::read::samples::Samples;
 use crate::read::window::{Stretch, spans, steady};
 use crate::row::{ABSENT, Row, Steps, is_absent};
+use crate::text::matchers::matchers;
 
 /// The warning of an answer that lacks samples.
-/// The warning of an answer whose samples are not all there.
-pub const PARTIAL: &str = "the object store with the older samples did not answer: what it has is missing here";
+const PARTIAL: &str = "the object store with the older samples did not answer: what it has is missing here";
 
 /// The warning of an answer that reads damaged files.
 fn damaged(hole: &Hole) -> String {
@@ -55,7 +53,7 @@ impl Evaluator<'_> {
         let view = self.view(steps, selector.at.as_ref(), selector.offset.as_ref());
         let lookback = self.budget.limits.lookback.as_millis() as i64;
         self.read(selector, view, lookback, Hint::Raw, &mut |samples| {
-            let Samples { labels, timestamps, values, resolution } = samples;
+            let Samples { labels, timestamps, values, resolution, .. } = samples;
             // An instant sees a point as long as the next one takes.
             let lookback = lookback.max(resolution);
             match values {
@@ -96,14 +94,17 @@ impl Evaluator<'_> {
         hint: Hint,
         each: &mut dyn FnMut(Samples) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let matchers = matchers(selector)?;
+        let matchers = matchers(selector, &|| self.budget.check_time())?;
+        let wanted = self.budget.wanted();
+        let matchers: Vec<_> = matchers.into_iter().map(|matcher| matcher.while_wanted(wanted.clone())).collect();
         let start = Timestamp(view.start.saturating_sub(width).saturating_add(1));
         let selection = Selection { matchers: &matchers, start, end: Timestamp(view.end()), hint, any_order: true };
         let mut outcome = Ok(());
         let answered = self.source.select(&selection, &mut |data| {
             let labels = LabelSet::from(&data.series);
             let resolution = data.tier.resolution().as_millis() as i64;
-            let samples = Samples { labels, timestamps: data.timestamps, values: data.values, resolution };
+            let kind = Some(data.kind);
+            let samples = Samples { labels, timestamps: data.timestamps, values: data.values, resolution, kind };
             outcome = self.budget.read(samples.timestamps.len()).and_then(|()| each(samples));
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -115,7 +116,8 @@ impl Evaluator<'_> {
         if !tiers.contains(&answered.tier) {
             tiers.push(answered.tier);
         }
-        outcome
+        // A search that was given up has found too little.
+        outcome.and_then(|()| self.budget.check_time())
     }
 }
 
@@ -164,42 +166,6 @@ fn newest_sketches(timestamps: &[i64], values: &[Sketch], view: Steps, lookback:
 /// The times of sketches are not kept apart, so the row that asks for times has floats alone.
 fn times_of(row: Row) -> Row {
     Row::of_floats(row.labels.without_name(), row.floats)
-}
-
-/// The conditions of a series selector such as `x{host="a"}`, as the API's `match[]` has it.
-///
-/// # Errors
-/// [`QueryError::Parse`] if the text is no selector, or one that an instant makes no sense of.
-pub fn selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
-    match parse(text)? {
-        Expr::VectorSelector(selector) if selector.at.is_none() && selector.offset.is_none() => matchers(&selector),
-        _ => Err(QueryError::Parameter(format!("invalid parameter \"match[]\": {text} is no series selector"))),
-    }
-}
-
-/// The conditions of a parsed selector, its metric name among them.
-///
-/// # Errors
-/// A condition that this engine does not have.
-pub fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, QueryError> {
-    if !selector.matchers.or_matchers.is_empty() {
-        return Err(QueryError::Unsupported("\"or\" between label matchers".into()));
-    }
-    let name = selector.name.iter().map(|name| matcher(METRIC_NAME, MatchOp::Equal, name));
-    let labels = selector.matchers.matchers.iter().map(|parsed| {
-        let op = match parsed.op {
-            ParsedOp::Equal => MatchOp::Equal,
-            ParsedOp::NotEqual => MatchOp::NotEqual,
-            ParsedOp::Re(_) => MatchOp::Regex,
-            ParsedOp::NotRe(_) => MatchOp::NotRegex,
-        };
-        matcher(&parsed.name, op, &parsed.value)
-    });
-    name.chain(labels).collect()
-}
-
-fn matcher(label: &str, op: MatchOp, value: &str) -> Result<Matcher, QueryError> {
-    Matcher::new(label, op, value).map_err(|error| QueryError::parse(error.to_string()))
 }
 
 pub(crate) fn millis(duration: Duration) -> i64 {

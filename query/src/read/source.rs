@@ -11,6 +11,9 @@ use crate::error::QueryError;
 /// A receiver of series, one after another, that says when to stop.
 pub type Each<'a> = &'a mut dyn FnMut(SeriesData) -> ControlFlow<()>;
 
+/// Whether something found may be kept: it is told the bytes that it takes.
+pub type Allow<'a> = &'a mut dyn FnMut(usize) -> ControlFlow<()>;
+
 /// Where series come from.
 pub trait Source: Send + Sync {
     /// Hands over every series that matches, with its samples in `[start, end]`; each series once.
@@ -23,14 +26,25 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// [`QueryError::Source`] if storage cannot be read.
-    fn series(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp)
-    -> Result<Vec<(Series, Kind)>, QueryError>;
+    fn series(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: Allow<'_>,
+    ) -> Result<Vec<(Series, Kind)>, QueryError>;
 
     /// The label names of those series, sorted.
     ///
     /// # Errors
     /// [`QueryError::Source`] if storage cannot be read.
-    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError>;
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError>;
 
     /// The values of one label of those series, sorted.
     ///
@@ -42,6 +56,7 @@ pub trait Source: Send + Sync {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<String>, QueryError>;
 }
 
@@ -55,12 +70,19 @@ impl<S: Source + ?Sized> Source for Arc<S> {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<(Series, Kind)>, QueryError> {
-        (**self).series(matchers, start, end)
+        (**self).series(matchers, start, end, allow)
     }
 
-    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
-        (**self).label_names(matchers, start, end)
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
+        (**self).label_names(matchers, start, end, allow)
     }
 
     fn label_values(
@@ -69,8 +91,9 @@ impl<S: Source + ?Sized> Source for Arc<S> {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<String>, QueryError> {
-        (**self).label_values(label, matchers, start, end)
+        (**self).label_values(label, matchers, start, end, allow)
     }
 }
 
@@ -84,12 +107,19 @@ impl Source for Store {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<(Series, Kind)>, QueryError> {
-        self.series(matchers, start, end).map_err(unread)
+        self.series_within(matchers, start, end, allow).map_err(unread)
     }
 
-    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
-        self.label_names(matchers, start, end).map_err(unread)
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
+        self.label_names_within(matchers, start, end, allow).map_err(unread)
     }
 
     fn label_values(
@@ -98,8 +128,9 @@ impl Source for Store {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<String>, QueryError> {
-        self.label_values(label, matchers, start, end).map_err(unread)
+        self.label_values_within(label, matchers, start, end, allow).map_err(unread)
     }
 }
 

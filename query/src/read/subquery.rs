@@ -4,7 +4,7 @@ use promql_parser::parser::{Expr, SubqueryExpr};
 use weir_sample::Sketch;
 use weir_store::{Column, Hint};
 
-use crate::error::QueryError;
+use crate::error::{Bound, QueryError};
 use crate::evaluate::{Evaluator, wrong_type};
 use crate::read::samples::{Ranges, Samples};
 use crate::read::select::millis;
@@ -48,7 +48,9 @@ impl Evaluator<'_> {
         let first = after.div_euclid(resolution).saturating_add(1).saturating_mul(resolution);
         let inner = Steps::spanning(first, view.end(), resolution);
         self.check_steps(inner)?;
-        self.vector(&e.expr, inner, &mut |row| match samples_of(row, inner) {
+        // A row of the inner expression and its samples, one series at a time.
+        self.budget.hold(inner.count * 3 * size_of::<f64>())?;
+        self.joined(&e.expr, inner, &mut |row| match samples_of(row, inner) {
             Some(samples) => each(samples, ranges),
             None => Ok(()),
         })
@@ -58,7 +60,7 @@ impl Evaluator<'_> {
         // A subquery may be finer and longer than what is drawn, so it gets more room than the query itself.
         let limit = self.budget.limits.steps.saturating_mul(100);
         match inner.count > limit {
-            true => Err(QueryError::TooLarge { what: "has a subquery of", limit, unit: "steps" }),
+            true => Err(QueryError::TooLarge { bound: Bound::Steps, limit }),
             false => Ok(()),
         }
     }
@@ -79,5 +81,5 @@ fn samples_of(row: Row, steps: Steps) -> Option<Samples> {
         timestamps.extend(times);
         Column::Sketches(values)
     };
-    (!timestamps.is_empty()).then_some(Samples { labels: row.labels, timestamps, values, resolution: 0 })
+    (!timestamps.is_empty()).then_some(Samples { labels: row.labels, timestamps, values, resolution: 0, kind: None })
 }

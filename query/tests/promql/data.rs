@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use weir_query::{Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source, Tier};
+use weir_query::{Allow, Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source, Tier};
 use weir_sample::{Kind, Series, Sketch, Timestamp};
 
 use crate::millis;
@@ -75,11 +75,19 @@ impl Source for Stored {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<(Series, Kind)>, QueryError> {
-        Ok(self.matching(matchers, start, end).map(|data| (data.series, data.kind)).collect())
+        let allowed = |data: &SeriesData| allow(data.series.key().len()).is_continue();
+        Ok(self.matching(matchers, start, end).take_while(allowed).map(|data| (data.series, data.kind)).collect())
     }
 
-    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        _: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
         let names = |data: SeriesData| data.series.labels().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
         let names: BTreeSet<_> = self.matching(matchers, start, end).flat_map(names).collect();
         Ok(names.into_iter().collect())
@@ -91,6 +99,7 @@ impl Source for Stored {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        _: Allow<'_>,
     ) -> Result<Vec<String>, QueryError> {
         let value = |data: SeriesData| data.series.label(label).map(str::to_owned);
         let values: BTreeSet<_> = self.matching(matchers, start, end).filter_map(value).collect();
@@ -99,7 +108,7 @@ impl Source for Stored {
 }
 
 fn parse_series(line: &str, interval: i64) -> SeriesData {
-    let named = line.find('}').filter(|_| line.find('{') < line.find(' ')).map(|at| at + 1);
+    let named = line.find("} ").filter(|_| line.find('{') < line.find(' ')).map(|at| at + 1);
     let (series, values) = line.split_at(named.or_else(|| line.find(' ')).expect("values after the series"));
     let mut timestamps = Vec::new();
     let (mut floats, mut sketches) = (Vec::new(), Vec::new());

@@ -62,6 +62,11 @@ fn classic_buckets_are_interpolated() {
     check(CLASSIC, "0s: histogram_quantile(0.05, h_bucket)", "{} 0.05");
     check(CLASSIC, "0s: histogram_quantile(0.99, h_bucket)", "{} 1");
     check(CLASSIC, "0s: histogram_quantile(2, h_bucket)", "{} inf");
+    let empty = "e_bucket{le=\"1\"} 0\n e_bucket{le=\"+Inf\"} 0\n inf_bucket{le=\"+Inf\"} 0";
+    check(empty, "0s: histogram_quantile(2, e_bucket)", "{} inf");
+    check(empty, "0s: histogram_quantile(-1, e_bucket)", "{} -inf");
+    check(empty, "0s: histogram_quantile(0.5, e_bucket)", "{} NaN");
+    check(empty, "0s: histogram_fraction(0, 1, inf_bucket)", "{} 0");
     check(CLASSIC, "0s: histogram_quantile(0.5, broken_bucket)", "{} NaN");
     check(CLASSIC, "0s: histogram_fraction(0.3, 0.75, h_bucket)", "{} 0.4");
     check(CLASSIC, "0s: histogram_fraction(-Inf, +Inf, h_bucket)", "{} 1");

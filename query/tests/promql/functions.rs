@@ -45,7 +45,10 @@ fn labels_are_replaced_and_joined() {
         r#"label_replace(x, "a-b", "", "src", "")"#,
         "execution: invalid destination label name in label_replace(): a-b",
     );
-    check(r#"label_replace(x, "dst", "", "src", "(")"#, "execution: invalid regular expression in label_replace(): (");
+    check(
+        r#"label_replace(x, "dst", "", "src", "(")"#,
+        "execution: invalid regular expression in label_replace(): missing closing )",
+    );
 }
 
 #[test]

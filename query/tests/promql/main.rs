@@ -7,7 +7,9 @@ mod errors;
 mod functions;
 mod operators;
 mod ranges;
+mod same_labels;
 mod selectors;
+mod text;
 
 use std::time::Duration;
 

@@ -6,26 +6,108 @@ use weir_query::{Answer, Data, LabelSet, Line, Point, QueryError, Sample, bins, 
 use weir_sample::{Series, Sketch, Timestamp};
 use weir_store::NAME;
 
-/// The body of a successful answer of `/api/v1/query` or `query_range`.
-pub(crate) fn answer(answer: &Answer) -> String {
-    let mut out = String::from(r#"{"status":"success","data":{"resultType":""#);
-    let result_type = match answer.data {
-        Data::Scalar(..) => "scalar",
-        Data::String(..) => "string",
-        Data::Vector(_) => "vector",
-        Data::Matrix(_) => "matrix",
-    };
-    let _ = write!(out, r#"{result_type}","result":"#);
-    match &answer.data {
-        Data::Scalar(time, value) => float_pair(&mut out, *time, *value),
-        Data::String(time, text) => pair(&mut out, *time, |out| string(out, text)),
-        Data::Vector(samples) => list(&mut out, samples, write_sample),
-        Data::Matrix(lines) => list(&mut out, lines, write_line),
+/// The body of a successful answer of `/api/v1/query` or `query_range`, made piece by piece as the client takes it, so
+/// that there is never more of its text than a piece.
+pub(crate) struct Pieces {
+    answer: Answer,
+    stage: Stage,
+    /// The sample or line that comes next, and the point of that line.
+    at: usize,
+    point: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Head,
+    Items,
+    Tail,
+    Done,
+}
+
+/// Size of a piece.
+const PIECE_BYTES: usize = 64 << 10;
+
+impl Pieces {
+    pub(crate) fn of(answer: Answer) -> Self {
+        Self { answer, stage: Stage::Head, at: 0, point: 0 }
     }
-    out.push('}');
-    write_warnings(&mut out, &answer.warnings);
-    out.push('}');
-    out
+
+    /// Whether the last piece was the end.
+    pub(crate) fn is_done(&self) -> bool {
+        self.stage == Stage::Done
+    }
+
+    fn head(&mut self, out: &mut String) {
+        let (result_type, items) = match self.answer.data {
+            Data::Scalar(..) => ("scalar", ""),
+            Data::String(..) => ("string", ""),
+            Data::Vector(_) => ("vector", "["),
+            Data::Matrix(_) => ("matrix", "["),
+        };
+        let _ = write!(out, r#"{{"status":"success","data":{{"resultType":"{result_type}","result":{items}"#);
+        match &self.answer.data {
+            Data::Scalar(time, value) => float_pair(out, *time, *value),
+            Data::String(time, text) => pair(out, *time, |out| string(out, text)),
+            _ => {}
+        }
+        self.stage = Stage::Items;
+    }
+
+    fn items(&mut self, out: &mut String) {
+        while out.len() < PIECE_BYTES {
+            let first = self.at == 0;
+            let comma = |out: &mut String| out.push_str(if first { "" } else { "," });
+            match &self.answer.data {
+                Data::Vector(samples) if self.at < samples.len() => {
+                    comma(out);
+                    write_sample(out, &samples[self.at]);
+                    self.at += 1;
+                }
+                Data::Matrix(lines) if self.at < lines.len() => {
+                    if self.point == 0 {
+                        comma(out);
+                    }
+                    match write_line(out, &lines[self.at], self.point) {
+                        Some(next) => self.point = next,
+                        None => (self.at, self.point) = (self.at + 1, 0),
+                    }
+                }
+                _ => {
+                    self.stage = Stage::Tail;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn tail(&mut self, out: &mut String) {
+        out.push_str(if matches!(self.answer.data, Data::Vector(_) | Data::Matrix(_)) { "]}" } else { "}" });
+        write_notes(out, "warnings", &self.answer.warnings);
+        write_notes(out, "infos", &self.answer.infos);
+        out.push('}');
+        self.stage = Stage::Done;
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        if self.is_done() {
+            return None;
+        }
+        let mut out = String::new();
+        if self.stage == Stage::Head {
+            self.head(&mut out);
+        }
+        if self.stage == Stage::Items {
+            self.items(&mut out);
+        }
+        if self.stage == Stage::Tail {
+            self.tail(&mut out);
+        }
+        Some(out)
+    }
 }
 
 /// The body of an error answer.
@@ -50,15 +132,15 @@ pub(crate) fn series<'a>(series: impl IntoIterator<Item = &'a Series>, warnings:
 fn success(warnings: &[String], data: impl FnOnce(&mut String)) -> String {
     let mut out = String::from(r#"{"status":"success","data":"#);
     data(&mut out);
-    write_warnings(&mut out, warnings);
+    write_notes(&mut out, "warnings", warnings);
     out.push('}');
     out
 }
 
-fn write_warnings(out: &mut String, warnings: &[String]) {
-    if !warnings.is_empty() {
-        out.push_str(r#","warnings":"#);
-        list(out, warnings, |out, warning| string(out, warning));
+fn write_notes(out: &mut String, kind: &str, notes: &[String]) {
+    if !notes.is_empty() {
+        let _ = write!(out, r#","{kind}":"#);
+        list(out, notes, |out, note| string(out, note));
     }
 }
 
@@ -78,18 +160,35 @@ fn write_sample(out: &mut String, sample: &Sample) {
     out.push('}');
 }
 
-fn write_line(out: &mut String, line: &Line) {
-    out.push_str(r#"{"metric":"#);
-    metric(out, &line.labels);
-    if !line.floats.is_empty() {
-        out.push_str(r#","values":"#);
-        list(out, &line.floats, |out, (time, value)| float_pair(out, *time, *value));
+/// Writes a line from a point on, until a piece is full: then the point that comes next is returned.
+fn write_line(out: &mut String, line: &Line, from: usize) -> Option<usize> {
+    if from == 0 {
+        out.push_str(r#"{"metric":"#);
+        metric(out, &line.labels);
     }
-    if !line.sketches.is_empty() {
-        out.push_str(r#","histograms":"#);
-        list(out, &line.sketches, |out, (time, sketch)| pair(out, *time, |out| histogram(out, sketch)));
+    let (floats, sketches) = (line.floats.len(), line.sketches.len());
+    for point in from..floats + sketches {
+        out.push_str(match point {
+            0 if floats > 0 => r#","values":["#,
+            point if point == floats => r#","histograms":["#,
+            _ => ",",
+        });
+        match line.floats.get(point) {
+            Some((time, value)) => float_pair(out, *time, *value),
+            None => {
+                let (time, sketch) = &line.sketches[point - floats];
+                pair(out, *time, |out| histogram(out, sketch));
+            }
+        }
+        if point + 1 == floats || point + 1 == floats + sketches {
+            out.push(']');
+        }
+        if out.len() >= PIECE_BYTES {
+            return Some(point + 1);
+        }
     }
     out.push('}');
+    None
 }
 
 /// A label set as an object, the metric name as `__name__`.
@@ -222,12 +321,34 @@ mod tests {
         check(f64::NEG_INFINITY, "-Inf");
     }
 
+    fn answer(data: Data) -> Answer {
+        let (warnings, infos, tiers, held) = Default::default();
+        Answer { data, warnings, infos, tiers, held }
+    }
+
+    #[test]
+    fn a_large_answer_comes_in_pieces_that_join() {
+        let floats: Vec<_> = (0..10_000).map(|at| (Timestamp(at * 1_000), at as f64)).collect();
+        let line = |name: &str| Line { labels: LabelSet::new(name, []), floats: floats.clone(), sketches: Vec::new() };
+        let mut large = answer(Data::Matrix(vec![line("x"), line("y")]));
+        large.infos.push("said".into());
+        let pieces: Vec<String> = Pieces::of(large).collect();
+        assert!(pieces.len() > 4 && pieces.iter().all(|piece| piece.len() < PIECE_BYTES + 1_000));
+        let whole: serde_json::Value = serde_json::from_str(&pieces.concat()).unwrap();
+        for line in 0..2 {
+            assert_eq!(whole["data"]["result"][line]["values"].as_array().unwrap().len(), 10_000);
+        }
+        assert_eq!(
+            (&whole["data"]["result"][1]["values"][9_999][1], &whole["infos"][0]),
+            (&"9999".into(), &"said".into())
+        );
+    }
+
     #[test]
     fn answers_have_prometheus_shape() {
         let check = |data: Data, expected: &str| {
-            let answer = Answer { data, warnings: Vec::new(), tiers: Vec::new() };
             let expected = format!(r#"{{"status":"success","data":{expected}}}"#);
-            assert_eq!(super::answer(&answer), expected);
+            assert_eq!(Pieces::of(answer(data)).collect::<String>(), expected);
         };
         let time = Timestamp(1_500);
         let labels = LabelSet::new("x", [("a", "\"\n\\")]);

@@ -7,6 +7,7 @@ mod gateway;
 mod identity;
 mod listen;
 mod mistake;
+mod query;
 mod sink;
 mod statsd;
 mod store;
@@ -26,6 +27,7 @@ use gateway::GatewaySettings;
 use identity::{IdentityFiles, TlsFiles};
 pub(crate) use listen::{Listen, Switched};
 pub(crate) use mistake::Mistake;
+use query::QuerySettings;
 use sink::SinkConfig;
 use statsd::StatsdSettings;
 use store::StoreSettings;
@@ -42,6 +44,7 @@ pub(crate) struct Config {
     pub tls: Option<TlsFiles>,
     pub identity: IdentityFiles,
     pub sink: SinkConfig,
+    pub query: QuerySettings,
     pub store: StoreSettings,
     pub gateway: GatewaySettings,
     pub statsd: StatsdSettings,
@@ -77,6 +80,7 @@ impl Default for Config {
             tls: None,
             identity: IdentityFiles::default(),
             sink: SinkConfig::default(),
+            query: QuerySettings::default(),
             store: StoreSettings::default(),
             gateway: GatewaySettings::default(),
             statsd: StatsdSettings::default(),
@@ -173,6 +177,7 @@ impl Config {
 
     fn check(&self) -> Result<(), String> {
         self.sink.check()?;
+        self.query.check()?;
         self.store.check()?;
         self.gateway.check()?;
         self.identity.check()
@@ -197,6 +202,7 @@ mod tests {
         assert_eq!(listen(&full), listen(&usual));
         let sink = |config: &Config| (config.sink.checkpoint_interval_s, config.sink.lateness_s, config.sink.memory(0));
         assert_eq!(sink(&full), sink(&usual));
+        assert_eq!(full.query, usual.query);
         let cold = full.store.cold.clone().unwrap();
         assert_eq!((cold.check(), cold.after.as_secs(), cold.cache), (Ok(()), 3 * 86_400, 1 << 30));
         assert_eq!(StoreSettings { cold: None, retention: Vec::new(), ..full.store }, usual.store);

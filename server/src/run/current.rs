@@ -1,5 +1,6 @@
 //! The store of now as queries see it: it may be opened again while the process lives.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,7 +9,7 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use weir_query::{Answered, Each, Matcher, QueryError, Selection, Source};
+use weir_query::{Allow, Answered, Each, Matcher, QueryError, Selection, Source};
 use weir_sample::{Kind, Series, Timestamp};
 use weir_sink::StoreHandle;
 use weir_store::Store;
@@ -18,6 +19,9 @@ pub(super) struct Current(pub(super) Arc<StoreHandle>);
 
 const RECOVERING: &str = "the store is being opened again after a failure: ask again in a moment; /readyz says why";
 
+/// Series read between two looks at whether the store is still in use.
+const SERIES: u32 = 64;
+
 impl Current {
     fn store(&self) -> Result<Arc<Store>, QueryError> {
         self.0.current().ok_or_else(|| QueryError::Source(RECOVERING.into()))
@@ -26,7 +30,15 @@ impl Current {
 
 impl Source for Current {
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
-        Source::select(&self.store()?, selection, each)
+        let store = self.store()?;
+        let (mut seen, mut closed) = (0_u32, false);
+        let answered = Source::select(&store, selection, &mut |data| {
+            seen = seen.wrapping_add(1);
+            // The store is opened again once nobody has it, so nobody keeps one that is closed.
+            closed = seen.is_multiple_of(SERIES) && !self.0.current().is_some_and(|now| Arc::ptr_eq(&now, &store));
+            if closed { ControlFlow::Break(()) } else { each(data) }
+        })?;
+        if closed { Err(QueryError::Source(RECOVERING.into())) } else { Ok(answered) }
     }
 
     fn series(
@@ -34,12 +46,19 @@ impl Source for Current {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<(Series, Kind)>, QueryError> {
-        Source::series(&self.store()?, matchers, start, end)
+        Source::series(&self.store()?, matchers, start, end, allow)
     }
 
-    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
-        Source::label_names(&self.store()?, matchers, start, end)
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
+        Source::label_names(&self.store()?, matchers, start, end, allow)
     }
 
     fn label_values(
@@ -48,8 +67,9 @@ impl Source for Current {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<String>, QueryError> {
-        Source::label_values(&self.store()?, label, matchers, start, end)
+        Source::label_values(&self.store()?, label, matchers, start, end, allow)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The engine over a store of ours, with the rows over it that are not stored yet.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use weir_query::{Data, Engine, LabelSet, MatchOp, Matcher, Point, Sample, Source};
@@ -38,7 +39,9 @@ impl<'a> Local<'a> {
             matchers.extend(Matcher::new(HOST, MatchOp::Regex, &pattern));
         }
         let first = at.minus(reads.back).plus(Duration::from_millis(1));
-        let Ok(series) = self.source.series(&matchers, first, at) else { return true };
+        let Ok(series) = self.source.series(&matchers, first, at, &mut |_| ControlFlow::Continue(())) else {
+            return true;
+        };
         series.iter().any(|(series, _)| series.label(HOST).is_some_and(|host| hosts.contains(host)))
     }
 }
@@ -53,7 +56,7 @@ impl Querier for Local<'_> {
             Data::Scalar(_, value) => vec![Element { labels: LabelSet::empty(), value, is_distribution: false }],
             Data::Matrix(_) | Data::String(..) => return Err("the result is no vector and no number".into()),
         };
-        let partial = answer.warnings.iter().any(|warning| warning == weir_query::PARTIAL);
+        let partial = source.is_incomplete();
         Ok(Found { elements, series_read: Some(series), samples_read, partial })
     }
 

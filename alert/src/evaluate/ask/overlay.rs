@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock};
 
-use weir_query::{Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source, Tier};
+use weir_query::{Allow, Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source, Tier};
 use weir_sample::{Kind, Series, Timestamp};
 
 use crate::evaluate::row::Row;
@@ -111,16 +111,23 @@ pub(crate) struct Overlaid<'a> {
     overlay: &'a Overlay,
     series: AtomicU64,
     samples: AtomicU64,
+    incomplete: AtomicBool,
 }
 
 impl<'a> Overlaid<'a> {
     pub(crate) fn new(base: &'a dyn Source, overlay: &'a Overlay) -> Self {
-        Self { base, overlay, series: AtomicU64::new(0), samples: AtomicU64::new(0) }
+        let (series, samples, incomplete) = Default::default();
+        Self { base, overlay, series, samples, incomplete }
     }
 
     /// Series and samples handed over.
     pub(crate) fn read(&self) -> (u64, u64) {
         (self.series.load(Relaxed), self.samples.load(Relaxed))
+    }
+
+    /// Whether the store said that something is missing: it is elsewhere, or damaged.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.incomplete.load(Relaxed)
     }
 
     fn hand_over(&self, data: SeriesData, each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>) -> ControlFlow<()> {
@@ -131,6 +138,10 @@ impl<'a> Overlaid<'a> {
 }
 
 impl Source for Overlaid<'_> {
+    fn warning(&self, end: Timestamp) -> Option<String> {
+        self.base.warning(end)
+    }
+
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
         let mut over = self.overlay.matching(selection.matchers, selection.start, selection.end);
         let mut flow = ControlFlow::Continue(());
@@ -149,6 +160,7 @@ impl Source for Overlaid<'_> {
             }
             flow
         })?;
+        self.incomplete.fetch_or(answered.partial || !answered.holes.is_empty(), Relaxed);
         for (series, samples) in over {
             if flow.is_continue() {
                 flow = self.hand_over(whole(series, samples), each);
@@ -162,16 +174,23 @@ impl Source for Overlaid<'_> {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<(Series, Kind)>, QueryError> {
-        let mut series: BTreeMap<Series, Kind> = self.base.series(matchers, start, end)?.into_iter().collect();
+        let mut series: BTreeMap<Series, Kind> = self.base.series(matchers, start, end, allow)?.into_iter().collect();
         for over in self.overlay.matching(matchers, start, end).into_keys() {
             series.entry(over).or_insert(Kind::Gauge);
         }
         Ok(series.into_iter().collect())
     }
 
-    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
-        self.base.label_names(matchers, start, end)
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
+        self.base.label_names(matchers, start, end, allow)
     }
 
     fn label_values(
@@ -180,8 +199,9 @@ impl Source for Overlaid<'_> {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<String>, QueryError> {
-        self.base.label_values(label, matchers, start, end)
+        self.base.label_values(label, matchers, start, end, allow)
     }
 }
 

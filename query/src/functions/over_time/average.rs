@@ -21,11 +21,12 @@ impl Evaluator<'_> {
         self.ranges(range, steps, Hint::Sum, &mut |samples, ranges| match &samples.values {
             Column::Floats(values) if samples.resolution > 0 => {
                 let totals = totals(&samples.timestamps, values, ranges);
+                self.budget.hold(samples.labels.heap_bytes() + totals.len() * size_of::<f64>())?;
                 sums.insert(samples.labels, totals);
                 Ok(())
             }
             _ => {
-                let row = self.apply(&OverTime::Avg, samples, ranges, steps);
+                let row = self.apply(&OverTime::Avg, samples, ranges, steps)?;
                 if row.is_empty() { Ok(()) } else { sink(row) }
             }
         })?;

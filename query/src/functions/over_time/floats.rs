@@ -2,12 +2,13 @@
 
 use crate::aggregate::quantile::{median_deviation, quantile};
 use crate::aggregate::summation::{Mean, Spread, Sum, extreme};
+use crate::budget::Budget;
 use crate::functions::over_time::function::OverTime;
 use crate::functions::over_time::rate::{extrapolated, idelta, irate};
 use crate::functions::over_time::regression::{deriv, predict, smooth};
 use crate::read::samples::Ranges;
 use crate::read::window::{Window, over_windows};
-use crate::row::Steps;
+use crate::row::{ABSENT, Steps};
 
 /// A value per step.
 pub(crate) fn over_time(
@@ -16,16 +17,17 @@ pub(crate) fn over_time(
     values: &[f64],
     ranges: Ranges,
     steps: Steps,
+    budget: &Budget,
 ) -> Vec<f64> {
     let Ranges { view, width, resolution, .. } = ranges;
     let share = ranges.share();
     macro_rules! each {
         ($f:expr) => {
-            over_windows(timestamps, values, view, width, $f)
+            over_windows(timestamps, values, view, width, bounded(budget, function.cost(), $f))
         };
     }
     match function {
-        OverTime::Change(change) => extrapolated(*change, timestamps, values, ranges),
+        OverTime::Change(change) => extrapolated(*change, timestamps, values, ranges, budget),
         OverTime::Irate => each!(|w| irate(&w)),
         OverTime::Idelta => each!(|w| idelta(&w)),
         OverTime::Deriv => each!(|w| deriv(&w)),
@@ -59,6 +61,11 @@ pub(crate) fn over_time(
         OverTime::TimeOfMin => each!(|w| w.timestamps[last_extreme_at(w.values, false)] as f64 / 1e3),
         OverTime::TimeOfMax => each!(|w| w.timestamps[last_extreme_at(w.values, true)] as f64 / 1e3),
     }
+}
+
+/// The same function until time is up: windows overlap, so the work is not bounded by the samples.
+fn bounded(budget: &Budget, cost: usize, mut f: impl FnMut(Window<'_>) -> f64) -> impl FnMut(Window<'_>) -> f64 {
+    move |window| if budget.is_over(window.values.len() * cost) { ABSENT } else { f(window) }
 }
 
 /// The number of neighbours that satisfy `differ`.

@@ -46,6 +46,21 @@ impl OverTime {
         }
     }
 
+    /// Whether it makes sense of counters alone.
+    pub(crate) fn counts(&self) -> bool {
+        matches!(self, Self::Change(Change::Rate | Change::Increase) | Self::Irate)
+    }
+
+    /// Work per sample of a window, in the units of a query's budget.
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Self::Quantile(_) => 8,
+            Self::MedianDeviation => 16,
+            Self::Deriv | Self::Predict(_) | Self::Stddev | Self::Stdvar => 4,
+            _ => 1,
+        }
+    }
+
     /// The function of that name, if it takes a range and nothing else.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {

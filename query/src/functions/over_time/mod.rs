@@ -24,11 +24,17 @@ impl Evaluator<'_> {
             Ok(found) => found,
             Err(error) => return Some(Err(error)),
         };
+        if let OverTime::Quantile(phi) = &function {
+            self.check_quantiles("quantile_over_time", phi);
+        }
         if function == OverTime::Avg {
             return Some(self.average(range, steps, sink));
         }
         Some(self.ranges(range, steps, function.hint(), &mut |samples, ranges| {
-            let row = self.apply(&function, samples, ranges, steps);
+            if function.counts() && samples.is_no_counter() {
+                self.inform(call.func.name, &no_counter(samples.labels.name()));
+            }
+            let row = self.apply(&function, samples, ranges, steps)?;
             if row.is_empty() { Ok(()) } else { sink(row) }
         }))
     }
@@ -61,21 +67,33 @@ impl Evaluator<'_> {
         Ok(OverTime::Smooth(factors(smoothing, "smoothing")?, factors(trend, "trend")?))
     }
 
-    pub(crate) fn apply(&self, function: &OverTime, samples: Samples, ranges: Ranges, steps: Steps) -> Row {
+    pub(crate) fn apply(
+        &self,
+        function: &OverTime,
+        samples: Samples,
+        ranges: Ranges,
+        steps: Steps,
+    ) -> Result<Row, QueryError> {
         let keeps_name = matches!(function, OverTime::First | OverTime::Last);
         let labels = if keeps_name { samples.labels } else { samples.labels.without_name() };
-        match samples.values {
+        let row = match samples.values {
             Column::Floats(values) => {
-                Row::of_floats(labels, floats::over_time(function, &samples.timestamps, &values, ranges, steps))
+                let values = floats::over_time(function, &samples.timestamps, &values, ranges, steps, self.budget);
+                Row::of_floats(labels, values)
             }
             Column::Sketches(values) => {
-                sketches::over_time(function, labels.clone(), &samples.timestamps, &values, ranges).unwrap_or_else(
-                    || {
+                sketches::over_time(function, labels.clone(), &samples.timestamps, &values, ranges, self.budget)
+                    .unwrap_or_else(|| {
                         self.budget.warn("a function over time that needs plain numbers left out distributions");
                         Row::of_floats(LabelSet::empty(), Vec::new())
-                    },
-                )
+                    })
             }
-        }
+        };
+        // Where time was up, the loops above ended early.
+        if self.budget.is_over(0) { self.budget.check_time().map(|()| row) } else { Ok(row) }
     }
+}
+
+fn no_counter(name: &str) -> String {
+    format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}")
 }

@@ -2,6 +2,7 @@
 //!
 //! Source of the rules: `extrapolatedRate` in Prometheus 3 (promql/functions.go).
 
+use crate::budget::Budget;
 use crate::read::samples::Ranges;
 use crate::read::window::{Window, over_windows};
 use crate::row::ABSENT;
@@ -18,7 +19,13 @@ pub(crate) enum Change {
 }
 
 /// A value per step.
-pub(crate) fn extrapolated(change: Change, timestamps: &[i64], values: &[f64], ranges: Ranges) -> Vec<f64> {
+pub(crate) fn extrapolated(
+    change: Change,
+    timestamps: &[i64],
+    values: &[f64],
+    ranges: Ranges,
+    budget: &Budget,
+) -> Vec<f64> {
     let Ranges { view, width, .. } = ranges;
     let counter = change != Change::Delta;
     let per = if change == Change::Rate { width as f64 / 1e3 } else { 1.0 / ranges.share() };
@@ -34,8 +41,12 @@ pub(crate) fn extrapolated(change: Change, timestamps: &[i64], values: &[f64], r
             next_reset += 1;
         }
         let mut change = window.values[last] - window.values[0];
-        for &at in resets[next_reset..].iter().take_while(|&&at| at <= window.first + last) {
-            change += values[at - 1];
+        let inside = resets[next_reset..].partition_point(|&at| at <= window.first + last);
+        if inside > 0 {
+            if budget.is_over(inside) {
+                return ABSENT;
+            }
+            resets[next_reset..next_reset + inside].iter().for_each(|&at| change += values[at - 1]);
         }
         shape.fit(&window, width, per);
         change * if counter { shape.counter_factor(window.values[0], change, per) } else { shape.factor }

@@ -3,6 +3,7 @@
 
 use weir_sample::Sketch;
 
+use crate::budget::Budget;
 use crate::functions::over_time::function::OverTime;
 use crate::functions::over_time::rate::Change;
 use crate::labels::LabelSet;
@@ -17,6 +18,7 @@ pub(crate) fn over_time(
     timestamps: &[i64],
     values: &[Sketch],
     ranges: Ranges,
+    budget: &Budget,
 ) -> Option<Row> {
     let Ranges { view, width, .. } = ranges;
     let floats = |f: fn(usize) -> f64| {
@@ -29,12 +31,14 @@ pub(crate) fn over_time(
     };
     Some(match function {
         OverTime::Change(Change::Rate) => {
-            Row::of_sketches(labels, merged(timestamps, values, view, width, |_| 1e3 / width as f64))
+            Row::of_sketches(labels, merged(timestamps, values, (view, width), budget, |_| 1e3 / width as f64))
         }
         OverTime::Change(Change::Increase) | OverTime::Sum => {
-            Row::of_sketches(labels, merged(timestamps, values, view, width, |_| ranges.share()))
+            Row::of_sketches(labels, merged(timestamps, values, (view, width), budget, |_| ranges.share()))
         }
-        OverTime::Avg => Row::of_sketches(labels, merged(timestamps, values, view, width, |count| 1.0 / count as f64)),
+        OverTime::Avg => {
+            Row::of_sketches(labels, merged(timestamps, values, (view, width), budget, |count| 1.0 / count as f64))
+        }
         OverTime::Irate => Row::of_sketches(labels, sketches(&|span| last_rate(timestamps, values, span))),
         OverTime::First => Row::of_sketches(labels, sketches(&|span| Some(values[span.low].clone()))),
         OverTime::Last => Row::of_sketches(labels, sketches(&|span| Some(values[span.high - 1].clone()))),
@@ -53,16 +57,22 @@ fn last_rate(timestamps: &[i64], values: &[Sketch], span: Span) -> Option<Sketch
     Some(sketch)
 }
 
+/// Work of a merge, in the units of a query's budget.
+const MERGE_UNITS: usize = 1_000;
+
 /// The merge of every window's sketches, times what `scale` makes of their number.
 fn merged(
     timestamps: &[i64],
     values: &[Sketch],
-    view: Steps,
-    width: i64,
+    (view, width): (Steps, i64),
+    budget: &Budget,
     scale: impl Fn(usize) -> f64,
 ) -> Vec<Option<Box<Sketch>>> {
     let mut queue = MergeQueue::default();
     let merge = |span: Span| {
+        if budget.is_over(MERGE_UNITS) {
+            return None;
+        }
         queue.slide(values, span);
         let mut sketch = queue.merged()?;
         let factor = scale(span.high - span.low);
@@ -126,6 +136,13 @@ impl MergeQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::{Held, Limits};
+
+    #[expect(clippy::disallowed_methods, reason = "a deadline is the machine's")]
+    fn budget() -> Budget {
+        let limits = Limits::default();
+        Budget::new(limits, std::time::Instant::now() + limits.time, None, Held::default())
+    }
     use proptest::prelude::*;
 
     proptest! {
@@ -135,7 +152,7 @@ mod tests {
             let timestamps: Vec<i64> = gaps.iter().scan(0, |t, gap| { *t += gap; Some(*t) }).collect();
             let values: Vec<Sketch> = timestamps.iter().map(|t| { let mut s = Sketch::new(); s.insert(*t as f64); s }).collect();
             let view = Steps { start: 0, step, count: 25 };
-            let got = merged(&timestamps, &values, view, width, |_| 1.0);
+            let got = merged(&timestamps, &values, (view, width), &budget(), |_| 1.0);
             for (span, got) in spans(&timestamps, view, width).zip(got) {
                 let mut expected = Sketch::new();
                 values[span.low..span.high].iter().for_each(|v| expected.merge(v));

@@ -1,7 +1,7 @@
 //! `/api/v1/export`: samples as they are stored, as Prometheus text with timestamps, while the server runs.
 //!
-//! The text is made as fast as the client takes it, a few pieces ahead: memory stays small however much is asked for. An
-//! export takes the turn of a query for as long as it lasts, and ends with a client that takes nothing for a minute.
+//! The text is made as fast as the client takes it, a few pieces ahead: memory stays small however much is asked for. Two
+//! exports run at once, beside the queries, and each ends with a client that takes nothing for a minute.
 
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -14,12 +14,12 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use flume::Sender;
 use tokio::sync::oneshot;
 use weir_formats::text::Writer;
-use weir_query::{Column, Hint, Matcher, QueryError, Selection, Source, Tier};
+use weir_query::{Column, Engine, Hint, Matcher, QueryError, Selection, Source, Tier};
 use weir_sample::Timestamp;
 
 use super::parameters::{self, Parameters};
 use super::tenant::Tenanted;
-use super::turn::{Api, TIMEOUT, refuse};
+use super::turn::{Api, refuse};
 use crate::api::auth::Caller;
 
 /// Size of a piece of text, and how many wait for the client.
@@ -30,12 +30,13 @@ const WAITING: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn export(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
-    let asked = match Asked::of(&Parameters::of(url.as_deref(), &form)) {
+    let asked = match Asked::of(&Parameters::of(url.as_deref(), &form), &api.engine) {
         Ok(asked) => asked,
         Err(error) => return refuse(&error),
     };
-    let Ok(Ok(turn)) = tokio::time::timeout(TIMEOUT, api.turns.clone().acquire_owned()).await else {
-        return refuse(&QueryError::Timeout);
+    let turn = match api.export_turn().await {
+        Ok(turn) => turn,
+        Err(error) => return refuse(&error),
     };
     let source = Tenanted::of(api.source.clone(), caller.tenant());
     let (pieces, waiting) = flume::bounded(WAITING);
@@ -60,8 +61,8 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(parameters: &Parameters) -> Result<Self, QueryError> {
-        let (selectors, (start, end)) = (parameters.selectors()?, parameters.times()?);
+    fn of(parameters: &Parameters, engine: &Engine) -> Result<Self, QueryError> {
+        let (selectors, (start, end)) = (parameters.selectors(engine)?, parameters.times()?);
         if selectors.is_empty() { Err(parameters::missing("match[]")) } else { Ok(Self { selectors, start, end }) }
     }
 

@@ -22,7 +22,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
-use weir_query::{Engine, Hint, MatchOp, Matcher, QueryError, Selection, Source};
+use weir_query::{Allow, Engine, Held, Hint, MatchOp, Matcher, QueryError, Selection, Source};
 use weir_sample::Timestamp;
 
 use crate::api::auth::Caller;
@@ -33,6 +33,9 @@ use turn::{Api, Body};
 
 /// How far back metadata looks for a sample that tells what a metric is.
 const METADATA_REACH: Duration = Duration::from_secs(3_600);
+
+/// About the memory that the metadata of one metric take while they are put together.
+const METADATA_BYTES: usize = 500;
 
 /// The routes around an engine whose readings and limits others share.
 pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine) -> Router {
@@ -51,7 +54,7 @@ pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine) -> Router {
 async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
     api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
         let time = parameters.time("time")?.unwrap_or_else(now);
-        engine.instant(source, parameters.required("query")?, time).map(Body::from)
+        engine.instant(source, parameters.required("query")?, time).map(Body::Answer)
     })
     .await
 }
@@ -60,35 +63,39 @@ async fn range(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, 
     api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
         let (start, end) = (parameters.required_time("start")?, parameters.required_time("end")?);
         let step = parameters.duration("step")?.ok_or_else(|| parameters::missing("step"))?;
-        engine.range(source, parameters.required("query")?, start, end, step).map(Body::from)
+        engine.range(source, parameters.required("query")?, start, end, step).map(Body::Answer)
     })
     .await
 }
 
 async fn series(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
-    api.run(&caller, Parameters::of(url.as_deref(), &form), |_, source, parameters| {
+    api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
         let (start, end) = parameters.times()?;
-        let selectors = parameters.selectors()?;
+        let selectors = parameters.selectors(engine)?;
         if selectors.is_empty() {
             return Err(QueryError::Parameter("no match[] parameter provided".into()));
         }
-        let mut found = BTreeSet::new();
-        for matchers in &selectors {
-            found.extend(source.series(matchers, start, end)?.into_iter().map(|(series, _)| series));
-        }
+        let (found, held) = engine.list(|allow| {
+            let mut found = BTreeSet::new();
+            for matchers in &selectors {
+                found.extend(source.series(matchers, start, end, allow)?.into_iter().map(|(series, _)| series));
+            }
+            Ok(found)
+        })?;
         let (found, warnings) = parameters.limited(found)?;
-        Ok(Body::json(json::series(&found, &warnings)))
+        Ok(Body::Json(json::series(&found, &warnings), held))
     })
     .await
 }
 
 async fn labels(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
-    api.run(&caller, Parameters::of(url.as_deref(), &form), |_, source, parameters| {
-        let mut names = union(parameters, |matchers, start, end| source.label_names(matchers, start, end))?;
+    api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
+        let ask = |matchers: &[_], start, end, allow: Allow<'_>| source.label_names(matchers, start, end, allow);
+        let (mut names, held) = union(engine, parameters, ask)?;
         if !names.is_empty() {
             names.insert("__name__".into());
         }
-        list(parameters, names)
+        list(parameters, names, held)
     })
     .await
 }
@@ -99,51 +106,62 @@ async fn label_values(
     Path(label): Path<String>,
     RawQuery(url): RawQuery,
 ) -> Response {
-    api.run(&caller, Parameters::of(url.as_deref(), &[]), move |_, source, parameters| {
-        let values = union(parameters, |matchers, start, end| source.label_values(&label, matchers, start, end))?;
-        list(parameters, values)
+    api.run(&caller, Parameters::of(url.as_deref(), &[]), move |engine, source, parameters| {
+        let ask =
+            |matchers: &[_], start, end, allow: Allow<'_>| source.label_values(&label, matchers, start, end, allow);
+        let (values, held) = union(engine, parameters, ask)?;
+        list(parameters, values, held)
     })
     .await
 }
 
 /// What `ask` answers to each `match[]`, or to no condition if there is none.
 fn union(
+    engine: &Engine,
     parameters: &Parameters,
-    ask: impl Fn(&[Matcher], Timestamp, Timestamp) -> Result<Vec<String>, QueryError>,
-) -> Result<BTreeSet<String>, QueryError> {
+    ask: impl Fn(&[Matcher], Timestamp, Timestamp, Allow<'_>) -> Result<Vec<String>, QueryError>,
+) -> Result<(BTreeSet<String>, Held), QueryError> {
     let (start, end) = parameters.times()?;
-    let mut selectors = parameters.selectors()?;
+    let mut selectors = parameters.selectors(engine)?;
     if selectors.is_empty() {
         selectors.push(Vec::new());
     }
-    let mut all = BTreeSet::new();
-    for matchers in &selectors {
-        all.extend(ask(matchers, start, end)?);
-    }
-    Ok(all)
+    engine.list(|allow| {
+        let mut all = BTreeSet::new();
+        for matchers in &selectors {
+            all.extend(ask(matchers, start, end, allow)?);
+        }
+        Ok(all)
+    })
 }
 
-fn list(parameters: &Parameters, names: BTreeSet<String>) -> Result<Body, QueryError> {
+fn list(parameters: &Parameters, names: BTreeSet<String>, held: Held) -> Result<Body, QueryError> {
     let (names, warnings) = parameters.limited(names)?;
-    Ok(Body::json(json::strings(&names, &warnings)))
+    Ok(Body::Json(json::strings(&names, &warnings), held))
 }
 
 /// The type of each metric, told by the first of its series that has a sample in the last hour.
 async fn metadata(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery) -> Response {
-    api.run(&caller, Parameters::of(url.as_deref(), &[]), |_, source, parameters| {
+    api.run(&caller, Parameters::of(url.as_deref(), &[]), |engine, source, parameters| {
         let (end, start) = (now(), now().minus(METADATA_REACH));
-        let names = match parameters.get("metric") {
-            Some(name) => vec![name.to_owned()],
-            None => source.label_values("__name__", &[], start, end)?,
-        };
-        let (names, _) = parameters.limited(names)?;
-        let mut types = serde_json::Map::new();
-        for name in names {
-            if let Some(kind) = prometheus_type(source, &name, start, end)? {
-                types.insert(name, json!([{ "type": kind, "help": "", "unit": "" }]));
+        let (types, held) = engine.list(|allow| {
+            let names = match parameters.get("metric") {
+                Some(name) => vec![name.to_owned()],
+                None => source.label_values("__name__", &[], start, end, allow)?,
+            };
+            let (names, _) = parameters.limited(names)?;
+            let mut types = serde_json::Map::new();
+            for name in names {
+                if allow(name.len() + METADATA_BYTES).is_break() {
+                    break;
+                }
+                if let Some(kind) = prometheus_type(source, &name, start, end)? {
+                    types.insert(name, json!([{ "type": kind, "help": "", "unit": "" }]));
+                }
             }
-        }
-        Ok(Body::json(json!({ "status": "success", "data": types }).to_string()))
+            Ok(types)
+        })?;
+        Ok(Body::Json(json!({ "status": "success", "data": types }).to_string(), held))
     })
     .await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_query::{Matcher, QueryError, selector};
+use weir_query::{Engine, Matcher, QueryError};
 use weir_sample::Timestamp;
 
 use super::time;
@@ -53,8 +53,8 @@ impl Parameters {
     }
 
     /// The conditions of each `match[]`.
-    pub(super) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, QueryError> {
-        self.all("match[]").map(selector).collect()
+    pub(super) fn selectors(&self, engine: &Engine) -> Result<Vec<Vec<Matcher>>, QueryError> {
+        self.all("match[]").map(|text| engine.selector(text)).collect()
     }
 
     /// At most `limit` of the items, with a warning if that left some out; 0 is no limit.
@@ -106,6 +106,6 @@ mod tests {
         assert_eq!(parameters.get("a"), Some("é%"));
         assert_eq!(parameters.all("b").collect::<Vec<_>>(), ["form", "1 2+", "2"]);
         assert_eq!((parameters.get("c"), parameters.get("d")), (Some(""), None));
-        assert_eq!(parameters.selectors().map(|all| all.len()).ok(), Some(2));
+        assert_eq!(parameters.selectors(&Engine::default()).map(|all| all.len()).ok(), Some(2));
     }
 }

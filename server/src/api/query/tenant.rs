@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_query::{Answered, Each, MatchOp, Matcher, QueryError, Selection, Source};
+use weir_query::{Allow, Answered, Each, MatchOp, Matcher, QueryError, Selection, Source};
 use weir_sample::{Kind, Series, Timestamp};
 
 /// A source, and the tenant that asks; without one, everything is seen.
@@ -39,12 +39,19 @@ impl Source for Tenanted {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<(Series, Kind)>, QueryError> {
-        self.source.series(&self.own(matchers)?, start, end)
+        self.source.series(&self.own(matchers)?, start, end, allow)
     }
 
-    fn label_names(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> Result<Vec<String>, QueryError> {
-        self.source.label_names(&self.own(matchers)?, start, end)
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: Allow<'_>,
+    ) -> Result<Vec<String>, QueryError> {
+        self.source.label_names(&self.own(matchers)?, start, end, allow)
     }
 
     fn label_values(
@@ -53,7 +60,8 @@ impl Source for Tenanted {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
+        allow: Allow<'_>,
     ) -> Result<Vec<String>, QueryError> {
-        self.source.label_values(label, &self.own(matchers)?, start, end)
+        self.source.label_values(label, &self.own(matchers)?, start, end, allow)
     }
 }

@@ -115,6 +115,9 @@ fn series_and_labels() {
         r#"[{"__name__":"x","host":"a"},{"__name__":"y","host":"a","tenant":"7"}]"#,
     );
     check("/api/v1/series", "match[]=x&match[]=y&limit=1", 200, r#"[{"__name__":"x","host":"a"}],"warnings":["#);
+    check("/api/v1/series", "match[]=x%7B", 400, r#"invalid parameter \"match[]\": parse error"#);
+    let ever = "match[]=x&start=-292273086-05-16T16:47:06Z&end=292277025-08-18T07:12:54.999999999Z";
+    check("/api/v1/series", ever, 200, r#"[{"__name__":"x","host":"a"}]"#);
     check("/api/v1/series", "", 400, "no match[] parameter provided");
     check("/api/v1/series", "match[]=rate(x[5m])", 400, "is no series selector");
     check("/api/v1/labels", "", 200, r#""data":["__name__","host","tenant"]"#);

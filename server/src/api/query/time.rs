@@ -4,16 +4,24 @@ use std::time::Duration;
 
 use weir_sample::Timestamp;
 
-/// Unix seconds with a fraction, or RFC 3339.
+/// Unix seconds with a fraction, or RFC 3339. What lies past [`MAX_SECONDS`] means "since ever" or "for ever" and is
+/// taken as that far.
 pub(crate) fn timestamp(text: &str) -> Option<Timestamp> {
     match text.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() && seconds.abs() < MAX_SECONDS => {
-            Some(Timestamp((seconds * 1e3).round() as i64))
+        Ok(seconds) if seconds.abs() <= GO_SECONDS => {
+            Some(Timestamp((seconds.clamp(-MAX_SECONDS, MAX_SECONDS) * 1e3).round() as i64))
         }
         Ok(_) => None,
+        Err(_) if text == GO_FIRST => Some(Timestamp(-(MAX_SECONDS as i64) * 1_000)),
+        Err(_) if text == GO_LAST => Some(Timestamp(MAX_SECONDS as i64 * 1_000)),
         Err(_) => rfc3339(text),
     }
 }
+
+/// The first and the last time of Prometheus' clients, as they write them, and their distance from 1970.
+const GO_FIRST: &str = "-292273086-05-16T16:47:06Z";
+const GO_LAST: &str = "292277025-08-18T07:12:54.999999999Z";
+const GO_SECONDS: f64 = 9_223_372_036_854_775.807;
 
 /// Seconds with a fraction, or a PromQL duration such as `1h30m`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
@@ -97,6 +105,10 @@ mod tests {
         check("2015-07-01T22:10:51.781+02:00", Some(1_435_781_451_781));
         check("2000-02-29T00:00:00Z", Some(951_782_400_000));
         check("1969-12-31T23:00:00-01:00", Some(0));
+        check("-9223372036854775.808", Some(-10_000_000_000_000_000));
+        check("9223372036854775.807", Some(10_000_000_000_000_000));
+        check("-292273086-05-16T16:47:06Z", Some(-10_000_000_000_000_000));
+        check("1e17", None);
         check("NaN", None);
         check("1e300", None);
         check("2015-13-01T00:00:00Z", None);

@@ -1,37 +1,76 @@
 //! A query's turn: it waits for one, has a deadline, sees its tenant alone, and is answered or refused in Prometheus' words.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
-use weir_query::{Answer, Engine, QueryError, Source};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use weir_query::{Answer, Bound, Engine, Held, QueryError, Source};
 
 use super::parameters::Parameters;
 use super::tenant::Tenanted;
 use crate::api::auth::Caller;
-use crate::api::json;
+use crate::api::json::{self, Pieces};
 
 /// Queries evaluated at once; each may take a core and its share of memory.
 const QUERIES_AT_ONCE: usize = 8;
-
-/// A query that names no timeout gets this long, waiting for its turn included.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
+const EXPORTS_AT_ONCE: usize = 2;
 
 #[derive(Clone)]
 pub(super) struct Api {
     pub(super) source: Arc<dyn Source>,
-    engine: Engine,
-    pub(super) turns: Arc<Semaphore>,
+    pub(super) engine: Engine,
+    turns: Arc<Semaphore>,
+    /// Exports last as long as their clients read, so they have turns of their own.
+    exports: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Api {
     pub(super) fn new(source: Arc<dyn Source>, engine: Engine) -> Self {
-        Self { source, engine, turns: Arc::new(Semaphore::new(QUERIES_AT_ONCE)) }
+        let at_once = |turns| Arc::new(Semaphore::new(turns));
+        Self {
+            source,
+            engine,
+            turns: at_once(QUERIES_AT_ONCE),
+            exports: at_once(EXPORTS_AT_ONCE),
+            waiting: Arc::default(),
+        }
     }
 
-    /// Runs `work` on a thread where it may take its time, until the request's deadline.
+    /// The turn of a query.
+    async fn turn(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
+        self.wait(&self.turns, deadline).await
+    }
+
+    /// The turn of an export.
+    pub(super) async fn export_turn(&self) -> Result<OwnedSemaphorePermit, QueryError> {
+        self.wait(&self.exports, self.deadline(None)).await
+    }
+
+    /// Waits for a turn, if not too many wait already.
+    async fn wait(&self, turns: &Arc<Semaphore>, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
+        let _waits = Waits::among(&self.waiting);
+        let limit = self.engine.limits().waiting;
+        let outcome = if turns.available_permits() == 0 && self.waiting.load(Relaxed) > limit {
+            Err(QueryError::Busy { bound: Bound::Waiting, limit })
+        } else {
+            let turn = tokio::time::timeout_at(deadline.into(), turns.clone().acquire_owned()).await;
+            turn.ok().and_then(Result::ok).ok_or(QueryError::Timeout)
+        };
+        outcome.inspect_err(|error| self.engine.refuse(error))
+    }
+
+    /// The time at which a request that begins now must be answered.
+    fn deadline(&self, timeout: Option<Duration>) -> Instant {
+        let longest = self.engine.limits().time;
+        Instant::now() + timeout.unwrap_or(longest).min(longest)
+    }
+
+    /// Runs `work` on a thread where it may take its time, until the request's deadline or until its client is gone.
     pub(super) async fn run(
         &self,
         caller: &Caller,
@@ -39,12 +78,16 @@ impl Api {
         work: impl FnOnce(&Engine, &dyn Source, &Parameters) -> Result<Body, QueryError> + Send + 'static,
     ) -> Response {
         let deadline = match parameters.duration("timeout") {
-            Ok(timeout) => Instant::now() + timeout.unwrap_or(TIMEOUT).min(TIMEOUT),
+            Ok(timeout) => self.deadline(timeout),
             Err(error) => return refuse(&error),
         };
-        let turn = tokio::time::timeout_at(deadline.into(), self.turns.clone().acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return refuse(&QueryError::Timeout) };
-        let (engine, source) = (self.engine.until(deadline), Tenanted::of(self.source.clone(), caller.tenant()));
+        let turn = match self.turn(deadline).await {
+            Ok(turn) => turn,
+            Err(error) => return refuse(&error),
+        };
+        let gone = Gone::default();
+        let engine = self.engine.until(deadline).while_wanted(gone.0.clone());
+        let source = Tenanted::of(self.source.clone(), caller.tenant());
         let outcome = tokio::task::spawn_blocking(move || {
             let outcome = work(&engine, &source, &parameters);
             drop(turn);
@@ -61,32 +104,62 @@ impl Api {
     }
 }
 
-/// The JSON of an answer, and the tiers of storage it comes from.
-pub(super) struct Body {
-    json: String,
-    tiers: String,
-}
+/// Told when the request is given up: a server drops what it does for a client that closes its connection.
+#[derive(Default)]
+struct Gone(Arc<AtomicBool>);
 
-impl Body {
-    pub(super) fn json(json: String) -> Self {
-        Self { json, tiers: String::new() }
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
     }
 }
 
-impl From<Answer> for Body {
-    fn from(answer: Answer) -> Self {
-        let tiers: Vec<_> = answer.tiers.iter().map(|tier| tier.name()).collect();
-        Self { json: json::answer(&answer), tiers: tiers.join(",") }
+/// One request that waits, counted until it is dropped.
+struct Waits(Arc<AtomicUsize>);
+
+impl Waits {
+    fn among(waiting: &Arc<AtomicUsize>) -> Self {
+        waiting.fetch_add(1, Relaxed);
+        Self(waiting.clone())
     }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What a request is answered with.
+pub(super) enum Body {
+    /// JSON that is there already, and the memory that counts for it.
+    Json(String, Held),
+    /// An answer, written as the client takes it.
+    Answer(Answer),
 }
 
 impl IntoResponse for Body {
     fn into_response(self) -> Response {
         let json = [(header::CONTENT_TYPE, "application/json")];
-        match self.tiers.is_empty() {
-            true => (json, self.json).into_response(),
-            false => (json, [("weir-tier", self.tiers)], self.json).into_response(),
+        let answer = match self {
+            Self::Json(text, held) => {
+                let once = futures_util::stream::once(async move {
+                    let _held = held;
+                    Ok::<_, Infallible>(text)
+                });
+                return (json, axum::body::Body::from_stream(once)).into_response();
+            }
+            Self::Answer(answer) => answer,
+        };
+        let tiers = answer.tiers.iter().map(|tier| tier.name()).collect::<Vec<_>>().join(",");
+        let tiers = AppendHeaders((!tiers.is_empty()).then_some(("weir-tier", tiers)));
+        let mut pieces = Pieces::of(answer);
+        let first = pieces.next().unwrap_or_default();
+        if pieces.is_done() {
+            return (json, tiers, first).into_response();
         }
+        let pieces = futures_util::stream::iter(std::iter::once(first).chain(pieces).map(Ok::<_, Infallible>));
+        (json, tiers, axum::body::Body::from_stream(pieces)).into_response()
     }
 }
 
@@ -95,7 +168,9 @@ pub(super) fn refuse(error: &QueryError) -> Response {
     if let QueryError::Source(cause) = error {
         tracing::error!(error = %cause, "a query could not read the store");
     }
-    (status(error), [(header::CONTENT_TYPE, "application/json")], json::error(error)).into_response()
+    let again = matches!(error, QueryError::Busy { .. }).then_some((header::RETRY_AFTER, "1"));
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (status(error), json, AppendHeaders(again), json::error(error)).into_response()
 }
 
 /// The status that Prometheus gives such an error.
@@ -103,7 +178,7 @@ fn status(error: &QueryError) -> StatusCode {
     match error.error_type() {
         "bad_data" => StatusCode::BAD_REQUEST,
         "execution" => StatusCode::UNPROCESSABLE_ENTITY,
-        "timeout" => StatusCode::SERVICE_UNAVAILABLE,
+        "timeout" | "unavailable" | "canceled" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -33,7 +33,7 @@ impl SinkRole {
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
         let service = Service::start(opening, ServiceConfig { checkpoint_interval, retry: RETRY })?;
         let mover = config.store.cold.is_some().then(|| Mover::start(service.store())).transpose()?;
-        Ok(Self { engine: Engine::default(), service, mover })
+        Ok(Self { engine: Engine::new(config.query.limits()), service, mover })
     }
 
     /// The store of now.

@@ -1,0 +1,150 @@
+//! Which metric names the elements of an expression have, and with it: where two of them may come to have the same labels.
+
+use promql_parser::label::MatchOp;
+use promql_parser::parser::value::ValueType;
+use promql_parser::parser::{
+    AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector,
+};
+
+use crate::labels::METRIC_NAME;
+
+/// The metric names of an expression's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names<'e> {
+    /// None has one.
+    Nameless,
+    /// All have this one.
+    Only(&'e str),
+    Various,
+}
+
+/// Where an expression loses the names that tell its elements apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubling {
+    /// It does not.
+    Never,
+    /// Two elements with the same labels at one step are an error.
+    PerStep,
+    /// Two elements with the same labels are an error whenever they have values, as Prometheus has it for functions over
+    /// ranges and for the sign.
+    Overall,
+}
+
+/// Whether elements of an expression may end up with the same labels.
+pub(crate) fn doubling(expr: &Expr) -> Doubling {
+    let of = |inner: &Expr, doubling| if names(inner) == Names::Various { doubling } else { Doubling::Never };
+    match expr {
+        Expr::Unary(e) => of(&e.expr, Doubling::Overall),
+        Expr::Binary(e) => match (drops_name(e), e.lhs.value_type(), e.rhs.value_type()) {
+            (true, ValueType::Vector, ValueType::Scalar) => of(&e.lhs, Doubling::PerStep),
+            (true, ValueType::Scalar, ValueType::Vector) => of(&e.rhs, Doubling::PerStep),
+            _ => Doubling::Never,
+        },
+        Expr::Call(call) if keeps_name(call) || call.func.name.starts_with("absent") => Doubling::Never,
+        Expr::Call(call) => match argument(call) {
+            Some(range) if range.value_type() == ValueType::Matrix => of(range, Doubling::Overall),
+            Some(vector) => of(vector, Doubling::PerStep),
+            None => Doubling::Never,
+        },
+        _ => Doubling::Never,
+    }
+}
+
+/// Whether what an expression yields at all steps comes as one row per label set.
+pub(crate) fn is_joined(expr: &Expr) -> bool {
+    match expr {
+        Expr::Paren(e) => is_joined(&e.expr),
+        Expr::Unary(_) => true,
+        Expr::Binary(e) => match (e.op.to_string().as_str(), e.lhs.value_type(), e.rhs.value_type()) {
+            ("or", ..) => false,
+            ("and" | "unless", ..) => is_joined(&e.lhs),
+            (_, ValueType::Vector, ValueType::Vector) => false,
+            (_, ValueType::Scalar, _) => is_joined(&e.rhs),
+            _ => is_joined(&e.lhs),
+        },
+        Expr::Aggregate(e) => !passes_elements(e) || is_joined(&e.expr),
+        Expr::Call(call) if call.func.name.starts_with("histogram_") => false,
+        Expr::Call(call) => match argument(call) {
+            Some(vector) if vector.value_type() == ValueType::Vector => is_joined(vector),
+            _ => true,
+        },
+        _ => true,
+    }
+}
+
+fn names(expr: &Expr) -> Names<'_> {
+    match expr {
+        Expr::Paren(e) => names(&e.expr),
+        Expr::VectorSelector(selector) => selected(selector),
+        Expr::MatrixSelector(range) => selected(&range.vs),
+        Expr::Subquery(e) => names(&e.expr),
+        Expr::Aggregate(e) => aggregated(e),
+        Expr::Binary(e) => operated(e),
+        Expr::Call(call) if keeps_name(call) => match argument(call) {
+            Some(vector) if !sets_name(call) => names(vector),
+            _ => Names::Various,
+        },
+        _ => Names::Nameless,
+    }
+}
+
+fn selected(selector: &VectorSelector) -> Names<'_> {
+    let exact = selector.matchers.matchers.iter().find(|m| m.name == METRIC_NAME && m.op == MatchOp::Equal);
+    match selector.name.as_deref().or(exact.map(|matcher| matcher.value.as_str())) {
+        Some(name) => Names::Only(name),
+        None => Names::Various,
+    }
+}
+
+fn aggregated(e: &AggregateExpr) -> Names<'_> {
+    if passes_elements(e) {
+        return names(&e.expr);
+    }
+    let by_name = matches!(&e.modifier, Some(LabelModifier::Include(by)) if by.labels.iter().any(|l| l == METRIC_NAME));
+    let counted = matches!(e.param.as_deref(), Some(Expr::StringLiteral(label)) if label.val == METRIC_NAME);
+    if by_name || counted { Names::Various } else { Names::Nameless }
+}
+
+fn operated(e: &BinaryExpr) -> Names<'_> {
+    let (lhs, rhs) = (e.lhs.value_type(), e.rhs.value_type());
+    match e.op.to_string().as_str() {
+        "or" if names(&e.lhs) == names(&e.rhs) => names(&e.lhs),
+        "or" => Names::Various,
+        "and" | "unless" => names(&e.lhs),
+        _ if drops_name(e) => Names::Nameless,
+        _ if lhs == ValueType::Scalar => names(&e.rhs),
+        _ if rhs == ValueType::Scalar => names(&e.lhs),
+        _ => match e.modifier.as_ref().map(|modifier| &modifier.card) {
+            // Labels that are matched or included may bring any name.
+            Some(VectorMatchCardinality::ManyToOne(_) | VectorMatchCardinality::OneToMany(_)) => Names::Various,
+            _ if e.modifier.as_ref().is_some_and(|modifier| modifier.matching.is_some()) => Names::Various,
+            _ => names(&e.lhs),
+        },
+    }
+}
+
+fn drops_name(e: &BinaryExpr) -> bool {
+    let filters = matches!(e.op.to_string().as_str(), "==" | "!=" | "<" | "<=" | ">" | ">=") && !e.return_bool();
+    !filters && !matches!(e.op.to_string().as_str(), "and" | "or" | "unless")
+}
+
+fn passes_elements(e: &AggregateExpr) -> bool {
+    matches!(e.op.to_string().as_str(), "topk" | "bottomk" | "limitk")
+}
+
+fn keeps_name(call: &Call) -> bool {
+    let name = call.func.name;
+    name.starts_with("sort") || matches!(name, "last_over_time" | "first_over_time" | "label_replace" | "label_join")
+}
+
+/// Whether the metric name is what a function over labels writes.
+fn sets_name(call: &Call) -> bool {
+    let target = call.args.args.get(1).map(|target| &**target);
+    matches!(target, Some(Expr::StringLiteral(label)) if label.val == METRIC_NAME)
+}
+
+/// The vector or range that a function looks at.
+fn argument(call: &Call) -> Option<&Expr> {
+    let many = |expr: &&Expr| matches!(expr.value_type(), ValueType::Vector | ValueType::Matrix);
+    call.args.args.iter().map(|arg| &**arg).find(many)
+}
