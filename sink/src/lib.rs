@@ -20,7 +20,8 @@ mod state;
 
 pub use config::SinkConfig;
 pub use health::Health;
-pub use imported::Imported;
+pub use imported::form::SampleWriter;
+pub use imported::labels::{Labels, MOST_LABEL_BYTES, MOST_LABELS, MOST_NAME_BYTES, Odd, Pair};
 pub use opening::{Opening, StoreHandle};
 pub use senders::Memory;
 pub use senders::fleet::FleetStatus;

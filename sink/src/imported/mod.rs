@@ -1,52 +1,86 @@
-//! Samples from elsewhere, with times and running totals of their own: what remote write brings.
+//! Samples from elsewhere, with times and running totals of their own: what remote write brings, and any other protocol
+//! that names series and samples.
 //!
-//! They travel through the queue as batches of one instant in records of their own kind. To store one twice is to store it once, so they need no numbers: a request may be repeated, and a crash
-//! undone by reading the queue again. A batch's counters are deltas; these are stored as they are.
+//! A protocol's labels are read by [`Labels`], its samples travel through the queue in the records of a [`SampleWriter`],
+//! and the sink stores them here. To store one twice is to store it once, so they need no numbers: a request may be
+//! repeated, and a crash undone by reading the queue again.
 
+pub(crate) mod form;
+pub(crate) mod labels;
+mod old;
+pub(crate) mod places;
+
+use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 
 use weir_queue::Record;
-use weir_sample::{Kind, Series, Timestamp, Value, Window};
-use weir_wire::{Batch, Encoder, Totals, Values};
+use weir_sample::Kind;
+use weir_store::{Place, Placed};
 
 use crate::Error;
 use crate::ingest::Ingest;
 use crate::series::Limit;
+use form::Unreadable;
+use places::{Home, Key, Places, key, share};
 
-/// One sample.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Imported {
-    /// Whose.
-    pub series: Series,
-    /// Counter, whose value is a running total, or gauge.
-    pub kind: Kind,
-    /// When.
-    pub time: Timestamp,
-    /// What.
-    pub value: f64,
+/// What storing samples needs from record to record.
+#[derive(Default)]
+pub(crate) struct Importer {
+    pub places: Places,
+    series: Vec<Told>,
+    /// Labels of all series of a record, by their place in it.
+    own: Vec<u32>,
+    samples: Vec<Placed>,
 }
 
-/// Samples of a batch, so that its labels stay far below what a decoder unpacks.
-const SAMPLES: usize = 256;
+/// A series of a record.
+struct Told {
+    key: Key,
+    kind: Kind,
+    own: Range<usize>,
+    /// Its samples among those of the record.
+    samples: Range<usize>,
+    home: Home,
+}
 
-impl Imported {
-    /// The payloads of the records that tell these samples, each of at most `most_bytes`, and how many samples fit none
-    /// because their labels are too long.
-    pub fn encode(mut samples: Vec<Self>, most_bytes: usize) -> (Vec<Vec<u8>>, usize) {
-        samples.sort_by_key(|sample| sample.time);
-        let (mut encoder, mut payloads, mut left_out) = (Encoder::quick(1), Vec::new(), 0);
-        for some in samples.chunk_by(|a, b| a.time == b.time).flat_map(|same| same.chunks(SAMPLES)) {
-            let points = some.iter().map(|sample| (sample.series.clone(), sample.as_value())).collect();
-            let batch = Batch { window: Window::ending(some[0].time, 1), totals: Totals::default(), points };
-            let (batches, without) = encoder.encode(&batch, most_bytes);
-            payloads.extend(batches);
-            left_out += without;
+impl Importer {
+    /// Reads a record, and looks up each of its series. Returns its labels.
+    fn read<'a>(&mut self, record: &Record<'_>, payload: &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
+        self.series.clear();
+        self.own.clear();
+        self.samples.clear();
+        let (mut input, mut time) = (payload, 0);
+        let labels = form::labels(&mut input)?;
+        let shares: Vec<Key> = labels.iter().map(|text| share(text)).collect();
+        while !input.is_empty() {
+            let (from, first) = (self.own.len(), self.samples.len());
+            let (kind, count) = form::series(&mut input, labels.len(), &mut self.own)?;
+            let sum = self.own[from..].iter().fold(0, |sum: Key, &at| sum.wrapping_add(shares[at as usize]));
+            let key = key(sum, record.tenant, kind);
+            let home = self.places.find(key, record.received);
+            let place = if let Home::At(place) = home { place } else { Place::default() };
+            let series = self.series.len() as u32;
+            for _ in 0..count {
+                let value = form::sample(&mut input, &mut time)?;
+                self.samples.push(Placed { place, series, time, value });
+            }
+            self.series.push(Told { key, kind, own: from..self.own.len(), samples: first..self.samples.len(), home });
         }
-        (payloads, left_out)
+        Ok(labels)
     }
 
-    fn as_value(&self) -> Value {
-        if self.kind == Kind::Counter { Value::Counter(self.value) } else { Value::Gauge(self.value) }
+    /// Gives the samples of some series the places found for these.
+    fn take_places(&mut self, series: &[u32]) {
+        for told in series.iter().map(|&at| &self.series[at as usize]) {
+            if let Home::At(place) = told.home {
+                self.samples[told.samples.clone()].iter_mut().for_each(|sample| sample.place = place);
+            }
+        }
+    }
+
+    fn strangers(&self) -> Vec<u32> {
+        let unknown = |&at: &u32| self.series[at as usize].home == Home::Unknown;
+        (0..self.series.len() as u32).filter(unknown).collect()
     }
 }
 
@@ -54,31 +88,70 @@ impl Ingest {
     /// Stores what a record tells, as rules and the tenant's limit have it. What is over the limit is left out and
     /// counted: running totals of several series have no sum that would stay true.
     pub(crate) fn samples(&mut self, record: &Record<'_>, payload: &[u8]) -> Result<(), Error> {
-        let mut values = Values::default();
-        let read = self.decoder.head(payload).and_then(|head| {
-            let layout = self.decoder.layout(&head)?;
-            self.decoder.values(&head, &layout.kinds, &mut values)?;
-            Ok((head.window.end(), layout))
-        });
-        let Ok((time, layout)) = read else { return self.refuse(record) };
-        let mut limit = Limit::default();
+        let Ok(labels) = self.importer.read(record, payload) else { return self.refuse(record) };
+        let strangers = self.importer.strangers();
+        if !strangers.is_empty() {
+            self.settle(record, &labels, &strangers);
+            self.importer.take_places(&strangers);
+        }
+        let Importer { series, samples, .. } = &mut self.importer;
+        let before = samples.len();
+        if series.iter().any(|told| told.home == Home::Nowhere) {
+            samples.retain(|sample| series[sample.series as usize].home != Home::Nowhere);
+        }
+        let stored = samples.len();
+        self.store.append_samples(&mut self.importer.samples)?;
+        while !self.importer.samples.is_empty() {
+            self.again(record, &labels)?;
+        }
+        self.counters.samples.fetch_add(stored as u64, Relaxed);
+        self.counters.imported_left_out.fetch_add((before - stored) as u64, Relaxed);
+        Ok(())
+    }
+
+    /// Decides over series that are not known, and finds those that are stored their places.
+    fn settle(&mut self, record: &Record<'_>, labels: &[&str], strangers: &[u32]) {
+        let Importer { series, own, places, .. } = &mut self.importer;
+        let (mut limit, mut admitted, mut wanted) = (Limit::default(), Vec::new(), Vec::new());
         let mut judge = self.admission.judge(record.tenant, None, &mut limit, record.received);
-        let placed: Vec<_> =
-            layout.series.iter().zip(&layout.kinds).map(|(series, &kind)| judge.place_imported(series, kind)).collect();
-        // The store is asked for without the lock on the accounts.
-        drop(judge);
-        let (mut stored, mut left_out) = (0, 0);
-        for ((series, &kind), &value) in placed.iter().zip(&layout.kinds).zip(&values.floats) {
-            match series {
-                Some(series) => {
-                    self.store.append_sample(series, kind, time, value)?;
-                    stored += 1;
+        for &at in strangers {
+            let told = &mut series[at as usize];
+            let sent = labels::series_of(own[told.own.clone()].iter().map(|&at| labels[at as usize]));
+            match judge.place_imported(&sent, told.kind) {
+                Some(stored) => {
+                    admitted.push(at);
+                    wanted.push((stored, told.kind));
                 }
-                None => left_out += 1,
+                None => {
+                    places.insert(told.key, None, record.received);
+                    told.home = Home::Nowhere;
+                }
             }
         }
-        self.counters.samples.fetch_add(stored, Relaxed);
-        self.counters.imported_left_out.fetch_add(left_out, Relaxed);
+        // The store is asked without the lock on the accounts.
+        drop(judge);
+        for (at, place) in admitted.into_iter().zip(self.store.places(&wanted)) {
+            let told = &mut series[at as usize];
+            places.insert(told.key, Some(place), record.received);
+            told.home = Home::At(place);
+        }
+    }
+
+    /// Finds new places for the samples that are left, because the store has forgotten their series since.
+    fn again(&mut self, record: &Record<'_>, labels: &[&str]) -> Result<(), Error> {
+        let mut strangers: Vec<u32> = self.importer.samples.iter().map(|sample| sample.series).collect();
+        strangers.sort_unstable();
+        strangers.dedup();
+        self.settle(record, labels, &strangers);
+        let Importer { series, samples, .. } = &mut self.importer;
+        samples.retain_mut(|sample| match series[sample.series as usize].home {
+            Home::At(place) => {
+                sample.place = place;
+                true
+            }
+            Home::Nowhere | Home::Unknown => false,
+        });
+        self.store.append_samples(samples)?;
         Ok(())
     }
 }
