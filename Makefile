@@ -46,6 +46,7 @@ test: setup console
 
 check: console rustdoc deny spelling
 	$(CARGO) fmt --all --check
+	tests/mutants/run --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	cd console && npm run --silent check
 
