@@ -147,7 +147,7 @@ pub(crate) struct FrameHeader {
 
 impl FrameHeader {
     /// The header at the start of `bytes`; `None` if it is not sound. `bytes` holds at least a header.
-    fn decode(bytes: &[u8], salt: u32) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8], salt: u32) -> Option<Self> {
         if bytes[..2] != MAGIC || crc32c_append(salt, &bytes[..52]) != u32_at(bytes, 52) {
             return None;
         }
