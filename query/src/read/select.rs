@@ -100,6 +100,7 @@ impl Evaluator<'_> {
         if answered.partial {
             self.budget.warn(PARTIAL);
         }
+        self.source.warning(selection.end).iter().for_each(|warning| self.budget.warn(warning));
         let mut tiers = self.tiers.borrow_mut();
         if !tiers.contains(&answered.tier) {
             tiers.push(answered.tier);
