@@ -27,7 +27,7 @@ pub use senders::Memory;
 pub use senders::fleet::FleetStatus;
 pub use series::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
 pub use service::{Service, ServiceConfig};
-pub use sink::Sink;
+pub use sink::{CONSUMER, Sink};
 
 /// What can go wrong between queue and store.
 #[derive(Debug, thiserror::Error)]

@@ -36,6 +36,9 @@ use series::SeriesReader;
 /// A sample from further ahead than this has a clock that is wrong.
 const MOST_AHEAD: Duration = Duration::from_secs(10 * 60);
 
+/// How far the sink may be behind, of its bound, until requests are turned away: as far as for batches of normal priority.
+const TURNED_AWAY_AT: f64 = 0.85;
+
 #[derive(Clone)]
 struct WriteRoute {
     queue: Arc<Log>,
@@ -76,6 +79,9 @@ impl WriteRoute {
     async fn receive(self, claims: Option<Arc<Claims>>, request: Request) -> Result<(), Refused> {
         if !is_protobuf(request.headers()) {
             return Err(Refused::ContentType);
+        }
+        if self.queue.behind_ratio() >= TURNED_AWAY_AT {
+            return Err(Refused::Behind(self.queue.behind()));
         }
         let (body, body_room) = self.budget.body(request).await?;
         let unpacked_room = self.budget.unpacked(Unpacked::length(&body)?).await?;
