@@ -15,6 +15,8 @@ pub(super) struct Shape {
     pub per_request: usize,
     /// Most by which the times of two hosts in a round differ, in milliseconds.
     pub jitter_ms: i64,
+    /// Whether series of one host differ as well.
+    pub each_jitters: bool,
 }
 
 /// Some hosts' series, half of which are counters, the others gauges of two decimals that walk.
@@ -26,6 +28,7 @@ pub(super) struct Load {
 }
 
 struct OneSeries {
+    number: usize,
     host: usize,
     /// As they stand in a message.
     labels: Vec<u8>,
@@ -51,7 +54,8 @@ impl Load {
         for some in self.series.chunks_mut(shape.per_request) {
             body.clear();
             for one in some.iter_mut() {
-                let jitter = (one.host as i64).wrapping_mul(7_919).wrapping_add(time_ms / 1_000 * 31);
+                let who = if shape.each_jitters { one.number } else { one.host };
+                let jitter = (who as i64).wrapping_mul(7_919).wrapping_add(time_ms / 1_000 * 31).wrapping_mul(104_729);
                 let jitter = if shape.jitter_ms == 0 { 0 } else { jitter.rem_euclid(shape.jitter_ms) };
                 one.encode(time_ms - jitter, random, body);
             }
@@ -80,7 +84,7 @@ impl OneSeries {
             ("device", device.as_str()),
         ];
         let labels = TimeSeries::named(&Series::new(&name, labels)).encode_to_vec();
-        Self { host, labels, counts, value: number as i64 * 7 % 10_000 }
+        Self { number, host, labels, counts, value: number as i64 * 7 % 10_000 }
     }
 
     fn encode(&mut self, timestamp: i64, random: &mut u64, body: &mut Vec<u8>) {
@@ -114,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_round_has_a_sample_of_each_series() {
-        let shape = Shape { run: "r".into(), per_host: 3, per_request: 4, jitter_ms: 100 };
+        let shape = Shape { run: "r".into(), per_host: 3, per_request: 4, jitter_ms: 100, each_jitters: true };
         let (mut load, mut seen) = (Load::new(&shape, 0..10), Vec::new());
         let round = load.round(1_000_000, |body, samples| {
             let body = snap::raw::Decoder::new().decompress_vec(body).unwrap();

@@ -29,6 +29,9 @@ pub(crate) struct RemoteWriteArgs {
     /// Most by which the times of two hosts in a round differ, in milliseconds
     #[arg(long, default_value_t = 0)]
     jitter_ms: u32,
+    /// Series of one host differ by that too, so that no two have their times in common
+    #[arg(long)]
+    each_jitters: bool,
     /// Time by which a round's samples are later than those of the one before
     #[arg(long, default_value = "10s", value_parser = duration)]
     step: Duration,
@@ -104,6 +107,7 @@ fn send(args: &RemoteWriteArgs, tally: &Tally) -> Result<()> {
         per_host: args.per_host,
         per_request: args.per_request,
         jitter_ms: args.jitter_ms.into(),
+        each_jitters: args.each_jitters,
     };
     let (first_ms, until) = (now().minus(BEFORE_NOW).millis(), Instant::now() + args.duration);
     let hosts = args.series.div_ceil(args.per_host);
