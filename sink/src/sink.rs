@@ -75,7 +75,7 @@ impl Sink {
         self.ingest.partials.close(clock, self.ingest.lateness, &self.ingest.store)?;
         self.ingest.keep_ledger(clock)?;
         self.ingest.forget_silent();
-        let unread = self.reader.oldest_unread()?;
+        let unread = if polled.more { self.reader.oldest_unread()? } else { None };
         self.ingest.counters.stored_until.store(unread.unwrap_or(now).min(now).millis(), Relaxed);
         self.publish(now, read);
         Ok(read)

@@ -90,7 +90,7 @@ impl<'a> Entries<'a> {
     /// # Errors
     /// What is wrong with it, or the limit that the request is over.
     pub fn read(&mut self, entry: &mut Entry<'a>) -> Result<bool, Refused> {
-        while let Some(field) = self.fields.next() {
+        for field in self.fields.by_ref() {
             if let (1, field) = field? {
                 entry.read(message(field)?)?;
                 self.samples += entry.samples.len() as u64;
