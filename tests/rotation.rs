@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use weir_tests::{Agent, Server, ServerPorts, eventually, program};
+use weir_tests::{Agent, Server, ServerPorts, eventually, program, write_secret};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Long enough to work with, short enough that agents renew several times in the test.
@@ -75,7 +75,7 @@ fn new_token_key(folder: &Path, name: &str) -> String {
     let signer = path(&format!("{name}.key"));
     std::fs::rename(path(&format!("{name}.pem")), path(&format!("trusted/{name}.pem"))).unwrap();
     let issue = |scope| weir(&["token", "issue", "--key", &signer, "--sub", "test", "--scope", scope]);
-    std::fs::write(path("agent.token.new"), issue("ingest")).unwrap();
+    write_secret(path("agent.token.new"), issue("ingest"));
     std::fs::rename(path("agent.token.new"), path("agent.token")).unwrap();
     issue("read").trim().to_owned()
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use weir_tests::{Faults, Relay, Server, eventually, program, start_role};
+use weir_tests::{Faults, Relay, Server, eventually, program, start_role, write_secret};
 
 const JOBS: u32 = 200;
 const AT_A_TIME: usize = 8;
@@ -70,11 +70,11 @@ fn a_job_that_is_not_heard_is_told_why() {
     };
     let token = site.path("job.token");
     let good = std::fs::read_to_string(&token).unwrap();
-    std::fs::write(&token, good.replace('.', ".A")).unwrap();
+    write_secret(&token, good.replace('.', ".A"));
     check(site.emit(&gateway, &["done:1|c"]), "the server refused the session (401)");
-    std::fs::write(&token, "\n").unwrap();
+    write_secret(&token, "\n");
     check(site.emit(&gateway, &["done:1|c"]), "no token");
-    std::fs::write(&token, &good).unwrap();
+    write_secret(&token, &good);
     check(
         site.emit(&gateway, &["done:1|c", "done:x|c"]),
         "nothing was sent: 1 of the lines refused, first \"done:x|c\"",
@@ -93,7 +93,7 @@ fn what_a_token_grants_holds_whoever_gave_the_session() {
     let site = Site::start();
     let sign = ["token", "issue", "--key", &site.path("ops.key"), "--sub", "ci", "--scope", "ingest,read"];
     let token = weir(&[&sign[..], &["--label", "env=ci", "--max-series", "9"]].concat());
-    std::fs::write(site.path("job.token"), &token).unwrap();
+    write_secret(site.path("job.token"), &token);
     let gateway = site.gateways[0].ports.batch.to_string();
     let output = site.emit(&gateway, &["done:1|c|#env:prod"]);
     assert!(output.status.success(), "{}", said(&output));
@@ -127,7 +127,7 @@ impl Site {
         weir(&["token", "key", &path("ops")]);
         std::fs::rename(path("ops.pem"), path("trusted/ops.pem")).unwrap();
         let token = weir(&["token", "issue", "--key", &path("ops.key"), "--sub", "jobs", "--scope", "ingest"]);
-        std::fs::write(path("job.token"), token).unwrap();
+        write_secret(path("job.token"), token);
         // The sink checks no tokens, so that this test may ask it.
         let sink = start_role(folder.path(), "sink", "sink", &[]);
         std::fs::write(path("weir.toml"), config(folder.path())).unwrap();

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_tests::{Agent, Server, ServerPorts, eventually, program};
+use weir_tests::{Agent, Server, ServerPorts, eventually, program, write_secret};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -52,7 +52,7 @@ impl Site {
         let file = self.path(&format!("{name}.token"));
         let mut more = vec!["--host", "web-1"];
         if let Some(token) = token {
-            fs::write(&file, token).unwrap();
+            write_secret(&file, token);
             more.extend(["--token", &file, "--ca", &ca]);
         }
         Agent::start(&folder, &self.server.ports.batch.to_string(), &self.server.keys(), &more)
@@ -135,7 +135,7 @@ fn a_token_of_another_subject_makes_another_agent_of_one_that_runs() {
     agent.emit("done:1|c", 5);
     site.waits_for(3, "sum(done)", 5.0);
     let before = id_of(&agent);
-    fs::write(site.path("moves.token"), site.token("db", 3, "ingest")).unwrap();
+    write_secret(site.path("moves.token"), site.token("db", 3, "ingest"));
     eventually("another id", PATIENCE, || (id_of(&agent) != before).then_some(()));
     agent.emit("done:1|c", 3);
     // Its running total starts anew, as any counter's does after a restart; that of before stands.

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod aside;
+mod clock;
 mod config;
 mod host;
 mod intake;
@@ -35,7 +36,7 @@ struct Cli {
 enum Command {
     /// Collect and push until told to stop
     Run(config::RunArgs),
-    /// Tell whether the configuration is right, and if not, where
+    /// Tell whether the configuration and the files that it names are right, and if not, where
     Check(config::RunArgs),
     /// Show what the running agent has sent, waits to send and has lost
     Status(config::RunArgs),
@@ -44,6 +45,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    weir_files::keep_private();
     weir_link::keep_heap_small();
     let cli = Cli::parse();
     // A level: off, error, warn, info, debug or trace.
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Status(args) => config::telemetry_address(&args).and_then(report::show),
         Command::Top(args) => config::telemetry_address(&args).and_then(report::watch),
-        Command::Check(args) => config::Config::load(&args).map(|_| println!("the configuration is right")),
+        Command::Check(args) => config::check(&args).map(|()| println!("the configuration is right")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

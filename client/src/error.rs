@@ -15,14 +15,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A file cannot be read.
-    #[error("reading {}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The file of the token or of the fleet keys cannot be read, or others can read it.
+    #[error(transparent)]
+    Secret(#[from] weir_files::SecretError),
     /// The file of fleet keys holds none that may sign.
     #[error("{}: {reason}", path.display())]
     FleetKeys {

@@ -60,13 +60,13 @@ impl Source {
     pub(crate) fn session(&self, own: AgentId, turn: usize, wall_ms: impl Fn() -> i64) -> Result<Fresh, Error> {
         let token = match &self.credentials {
             Credentials::FleetKeys(path) => {
-                let text = read(path)?;
+                let text = weir_files::read_secret(path)?;
                 let unusable = |reason: String| Error::FleetKeys { path: path.clone(), reason };
                 let keys = parse_fleet_keys(&text).map_err(|error| unusable(error.to_string()))?;
                 let key = newest_active_key(keys).ok_or_else(|| unusable("it holds no active key".into()))?;
                 return Ok(Fresh { session: key.session(0, own, u32::MAX), lives: None, ahead_ms: 0 });
             }
-            Credentials::TokenFile(path) => read(path)?,
+            Credentials::TokenFile(path) => weir_files::read_secret(path)?,
             Credentials::Token(token) => token.clone(),
         };
         let (token, tls) = (SessionRequest::token(&token)?, self.tls.as_ref().ok_or(Error::NoAuthority)?);
@@ -82,8 +82,4 @@ impl Source {
         }
         Err(failed.map_or(Error::NoAuthority, Error::from))
     }
-}
-
-fn read(path: &std::path::Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })
 }

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn connect(folder: &Path, gateway: &UdpSocket) -> Client {
     let path = folder.join("fleet.keys");
     let line = FleetKeyLine { key: KEY, created: 1, state: KeyState::Active };
-    std::fs::write(&path, format_fleet_keys(&[line])).unwrap();
+    weir_files::replace(&path, format_fleet_keys(&[line]).as_bytes(), 0o600).unwrap();
     let server = gateway.local_addr().unwrap().to_string();
     Client::connect(ClientConfig::new(server, Credentials::FleetKeys(path))).unwrap()
 }

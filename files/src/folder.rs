@@ -1,13 +1,19 @@
 //! Folders and the names in them.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use rustix::process::geteuid;
+
 use crate::change::Change;
+use crate::modes::OWNER_ENTERS;
 use crate::{Error, perform};
 
-/// Makes a folder, and whichever above it are missing, and makes their names durable.
+const STICKY: u32 = 0o1000;
+
+/// Makes a folder that only its owner may enter, and whichever above it are missing, and makes their names durable.
 ///
 /// # Errors
 /// What the file system says; so it is with every function here.
@@ -17,13 +23,41 @@ pub fn create_folder(folder: &Path) -> Result<(), Error> {
     }
     let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
     above.map_or(Ok(()), create_folder)?;
-    match perform::change(folder, Change::FolderMade, || fs::create_dir(folder)) {
+    match make(folder) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists || !folder.is_dir() => {
             return Err(Error::io("create", folder)(error));
         }
         _ => {}
     }
     sync_folder(above.unwrap_or(Path::new(".")))
+}
+
+/// Makes a folder that only its owner may enter, or keeps others out of one that is there: files in it may be from a version
+/// that let them in. A folder of somebody else's, or one that is for all like `/tmp`, stays as it is.
+///
+/// # Errors
+/// What the file system says.
+pub fn own_folder(folder: &Path) -> Result<(), Error> {
+    create_folder(folder)?;
+    let meta = fs::metadata(folder).map_err(Error::io("look at", folder))?;
+    let open = meta.mode() & 0o077 != 0 && meta.mode() & STICKY == 0;
+    if open && meta.uid() == geteuid().as_raw() {
+        // A disk that may only be read has nothing to lose by it; whoever writes hears of it.
+        let _ = fs::set_permissions(folder, Permissions::from_mode(OWNER_ENTERS));
+    }
+    Ok(())
+}
+
+/// Makes a folder that only its owner may enter and that must not be there yet.
+///
+/// # Errors
+/// `AlreadyExists` if it is.
+pub fn create_new_folder(folder: &Path) -> Result<(), Error> {
+    make(folder).map_err(Error::io("create", folder))
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    perform::change(folder, Change::FolderMade, || DirBuilder::new().mode(OWNER_ENTERS).create(folder))
 }
 
 /// Makes the names in a folder durable, and that others are gone from it.

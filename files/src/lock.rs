@@ -3,9 +3,11 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::{Error, create_folder};
+use crate::modes::OWNER_ONLY;
+use crate::{Error, own_folder};
 
 /// Held while this process is the owner.
 #[derive(Debug)]
@@ -28,12 +30,12 @@ pub enum LockError {
 }
 
 impl FolderLock {
-    /// Creates the folder if need be and locks it by its file `lock`.
+    /// Creates the folder if need be, keeps others out of it ([`own_folder`]) and locks it by its file `lock`.
     ///
     /// # Errors
     /// [`LockError::Taken`] if another has it, or what the file system says.
     pub fn acquire(folder: &Path) -> Result<Self, LockError> {
-        create_folder(folder)?;
+        own_folder(folder)?;
         Self::acquire_file(&folder.join("lock"))
     }
 
@@ -43,7 +45,7 @@ impl FolderLock {
     /// As [`FolderLock::acquire`].
     pub fn acquire_file(path: &Path) -> Result<Self, LockError> {
         let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false);
+        let options = options.read(true).write(true).create(true).truncate(false).mode(OWNER_ONLY);
         let mut file = options.open(path).map_err(Error::io("open", path))?;
         match file.try_lock() {
             Ok(()) => {

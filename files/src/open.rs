@@ -2,13 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::change::Change;
+use crate::modes::OWNER_ONLY;
 use crate::{Error, perform};
 
-/// Makes an empty file; what was there is gone.
+/// Makes an empty file that only its owner may read, as with every function here; what was there is gone.
 ///
 /// # Errors
 /// What the file system says; so it is with every function here.
@@ -32,7 +33,8 @@ pub fn open_or_create(path: &Path) -> Result<File, Error> {
     open(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
 }
 
-pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<File, Error> {
+pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {
+    let options = options.mode(OWNER_ONLY);
     perform::change(path, Change::Opened, || options.open(path)).map_err(Error::io("create", path))
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::change::Change;
@@ -31,7 +31,7 @@ pub fn publish(file: &File, temporary: &Path, path: &Path) -> Result<(), Error> 
     sync_folder(folder_of(path))
 }
 
-/// Replaces a file in one step, with this mode: readers see the old bytes or the new ones. Several may do so at once.
+/// Replaces a file in one step, with exactly this mode: readers see the old bytes or the new ones. Several may do so at once.
 ///
 /// # Errors
 /// What the file system says.
@@ -41,7 +41,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     sync_folder(folder_of(path))
 }
 
-/// Writes a file, with this mode, that must not exist yet; of several writers one wins.
+/// Writes a file, with exactly this mode, that must not exist yet; of several writers one wins.
 ///
 /// # Errors
 /// `AlreadyExists` for the others.
@@ -63,8 +63,10 @@ impl Draft {
         // Process ids do not serve: each container has its own first one.
         let number = RandomState::new().hash_one(std::process::id());
         let path = goal.with_file_name(format!(".{name}.{number:016x}"));
-        let mut file = open::open(&path, OpenOptions::new().write(true).create_new(true).mode(mode))?;
+        let mut file = open::open(&path, OpenOptions::new().write(true).create_new(true))?;
         let draft = Self(path);
+        // Not by opening with it: what the umask takes away, such as a certificate's for others, must be there too.
+        file.set_permissions(fs::Permissions::from_mode(mode)).map_err(Error::io("set the mode of", &draft.0))?;
         append(&mut file, &draft.0, bytes)?;
         sync(&file, &draft.0)?;
         Ok(draft)

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use weir_files::SecretError;
+
 /// Why a file of identity could not be used. Names the file and the mend; never shows a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,13 +18,8 @@ pub enum Error {
         source: io::Error,
     },
     /// A file with a secret that others may read.
-    #[error("{}: others may read or write this secret (mode {mode:03o}); run: chmod 600 {}", path.display(), path.display())]
-    Mode {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    #[error(transparent)]
+    Open(SecretError),
     /// A file that does not hold what it should.
     #[error("{}: {problem}", path.display())]
     Content {
@@ -42,6 +39,15 @@ pub enum Error {
 impl From<weir_files::Error> for Error {
     fn from(weir_files::Error { action, path, source }: weir_files::Error) -> Self {
         Self::Io { action, path, source }
+    }
+}
+
+impl From<SecretError> for Error {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Io(error) => error.into(),
+            open @ SecretError::Open { .. } => Self::Open(open),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! The fleet keys that a gateway opens datagrams and signs sessions with, and the file they live in.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,8 +53,8 @@ impl FleetKeyFile {
     /// A new file with one fresh key; an error if there is one already.
     pub fn create(path: impl Into<PathBuf>, now: Timestamp) -> Result<Self, Error> {
         let path = path.into();
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            weir_files::create_folder(folder)?;
         }
         secret_file::create_secret_file(&path, &format_fleet_keys(&[fresh(1, now)?]))?;
         Ok(Self { path })
@@ -75,7 +74,7 @@ impl FleetKeyFile {
 
     /// Every key of the file, oldest first.
     pub fn list(&self) -> Result<Vec<FleetKeyLine>, Error> {
-        let text = secret_file::read(&self.path)?;
+        let text = weir_files::read_secret(&self.path)?;
         let mut keys = parse_fleet_keys(&text).map_err(|problem| Error::content(&self.path, problem))?;
         keys.sort_by_key(|line| line.created);
         Ok(keys)

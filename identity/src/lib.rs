@@ -43,6 +43,18 @@ pub struct IdentityConfig {
     pub session_lifetime: Duration,
 }
 
+impl IdentityConfig {
+    /// What is wrong with the files, one sentence for each. Files that may come into being later are not missed.
+    pub fn wrong_files(self) -> Vec<String> {
+        let fleet = FleetKeyFile::open(self.fleet_keys)
+            .map(drop)
+            .or_else(|error| if error.is_absent() { Ok(()) } else { Err(error) });
+        let denied = self.denied_agents.map_or(Ok(()), |path| DenyList::watch(path).map(drop));
+        let tokens = if self.token_keys.is_empty() { Ok(()) } else { TokenKeys::watch(self.token_keys).map(drop) };
+        [fleet, denied, tokens].into_iter().filter_map(Result::err).map(|error| error.to_string()).collect()
+    }
+}
+
 /// Everything that a server knows about who may do what.
 pub struct Identity {
     /// Keys that sealed datagrams are opened with.

@@ -1,7 +1,6 @@
-//! Files that only their owner may read: read with a check of the mode, written whole or not at all.
+//! Files that only their owner may read: written whole or not at all, and locked while they change.
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -9,18 +8,6 @@ use crate::Error;
 
 /// Whoever owns it may read and write it, and nobody else.
 const MODE: u32 = 0o600;
-
-/// The file's text, if nobody but its owner may read or write it.
-pub(crate) fn read(path: &Path) -> Result<String, Error> {
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
-    let mode = file.metadata().map_err(Error::io("look at", path))?.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(Error::Mode { path: path.to_owned(), mode });
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(Error::io("read", path))?;
-    Ok(text)
-}
 
 /// Writes a file with mode 0600 that must not exist yet; of several writers one wins and the others see `AlreadyExists`.
 pub fn create_secret_file(path: &Path, text: &str) -> Result<(), Error> {
@@ -56,22 +43,8 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-
-    #[test]
-    fn only_its_owner_may_read_a_secret() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret");
-        create_secret_file(&path, "s").unwrap();
-        assert_eq!(read(&path).unwrap(), "s");
-        for open in [0o640, 0o604, 0o620, 0o666] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(open)).unwrap();
-            let error = read(&path).unwrap_err().to_string();
-            assert!(error.contains("chmod 600") && error.contains(&format!("{open:03o}")), "{error}");
-        }
-    }
 
     #[test]
     fn the_first_creator_wins_and_leaves_no_draft() {
@@ -81,7 +54,7 @@ mod tests {
         let Err(Error::Io { source, .. }) = create_secret_file(&path, "second") else { panic!("created twice") };
         assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
         replace_secret_file(&path, "third").unwrap();
-        assert_eq!(read(&path).unwrap(), "third");
+        assert_eq!(weir_files::read_secret(&path).unwrap(), "third");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

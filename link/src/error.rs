@@ -23,6 +23,9 @@ pub enum Error {
         /// What is wrong with it.
         source: rustls::pki_types::pem::Error,
     },
+    /// A private key cannot be read, or others can read it.
+    #[error(transparent)]
+    Secret(#[from] weir_files::SecretError),
     /// Certificates or keys that cannot be used, or do not fit each other.
     #[error("cannot use the certificates in {}: {source}", path.display())]
     Identity {

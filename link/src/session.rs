@@ -42,6 +42,9 @@ pub enum SessionError {
     /// What stands for a token is none.
     #[error("no token: one line of text, as `weir token issue` prints it")]
     NoToken,
+    /// It has the form of a token, and cannot be read.
+    #[error("no token that a server takes: a JWT with `tenant`, `sub` and `exp`, as `weir token issue` prints it")]
+    Unreadable,
     /// The server cannot be reached, or went away.
     #[error("{doing} {address}: {source}")]
     Connection {
@@ -84,11 +87,19 @@ impl<'a> SessionRequest<'a> {
         if legal { Ok(token) } else { Err(SessionError::NoToken) }
     }
 
+    /// The Unix second at which a token ends. Nothing is said of its signature.
+    ///
+    /// # Errors
+    /// [`SessionError::Unreadable`] if no server would take it.
+    pub fn end_of(token: &str) -> Result<u64, SessionError> {
+        claims(token).and_then(|claims| claims.exp).ok_or(SessionError::Unreadable)
+    }
+
     /// Whom the session is for. The token is read without a look at its signature: what it says binds the server, which
     /// refuses any other id. One that cannot be read leaves the id as it is, for the server to say why.
     pub fn agent(&self) -> AgentId {
         match claims(self.token) {
-            Some(Claims { tenant, sub }) => self.own.for_token(tenant, &sub),
+            Some(Claims { tenant, sub, .. }) => self.own.for_token(tenant, &sub),
             None => self.own,
         }
     }
@@ -150,6 +161,7 @@ impl<'a> SessionRequest<'a> {
 struct Claims {
     tenant: u32,
     sub: String,
+    exp: Option<u64>,
 }
 
 /// What the second of a token's three parts says.
@@ -232,7 +244,11 @@ mod tests {
         check("e30.eyJhdWQiOiJ3ZWlyIiwic3ViIjoid1x1MDBlOWI_PiIsInRlbmFudCI6N30.c2ln", own.for_token(7, "wéb?>"));
         for unreadable in ["t", "a.b.c", "a.!.c", "e30.e30.e30"] {
             check(unreadable, own);
+            assert!(matches!(SessionRequest::end_of(unreadable), Err(SessionError::Unreadable)));
         }
+        // {"sub":"web","tenant":7,"exp":1795435200}
+        let token = "e30.eyJzdWIiOiJ3ZWIiLCJ0ZW5hbnQiOjcsImV4cCI6MTc5NTQzNTIwMH0.c2ln";
+        assert_eq!(SessionRequest::end_of(token).unwrap(), 1_795_435_200);
     }
 
     #[test]

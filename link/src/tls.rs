@@ -235,5 +235,6 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error>
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_file(path).map_err(|source| Error::Pem { path: path.to_owned(), source })
+    let text = weir_files::read_secret(path)?;
+    PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|source| Error::Pem { path: path.to_owned(), source })
 }

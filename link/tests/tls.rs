@@ -33,7 +33,7 @@ impl Authority {
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         fs::write(folder.join(format!("{name}.pem")), certificate.pem()).unwrap();
-        fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+        weir_files::replace(&folder.join(format!("{name}.key")), key.serialize_pem().as_bytes(), 0o600).unwrap();
         certificate.der().to_vec()
     }
 }
@@ -72,7 +72,7 @@ async fn meet(server: &ServerTls, client: &ClientTls) -> Result<(Alpn, Option<Ve
         stream.read_u8().await.map_err(Error::Handshake)?;
         Ok(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec())
     };
-    let (accepted, connected) = tokio::join!(accepted, connected);
+    let (accepted, connected): (Result<_, Error>, Result<_, Error>) = tokio::join!(accepted, connected);
     let (alpn, certificate) = accepted?;
     Ok((alpn, certificate, connected?))
 }

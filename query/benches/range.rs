@@ -36,7 +36,7 @@ impl Source for MadeUp {
                 break;
             }
         }
-        Ok(Answered { tier: Tier::Raw, partial: false })
+        Ok(Answered { tier: Tier::Raw, partial: false, holes: Vec::new() })
     }
 
     fn series(&self, _: &[Matcher], _: Timestamp, _: Timestamp) -> Result<Vec<(Series, Kind)>, QueryError> {

@@ -39,7 +39,7 @@ enum Command {
     Gateway(UpArgs),
     /// Only a sink: writes from the queue into the store, answers queries, serves the console
     Sink(UpArgs),
-    /// Check a configuration file and say what is wrong with it
+    /// Check a configuration file and the files that it names, and say what is wrong with them
     Check(check::CheckArgs),
     /// `weir up` and an agent for this host; prints the console's address
     Demo(demo::DemoArgs),
@@ -68,6 +68,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    weir_files::keep_private();
     weir_meters::process::mark_start();
     let cli = Cli::parse();
     start_log();

@@ -153,7 +153,7 @@ fn connect(address: &str, options: &BTreeMap<String, String>) -> Result<(Arc<dyn
         if !folder.starts_with('/') {
             bail!("the folder must be named from the root, as in file:///mnt/cold");
         }
-        std::fs::create_dir_all(folder).with_context(|| format!("making {folder}"))?;
+        weir_files::create_folder(std::path::Path::new(folder))?;
         let store = object_store::local::LocalFileSystem::new_with_prefix(folder)?;
         return Ok((Arc::new(store.with_fsync(true)), Path::default()));
     }

@@ -12,6 +12,8 @@ pub struct SinkConfig {
     pub queue: PathBuf,
     /// How long a window of a shared series waits for late parts after its end.
     pub lateness: Duration,
+    /// How long a watermark waits for a sender past its next window; `None`: two of its windows.
+    pub wait: Option<Duration>,
     /// How long silent senders are remembered.
     pub memory: Memory,
 }
@@ -19,6 +21,6 @@ pub struct SinkConfig {
 impl SinkConfig {
     /// A sink on the queue in `root`, with the default lateness and memory.
     pub fn new(root: &Path) -> Self {
-        Self { queue: root.to_owned(), lateness: Duration::from_secs(30), memory: Memory::default() }
+        Self { queue: root.to_owned(), lateness: Duration::from_secs(30), wait: None, memory: Memory::default() }
     }
 }

@@ -1,7 +1,7 @@
 //! One record at a time: opened, counted once, and written to the store or merged with what others say.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use weir_queue::Record;
@@ -16,9 +16,10 @@ use crate::plan::Plan;
 use crate::senders::completeness::{self, Completeness};
 use crate::senders::fleet::Counters;
 use crate::senders::ledger::{self, Ledger, Owner};
-use crate::senders::{Agent, Memory, Senders};
+use crate::senders::{Agent, Memory, Senders, Told, up};
 use crate::series::{Admission, GENERATION, Grant};
 use crate::state::Saved;
+use crate::watermark::Keeper;
 use crate::{Error, SinkConfig};
 
 /// Everything that a record meets on its way to the store.
@@ -36,6 +37,7 @@ pub(crate) struct Ingest {
     /// When the newest record was received: the sink's clock, so that a replay goes as the first run did.
     pub newest: Timestamp,
     pub completeness: Completeness,
+    pub watermarks: Keeper,
     pub counters: Arc<Counters>,
     pub admission: Arc<Admission>,
     /// Of the rules that the plans were made by.
@@ -67,6 +69,7 @@ impl Ingest {
             row: Vec::new(),
             newest: saved.newest,
             completeness: Completeness::default(),
+            watermarks: Keeper::new(config.wait),
             counters,
             admission,
             generation: 0,
@@ -132,13 +135,16 @@ impl Ingest {
         }
         agent.renew(record.received, record.agent.0[15]);
         agent.last_seen = agent.last_seen.max(record.received);
-        let window = correct(agent, head.window, record);
+        let (window, ahead) = agent.clock.correct(record.epoch, head.window, record.received);
+        let behind = agent.clock.watch(window, record.received, head.totals.spooled_batches);
+        ahead.into_iter().chain(behind).for_each(|told| tell(sender, told));
         let Some(seen) = agent.admit(record.epoch, record.seq) else {
             self.counters.duplicates.fetch_add(1, Relaxed);
             self.ledger.record(sender, agent, record.received, |seen| seen.duplicates += 1);
             return None;
         };
         let growth = seen.grow(&head.totals);
+        agent.get_on(record.epoch, window, self.watermarks.attended());
         self.counters.count_growth(&growth);
         self.ledger.grow(sender, &growth);
         let is_late = record.received.since(window.end()) > self.lateness;
@@ -183,6 +189,16 @@ impl Ingest {
                 }
             }
         }
+        if let Some(agent) =
+            self.senders.get_mut(&sender_of(record)).filter(|_| plan.has_shared() || plan.says_goodbye(&self.values))
+        {
+            if plan.has_shared() {
+                agent.parts_at = record.received;
+            }
+            if plan.says_goodbye(&self.values) {
+                agent.progress.say_goodbye(window.end());
+            }
+        }
         for (series, part) in plan.shared(&self.values) {
             self.partials.merge(window, series, part, record.received);
         }
@@ -201,6 +217,18 @@ impl Ingest {
             agent.grant = grant;
             agent.forget_plans();
         }
+    }
+
+    /// Looks how far everyone is, writes the windows of shared series that nobody has more of, and says who is up.
+    pub(crate) fn keep_watermarks(&mut self, clock: Timestamp) -> Result<(), Error> {
+        if self.watermarks.look(clock, &mut self.senders) {
+            for (id, agent) in self.senders.agents_mut() {
+                up::tell(&self.store, id, agent, clock)?;
+            }
+            *self.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner) = self.watermarks.now().clone();
+        }
+        let complete = self.watermarks.parts_until();
+        self.partials.close(clock, complete, self.lateness, &self.store)
     }
 
     /// Writes the accounts that are due.
@@ -271,15 +299,18 @@ fn sender_of(record: &Record<'_>) -> SenderId {
     SenderId { tenant: record.tenant, agent: record.agent }
 }
 
-/// The window as it should have been; a clock found to be ahead is told once.
-fn correct(agent: &mut Agent, window: Window, record: &Record<'_>) -> Window {
-    let before = agent.clock_ahead;
-    let corrected = agent.corrected(window, record.received);
-    if agent.clock_ahead > before {
-        let ahead_s = agent.clock_ahead.as_secs();
-        tracing::warn!(agent = %sender_of(record), ahead_s, "an agent's clock is ahead; its windows are moved back");
+/// Says what has changed of an agent's clock.
+fn tell(agent: SenderId, told: Told) {
+    match told {
+        Told::Ahead(by) => {
+            tracing::warn!(%agent, ahead_s = by.as_secs(), "an agent's clock is ahead; its windows are moved back");
+        }
+        Told::Behind(by) => {
+            let behind_s = by.as_secs();
+            tracing::warn!(%agent, behind_s, "an agent's clock seems behind: all its windows come late, and none waits");
+        }
+        Told::BehindNoMore => tracing::info!(%agent, "an agent's windows come in time again"),
     }
-    corrected
 }
 
 impl Counters {

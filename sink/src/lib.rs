@@ -17,6 +17,7 @@ mod series;
 mod service;
 mod sink;
 mod state;
+mod watermark;
 
 pub use config::SinkConfig;
 pub use health::Health;
@@ -25,6 +26,7 @@ pub use imported::labels::{Labels, MOST_LABEL_BYTES, MOST_LABELS, MOST_NAME_BYTE
 pub use opening::{Opening, StoreHandle};
 pub use senders::Memory;
 pub use senders::fleet::FleetStatus;
+pub use senders::marks::{Mark, Watermarks};
 pub use series::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
 pub use service::{Service, ServiceConfig};
 pub use sink::{CONSUMER, Sink};

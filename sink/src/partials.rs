@@ -59,11 +59,18 @@ impl Partials {
         }
     }
 
-    /// Writes every window whose lateness has passed at `now`.
-    pub(crate) fn close(&mut self, now: Timestamp, lateness: Duration, store: &Store) -> Result<(), Error> {
+    /// Writes every window that ends by `complete`, as all who send parts have passed it, or whose lateness has passed at
+    /// `now`.
+    pub(crate) fn close(
+        &mut self,
+        now: Timestamp,
+        complete: Timestamp,
+        lateness: Duration,
+        store: &Store,
+    ) -> Result<(), Error> {
         while let Some(entry) = self.open.first_entry() {
             let window = *entry.key();
-            if window.end().plus(lateness) > now {
+            if window.end() > complete && window.end().plus(lateness) > now {
                 return Ok(());
             }
             write(store, window, entry.get())?;

@@ -6,6 +6,9 @@ use weir_wire::{Layout, Values};
 
 use crate::series::{Home, Judge, Placement};
 
+/// A gauge that an agent sends with its last window, and only then.
+const GOODBYE: &str = "weir_agent_goodbye";
+
 /// One agent's layout, resolved once: where each position's value goes.
 pub(crate) struct Plan {
     pub kinds: Vec<Kind>,
@@ -18,6 +21,8 @@ pub(crate) struct Plan {
     sketches: Vec<(u32, u32)>,
     /// Positions and the series that other senders may write too; a position may be written to several.
     shared: Vec<(u32, Series)>,
+    /// The position of the series by which an agent says that it will send nothing more.
+    goodbye: Option<u32>,
     /// Positions that a series limit folds.
     pub folded: u64,
 }
@@ -60,8 +65,19 @@ impl Plan {
             picked: (!all).then_some(picked),
             sketches,
             shared,
+            goodbye: layout.series.iter().position(|series| series.name() == GOODBYE).map(|at| at as u32),
             folded,
         }
+    }
+
+    /// Whether other senders may write some of its series too.
+    pub(crate) fn has_shared(&self) -> bool {
+        !self.shared.is_empty()
+    }
+
+    /// Whether this batch says that its sender ends.
+    pub(crate) fn says_goodbye(&self, values: &Values) -> bool {
+        self.goodbye.is_some_and(|at| values.floats.get(at as usize).is_some_and(|value| *value > 0.0))
     }
 
     pub(crate) fn rows(&self) -> &Rows {

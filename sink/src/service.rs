@@ -13,7 +13,7 @@ use weir_queue::Checkpoint;
 use weir_sample::{Reading, Timestamp};
 
 use crate::senders::fleet::Counters;
-use crate::{Admission, Error, FleetStatus, Health, Opening, Sink, StoreHandle};
+use crate::{Admission, Error, FleetStatus, Health, Opening, Sink, StoreHandle, Watermarks};
 
 /// How often the running sink does what.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +125,11 @@ impl Service {
     /// One tenant's part of the fleet, as it was at most ten seconds ago.
     pub fn fleet_of(&self, tenant: u32) -> FleetStatus {
         self.shared.counters.status_of(tenant)
+    }
+
+    /// How far the data of all live senders have been applied.
+    pub fn watermarks(&self) -> Watermarks {
+        self.shared.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The sink's own telemetry.
@@ -255,6 +260,12 @@ impl Shared {
                 Some(Ok(())) => self.maintenance.works(),
                 Some(Err(weir_store::Error::Stopped | weir_store::Error::Refusing(_))) | None => {}
                 Some(Err(error)) => self.maintenance.failed(&error),
+            }
+            for file in self.store.current().iter().flat_map(|store| store.damage()) {
+                tracing::error!(
+                    file,
+                    "a file of the store is damaged: check the disk, stop the server and run `weir store repair`"
+                );
             }
             thread::park_timeout(KEEPING);
         }

@@ -72,7 +72,7 @@ impl Sink {
         let read = polled.records;
         // While records of the past are read again, windows close by their time, as they did before the crash.
         let clock = if read == 0 { now } else { self.ingest.newest };
-        self.ingest.partials.close(clock, self.ingest.lateness, &self.ingest.store)?;
+        self.ingest.keep_watermarks(clock)?;
         self.ingest.keep_ledger(clock)?;
         self.ingest.forget_silent();
         let unread = if polled.more { self.reader.oldest_unread()? } else { None };
@@ -136,8 +136,10 @@ impl Sink {
             counters.milli_samples_per_second.store((per_second * 1e3) as u64, Relaxed);
             let alive = self.ingest.senders.values().filter(|agent| now.since(agent.last_seen) < ALIVE).count();
             counters.agents.store(alive as u64, Relaxed);
-            let ahead = self.ingest.senders.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
+            let ahead = self.ingest.senders.values().filter(|agent| agent.clock.is_ahead()).count();
             counters.clocks_ahead.store(ahead as u64, Relaxed);
+            let behind = self.ingest.senders.values().filter(|agent| agent.clock.is_behind()).count();
+            counters.clocks_behind.store(behind as u64, Relaxed);
             counters.remembered.store(self.ingest.senders.len() as u64, Relaxed);
             let mut tenants = counters.tenants.lock().unwrap_or_else(PoisonError::into_inner);
             tenants.observe(now, &self.ingest.senders, &self.ingest.ledger);

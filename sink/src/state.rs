@@ -13,11 +13,14 @@ use crate::Error;
 use crate::contents::grant_in_batch;
 use crate::partials::{Open, Part, Partials};
 use crate::senders::ledger::Jobs;
+use crate::senders::progress::Progress;
 use crate::senders::{Account, Agent, EpochSeen, Forgotten, Received, Senders};
 use crate::series::{Grant, Limit};
 
+/// Since 8 it says how far each sender is.
+const VERSION: u8 = 8;
 /// Since 7 two senders may have one id, each with a tenant of its own.
-const VERSION: u8 = 7;
+const BEFORE_PROGRESS: u8 = 7;
 /// The version before: grants in it have the form that [`grant_in_batch`] reads.
 const GRANTS_IN_BATCHES: u8 = 6;
 
@@ -82,9 +85,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         return Ok(saved);
     }
     let mut input = Input(bytes);
-    let read_grant = match input.array()? {
-        [VERSION] => Grant::decode,
-        [GRANTS_IN_BATCHES] => grant_in_batch,
+    let [version] = input.array()?;
+    let read_grant = match version {
+        VERSION | BEFORE_PROGRESS => Grant::decode,
+        GRANTS_IN_BATCHES => grant_in_batch,
         _ => return Err(Error::State("version")),
     };
     saved.queue = Checkpoint::decode(input.block()?)?;
@@ -106,7 +110,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         saved.limits.push((input.u32()?, decode_limit(&mut input)?));
     }
     for _ in 0..input.u32()? {
-        let (id, agent) = decode_agent(&mut input, read_grant)?;
+        let (id, mut agent) = decode_agent(&mut input, read_grant)?;
+        if version == VERSION {
+            agent.progress = Progress::resume(input.timestamp()?);
+        }
         saved.agents.insert(id, agent);
     }
     Ok(saved)
@@ -152,6 +159,7 @@ fn encode_agent(out: &mut Vec<u8>, id: &SenderId, agent: &Agent) {
         block(out, &seen.window.encode());
         block(out, &seen.totals.encode());
     }
+    out.extend(agent.progress.applied().0.to_le_bytes());
 }
 
 fn decode_agent(input: &mut Input<'_>, read_grant: fn(&[u8]) -> Option<Grant>) -> Result<(SenderId, Agent), Error> {

@@ -68,7 +68,7 @@ impl Bench {
 
     /// Every series that agents sent and its last value, sketches by their count.
     fn last(&self) -> BTreeMap<String, f64> {
-        let matchers = [Matcher::new(NAME, MatchOp::NotRegex, "weir_(ledger|completeness)_.+").unwrap()];
+        let matchers = [Matcher::new(NAME, MatchOp::NotRegex, "weir_(ledger_.+|completeness_.+|agent_up)").unwrap()];
         let (start, end) = (Timestamp(0), Timestamp::from_secs(START * 2));
         let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
         let mut found = BTreeMap::new();

@@ -41,6 +41,7 @@ pub use error::Error;
 pub use head::group::Appended;
 pub use head::placing::{Place, Placed};
 pub use matcher::{BadMatcher, MatchOp, Matcher, NAME};
+pub use read::holes::Hole;
 pub use read::selection::{Answered, Selection, SeriesData};
 pub use store::Store;
 pub use tier::column::Column;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use crate::cold::Cold;
 use crate::counters::Counters;
 use crate::disk::block::{Block, BlockName};
-use crate::disk::blocks::{BLOCKS, BlockSet, Blocks};
+use crate::disk::blocks::{BLOCKS, BlockSet, Blocks, Lost};
 use crate::disk::checkpoint::Checkpoint;
 use crate::disk::labels::LabelCache;
 use crate::disk::pages::Quarantine;
@@ -110,12 +110,16 @@ fn open_blocks(
             false => weir_files::remove(&folder.join(name))?,
         }
     }
-    let (mut blocks, mut next) = (Vec::new(), 0);
+    let (mut blocks, mut lost, mut next) = (Vec::new(), Vec::new(), 0);
     for text in &checkpoint.blocks {
         let damaged = || Error::Damaged { path: folder.join(text), what: "name of a block" };
         let name = BlockName::parse(text).ok_or_else(damaged)?;
         next = next.max(name.number + 1);
-        blocks.extend(Block::open(&folder, text, quarantine.clone(), cold)?.map(Arc::new));
+        match Block::open(&folder, text, quarantine.clone(), cold)? {
+            Some(block) => blocks.push(Arc::new(block)),
+            None => lost.push(Lost { name, file_name: text.clone() }),
+        }
     }
-    Ok((BlockSet::default().changed(&[], blocks, checkpoint.frontier), next, condemned))
+    let none = BlockSet { lost, ..BlockSet::default() };
+    Ok((none.changed(&[], blocks, checkpoint.frontier), next, condemned))
 }

@@ -67,6 +67,11 @@ impl SeenWindow {
         self.next - self.admitted
     }
 
+    /// Numbers from the first on that were all counted.
+    pub fn contiguous(&self) -> u64 {
+        self.gaps.first().map_or(self.next, |&(from, _)| from)
+    }
+
     /// Numbers counted.
     pub fn admitted(&self) -> u64 {
         self.admitted

@@ -4,6 +4,7 @@ mod access_log;
 mod aggregation;
 mod choice;
 mod file;
+mod files;
 mod flags;
 mod host_metrics;
 mod log_format;
@@ -12,8 +13,9 @@ mod settings;
 mod value;
 
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 pub(crate) use access_log::AccessLog;
 pub(crate) use choice::Choice;
@@ -29,6 +31,16 @@ impl Config {
     pub(crate) fn load(args: &RunArgs) -> Result<Self> {
         args.over(file::read(args.file())?)?.complete()
     }
+}
+
+/// Whether the agent can run with this configuration and use all files that it names.
+///
+/// # Errors
+/// All that is wrong, each in a line of its own.
+pub(crate) fn check(args: &RunArgs) -> Result<()> {
+    let wrong = Config::load(args)?.wrong_files(SystemTime::now());
+    ensure!(wrong.is_empty(), "{}", wrong.join("\nweir-agent: "));
+    Ok(())
 }
 
 /// Where the running agent answers questions, for the commands that ask it.

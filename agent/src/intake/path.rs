@@ -33,7 +33,7 @@ pub(super) fn bind_stream(path: &Path, access: &Access) -> Result<(UnixListener,
 
 fn bind<T>(path: &Path, access: &Access, open: impl Fn(&Path) -> std::io::Result<T>) -> Result<(T, SocketFile)> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        make_folder(folder).with_context(|| format!("making {}", folder.display()))?;
     }
     let socket = match open(path) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_left_over(path) => {
@@ -50,6 +50,16 @@ fn bind<T>(path: &Path, access: &Access, open: impl Fn(&Path) -> std::io::Result
     let mode = std::fs::Permissions::from_mode(access.mode);
     std::fs::set_permissions(path, mode).with_context(|| format!("setting the mode of {}", path.display()))?;
     Ok((socket, file))
+}
+
+/// Makes a folder that everybody may enter, and those above it: the socket's own mode says who may send.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    folder.parent().map_or(Ok(()), make_folder)?;
+    std::fs::create_dir(folder)?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
 }
 
 /// Whether nobody listens at a socket's file: its agent was killed.

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use weir_discovery::Servers;
 use weir_link::{ClientTls, Granted, SessionRequest};
-use weir_wire::{AgentId, Renewal, Session, newest_active_key, parse_fleet_keys};
+use weir_wire::{AgentId, FleetKey, Renewal, Session, newest_active_key, parse_fleet_keys};
 
 use super::gateways::{Gateway, Gateways};
 
@@ -75,10 +75,14 @@ async fn watch_file(path: &Path, agent: AgentId, news: &mpsc::Sender<News>) {
 
 /// A session for as long as the file's key lives.
 fn local_session(path: &Path, agent: AgentId) -> Result<Session> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading the fleet keys {}", path.display()))?;
+    Ok(read_fleet_key(path)?.session(0, agent, u32::MAX))
+}
+
+/// The key of the file that seals.
+pub(crate) fn read_fleet_key(path: &Path) -> Result<FleetKey> {
+    let text = weir_files::read_secret(path).context("reading the fleet keys")?;
     let keys = parse_fleet_keys(&text).with_context(|| path.display().to_string())?;
-    let key = newest_active_key(keys).with_context(|| format!("{} holds no active key", path.display()))?;
-    Ok(key.session(0, agent, u32::MAX))
+    newest_active_key(keys).with_context(|| format!("{} holds no active key", path.display()))
 }
 
 /// Fetches a session, and the next one well before its time is over.
@@ -129,7 +133,7 @@ pub(crate) fn agent_of(own: AgentId, token: Option<&Path>) -> AgentId {
 
 /// The token stands alone in its file.
 pub(crate) fn read_token(path: &Path) -> Result<String> {
-    let token = std::fs::read_to_string(path).with_context(|| format!("reading the token {}", path.display()))?;
+    let token = weir_files::read_secret(path).context("reading the token")?;
     Ok(SessionRequest::token(&token).with_context(|| path.display().to_string())?.to_owned())
 }
 
@@ -148,9 +152,11 @@ mod tests {
         };
         let mut news = watch(Source::FleetKeys(path.clone()), AgentId([1; 16]), 0);
         assert!(matches!(news.recv().await, Some(News::Failed(reason)) if reason.contains("fleet.keys")));
-        std::fs::write(&path, weir_wire::format_fleet_keys(&[line(1, 10)])).unwrap();
+        let write =
+            |keys: &[_]| weir_files::replace(&path, weir_wire::format_fleet_keys(keys).as_bytes(), 0o600).unwrap();
+        write(&[line(1, 10)]);
         assert!(matches!(news.recv().await, Some(News::Granted(session, None)) if session.key_id == 1));
-        std::fs::write(&path, weir_wire::format_fleet_keys(&[line(1, 10), line(2, 20)])).unwrap();
+        write(&[line(1, 10), line(2, 20)]);
         let written = SystemTime::now() + Duration::from_secs(5);
         std::fs::File::options().write(true).open(&path).unwrap().set_modified(written).unwrap();
         assert!(matches!(news.recv().await, Some(News::Granted(session, None)) if session.key_id == 2));

@@ -50,7 +50,7 @@ const MAX_PAYLOAD_BYTES: u32 = 64 << 10;
 impl Spool {
     /// Opens the folder, which is made if it is not there. What an earlier run left is read again from its start.
     pub(crate) fn open(folder: &Path, max_bytes: u64) -> Result<Self> {
-        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        weir_files::own_folder(folder)?;
         let mut spool = Self {
             folder: folder.to_owned(),
             max_bytes,
@@ -127,6 +127,11 @@ impl Spool {
             self.cursor = (segment.number, segment.bytes);
             self.unread = 0;
         }
+    }
+
+    /// Puts the next batch into another segment.
+    pub(crate) fn begin_segment(&mut self) {
+        self.writing = None;
     }
 
     /// Forgets an acked batch.

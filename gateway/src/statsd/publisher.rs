@@ -110,15 +110,18 @@ impl Publisher {
 
     fn encode(&mut self, window: Window, points: Vec<Point>) -> Vec<Payload> {
         let (first, mut payloads) = (self.totals.sealed_batches, Vec::new());
-        for (received, points) in by_receipt(points, wall_clock()) {
-            for points in slices(points) {
-                self.totals.sealed_batches = first + payloads.len() as u64 + 1;
-                self.totals.sealed_samples += points.len() as u64;
-                let batch = Batch { window, totals: self.totals, points };
-                let (encoded, left_out) = self.encoder.encode(&batch, MAX_PAYLOAD_BYTES);
-                self.shared.statsd.oversize_series.fetch_add(left_out as u64, Relaxed);
-                payloads.extend(encoded.into_iter().map(|bytes| Payload { received, bytes }));
-            }
+        let slices: Vec<_> = by_receipt(points, wall_clock())
+            .into_iter()
+            .flat_map(|(received, points)| slices(points).map(move |slice| (received, slice)))
+            .collect();
+        // Each says how many it takes to have the whole window.
+        self.totals.sealed_batches = first + slices.len() as u64;
+        for (received, points) in slices {
+            self.totals.sealed_samples += points.len() as u64;
+            let batch = Batch { window, totals: self.totals, points };
+            let (encoded, left_out) = self.encoder.encode(&batch, MAX_PAYLOAD_BYTES);
+            self.shared.statsd.oversize_series.fetch_add(left_out as u64, Relaxed);
+            payloads.extend(encoded.into_iter().map(|bytes| Payload { received, bytes }));
         }
         self.totals.sealed_batches = first + payloads.len() as u64;
         payloads

@@ -86,7 +86,7 @@ fn write_certificates(folder: &Path) {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
         fs::write(folder.join(format!("{name}.pem")), certificate.pem()).unwrap();
-        fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+        weir_files::replace(&folder.join(format!("{name}.key")), key.serialize_pem().as_bytes(), 0o600).unwrap();
     }
 }
 

@@ -11,8 +11,8 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 
 use super::jwks;
 use super::key::{KeySet, MIN_SECRET_BYTES, TokenKey, check_size};
+use crate::Error;
 use crate::watched::{Source, TOKEN_KEYS};
-use crate::{Error, secret_file};
 
 /// Where the keys in force come from.
 pub(crate) struct KeyFiles(pub(crate) Vec<PathBuf>);
@@ -108,7 +108,7 @@ fn public_key(path: &Path) -> Result<(Algorithm, DecodingKey), Error> {
 
 /// The secret is the file's text without blanks and line ends around it.
 pub(super) fn shared_secret(path: &Path) -> Result<String, Error> {
-    let text = secret_file::read(path)?;
+    let text = weir_files::read_secret(path)?;
     let secret = text.trim();
     if secret.contains("-----BEGIN") {
         return Err(Error::content(path, "this is PEM, not a shared secret; name the file .pem"));

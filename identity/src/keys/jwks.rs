@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::key::{TokenKey, check_size};
-use crate::{Error, secret_file};
+use crate::Error;
 
 #[derive(Deserialize)]
 struct Entries {
@@ -24,7 +24,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<TokenKey>, Error> {
     let usable: Vec<Jwk> = entries.keys.into_iter().filter_map(usable).collect();
     if usable.iter().any(|jwk| matches!(jwk.algorithm, AlgorithmParameters::OctetKey(_))) {
         // A shared secret among the keys makes the whole file one.
-        secret_file::read(path)?;
+        weir_files::read_secret(path)?;
     }
     let keys = usable.iter().map(token_key).collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(|problem| Error::content(path, problem))?;

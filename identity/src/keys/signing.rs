@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 
 use super::files::{KeyFileKind, kid_of, shared_secret};
 use super::signatures;
-use crate::{Error, secret_file};
+use crate::Error;
 
 /// A key that issues tokens: a PKCS#8 private key in PEM, or a `.secret` file. Mode 0600.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ impl SigningKey {
             let private = EncodingKey::from_secret(shared_secret(path)?.as_bytes());
             return Ok(Self { kid, algorithm: Algorithm::HS256, private });
         }
-        let text = secret_file::read(path)?;
+        let text = weir_files::read_secret(path)?;
         if !text.contains("PRIVATE KEY") {
             return Err(Error::content(path, NO_PRIVATE_KEY));
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use promql_parser::label::MatchOp as ParsedOp;
 use promql_parser::parser::{AtModifier, Expr, Offset, VectorSelector};
 use weir_sample::{Sketch, Timestamp};
-use weir_store::{Column, Hint, MatchOp, Matcher, Selection};
+use weir_store::{Column, Hint, Hole, MatchOp, Matcher, Selection};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
@@ -18,6 +18,15 @@ use crate::row::{ABSENT, Row, Steps, is_absent};
 
 /// The warning of an answer that lacks samples.
 const PARTIAL: &str = "the object store with the older samples did not answer: what it has is missing here";
+
+/// The warning of an answer that reads damaged files.
+fn damaged(hole: &Hole) -> String {
+    let (tier, start, end) = (hole.tier.name(), hole.start as f64 / 1e3, hole.end as f64 / 1e3);
+    format!(
+        "tier {tier} is damaged from {start:.3} to {end:.3} (seconds since 1970): coarser points stand there where they are \
+         kept, and else samples are missing"
+    )
+}
 
 impl Evaluator<'_> {
     /// An instant selector: the newest sample at each step, unless it is too old or marks the series as stale.
@@ -101,6 +110,7 @@ impl Evaluator<'_> {
             self.budget.warn(PARTIAL);
         }
         self.source.warning(selection.end).iter().for_each(|warning| self.budget.warn(warning));
+        answered.holes.iter().for_each(|hole| self.budget.warn(&damaged(hole)));
         let mut tiers = self.tiers.borrow_mut();
         if !tiers.contains(&answered.tier) {
             tiers.push(answered.tier);

@@ -67,7 +67,7 @@ impl Source for Stored {
                 break;
             }
         }
-        Ok(Answered { tier: Tier::Raw, partial: false })
+        Ok(Answered { tier: Tier::Raw, partial: false, holes: Vec::new() })
     }
 
     fn series(

@@ -34,7 +34,7 @@ impl LogConfig {
     /// # Errors
     /// What the file system says.
     pub fn share_of_disk(root: &Path, writer: &str) -> Result<u64, Error> {
-        weir_files::create_folder(root)?;
+        weir_files::own_folder(root)?;
         let log = root.join(writer);
         let size = |number: u64| segment::path_of(&log, number).metadata().map_or(0, |meta| meta.len());
         let own: u64 = segment::list(&log)?.into_iter().map(size).sum();

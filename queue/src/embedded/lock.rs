@@ -62,7 +62,7 @@ impl WriterLock {
 /// `path`: only a lock on the file that is there counts.
 fn lock_patiently(log: &Path, path: &Path) -> Result<File, Error> {
     for _ in 0..TRIES {
-        weir_files::create_folder(log)?;
+        weir_files::own_folder(log)?;
         let file = match weir_files::open_or_create(path) {
             Err(e) if e.source.kind() == io::ErrorKind::NotFound => continue,
             open => open?,

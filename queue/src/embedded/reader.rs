@@ -54,7 +54,7 @@ impl Reader {
     /// # Errors
     /// [`Error::ConsumerInUse`] if another reads for this consumer, [`Error::Name`] for a bad consumer name, or what the file system says.
     pub fn open(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Result<Self, Error> {
-        weir_files::create_folder(root)?;
+        weir_files::own_folder(root)?;
         let lock = consumers::register(root, consumer, checkpoint)?;
         reserve::keep(root);
         let mut reader = Self {

@@ -1,6 +1,5 @@
 //! `weir certs dev`: an authority and certificates for trying TLS out. Nothing here is for production.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,7 +47,7 @@ pub(crate) fn main(command: CertsCommand) -> Result<()> {
 }
 
 fn make(args: &DevArgs, now: Timestamp) -> Result<()> {
-    fs::create_dir_all(&args.dir).with_context(|| format!("creating {}", args.dir.display()))?;
+    weir_files::create_folder(&args.dir)?;
     let authority = authority(&args.dir, now)?;
 
     let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
@@ -63,7 +62,7 @@ fn make(args: &DevArgs, now: Timestamp) -> Result<()> {
 fn authority(dir: &Path, now: Timestamp) -> Result<Issuer<'static, KeyPair>> {
     let (certificate, key) = (dir.join("ca.pem"), dir.join("ca.key"));
     if key.exists() {
-        let pem = fs::read_to_string(&key).with_context(|| format!("reading {}", key.display()))?;
+        let pem = weir_files::read_secret(&key)?;
         let pair = KeyPair::from_pem(&pem).with_context(|| format!("{} holds no key", key.display()))?;
         return Ok(Issuer::new(authority_params(now), pair));
     }
@@ -74,7 +73,7 @@ fn authority(dir: &Path, now: Timestamp) -> Result<Issuer<'static, KeyPair>> {
     let params = authority_params(now);
     let signed = params.self_signed(&pair)?;
     replace_secret_file(&key, &pair.serialize_pem())?;
-    fs::write(&certificate, signed.pem()).with_context(|| format!("writing {}", certificate.display()))?;
+    weir_files::replace(&certificate, signed.pem().as_bytes(), FOR_ALL)?;
     Ok(Issuer::new(params, pair))
 }
 
@@ -106,8 +105,11 @@ fn sign(
     let certificate = params.signed_by(&pair, authority).with_context(|| format!("signing {file}.pem"))?;
     replace_secret_file(&args.dir.join(format!("{file}.key")), &pair.serialize_pem())?;
     let path = args.dir.join(format!("{file}.pem"));
-    fs::write(&path, certificate.pem()).with_context(|| format!("writing {}", path.display()))
+    Ok(weir_files::replace(&path, certificate.pem().as_bytes(), FOR_ALL)?)
 }
+
+/// Certificates are no secret.
+const FOR_ALL: u32 = 0o644;
 
 /// From an hour ago, for clocks that are behind.
 fn set_validity(params: &mut CertificateParams, now: Timestamp, days: u16) {
@@ -119,6 +121,7 @@ fn set_validity(params: &mut CertificateParams, now: Timestamp, days: u16) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use tokio::net::{TcpListener, TcpStream};

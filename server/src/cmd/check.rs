@@ -1,8 +1,8 @@
-//! `weir check`: a configuration file, read as a server reads it.
+//! `weir check`: a configuration file and the files that it names, read as a server reads them.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::config::Config;
 
@@ -14,7 +14,9 @@ pub(crate) struct CheckArgs {
 }
 
 pub(crate) fn main(args: CheckArgs) -> Result<()> {
-    Config::read(&args.config)?;
+    let config = Config::read(&args.config)?;
+    let wrong = config.wrong_files();
+    ensure!(wrong.is_empty(), "{}", wrong.join("\nweir: "));
     println!("{}: fine", args.config.display());
     Ok(())
 }

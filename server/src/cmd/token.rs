@@ -1,7 +1,6 @@
 //! `weir token`: keys that sign tokens, the tokens, and what a token is worth.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -99,7 +98,7 @@ fn make_key(name: &Path) -> Result<String> {
     let (private, public) = (with_ending(".key"), with_ending(".pem"));
     let pair = KeyPair::generate_for(&PKCS_ED25519)?;
     create_secret_file(&private, &pair.serialize_pem())?;
-    fs::write(&public, pair.public_key_pem()).with_context(|| format!("writing {}", public.display()))?;
+    weir_files::replace(&public, pair.public_key_pem().as_bytes(), 0o644)?;
     Ok(format!("{} signs tokens; keep it\n{} checks them; give it to the servers", private.display(), public.display()))
 }
 

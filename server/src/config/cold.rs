@@ -69,6 +69,11 @@ impl ColdSettings {
         }
     }
 
+    /// Whether the file that they stand in is to be kept from others.
+    pub(super) fn holds_a_secret(&self) -> bool {
+        self.options.keys().any(|name| ["secret", "token"].iter().any(|word| name.to_lowercase().contains(word)))
+    }
+
     /// Opens the object store.
     pub(crate) fn open(&self) -> Result<ColdConfig> {
         let remote =
@@ -87,6 +92,8 @@ mod tests {
         let settings = read("url = 's3://b/p'\nafter = '12h'\ncache = '512MiB'\noptions.region = 'eu'").unwrap();
         assert_eq!((settings.after, settings.cache), (Duration::from_secs(43_200), 512 << 20));
         assert_eq!((settings.check(), settings.options["region"].as_str()), (Ok(()), "eu"));
+        assert!(!settings.holds_a_secret());
+        assert!(read("url = 's3://b'\noptions.aws_secret_access_key = 'x'").unwrap().holds_a_secret());
         let settings = read("url = 'mnt'").unwrap();
         assert_eq!((settings.after, settings.cache, settings.check().is_err()), (three_days(), one_gib(), true));
         for bad in ["after = '1d'", "url = 's3://b'\ncache = '1GB'", "url = 's3://b'\nage = '1d'"] {

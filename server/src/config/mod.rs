@@ -17,8 +17,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use weir_identity::IdentityConfig;
+use weir_link::ServerTls;
 
 pub(crate) use admission::AdmissionSettings;
+use cold::ColdSettings;
 pub(crate) use flags::UpArgs;
 use gateway::GatewaySettings;
 use identity::{IdentityFiles, TlsFiles};
@@ -147,7 +149,12 @@ impl Config {
 
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+        let config = Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        if config.store.cold.as_ref().is_some_and(ColdSettings::holds_a_secret) {
+            let hint = "[store.cold] options hold a secret; keep it to its owner, or give it by AWS_… variables";
+            weir_files::read_secret(path).context(hint)?;
+        }
+        Ok(config)
     }
 
     /// The section `[admission]`, and what is wrong in the rest of the file, which only the next start would stumble over.
@@ -165,6 +172,14 @@ impl Config {
         let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         config.check()?;
         Ok(config)
+    }
+
+    /// What is wrong with the files that the configuration names, one sentence for each.
+    pub(crate) fn wrong_files(&self) -> Vec<String> {
+        let mut wrong = self.identity().wrong_files();
+        let tls = self.tls.as_ref().map(|tls| ServerTls::load(tls.files()));
+        wrong.extend(tls.and_then(Result::err).map(|error| error.to_string()));
+        wrong
     }
 
     fn check(&self) -> Result<(), String> {

@@ -11,6 +11,7 @@ use weir_wire::Totals;
 use super::Senders;
 use super::account::Received;
 use super::ledger::Ledger;
+use super::marks::Watermarks;
 
 /// Silence after which an agent no longer counts as alive.
 pub(crate) const ALIVE: Duration = Duration::from_secs(60);
@@ -42,9 +43,11 @@ pub(crate) struct Counters {
     /// Samples a second, in thousandths.
     pub milli_samples_per_second: AtomicU64,
     pub batches: AtomicU64,
-    /// Batches whose window was moved because their agent's clock is ahead, and agents of which that is so.
+    /// Batches whose window was moved because their agent's clock is ahead, agents of which that is so, and those whose clock seems
+    /// behind.
     pub clock_corrected: AtomicU64,
     pub clocks_ahead: AtomicU64,
+    pub clocks_behind: AtomicU64,
     /// Samples of series over a limit.
     pub folded: AtomicU64,
     pub duplicates: AtomicU64,
@@ -68,6 +71,8 @@ pub(crate) struct Counters {
     pub lag_ms: AtomicU64,
     /// All that was received until then is in the store; zero before the first look.
     pub stored_until: AtomicI64,
+    /// As of the last look at all senders.
+    pub watermarks: Mutex<Watermarks>,
     /// What the queue's reader said of itself a moment ago.
     pub reader: Mutex<Vec<Reading>>,
     /// Each tenant's part of the fleet.
@@ -130,7 +135,8 @@ impl Counters {
     }
 
     pub(crate) fn readings(&self, now: Timestamp) -> Vec<Reading> {
-        let mut readings = [self.of_batches(now), self.of_senders()].concat();
+        let marks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner).readings();
+        let mut readings = [self.of_batches(now), self.of_senders(), marks].concat();
         readings.extend(self.reader.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         readings
     }
@@ -214,6 +220,12 @@ impl Counters {
                 "weir_sink_clocks_ahead",
                 &self.clocks_ahead,
                 "Agents whose clock is more than an interval ahead. Beyond the gateway's clock_ahead they are refused.",
+            ),
+            gauge(
+                "weir_sink_clocks_behind",
+                &self.clocks_behind,
+                "Agents whose windows have all come late by more than an interval, while nothing else of them waited: the log \
+                 names them; see to their time service.",
             ),
             forgotten("agents", &self.agents_forgotten),
             forgotten("jobs", &self.jobs_forgotten),

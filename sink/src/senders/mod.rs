@@ -10,9 +10,13 @@
 
 mod account;
 mod agent;
+mod clock;
 pub(crate) mod completeness;
 pub(crate) mod fleet;
 pub(crate) mod ledger;
+pub(crate) mod marks;
+pub(crate) mod progress;
+pub(crate) mod up;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,6 +26,7 @@ use weir_wire::SenderId;
 
 pub(crate) use account::{Account, Received};
 pub(crate) use agent::{Agent, EpochSeen};
+pub(crate) use clock::Told;
 
 /// How long silent senders are remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +96,11 @@ impl Senders {
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Agent> {
         self.agents.values_mut()
+    }
+
+    /// Those that are no jobs.
+    pub(crate) fn agents_mut(&mut self) -> impl Iterator<Item = (&SenderId, &mut Agent)> {
+        self.agents.iter_mut().filter(|(id, _)| !id.is_job())
     }
 
     /// Once a minute, lets `rest` see to those who fell silent a while ago and forgets those silent for too long, who

@@ -8,3 +8,4 @@ mod imported;
 mod recovery;
 mod saved;
 mod tenants;
+mod watermark;

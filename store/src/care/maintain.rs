@@ -87,8 +87,8 @@ impl Inner {
         let is_past =
             |tier: Tier, end: i64| end <= now.millis().saturating_sub(millis(self.config.longest_retention(tier)));
         let set = self.block_set();
-        let past = set.blocks.iter().filter(|block| is_past(block.name.tier, block.name.end));
-        let past: Vec<u64> = past.map(|block| block.name.number).collect();
+        let names = set.blocks.iter().map(|block| &block.name).chain(set.lost.iter().map(|lost| &lost.name));
+        let past: Vec<u64> = names.filter(|name| is_past(name.tier, name.end)).map(|name| name.number).collect();
         if !past.is_empty() {
             self.publish(&past, Vec::new(), i64::MIN, |_| ());
             self.counters.blocks_deleted.fetch_add(past.len() as u64, Relaxed);

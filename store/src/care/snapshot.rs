@@ -19,7 +19,7 @@ const ATTEMPTS: usize = 5;
 /// # Errors
 /// What the file system says.
 pub fn snapshot(folder: &Path, target: &Path) -> Result<(), Error> {
-    fs::create_dir(target).map_err(Error::io("create", target))?;
+    weir_files::create_new_folder(target)?;
     let outcome = retry(|| snapshot_once(folder, target));
     if outcome.is_err() {
         // What is there is no store; the first error is the one to tell.

@@ -69,6 +69,11 @@ impl Store {
         }
     }
 
+    /// Files in which damage was found since this was asked last, and what in them: each is told once.
+    pub fn damage(&self) -> Vec<String> {
+        self.inner.quarantine.news()
+    }
+
     /// The store's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
         let inner = &self.inner;
@@ -92,7 +97,12 @@ impl Store {
             counter_of(
                 "weir_store_damaged_pages_total",
                 quarantined,
-                "Pages whose checksum does not hold; they are left out of answers. Check the disk, restore from a copy.",
+                "Pages whose checksum does not hold; coarser points stand for them, or they are missing. Check the disk.",
+            ),
+            counter_of(
+                "weir_store_damaged_files_total",
+                &inner.quarantine.files,
+                "Blocks and slabs in which damage was found since the start; the log names them. Check the disk, repair.",
             ),
         ]);
         readings

@@ -67,11 +67,12 @@ impl Cache {
             return;
         }
         let content = [&crc32c::crc32c(bytes).to_le_bytes()[..], bytes].concat();
-        if fs::write(self.folder.join(name), &content).is_ok() {
+        let path = self.folder.join(name);
+        if weir_files::create(&path).and_then(|mut file| weir_files::append(&mut file, &path, &content)).is_ok() {
             self.held().insert(name.to_owned(), content.len() as u64);
             self.shrink();
         } else {
-            let _ = fs::remove_file(self.folder.join(name));
+            let _ = fs::remove_file(path);
         }
     }
 

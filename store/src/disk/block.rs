@@ -104,6 +104,7 @@ impl Block {
             }
             None => {
                 quarantine.pages.fetch_add(1, Relaxed);
+                quarantine.file(&path, "index of its pages");
                 Ok(None)
             }
         }

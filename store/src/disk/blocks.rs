@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use crate::Tier;
-use crate::disk::block::Block;
+use crate::disk::block::{Block, BlockName};
 
 /// Folder of the blocks.
 pub(crate) const BLOCKS: &str = "blocks";
@@ -17,11 +17,20 @@ pub(crate) struct BlockSet {
     pub frontier: i64,
     /// By tier, start and number.
     pub blocks: Vec<Arc<Block>>,
+    /// Blocks of which nothing can be read. Their files stay for a repair, until they are past their retention.
+    pub lost: Vec<Lost>,
+}
+
+/// A block of which nothing can be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Lost {
+    pub name: BlockName,
+    pub file_name: String,
 }
 
 impl Default for BlockSet {
     fn default() -> Self {
-        Self { epoch: 1, frontier: i64::MIN, blocks: Vec::new() }
+        Self { epoch: 1, frontier: i64::MIN, blocks: Vec::new(), lost: Vec::new() }
     }
 }
 
@@ -30,18 +39,26 @@ impl BlockSet {
         self.blocks.iter().filter(move |block| block.name.tier == tier)
     }
 
+    /// Names of all files, those that cannot be read too.
+    pub(crate) fn file_names(&self) -> Vec<String> {
+        let lost = self.lost.iter().map(|lost| lost.file_name.clone());
+        self.blocks.iter().map(|block| block.file_name()).chain(lost).collect()
+    }
+
     /// The same with some blocks taken out and others put in.
     pub(crate) fn changed(&self, gone: &[u64], new: Vec<Arc<Block>>, frontier: i64) -> Self {
         let mut blocks: Vec<_> =
             self.blocks.iter().filter(|block| !gone.contains(&block.name.number)).cloned().chain(new).collect();
         blocks.sort_by_key(|block| (block.name.tier, block.name.start, block.name.number));
-        Self { epoch: self.epoch + 1, frontier: self.frontier.max(frontier), blocks }
+        let lost = self.lost.iter().filter(|lost| !gone.contains(&lost.name.number)).cloned().collect();
+        Self { epoch: self.epoch + 1, frontier: self.frontier.max(frontier), blocks, lost }
     }
 
     /// The finest tier that reaches as far back as `start`, or as anything does. `kept_since` says from when on a tier keeps
     /// what is asked for, though blocks may go further back.
     pub(crate) fn tier_for(&self, start: i64, kept_since: impl Fn(Tier) -> i64) -> Tier {
-        let oldest = |tier| self.of(tier).map(|block| block.name.start).min();
+        let names = || self.blocks.iter().map(|block| &block.name).chain(self.lost.iter().map(|lost| &lost.name));
+        let oldest = |tier| names().filter(|name| name.tier == tier).map(|name| name.start).min();
         let oldest = Tier::ALL.map(|tier| oldest(tier).map(|oldest: i64| oldest.max(kept_since(tier))));
         let Some(reach) = oldest.iter().flatten().min().copied() else { return Tier::Raw };
         let wanted = start.max(reach);

@@ -40,7 +40,10 @@ impl LabelCache {
             return Ok(labels);
         }
         drop(held);
-        let Some(labels) = block.read_labels()? else { return Ok(None) };
+        let Some(labels) = block.read_labels()? else {
+            block.pages.labels_are_damaged();
+            return Ok(None);
+        };
         let labels = Arc::new(labels);
         let mut held = self.held.lock();
         held.push_back(Held { number, bytes: block.label_bytes(), labels: labels.clone() });

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -30,10 +30,36 @@ pub(crate) struct Pages {
     pub quarantine: Arc<Quarantine>,
 }
 
+/// In place of a page's number: what is damaged are the labels.
+const LABELS: usize = usize::MAX;
+
 /// Number of pages found damaged since the store was opened.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Quarantine {
     pub pages: AtomicU64,
+    /// Files with damage.
+    pub files: AtomicU64,
+    /// What nobody has been told of yet.
+    news: Lock<Vec<String>>,
+}
+
+impl Default for Quarantine {
+    fn default() -> Self {
+        Self { pages: AtomicU64::new(0), files: AtomicU64::new(0), news: Lock::new(Rank::Quarantined, Vec::new()) }
+    }
+}
+
+impl Quarantine {
+    /// Counts a file with damage; to be called once for each.
+    pub(crate) fn file(&self, path: &Path, what: &str) {
+        self.files.fetch_add(1, Relaxed);
+        self.news.lock().push(format!("{}: {what}", path.display()));
+    }
+
+    /// Damage that was found since this was asked last.
+    pub(crate) fn news(&self) -> Vec<String> {
+        std::mem::take(&mut *self.news.lock())
+    }
 }
 
 impl Pages {
@@ -62,6 +88,19 @@ impl Pages {
         !self.quarantined.lock().is_empty()
     }
 
+    /// Counts the labels beside the pages as damaged, once.
+    pub(crate) fn labels_are_damaged(&self) {
+        let mut quarantined = self.quarantined.lock();
+        let (is_first, is_new) = (quarantined.is_empty(), !quarantined.contains(&LABELS));
+        if is_new {
+            quarantined.push(LABELS);
+        }
+        drop(quarantined);
+        if is_first {
+            self.quarantine.file(&self.path, "labels of its series");
+        }
+    }
+
     /// Reads a page. `None`: its content is not what was written; that was counted, and the rest still serves.
     pub(crate) fn read(&self, at: usize) -> Result<Option<Page>, Error> {
         let meta = &self.index[at];
@@ -74,9 +113,14 @@ impl Pages {
         };
         if page.is_none() {
             let mut quarantined = self.quarantined.lock();
-            if !quarantined.contains(&at) {
+            let (is_first, is_new) = (quarantined.is_empty(), !quarantined.contains(&at));
+            if is_new {
                 quarantined.push(at);
                 self.quarantine.pages.fetch_add(1, Relaxed);
+            }
+            drop(quarantined);
+            if is_first {
+                self.quarantine.file(&self.path, &format!("page at {}", meta.offset));
             }
         }
         Ok(page)
@@ -100,11 +144,13 @@ pub(crate) struct PageCursor {
     current: Option<(usize, Option<Page>)>,
     /// Entry of the current page that was read last.
     entry: usize,
+    /// First and last instant of damaged pages that were asked for and told to nobody yet.
+    pub damaged: Vec<(i64, i64)>,
 }
 
 impl PageCursor {
     pub(crate) fn new(pages: Arc<Pages>) -> Self {
-        Self { pages, current: None, entry: 0 }
+        Self { pages, current: None, entry: 0, damaged: Vec::new() }
     }
 
     /// A cursor of the same pages, at no page yet.
@@ -141,6 +187,9 @@ impl PageCursor {
             if meta.min_time <= end && meta.max_time >= start {
                 if self.current.as_ref().is_none_or(|&(current, _)| current != at) {
                     (self.current, self.entry) = (Some((at, pages.read(at)?)), 0);
+                }
+                if let Some((_, None)) = &self.current {
+                    self.damaged.push((meta.min_time, meta.max_time));
                 }
                 if let Some((_, Some(page))) = &self.current {
                     let found = page.entries_of(id, self.entry);

@@ -243,6 +243,7 @@ pub(crate) fn open_pages(
     let index = body.filter(|_| read.is_ok()).and_then(|(body, _)| pages::index(&mut Input(body)).ok());
     if index.is_none() {
         quarantine.pages.fetch_add(1, Relaxed);
+        quarantine.file(path, "index of a slab's pages");
     }
     Some(Pages::new(file.clone(), path.to_owned(), index?, quarantine.clone()))
 }

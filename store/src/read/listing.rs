@@ -83,8 +83,16 @@ impl Inner {
         let (set, start, end) = (self.block_set(), start.millis(), end.millis());
         let tier = self.tier_for(&set, start, matchers);
         let blocks: Vec<Arc<_>> = set.of(tier).filter(|block| block.overlaps(start, end)).cloned().collect();
+        let mut lost =
+            set.lost.iter().any(|lost| lost.name.tier == tier && lost.name.start <= end && lost.name.end >= start);
         for block in blocks {
-            self.labels.labels(&block)?.iter().for_each(|labels| show(labels));
+            let labels = self.labels.labels(&block)?;
+            labels.iter().for_each(|labels| show(labels));
+            lost |= labels.is_none();
+        }
+        // Coarser blocks know the series whose labels are damaged.
+        for block in set.blocks.iter().filter(|block| lost && block.name.tier > tier && block.overlaps(start, end)) {
+            self.labels.labels(block)?.iter().for_each(|labels| show(labels));
         }
         if end > set.frontier {
             show(&self.index());

@@ -1,5 +1,6 @@
 //! How series are asked for and handed over: selections, and what series and labels there are.
 
+pub(crate) mod holes;
 mod listing;
 mod parallel;
 mod reader;

@@ -26,7 +26,7 @@ pub(crate) fn readers(series: usize) -> usize {
 
 /// Gives every series to `each`, in order, until it breaks off.
 pub(crate) fn select(
-    reader: &Reader<'_>,
+    reader: &mut Reader<'_>,
     readers: usize,
     all: &[Found],
     selection: &Selection<'_>,
@@ -42,7 +42,7 @@ pub(crate) fn select(
                     let read = reader.batch(&all[batch.clone()], selection);
                     let failed = read.is_err();
                     // Nobody receives when the asker broke off.
-                    if sender.send(read).is_err() || failed {
+                    if sender.send((read, reader.take_holes())).is_err() || failed {
                         return;
                     }
                 }
@@ -51,7 +51,8 @@ pub(crate) fn select(
         }));
         for at in 0..batches.len() {
             // A reader only stops early when it panicked, which the scope passes on.
-            let Ok(read) = receivers[at % readers].recv() else { break };
+            let Ok((read, holes)) = receivers[at % readers].recv() else { break };
+            reader.add_holes(holes);
             for data in read? {
                 if each(data).is_break() {
                     return Ok(());

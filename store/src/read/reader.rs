@@ -1,11 +1,12 @@
 //! What a query keeps open while it goes from series to series, and how it reads one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use weir_sample::{Kind, Series};
 
+use crate::disk::block::BlockName;
 use crate::disk::blocks::BlockSet;
 use crate::disk::page::{Entry, Page};
 use crate::disk::pages::PageCursor;
@@ -13,11 +14,12 @@ use crate::error::Damaged;
 use crate::head::shard::place_of;
 use crate::index::matching::Match;
 use crate::index::{Index, SeriesId};
+use crate::read::holes::{self, Hole, Span};
 use crate::store::Inner;
 use crate::tier::coding;
 use crate::tier::points::Points;
 use crate::tier::run::Run;
-use crate::{Answered, Column, Error, Matcher, Selection, SeriesData, Tier};
+use crate::{Answered, Column, Error, Hint, Matcher, Selection, SeriesData, Tier};
 
 /// The slabs of a shard that a query reads.
 struct Sealed {
@@ -52,6 +54,12 @@ pub(crate) struct Reader<'a> {
     unreachable: Arc<AtomicBool>,
     /// By shard.
     slabs: HashMap<usize, Sealed>,
+    /// Blocks of coarser tiers, opened once something is damaged.
+    fillers: Option<Vec<(Tier, Source)>>,
+    /// Stretches of whole blocks that are damaged.
+    lost: Vec<Span>,
+    /// What was found damaged.
+    holes: BTreeSet<Hole>,
     /// Of the series before: the next mostly has as many.
     samples_before: usize,
 }
@@ -85,11 +93,17 @@ impl<'a> Reader<'a> {
         let tier = inner.tier_for(&set, start, selection.matchers);
         let start = start.saturating_sub(2 * tier.millis());
         let mut sources = Vec::new();
+        let is_lost = |name: &BlockName| name.tier == tier && name.start <= end && name.end >= start;
+        let lost = set.lost.iter().map(|lost| &lost.name).filter(|name| is_lost(name));
+        let mut lost: Vec<Span> = lost.map(|name| (name.start, name.end)).collect();
         for block in set.of(tier).filter(|block| block.overlaps(start, end)).cloned() {
             let labels = inner.labels.labels(&block)?;
+            if labels.is_none() {
+                lost.push(block.pages.span);
+            }
             sources.push(Source { cursor: PageCursor::new(block.pages.clone()), labels });
         }
-        Ok(Self {
+        let mut reader = Self {
             inner,
             set,
             tier,
@@ -98,20 +112,93 @@ impl<'a> Reader<'a> {
             sources,
             unreachable: Arc::default(),
             slabs: HashMap::new(),
+            fillers: None,
+            lost,
+            holes: BTreeSet::new(),
             samples_before: 0,
-        })
+        };
+        let lost = reader.lost.clone();
+        reader.note(tier, &lost);
+        if !lost.is_empty() {
+            // They also know the series whose labels are damaged.
+            reader.open_fillers()?;
+        }
+        Ok(reader)
     }
 
     pub(crate) fn answered(&self) -> Answered {
-        Answered { tier: self.tier, partial: self.unreachable.load(Relaxed) }
+        let holes = holes::joined(&self.holes);
+        Answered { tier: self.tier, partial: self.unreachable.load(Relaxed), holes }
     }
 
     /// A reader of the same blocks, for another thread.
     pub(crate) fn another(&self) -> Self {
         let source = |source: &Source| Source { labels: source.labels.clone(), cursor: source.cursor.another() };
         let sources = self.sources.iter().map(source).collect();
-        let unreachable = self.unreachable.clone();
-        Self { set: self.set.clone(), sources, unreachable, slabs: HashMap::new(), ..*self }
+        let fillers = self.fillers.as_ref();
+        let fillers = fillers.map(|all| all.iter().map(|(tier, filler)| (*tier, source(filler))).collect());
+        let (unreachable, lost) = (self.unreachable.clone(), self.lost.clone());
+        let (set, slabs, holes) = (self.set.clone(), HashMap::new(), BTreeSet::new());
+        Self { set, sources, unreachable, slabs, fillers, lost, holes, ..*self }
+    }
+
+    /// What was found damaged since this was asked last.
+    pub(crate) fn take_holes(&mut self) -> BTreeSet<Hole> {
+        std::mem::take(&mut self.holes)
+    }
+
+    /// Adds what another reader found.
+    pub(crate) fn add_holes(&mut self, holes: BTreeSet<Hole>) {
+        self.holes.extend(holes);
+    }
+
+    fn note(&mut self, tier: Tier, spans: &[Span]) {
+        let hole = |&(start, end): &Span| Hole { tier, start: start.max(self.start), end: end.min(self.end) };
+        self.holes.extend(spans.iter().map(hole).filter(|hole| hole.start <= hole.end));
+    }
+
+    fn open_fillers(&mut self) -> Result<(), Error> {
+        if self.fillers.is_none() {
+            let tier = self.tier;
+            let mut fillers = Vec::new();
+            for block in self.set.blocks.iter().filter(|block| block.name.tier > tier) {
+                if block.overlaps(self.start, self.end.saturating_add(block.name.tier.millis())) {
+                    let labels = self.inner.labels.labels(block)?;
+                    fillers.push((block.name.tier, Source { labels, cursor: PageCursor::new(block.pages.clone()) }));
+                }
+            }
+            self.fillers = Some(fillers);
+        }
+        Ok(())
+    }
+
+    /// What a coarser tier has of a series around holes.
+    fn coarser(&mut self, tier: Tier, id: SeriesId, kind: Kind, holes: &[Span], hint: Hint) -> Result<Points, Error> {
+        self.open_fillers()?;
+        let resolution = tier.millis();
+        let mut points = Points::of(kind, &Run::empty(kind), resolution);
+        let first = holes.iter().map(|hole| hole.0).min().unwrap_or(i64::MAX);
+        let last = holes.iter().map(|hole| hole.1).max().unwrap_or(i64::MIN).saturating_add(resolution);
+        let (mut fillers, mut damaged) = (self.fillers.take(), Vec::new());
+        for (_, source) in fillers.iter_mut().flatten().filter(|(of, _)| *of == tier) {
+            source.each(&self.unreachable, id, (first, last), |page, entry| {
+                if entry.kind == kind {
+                    points.lay(coding::decode(page, entry, Some(hint))?);
+                }
+                Ok(())
+            })?;
+            damaged.append(&mut source.cursor.damaged);
+        }
+        self.fillers = fillers;
+        self.note(tier, &damaged);
+        Ok(points)
+    }
+
+    /// Labels of a source of [`Reader::find`]; memory is none.
+    fn index(&self, source: u32) -> Option<&Index> {
+        let at = (source as usize).checked_sub(1)?;
+        let filler = || self.fillers.as_ref()?.get(at - self.sources.len()).map(|(_, source)| source);
+        self.sources.get(at).or_else(filler)?.labels.as_deref()
     }
 
     /// Some series of an answer.
@@ -122,18 +209,19 @@ impl<'a> Reader<'a> {
 
     /// Whether all that is asked for is in memory or in slabs.
     pub(crate) fn is_recent(&self) -> bool {
-        self.sources.is_empty()
+        self.sources.is_empty() && self.lost.is_empty()
     }
 
     /// Every series that some source knows, in order of identity.
     pub(crate) fn find(&self, matchers: &[Matcher]) -> Vec<Found> {
         let of = |source: usize, found: Match| Found { id: found.id, source: source as u32, found };
         let mut all: Vec<Found> = self.inner.index().matching(matchers).into_iter().map(|found| of(0, found)).collect();
-        for (at, labels) in self.sources.iter().enumerate() {
+        let fillers = self.fillers.iter().flatten().map(|(_, source)| source);
+        for (at, labels) in self.sources.iter().chain(fillers).enumerate() {
             let matches = labels.labels.iter().flat_map(|labels| labels.matching(matchers));
             all.extend(matches.map(|found| of(at + 1, found)));
         }
-        if !self.sources.is_empty() {
+        if !self.is_recent() {
             // Made of sorted stretches, which this sort takes as they are.
             all.sort();
         }
@@ -149,11 +237,11 @@ impl<'a> Reader<'a> {
             kinds.retain(|&other| other != kind);
             kinds.push(kind);
         }
-        let mut merged: Option<(Kind, Run)> = None;
+        let (mut merged, mut tier): (Option<(Kind, Run)>, _) = (None, self.tier);
         for kind in kinds {
             let run = match self.tier {
-                Tier::Raw => self.samples(same, kind)?,
-                Tier::Minute | Tier::Hour => self.points(same, kind, selection)?,
+                Tier::Raw => self.samples(same, kind, selection.hint, &mut tier)?,
+                Tier::Minute | Tier::Hour => self.points(same, kind, selection.hint, &mut tier)?,
             };
             match &mut merged {
                 Some((before, all)) if (*before == Kind::Distribution) == (kind == Kind::Distribution) => {
@@ -170,26 +258,27 @@ impl<'a> Reader<'a> {
         if run.times.is_empty() {
             return Ok(None);
         }
-        Ok(Some(SeriesData { series, kind, tier: self.tier, timestamps: run.times, values: run.values }))
+        Ok(Some(SeriesData { series, kind, tier, timestamps: run.times, values: run.values }))
     }
 
     fn kind(&self, found: &Found) -> Option<Kind> {
         match (found.source as usize).checked_sub(1) {
             None => self.inner.index().kind_of(&found.found),
-            Some(at) => self.sources[at].labels.as_ref()?.kind_of(&found.found),
+            Some(_) => self.index(found.source)?.kind_of(&found.found),
         }
     }
 
     fn labels(&self, found: &Found) -> Option<Series> {
         match (found.source as usize).checked_sub(1) {
             None => self.inner.index().series_of(&found.found),
-            Some(at) => self.sources[at].labels.as_ref()?.series_of(&found.found),
+            Some(_) => self.index(found.source)?.series_of(&found.found),
         }
     }
 
     /// The samples of a series as they came.
-    fn samples(&mut self, same: &[Found], kind: Kind) -> Result<Run, Error> {
+    fn samples(&mut self, same: &[Found], kind: Kind, hint: Hint, tier: &mut Tier) -> Result<Run, Error> {
         let (start, end) = (self.start, self.end);
+        let mut holes = self.lost.clone();
         let mut all = Run::with_room(kind, self.samples_before);
         for source in &mut self.sources {
             source.each(&self.unreachable, same[0].id, (start, end), |page, entry| {
@@ -198,33 +287,53 @@ impl<'a> Reader<'a> {
                 }
                 Ok(())
             })?;
+            holes.append(&mut source.cursor.damaged);
         }
-        self.recent(same, kind, (start, end), &mut all)?;
+        self.recent(same, kind, (start, end), &mut all, &mut holes)?;
+        if !holes.is_empty() {
+            self.note(Tier::Raw, &holes);
+            for coarser in [Tier::Minute, Tier::Hour] {
+                let points = self.coarser(coarser, same[0].id, kind, &holes, holes::beside_samples(hint))?;
+                let filled = holes::fill_run(&mut all, points, coarser.millis(), &holes, hint);
+                // An instant sees a point of an hour for an hour; counts are of samples as they came.
+                *tier = if filled && coarser == Tier::Hour && hint != Hint::Count { coarser } else { *tier };
+            }
+            all = all.within(start, end);
+        }
         self.samples_before = all.times.len();
         Ok(all)
     }
 
     /// The points of a series: those in blocks, then those of samples that are not in blocks yet.
-    fn points(&mut self, same: &[Found], kind: Kind, selection: &Selection<'_>) -> Result<Run, Error> {
+    fn points(&mut self, same: &[Found], kind: Kind, hint: Hint, tier: &mut Tier) -> Result<Run, Error> {
+        let mut holes = self.lost.clone();
         let (start, end, resolution) = (self.start, self.end, self.tier.millis());
         let mut points = Points::of(kind, &Run::empty(kind), resolution);
         for source in &mut self.sources {
             source.each(&self.unreachable, same[0].id, (start, end), |page, entry| {
                 if entry.kind == kind {
-                    points.lay(coding::decode(page, entry, Some(selection.hint))?);
+                    points.lay(coding::decode(page, entry, Some(hint))?);
                 }
                 Ok(())
             })?;
+            holes.append(&mut source.cursor.damaged);
+        }
+        if !holes.is_empty() && self.tier == Tier::Minute {
+            let coarser = self.coarser(Tier::Hour, same[0].id, kind, &holes, hint)?;
+            if holes::fill_points(&mut points, coarser, Tier::Hour.millis(), &holes) {
+                *tier = Tier::Hour;
+            }
         }
         let since = start.saturating_sub(resolution).max(self.set.frontier).saturating_add(1);
         let mut newest = None;
         if since <= end {
             let mut run = Run::empty(kind);
-            self.recent(same, kind, (since, end), &mut run)?;
+            self.recent(same, kind, (since, end), &mut run, &mut holes)?;
             newest = run.times.last().copied();
             points.lay(Points::of(kind, &run, resolution));
         }
-        let mut run = points.read(selection.hint);
+        self.note(self.tier, &holes);
+        let mut run = points.read(hint);
         // A stretch that is not over yet stands where its last sample does.
         if let (Some(last), Some(newest)) = (run.times.last_mut(), newest) {
             *last = if *last > end { newest } else { *last };
@@ -233,7 +342,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Lays what slabs and open chunks have of a series over older samples.
-    fn recent(&mut self, same: &[Found], kind: Kind, range: (i64, i64), all: &mut Run) -> Result<(), Error> {
+    fn recent(
+        &mut self,
+        same: &[Found],
+        kind: Kind,
+        range: (i64, i64),
+        all: &mut Run,
+        holes: &mut Vec<Span>,
+    ) -> Result<(), Error> {
         for found in same.iter().filter(|found| found.source == 0) {
             if same.len() > 1 && self.kind(found) != Some(kind) {
                 continue;
@@ -247,6 +363,7 @@ impl<'a> Reader<'a> {
                     }
                     Ok(())
                 })?;
+                holes.append(&mut cursor.damaged);
             }
             all.lay(open);
         }

@@ -27,7 +27,7 @@ impl Store {
         }
         let readers = parallel::readers(all.len());
         if readers > 1 {
-            parallel::select(&reader, readers, &all, selection, each)?;
+            parallel::select(&mut reader, readers, &all, selection, each)?;
             return Ok(reader.answered());
         }
         for same in all.chunk_by(|a, b| a.id == b.id) {

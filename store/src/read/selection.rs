@@ -2,6 +2,7 @@
 
 use weir_sample::{Kind, Series, Timestamp};
 
+use crate::read::holes::Hole;
 use crate::{Column, Hint, Matcher, Tier};
 
 /// A question for series.
@@ -35,10 +36,12 @@ pub struct SeriesData {
 }
 
 /// Sources of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
     /// Resolution of the series, of which there may be none.
     pub tier: Tier,
     /// Some of it is in the object store, which did not answer: samples are missing.
     pub partial: bool,
+    /// What is damaged: coarser points stand for it where they are kept, and else it is missing.
+    pub holes: Vec<Hole>,
 }

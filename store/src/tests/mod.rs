@@ -4,6 +4,7 @@ mod backup;
 mod blocks;
 mod cold;
 mod crash;
+mod damage;
 mod repair;
 mod retention;
 

@@ -134,7 +134,8 @@ impl Points {
         }
     }
 
-    fn into_single(mut self) -> Vec<Self> {
+    /// Each point alone.
+    pub(crate) fn into_single(mut self) -> Vec<Self> {
         let mut singles: Vec<Self> = (1..self.times.len()).rev().map(|at| self.split_off(at)).collect();
         singles.push(self);
         singles.reverse();

@@ -91,7 +91,7 @@ impl Inner {
             windows,
             slabs,
             frontier: set.frontier,
-            blocks: set.blocks.iter().map(|block| block.file_name()).collect(),
+            blocks: set.file_names(),
         };
         let obsolete = self.obsolete.lock().clone();
         Cut { number, checkpoint, labels, unsynced, obsolete }

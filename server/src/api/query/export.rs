@@ -89,6 +89,11 @@ impl Asked {
                 io::Error::other(error)
             })?;
             tell(answered.tier);
+            for hole in &answered.holes {
+                // The text has no place for it, and its head is sent.
+                let tier = hole.tier.name();
+                tracing::warn!(tier, start_ms = hole.start, end_ms = hole.end, "an export reads damaged files");
+            }
             if answered.partial {
                 return Err(io::Error::other("the object store with the older samples did not answer"));
             }

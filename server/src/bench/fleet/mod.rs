@@ -132,7 +132,7 @@ fn plan(args: &FleetArgs) -> Result<Plan> {
 }
 
 fn fleet_key(path: &Path) -> Result<FleetKey> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading the fleet keys {}", path.display()))?;
+    let text = weir_files::read_secret(path).context("reading the fleet keys")?;
     let lines = parse_fleet_keys(&text).with_context(|| path.display().to_string())?;
     newest_active_key(lines).with_context(|| format!("{} holds no active key", path.display()))
 }

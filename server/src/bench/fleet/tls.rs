@@ -27,8 +27,8 @@ pub(crate) struct TlsIdentity {
 impl TlsIdentity {
     pub(crate) fn load(ca: &Path, token: Option<&Path>) -> Result<Self> {
         let files = ClientFiles { authorities: ca.to_owned(), identity: None };
-        let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
-        let token = token.map(read).transpose()?.map(|token| Arc::from(token.trim()));
+        let token = token.map(weir_files::read_secret).transpose().context("reading the token")?;
+        let token = token.map(|token| Arc::from(token.trim()));
         Ok(Self { tls: ClientTls::load(&files, Alpn::Batches)?, token })
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
 fn to_parquet(store: &Store, selection: &Selection<'_>, path: &std::path::Path) -> Result<()> {
     let labels = store.label_names(selection.matchers, selection.start, selection.end)?;
     let labels = labels.into_iter().filter(|label| label != weir_store::NAME).collect();
-    let file = BufWriter::new(std::fs::File::create(path)?);
+    let file = BufWriter::new(weir_files::create(path)?);
     let mut table = super::parquet::Table::create(file, labels)?;
     each(store, selection, |data, values| table.push(&data.series, &data.timestamps, values))?;
     let file = table.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
@@ -71,6 +71,10 @@ fn each(
     })?;
     written.context("writing")?;
     eprintln!("answered from {}; {left_out} distributions left out", answered.tier.name());
+    for hole in &answered.holes {
+        let (tier, start, end) = (hole.tier.name(), hole.start as f64 / 1e3, hole.end as f64 / 1e3);
+        eprintln!("tier {tier} is damaged from {start:.3} to {end:.3}: coarser points stand there where they are kept");
+    }
     if answered.partial {
         anyhow::bail!(
             "the object store with the older samples did not answer: they are missing (--config says where it is)"

@@ -131,7 +131,7 @@ fn forget(target: &Address, keep: usize) -> Result<()> {
 }
 
 fn restore(folder: &Folder, source: &Address, at: Option<&str>) -> Result<()> {
-    std::fs::create_dir_all(&folder.data).with_context(|| format!("making {}", folder.data.display()))?;
+    weir_files::own_folder(&folder.data)?;
     let done = weir_store::restore(&source.open()?, at, &folder.store());
     let (name, done) = done.context("bringing the backup back")?;
     println!("backup {name}: {} files of {} bytes brought back and checked", done.sent, done.bytes);

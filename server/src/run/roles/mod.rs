@@ -59,7 +59,7 @@ impl Roles {
     /// Opens, binds and starts what a role takes. The second result brings the HTTP connections that arrive at
     /// the port of batches.
     pub(crate) fn start(config: &Config, role: Role, descriptors: Descriptors) -> Result<(Self, HandedOver)> {
-        std::fs::create_dir_all(&config.data).with_context(|| format!("making {}", config.data.display()))?;
+        weir_files::own_folder(&config.data)?;
         let identity = Arc::new(Identity::open(config.identity(), now())?);
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(tls.files()).map(Arc::new)).transpose()?;
         let (http, handed_over) = flume::bounded(WAITING_CONNECTIONS);
@@ -103,6 +103,11 @@ impl Roles {
     /// The fleet in one line, or one tenant's part of it, where a sink runs.
     pub(crate) fn fleet(&self, tenant: Option<u32>) -> Option<FleetStatus> {
         self.sink.as_ref().map(|sink| sink.fleet(tenant))
+    }
+
+    /// Ids that two agents use at once, of all tenants or of one, where a gateway runs.
+    pub(crate) fn cloned_agents(&self, tenant: Option<u32>) -> usize {
+        self.gateway.as_ref().map_or(0, |gateway| gateway.cloned_agents(tenant))
     }
 
     /// Where batches arrive, where a gateway runs.
