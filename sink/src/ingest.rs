@@ -10,7 +10,7 @@ use weir_store::Store;
 use weir_wire::{BatchHead, Decoder, SenderId, Totals, Values};
 
 use crate::contents::Contents;
-use crate::imported::Importer;
+use crate::imported::importer::Importer;
 use crate::partials::Partials;
 use crate::plan::Plan;
 use crate::senders::completeness::{self, Completeness};

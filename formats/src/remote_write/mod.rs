@@ -7,7 +7,7 @@ mod request;
 use prost::Message;
 use weir_sample::Series;
 
-pub use request::{Entries, Entry, Request, Unpacked, label};
+pub use request::{Entries, Entry, Request, Unpacked, read_label};
 
 /// The label that holds the metric's name.
 pub const NAME: &str = "__name__";

@@ -21,7 +21,7 @@ pub struct Request<'a> {
 /// One series of a request.
 #[derive(Default)]
 pub struct Entry<'a> {
-    /// Its labels as they lie there; [`label`] reads one.
+    /// Its labels as they lie there; [`read_label`] reads one.
     pub labels: Vec<&'a [u8]>,
     /// Its samples.
     pub samples: Vec<(i64, f64)>,
@@ -127,7 +127,7 @@ impl<'a> Entry<'a> {
 ///
 /// # Errors
 /// It is none.
-pub fn label(bytes: &[u8]) -> Result<(&str, &str), Refused> {
+pub fn read_label(bytes: &[u8]) -> Result<(&str, &str), Refused> {
     let (mut name, mut value) = ("", "");
     for field in Fields(bytes) {
         match field? {

@@ -6,83 +6,20 @@
 //! repeated, and a crash undone by reading the queue again.
 
 pub(crate) mod form;
+pub(crate) mod importer;
 pub(crate) mod labels;
 mod old;
 pub(crate) mod places;
 
-use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 
 use weir_queue::Record;
-use weir_sample::Kind;
-use weir_store::{Place, Placed};
 
 use crate::Error;
 use crate::ingest::Ingest;
 use crate::series::Limit;
-use form::Unreadable;
-use places::{Home, Key, Places, key, share};
-
-/// What storing samples needs from record to record.
-#[derive(Default)]
-pub(crate) struct Importer {
-    pub places: Places,
-    series: Vec<Told>,
-    /// Labels of all series of a record, by their place in it.
-    own: Vec<u32>,
-    samples: Vec<Placed>,
-}
-
-/// A series of a record.
-struct Told {
-    key: Key,
-    kind: Kind,
-    own: Range<usize>,
-    /// Its samples among those of the record.
-    samples: Range<usize>,
-    home: Home,
-}
-
-impl Importer {
-    /// Reads a record, and looks up each of its series. Returns its labels.
-    fn read<'a>(&mut self, record: &Record<'_>, payload: &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
-        self.series.clear();
-        self.own.clear();
-        self.samples.clear();
-        let (mut input, mut time) = (payload, 0);
-        let labels = form::labels(&mut input)?;
-        let shares: Vec<Key> = labels.iter().map(|text| share(text)).collect();
-        while !input.is_empty() {
-            let (from, first) = (self.own.len(), self.samples.len());
-            let (kind, count) = form::series(&mut input, labels.len(), &mut self.own)?;
-            let sum = self.own[from..].iter().fold(0, |sum: Key, &at| sum.wrapping_add(shares[at as usize]));
-            let key = key(sum, record.tenant, kind);
-            let home = self.places.find(key, record.received);
-            let place = if let Home::At(place) = home { place } else { Place::default() };
-            let series = self.series.len() as u32;
-            for _ in 0..count {
-                let value = form::sample(&mut input, &mut time)?;
-                self.samples.push(Placed { place, series, time, value });
-            }
-            self.series.push(Told { key, kind, own: from..self.own.len(), samples: first..self.samples.len(), home });
-        }
-        Ok(labels)
-    }
-
-    /// Gives the samples of some series the places found for these.
-    fn take_places(&mut self, series: &[u32]) {
-        for told in series.iter().map(|&at| &self.series[at as usize]) {
-            if let Home::At(place) = told.home {
-                self.samples[told.samples.clone()].iter_mut().for_each(|sample| sample.place = place);
-            }
-        }
-    }
-
-    fn strangers(&self) -> Vec<u32> {
-        let unknown = |&at: &u32| self.series[at as usize].home == Home::Unknown;
-        (0..self.series.len() as u32).filter(unknown).collect()
-    }
-}
+use importer::Importer;
+use places::Home;
 
 impl Ingest {
     /// Stores what a record tells, as rules and the tenant's limit have it. What is over the limit is left out and

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use weir_sample::{Kind, Sketch, Total};
 
-use super::late::Late;
-use super::placing::Scattered;
+use super::late::{Late, Scattered};
 use super::segment::{self, Piece, ROWS, Seen};
 use super::sketches::OpenSketches;
 use crate::error::Damaged;

@@ -2,7 +2,7 @@
 //! series of a group share no times a row would be mostly gaps: then samples are kept one by one, as late ones are.
 
 use super::group::{Appended, Group};
-use super::late::Late;
+use super::late::{Late, Scattered};
 use super::segment::ROWS;
 use crate::index::GroupId;
 
@@ -26,13 +26,6 @@ pub struct Placed {
     pub time: i64,
     /// Of a counter the running total.
     pub value: f64,
-}
-
-/// Samples kept one by one since the last seal, and how many times they had between them.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Scattered {
-    samples: usize,
-    times: usize,
 }
 
 /// A row that holds fewer than one column in so many costs more than its samples one by one.

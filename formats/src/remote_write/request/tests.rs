@@ -19,7 +19,7 @@ fn refused(compressed: &[u8]) -> String {
 fn walk(unpacked: &Unpacked) -> Result<usize, Refused> {
     let (mut entries, mut entry, mut count) = (Request::read(unpacked)?.entries(), Entry::default(), 0);
     while entries.read(&mut entry)? {
-        entry.labels.iter().try_for_each(|bytes| label(bytes).map(drop))?;
+        entry.labels.iter().try_for_each(|bytes| read_label(bytes).map(drop))?;
         count += 1;
     }
     Ok(count)
@@ -67,7 +67,7 @@ fn a_series_is_read_where_it_lies() {
     let unpacked = Unpacked::read(&one(&labels).write()).unwrap();
     let (mut entries, mut entry) = (Request::read(&unpacked).unwrap().entries(), Entry::default());
     assert!(entries.read(&mut entry).unwrap());
-    assert_eq!(entry.labels.iter().map(|bytes| label(bytes).unwrap()).collect::<Vec<_>>(), labels);
+    assert_eq!(entry.labels.iter().map(|bytes| read_label(bytes).unwrap()).collect::<Vec<_>>(), labels);
     assert_eq!((&*entry.samples, entry.histograms), (&[(7, 0.5), (-8, -1.0)][..], 1));
     assert!(!entries.read(&mut entry).unwrap());
 }

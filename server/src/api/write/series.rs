@@ -1,7 +1,7 @@
 //! Series of remote write in the words of the sink's records. A label is read once in a request: series that follow one
 //! another mostly have it at the same place, and else it is looked up by how it lies there.
 
-use weir_formats::remote_write::{Entry, MOST_DISTINCT_LABELS, NAME, Refused, Request, label};
+use weir_formats::remote_write::{Entry, MOST_DISTINCT_LABELS, NAME, Refused, Request, read_label};
 use weir_sample::Kind;
 use weir_sink::{Labels, Odd, Pair};
 
@@ -50,7 +50,7 @@ impl<'a> SeriesReader<'a> {
         if self.labels.len() >= MOST_DISTINCT_LABELS {
             return Err(Refused::TooMuch("different labels", MOST_DISTINCT_LABELS as u64));
         }
-        match label(raw)? {
+        match read_label(raw)? {
             (NAME, name) => Ok(self.labels.metric(raw, name, request.kind_of(name))),
             (name, value) => Ok(self.labels.label(raw, name, value)),
         }
