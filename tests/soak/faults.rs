@@ -1,5 +1,6 @@
 //! What is done to a site, at random times that a seed gives: each fault begins, lasts, and heals.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -36,8 +37,8 @@ pub(crate) struct Faults<'a> {
     chance: Chance,
     began: Instant,
     active: Vec<(Instant, Fault)>,
-    /// How many began.
-    pub(crate) count: u64,
+    /// How many began, by kind.
+    pub(crate) begun: BTreeMap<&'static str, u64>,
     /// Processes that ended though nobody killed them, and were started again as a supervisor would.
     pub(crate) fallen: Vec<String>,
 }
@@ -48,7 +49,15 @@ const MOST_CLOCK_MS: u64 = 240_000;
 
 impl<'a> Faults<'a> {
     pub(crate) fn new(site: &'a Site, layout: Layout, chance: Chance) -> Self {
-        Self { site, layout, chance, began: Instant::now(), active: Vec::new(), count: 0, fallen: Vec::new() }
+        Self {
+            site,
+            layout,
+            chance,
+            began: Instant::now(),
+            active: Vec::new(),
+            begun: BTreeMap::new(),
+            fallen: Vec::new(),
+        }
     }
 
     /// Hurts for so long, then heals everything.
@@ -85,7 +94,7 @@ impl<'a> Faults<'a> {
         });
         self.say(&format!("{} for {:.1} s", fault.told(), lasting.as_secs_f64()));
         self.start(&fault);
-        self.count += 1;
+        *self.begun.entry(fault.kind()).or_default() += 1;
         self.active.push((Instant::now() + lasting, fault));
         self.active.sort_by_key(|(end, _)| *end);
     }
@@ -98,7 +107,7 @@ impl<'a> Faults<'a> {
         let sink = self.site.sink.clone();
         let step = (1_500 + self.chance.below(MOST_CLOCK_MS)) as i64;
         let step = if self.chance.happens(0.5) { step } else { -step };
-        match self.chance.below(12) {
+        match self.chance.below(13) {
             0..3 => Fault::Kill(any),
             3 => Fault::Kill(server),
             4..6 => Fault::Hold(any),
@@ -199,6 +208,17 @@ impl Fault {
         };
         let ends = |fault: &Self| matches!(fault, Self::Kill(_) | Self::Hold(_));
         same && (std::mem::discriminant(self) == std::mem::discriminant(other) || (ends(self) && ends(other)))
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Kill(_) => "kill",
+            Self::Hold(_) => "stop",
+            Self::Full(_) => "no_space",
+            Self::SyncFails(..) => "sync_fails",
+            Self::WriteFails(..) => "write_fails",
+            Self::Clock(..) => "clock",
+        }
     }
 
     fn told(&self) -> String {
