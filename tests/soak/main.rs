@@ -87,7 +87,7 @@ fn turn(folder: &Path, layout: Layout, seconds: u64, mut chance: Chance) -> (Val
         over.store(true, Relaxed);
         asking.join().unwrap()
     });
-    eventually("the simulated agents to end", Duration::from_secs(180), || fleet.program.ended());
+    eventually("the simulated agents to end", Duration::from_secs(330), || fleet.program.ended());
     let report = fleet.report();
     let sent = Sent { pushing: &pushing, fleet: &report };
     found.extend(site.counting.iter().flat_map(counting::Counting::faults));
@@ -123,6 +123,7 @@ fn turn(folder: &Path, layout: Layout, seconds: u64, mut chance: Chance) -> (Val
         "remote_write_repeats": pushing.repeats.load(Relaxed),
         "simulated_samples": report["samples_acked"],
         "simulated_resent": report["batches_resent"],
+        "simulated_drain_s": report["elapsed_s"].as_f64().unwrap_or(0.0) - seconds as f64,
         "datagrams_lost": site.datagrams_lost(),
         "answers": answers.load(Relaxed),
         "peak_mib": peak_mib.load(Relaxed),

@@ -105,7 +105,7 @@ impl Site {
     pub(crate) fn fleet(&self, seconds: u64) -> Fleet {
         let servers: Vec<String> = self.relays.iter().map(|relay| relay.address().to_string()).collect();
         let mut args = format!(
-            "--agents {SIMULATED} --metrics 20 --interval 1s --duration {seconds}s --patience 120s --workers 2 --keys {}",
+            "--agents {SIMULATED} --metrics 20 --interval 1s --duration {seconds}s --patience 300s --workers 2 --keys {}",
             self.folder.join("fleet.keys").display()
         );
         servers.iter().for_each(|server| args += &format!(" --server {server}"));
