@@ -2,6 +2,7 @@
 
 mod access_log;
 mod aside;
+mod clock;
 mod config;
 mod host;
 mod intake;

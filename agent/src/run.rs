@@ -1,13 +1,14 @@
 //! The agent's one loop: StatsD in, windows out, acks back.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
-use weir_sample::{Reading, Timestamp, Window, exposition};
+use weir_sample::{Reading, Window, exposition};
 
 use crate::access_log::AccessLogs;
+use crate::clock::{Clock, Moment};
 use crate::config::{Config, RunArgs};
 use crate::host::Host;
 use crate::intake::Intake;
@@ -15,7 +16,7 @@ use crate::manager::Manager;
 use crate::report::{self, Ask, Page, Status, Telemetry, Top};
 use crate::scrape::Scraper;
 use crate::state::{self, State};
-use crate::uplink::Push;
+use crate::uplink::{Heard, Push};
 use crate::windows::{Turn, Windows};
 
 /// How long a stop waits for the last acks.
@@ -44,7 +45,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     let mut logs_due = tokio::time::interval(LOGS_EVERY);
     manager.say("READY=1");
     loop {
-        let close_at = Instant::now() + agent.windows.left(wall_clock());
+        let close_at = Instant::now() + agent.windows.left(agent.clock.time(Moment::now()));
         let wake = agent.push.next_wake().map_or(close_at, |wake| close_at.min(wake.into()));
         tokio::select! {
             () = agent.intake.receive() => {}
@@ -75,6 +76,7 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
 /// What lives as long as the agent runs.
 struct Agent {
     state: State,
+    clock: Clock,
     windows: Windows,
     host: Host,
     intake: Intake,
@@ -91,7 +93,8 @@ struct Agent {
 
 impl Agent {
     async fn start(config: &Config) -> Result<Self> {
-        let state = State::begin(&config.state, wall_clock())?;
+        let now = Moment::now();
+        let state = State::begin(&config.state, now.wall)?;
         let seed = u64::from_be_bytes(state::random()?);
         let push = Push::start(config, &state, seed)?;
         let intake = Intake::bind(config)?;
@@ -102,9 +105,10 @@ impl Agent {
         let scraper = Scraper::new(&config.scrape, config.origin());
         let access_logs = AccessLogs::new(&config.access_log, config.origin(), &config.state);
         let about = [config.host().to_owned(), config.server.to_string()];
-        let windows = Windows::new(config.interval.0, wall_clock(), Instant::now().into_std());
+        let windows = Windows::new(config.interval.0, now.wall);
         Ok(Self {
             state,
+            clock: Clock::new(now),
             windows,
             host,
             intake,
@@ -142,18 +146,28 @@ impl Agent {
 
     /// Looks at the clock, and ends the window if its time has come.
     fn turn(&mut self) {
-        if self.push.was_renamed() {
+        for Heard { gateway, server, since_boot } in self.push.heard_clocks() {
+            self.clock.hear(gateway, server, since_boot);
+        }
+        let look = self.clock.look(Moment::now(), self.push.gateways());
+        let turn = self.windows.turn(look.time);
+        // Of an epoch whose clock is ahead the sink moves windows back, and must not do so with what is right already.
+        if self.push.was_renamed() || look.set_back || turn == Turn::SetBack {
             self.begin_epoch();
         }
-        match self.windows.turn(wall_clock(), Instant::now().into_std()) {
-            Turn::Stays => {}
-            Turn::Ends(window) => self.close(window),
-            Turn::SetBack => self.begin_epoch(),
+        if let Turn::Ends(window) = turn {
+            self.close(window);
+        }
+        if self.clock.wants_another() {
+            self.push.ask_another();
+        }
+        if self.clock.is_sure() {
+            self.push.take_back(look.time, self.clock.set_earlier_by());
         }
     }
 
     fn begin_epoch(&mut self) {
-        match self.state.next_epoch(wall_clock()) {
+        match self.state.next_epoch(self.clock.time(Moment::now())) {
             Ok(epoch) => self.push.begin_epoch(epoch),
             Err(error) => tracing::warn!(error = format!("{error:#}"), "the epoch of before goes on"),
         }
@@ -177,7 +191,7 @@ impl Agent {
 
     fn readings(&mut self) -> Vec<Reading> {
         let mut readings = self.telemetry.usage().readings();
-        readings.push(Reading::counter("weir_agent_clock_steps_total", &[], self.windows.steps, STEPS_HELP));
+        readings.extend(self.clock.readings());
         let in_memory = f64::from(u8::from(self.state.folder().is_none()));
         readings.push(Reading::gauge("weir_agent_state_in_memory", &[], in_memory, IN_MEMORY_HELP));
         if self.leaves {
@@ -198,6 +212,7 @@ impl Agent {
             statsd: self.intake.tally(),
             scrape: self.scraper.tally(),
             logs: self.access_logs.tally(),
+            clock: self.clock.tally(),
             itself: self.telemetry.usage(),
         }
     }
@@ -219,8 +234,6 @@ impl Agent {
 }
 
 const GOODBYE_HELP: &str = "The agent was told to end: what follows is not the silence of a host that is gone.";
-const STEPS_HELP: &str = "Times that the wall clock was set by more than a second: windows went on by its new time; look at \
-    the host's time daemon if it grows.";
 const IN_MEMORY_HELP: &str = "1: the state folder cannot be written, so the agent has a new identity and no spool in this \
     run; mend the disk and restart it.";
 
@@ -273,9 +286,4 @@ fn end_in_time() {
 fn monotonic_micros() -> i64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
-}
-
-fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as i64)
 }

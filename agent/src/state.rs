@@ -25,7 +25,7 @@ impl State {
     /// then the agent is somebody new, in memory alone, since an epoch that is not on disk could be used twice.
     ///
     /// # Errors
-    /// Another agent runs on the folder, or the identity in it is damaged.
+    /// Another agent runs on the folder.
     pub(crate) fn begin(folder: &Path, now: Timestamp) -> Result<Self> {
         let failure = match FolderLock::acquire(folder) {
             Ok(lock) => match begin(folder, now) {
@@ -72,8 +72,19 @@ fn begin(folder: &Path, now: Timestamp) -> Result<(AgentId, Epoch)> {
     weir_files::create_folder(folder)?;
     let path = folder.join("identity");
     let (agent, previous) = match weir_files::read_if_there(&path)? {
-        Some(bytes) => parse(&bytes)
-            .with_context(|| format!("{}: not an id and an epoch; delete it for a new identity", path.display()))?,
+        Some(bytes) => match parse(&bytes) {
+            Some(known) => known,
+            None => {
+                let aside = folder.join("identity.damaged");
+                weir_files::replace(&aside, &bytes, MODE)?;
+                tracing::error!(
+                    aside = %aside.display(),
+                    "the identity is damaged and was set aside: the agent is somebody new; put the file of a backup in its \
+                     place to be who it was"
+                );
+                (AgentId(random()?), None)
+            }
+        },
         None => (AgentId(random()?), None),
     };
     let epoch = Epoch::next(previous, now, number()?);
@@ -147,11 +158,16 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_identity_is_refused_with_its_mend() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("identity"), b"\xff 1").unwrap();
-        let error = begin(folder.path(), NOW).unwrap_err().to_string();
-        assert!(error.contains("delete it for a new identity"), "{error}");
+    fn a_damaged_identity_is_set_aside_and_another_one_made() {
+        for damaged in [&b"\xff 1"[..], b"", b"11111111-1111-4111-8111-111111111111", b"x 7\n"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("identity");
+            std::fs::write(&path, damaged).unwrap();
+            let (agent, epoch) = begin(folder.path(), NOW).unwrap();
+            assert_eq!(std::fs::read(folder.path().join("identity.damaged")).unwrap(), damaged);
+            let (again, next) = begin(folder.path(), NOW).unwrap();
+            assert!(again == agent && next > epoch);
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(crate) struct Counters {
     pub(crate) acks: AtomicU64,
     pub(crate) ack_bytes: AtomicU64,
     pub(crate) socket_errors: AtomicU64,
+    pub(crate) cloned_agents: AtomicU64,
     pub(crate) unacked: Unacked,
     pub(crate) refused: Refused,
     pub(crate) ack_times: Recent,
@@ -122,6 +123,7 @@ impl Counters {
             counter("weir_gateway_acks_total", &self.acks, "Acks sent; one may answer several batches."),
             counter("weir_gateway_ack_bytes_total", &self.ack_bytes, "Bytes in them."),
             counter("weir_gateway_socket_errors_total", &self.socket_errors, "Receives that failed. See the log."),
+            counter("weir_gateway_cloned_agents_total", &self.cloned_agents, CLONED_HELP),
             unacked("log_failed", &self.unacked.log_failed),
             unacked("channel_full", &self.unacked.channel_full),
             unacked("not_sent", &self.unacked.not_sent),
@@ -176,4 +178,6 @@ const REFUSED_HELP: &str = "Datagrams and frames refused without a reply. tag, m
     fleet keys. denied: on the deny-list. clock_ahead: mend the agent's clock. agent_rate, \
     tenant_rate: more samples a second than admission allows; they stay in the agents' spools. queue_…: see to the queue's disk. stream_…: \
     connections closed: too many, no TLS 1.3 or no weir/1, a bad token or tenant, a frame too long, too slow, or cut off.";
+const CLONED_HELP: &str =
+    "Times that two agents were found to use one id at once, once an hour for each: the log has both addresses.";
 const OPEN_HELP: &str = "TLS connections open. Many of them mean that UDP does not get through to this gateway.";

@@ -5,12 +5,14 @@
 //! that does not authenticate is counted and never answered. StatsD, which nobody seals, has its own path in `statsd`.
 
 mod acks;
+mod clones;
 mod config;
 mod counters;
 mod error;
 mod gateway;
 mod intake;
 mod open;
+mod refusers;
 mod running;
 mod shared;
 mod shed;

@@ -140,6 +140,11 @@ impl Running {
         }
     }
 
+    /// Ids, of all tenants or of one, that two agents have used at once within the last hour.
+    pub fn cloned_agents(&self, tenant: Option<u32>) -> usize {
+        self.shared.clones.count(Instant::now(), tenant)
+    }
+
     /// What this gateway counts about itself.
     pub fn readings(&self) -> Vec<Reading> {
         let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
@@ -148,6 +153,8 @@ impl Running {
         readings.push(gauge("weir_gateway_cpu_ratio", self.shared.cpu.load.ratio(), CPU_HELP));
         readings.push(gauge("weir_gateway_cpu_cores", self.shared.cpu.cores(), CORES_HELP));
         readings.push(gauge("weir_gateway_pressure_ratio", self.shared.pressure(), PRESSURE_HELP));
+        let clones = self.cloned_agents(None) as f64;
+        readings.push(gauge("weir_gateway_cloned_agents", clones, CLONES_HELP));
         readings.extend(self.shared.shedding.readings());
         readings.push(gauge("weir_gateway_ready", f64::from(u8::from(self.ready())), READY_HELP));
         for (number, intake) in self.intakes.iter().enumerate() {
@@ -178,3 +185,5 @@ const PRESSURE_HELP: &str = "How far the queue backs up, or memory fills, 0 to 1
     normal from 0.85. See to the queue's disk and to the sink.";
 const READY_HELP: &str = "1 while agents should be sent here. At 0: draining, at the memory bound, or the queue refuses or \
     its disk hangs; /readyz says which.";
+const CLONES_HELP: &str = "Agent ids that two agents have used at once within the last hour: a state folder was copied. The log has \
+    both addresses; delete the folder of one of them.";

@@ -14,7 +14,9 @@ use weir_sample::Timestamp;
 
 use crate::{
     Access,
+    clones::Clones,
     counters::Counters,
+    refusers::Refusers,
     shed::{SLOW_AT, Shedding},
     statsd,
 };
@@ -34,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) cpu: Cpu,
     pub(crate) draining: AtomicBool,
     pub(crate) stopping: AtomicBool,
+    pub(crate) refusers: Refusers,
+    pub(crate) clones: Clones,
     log_failed: AtomicBool,
 }
 
@@ -49,6 +53,8 @@ impl Shared {
             cpu: Cpu::default(),
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            refusers: Refusers::default(),
+            clones: Clones::default(),
             log_failed: AtomicBool::new(false),
         }
     }

@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::senders::completeness::{self, Completeness};
 use crate::senders::fleet::Counters;
 use crate::senders::ledger::{self, Ledger, Owner};
-use crate::senders::{Agent, Memory, Senders, up};
+use crate::senders::{Agent, Memory, Senders, Told, up};
 use crate::series::{Admission, GENERATION, Grant};
 use crate::state::Saved;
 use crate::watermark::Keeper;
@@ -130,7 +130,9 @@ impl Ingest {
         }
         agent.renew(record.received, record.agent.0[15]);
         agent.last_seen = agent.last_seen.max(record.received);
-        let window = correct(agent, head.window, record);
+        let (window, ahead) = agent.clock.correct(record.epoch, head.window, record.received);
+        let behind = agent.clock.watch(window, record.received, head.totals.spooled_batches);
+        ahead.into_iter().chain(behind).for_each(|told| tell(sender, told));
         let Some(seen) = agent.admit(record.epoch, record.seq) else {
             self.counters.duplicates.fetch_add(1, Relaxed);
             self.ledger.record(sender, agent, record.received, |seen| seen.duplicates += 1);
@@ -292,15 +294,18 @@ fn sender_of(record: &Record<'_>) -> SenderId {
     SenderId { tenant: record.tenant, agent: record.agent }
 }
 
-/// The window as it should have been; a clock found to be ahead is told once.
-fn correct(agent: &mut Agent, window: Window, record: &Record<'_>) -> Window {
-    let before = agent.clock_ahead;
-    let corrected = agent.corrected(window, record.received);
-    if agent.clock_ahead > before {
-        let ahead_s = agent.clock_ahead.as_secs();
-        tracing::warn!(agent = %sender_of(record), ahead_s, "an agent's clock is ahead; its windows are moved back");
+/// Says what has changed of an agent's clock.
+fn tell(agent: SenderId, told: Told) {
+    match told {
+        Told::Ahead(by) => {
+            tracing::warn!(%agent, ahead_s = by.as_secs(), "an agent's clock is ahead; its windows are moved back");
+        }
+        Told::Behind(by) => {
+            let behind_s = by.as_secs();
+            tracing::warn!(%agent, behind_s, "an agent's clock seems behind: all its windows come late, and none waits");
+        }
+        Told::BehindNoMore => tracing::info!(%agent, "an agent's windows come in time again"),
     }
-    corrected
 }
 
 impl Counters {

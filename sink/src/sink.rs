@@ -122,8 +122,10 @@ impl Sink {
             counters.milli_samples_per_second.store((per_second * 1e3) as u64, Relaxed);
             let alive = self.ingest.senders.values().filter(|agent| now.since(agent.last_seen) < ALIVE).count();
             counters.agents.store(alive as u64, Relaxed);
-            let ahead = self.ingest.senders.values().filter(|agent| !agent.clock_ahead.is_zero()).count();
+            let ahead = self.ingest.senders.values().filter(|agent| agent.clock.is_ahead()).count();
             counters.clocks_ahead.store(ahead as u64, Relaxed);
+            let behind = self.ingest.senders.values().filter(|agent| agent.clock.is_behind()).count();
+            counters.clocks_behind.store(behind as u64, Relaxed);
             counters.remembered.store(self.ingest.senders.len() as u64, Relaxed);
             let mut tenants = counters.tenants.lock().unwrap_or_else(PoisonError::into_inner);
             tenants.observe(now, &self.ingest.senders, &self.ingest.ledger);

@@ -13,11 +13,15 @@ mod decode_error;
 mod fleet_key_file;
 mod ids;
 mod keys;
+mod notice;
 mod seen;
 mod sender;
 
 pub use ack::{Ack, Hints};
-pub use batch::{Batch, BatchHead, DICTIONARY_ID, Decoder, Encoder, Layout, PackedLayout, Totals, Values, decode};
+pub use batch::{
+    Batch, BatchHead, DICTIONARY_ID, Decoder, Encoder, Layout, PackedLayout, Totals, Values, decode, moved_back,
+    window_of,
+};
 pub use datagram::{
     DEFAULT_DATAGRAM_BYTES, DatagramKind, HEADER_BYTES, Header, MAX_DATAGRAM_BYTES, Refusal, TAG_BYTES, open, seal,
 };
@@ -28,5 +32,6 @@ pub use fleet_key_file::{
 };
 pub use ids::{AgentId, Epoch, NotAnAgentId, SenderId};
 pub use keys::{FleetKey, Session, SessionKeys};
+pub use notice::Notice;
 pub use seen::{Seen, SeenWindow, WINDOW};
 pub use sender::{Entry, Ledger, Lost, Outbox, OutboxConfig, PAYLOAD_BYTES, Renewal, Route, Sealed, Sender, Transmit};

@@ -6,7 +6,7 @@ use weir_sample::Reading;
 
 use super::telemetry::Usage;
 use super::top::{Metric, Top};
-use crate::{access_log, intake, scrape, uplink};
+use crate::{access_log, clock, intake, scrape, uplink};
 
 /// Figures of the agent's parts, as they count them.
 pub(crate) struct Status {
@@ -14,6 +14,7 @@ pub(crate) struct Status {
     pub statsd: intake::Tally,
     pub scrape: scrape::Tally,
     pub logs: access_log::Tally,
+    pub clock: clock::Tally,
     pub itself: Usage,
 }
 
@@ -28,8 +29,8 @@ impl Status {
     }
 
     fn write_figures(&self, text: &mut String) {
-        let Self { uplink, statsd, scrape, logs, itself } = self;
-        let uplink::Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions } = uplink;
+        let Self { uplink, statsd, scrape, logs, clock, itself } = self;
+        let uplink::Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions, trouble } = uplink;
         let (since_ack, on_tls) = (since_ack.as_secs(), u8::from(*on_tls));
         let mut line = |title: &str, figures: &[(&str, &dyn std::fmt::Display)]| {
             let _ = write!(text, "{title:<9}");
@@ -55,6 +56,7 @@ impl Status {
                 ("spool bytes", spool_bytes),
                 ("on tls", &on_tls),
                 ("failed sessions", failed_sessions),
+                ("trouble", trouble),
             ],
         );
         line(
@@ -69,6 +71,9 @@ impl Status {
         );
         line("scrape", &[("targets", &scrape.targets), ("failed", &scrape.failed)]);
         line("logs", &[("behind bytes", &logs.behind_bytes), ("lost lines", &logs.lost_lines)]);
+        let skew = clock.skew_seconds.map_or_else(|| "unknown".to_owned(), |skew| skew.to_string());
+        let corrected = u8::from(clock.corrected);
+        line("clock", &[("seconds ahead", &skew), ("corrected", &corrected), ("set", &clock.steps)]);
         line(
             "itself",
             &[
@@ -119,10 +124,18 @@ mod tests {
         };
         let since_ack = Duration::from_millis(8_900);
         Status {
-            uplink: uplink::Standing { totals, since_ack, spool_bytes: 9, on_tls: true, failed_sessions: 10 },
+            uplink: uplink::Standing {
+                totals,
+                since_ack,
+                spool_bytes: 9,
+                on_tls: true,
+                failed_sessions: 10,
+                trouble: "tag",
+            },
             statsd: intake::Tally { lines: 11, series: 12, refused: 13, folded: 14, lost_datagrams: 15 },
             scrape: scrape::Tally { targets: 16, failed: 17 },
             logs: access_log::Tally { behind_bytes: 18, lost_lines: 19 },
+            clock: clock::Tally { skew_seconds: Some(-61.5), corrected: true, steps: 21 },
             itself: Usage { resident_bytes: 20, cpu_seconds: 0.21, collect_seconds: 0.000022, close_seconds: 0.0 },
         }
     }
@@ -140,10 +153,11 @@ mod tests {
         let expected = format!(
             "weir-agent {} host a\n\
              ledger    sealed 7 acked 4 resent 3 dropped 2 waiting 1\n\
-             uplink    seconds since ack 8 spool bytes 9 on tls 1 failed sessions 10\n\
+             uplink    seconds since ack 8 spool bytes 9 on tls 1 failed sessions 10 trouble tag\n\
              statsd    lines 11 series 12 refused 13 folded 14 lost datagrams 15\n\
              scrape    targets 16 failed 17\n\
              logs      behind bytes 18 lost lines 19\n\
+             clock     seconds ahead -61.5 corrected 1 set 21\n\
              itself    resident bytes 20 cpu seconds 0.21 collect seconds 0.000022\n\n\
              lost so far; each name's HELP in /metrics says what to do\n           \
              2  weir_agent_statsd_refused_lines_total{{reason=\"utf8\"}}\n\n\

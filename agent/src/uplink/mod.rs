@@ -1,12 +1,15 @@
 //! The way up: closed windows in, sealed datagrams out, until a gateway has acknowledged them.
 
 mod gateways;
+mod heard;
 mod push;
 mod readings;
 mod session;
 mod spool;
 mod stream;
+mod trouble;
 
+pub(crate) use heard::Heard;
 pub(crate) use push::Push;
 pub(crate) use readings::Standing;
 pub(crate) use session::{read_fleet_key, read_token};

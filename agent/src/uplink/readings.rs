@@ -16,11 +16,13 @@ pub(crate) struct Standing {
     pub spool_bytes: u64,
     pub on_tls: bool,
     pub failed_sessions: u64,
+    /// Why nothing is acknowledged: a word, or "none".
+    pub trouble: &'static str,
 }
 
 /// The figures of the way up. `spool_errors` counts batches that are in memory only.
 pub(super) fn readings(standing: &Standing, ledger: &Ledger, spool: Option<&Spool>, spool_errors: u64) -> Vec<Reading> {
-    let Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions } = standing;
+    let Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions, .. } = standing;
     let counter = |name, value, help| Reading::counter(name, &[], value, help);
     let gauge = |name, value: u64, help| Reading::gauge(name, &[], value as f64, help);
     let reason = |name, reason, value, help| Reading::counter(name, &[("reason", reason)], value, help);

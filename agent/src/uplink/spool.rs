@@ -129,6 +129,11 @@ impl Spool {
         }
     }
 
+    /// Puts the next batch into another segment.
+    pub(crate) fn begin_segment(&mut self) {
+        self.writing = None;
+    }
+
     /// Forgets an acked batch.
     pub(crate) fn acked(&mut self, entry: &Entry) {
         let key = (entry.epoch, entry.seq);

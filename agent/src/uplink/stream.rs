@@ -1,5 +1,6 @@
 //! The way by TLS, for when datagrams do not get through: a connection that is made when there is something to send.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub(crate) struct StreamIdentity {
 
 /// A stream to one gateway. When it is dropped, so is the connection.
 pub(crate) struct Stream {
+    gateway: SocketAddr,
     frames: mpsc::Sender<Vec<u8>>,
     acks: mpsc::Receiver<Vec<u8>>,
     error: oneshot::Receiver<String>,
@@ -39,6 +41,7 @@ impl Stream {
         let (frames, sent) = mpsc::channel(WAITING_FRAMES);
         let (answers, acks) = mpsc::channel(WAITING_FRAMES);
         let (ended, error) = oneshot::channel();
+        let address = gateway.address;
         tokio::spawn(async move {
             let name = gateway.name.clone();
             let answering = answers.clone();
@@ -48,7 +51,12 @@ impl Stream {
             }
             drop(answering);
         });
-        Self { frames, acks, error }
+        Self { gateway: address, frames, acks, error }
+    }
+
+    /// To which gateway it goes.
+    pub(crate) fn gateway(&self) -> SocketAddr {
+        self.gateway
     }
 
     /// Hands a sealed datagram over; false if the stream has ended or is behind.

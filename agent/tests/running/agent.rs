@@ -40,6 +40,13 @@ impl Agent {
         Self::launch(command, settings, more)
     }
 
+    /// Starts an agent that pushes elsewhere.
+    pub(crate) fn start_at(servers: &str, settings: &str, more: &[&str]) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.arg("run");
+        Self::launch_at(Some(servers), command, settings, more)
+    }
+
     /// Starts an agent with variables in its environment.
     pub(crate) fn start_env(variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(PROGRAM);
@@ -55,7 +62,11 @@ impl Agent {
         Self::launch(command, settings, &[])
     }
 
-    fn launch(mut command: Command, settings: &str, more: &[&str]) -> Self {
+    fn launch(command: Command, settings: &str, more: &[&str]) -> Self {
+        Self::launch_at(None, command, settings, more)
+    }
+
+    fn launch_at(servers: Option<&str>, mut command: Command, settings: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("fleet.keys");
         let key = FleetKey { id: 1, secret: SECRET };
@@ -65,8 +76,8 @@ impl Agent {
         gateway.set_read_timeout(Some(PATIENCE)).unwrap();
         let config = folder.path().join("weir-agent.toml");
         std::fs::write(&config, settings).unwrap();
-        let server = gateway.local_addr().unwrap().to_string();
-        command.args(["--host", "test", "--server", &server]);
+        let own = gateway.local_addr().unwrap().to_string();
+        command.args(["--host", "test", "--server", servers.unwrap_or(&own)]);
         if !more.contains(&"--interval") {
             command.args(["--interval", "1s"]);
         }
@@ -129,6 +140,15 @@ impl Agent {
         let mut answer = Vec::new();
         ack.seal(&header, [0; 12], &keys, &mut answer);
         self.gateway.send_to(&answer, peer).unwrap();
+    }
+
+    /// Waits until this holds.
+    pub(crate) fn until(&mut self, what: &str, holds: impl Fn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(Instant::now() < deadline, "waited for {what}: {:#?}", self.log.try_iter().collect::<Vec<_>>());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Waits until the log holds a line with `text`.

@@ -3,6 +3,7 @@
 
 mod access_log;
 mod agent;
+mod clocks;
 mod package;
 mod reload;
 mod scrape;

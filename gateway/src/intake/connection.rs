@@ -7,6 +7,7 @@ use std::{net::SocketAddr, time::Instant};
 use weir_identity::Scope;
 use weir_link::{FrameStream, ServerStream};
 use weir_sample::Timestamp;
+use weir_wire::Notice;
 
 use super::{
     ingest::{Ingested, Origin},
@@ -97,6 +98,8 @@ impl<'a> Connection<'a> {
     /// Waits for the acks of what was taken, sends them, and closes.
     async fn finish(mut self) {
         self.reply = None;
+        // What was told last; a peer that is gone need not hear it.
+        let _ = self.flush().await;
         let patience = self.streams.config.patience;
         let answer = async {
             while let Ok(ack) = self.acks.recv_async().await {
@@ -148,13 +151,16 @@ impl<'a> Connection<'a> {
             match ingest.offer(frame, origin) {
                 Ingested::Accepted => payloads.push(payload(frame).to_vec()),
                 Ingested::Told(sealed) => self.frames.put(sealed),
-                Ingested::Refused => {}
+                Ingested::Refused(reason) => self.frames.put(&Notice::encode(reason, now)),
                 Ingested::Foreign => break Err("stream_tenant"),
             }
         };
         streams.shared.counters.frames.add(frames);
         streams.shared.counters.frame_bytes.add(bytes);
         ingest.append(payloads.iter().map(Vec::as_slice), self.reply.clone());
+        if let Err(reason) = outcome {
+            self.frames.put(&Notice::encode(reason, now));
+        }
         outcome.map(|()| frames)
     }
 }

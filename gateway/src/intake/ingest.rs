@@ -11,10 +11,11 @@ use std::{
 
 use weir_queue::{Lane, Record, RecordKind};
 use weir_sample::Timestamp;
-use weir_wire::{Decoder, Header, Hints, Refusal};
+use weir_wire::{Decoder, Header, Hints, Refusal, SenderId};
 
 use crate::{
     acks::{AckWriter, Group, Waiting},
+    clones::{ONE_OF, Sighted},
     counters::Add,
     open::{Opened, Opener, Tenant, payload},
     shared::Shared,
@@ -58,8 +59,8 @@ pub(crate) enum Ingested<'a> {
     Accepted,
     /// It authenticated and was refused: its agent is to get this sealed ack of nothing, which says why.
     Told(&'a [u8]),
-    /// It was refused, and nobody is told.
-    Refused,
+    /// It was refused for this reason, and by UDP nobody is told.
+    Refused(&'static str),
     /// It authenticated, for a tenant that its peer may not send for. This is the transport's to count.
     Foreign,
 }
@@ -131,18 +132,21 @@ impl Ingest {
             }
             Err(Refused::Wire(refusal)) => {
                 self.refuse(refusal.reason());
-                Ingested::Refused
+                self.shared.refusers.note(refusal.reason(), origin.peer.ip(), self.received);
+                Ingested::Refused(refusal.reason())
             }
             Err(Refused::Foreign) => Ingested::Foreign,
             Err(Refused::ClockAhead(opened)) => {
                 self.refuse("clock_ahead");
-                self.tell(&opened, cause_bytes, self.hints)
+                self.shared.refusers.note("clock_ahead", origin.peer.ip(), self.received);
+                self.tell(&opened, cause_bytes, self.hints, "clock_ahead")
             }
             Err(Refused::Shed(opened, shed)) => {
-                if let Some(reason) = self.shared.shedding.count(shed) {
+                let reason = self.shared.shedding.count(shed);
+                if let Some(reason) = reason {
                     self.refuse(reason);
                 }
-                self.tell(&opened, cause_bytes, Hints { slow: true, ..self.hints })
+                self.tell(&opened, cause_bytes, Hints { slow: true, ..self.hints }, reason.unwrap_or("shed"))
             }
         }
     }
@@ -159,9 +163,23 @@ impl Ingest {
         if !self.clock_ahead.is_zero() && head.window.end().since(self.now) > self.clock_ahead {
             return Err(Refused::ClockAhead(opened));
         }
+        self.look_for_clone(&opened.header, head.window.end(), origin.peer);
         match self.shedder.admit(&opened.header, &head, &mut self.decoder, self.pressure, self.now) {
             Ok(lane) => Ok((opened, lane)),
             Err(shed) => Err(Refused::Shed(opened, shed)),
+        }
+    }
+
+    /// A job's id is used once; every other sender is one agent.
+    fn look_for_clone(&self, header: &Header, end: Timestamp, peer: SocketAddr) {
+        if !header.seq.is_multiple_of(ONE_OF) || header.agent.is_job() {
+            return;
+        }
+        let sender = SenderId { tenant: header.tenant, agent: header.agent };
+        let seen = Sighted { epoch: header.epoch, peer, end };
+        if let Some([one, other]) = self.shared.clones.note(sender, seen, self.received) {
+            self.shared.counters.cloned_agents.add(1);
+            tracing::warn!(%sender, %one, %other, "two agents have one id: was a state folder copied? delete that of one of them");
         }
     }
 
@@ -170,9 +188,9 @@ impl Ingest {
     }
 
     /// Like an ack, what is told is never larger than its cause.
-    fn tell(&mut self, opened: &Opened, cause_bytes: usize, hints: Hints) -> Ingested<'_> {
+    fn tell(&mut self, opened: &Opened, cause_bytes: usize, hints: Hints, reason: &'static str) -> Ingested<'_> {
         let sealed = self.writer.write(&opened.header, std::iter::empty(), hints, self.now, &opened.keys);
-        if sealed.len() <= cause_bytes { Ingested::Told(sealed) } else { Ingested::Refused }
+        if sealed.len() <= cause_bytes { Ingested::Told(sealed) } else { Ingested::Refused(reason) }
     }
 
     /// Appends what was accepted, whose payloads come in the same order, and has it acknowledged once it is durable: by

@@ -86,7 +86,7 @@ impl Receiver {
             match self.ingest.offer(datagram, origin) {
                 Ingested::Accepted => self.accepted.push(at),
                 Ingested::Told(sealed) => self.told.push(peer, sealed),
-                Ingested::Refused | Ingested::Foreign => {}
+                Ingested::Refused(_) | Ingested::Foreign => {}
             }
         }
         self.shared.counters.datagrams.add(self.ring.len());

@@ -61,6 +61,7 @@ async fn fleet(State(roles): State<Arc<Roles>>, caller: Caller) -> Response {
         "batches_resent": fleet.batches_resent,
         "batches_duplicate": fleet.batches_duplicate,
         "batches_lost": fleet.batches_lost,
+        "cloned_agents": roles.cloned_agents(caller.tenant()),
     });
     axum::Json(serde_json::json!({ "status": "success", "data": data })).into_response()
 }

@@ -7,6 +7,7 @@ use weir_sample::{Timestamp, Window};
 use weir_wire::{Epoch, Layout, Seen, SeenWindow, Totals};
 
 use super::account::{self, Account};
+use super::clock::Clock;
 use super::progress::Progress;
 use crate::plan::Plan;
 use crate::series::{Grant, Limit};
@@ -21,9 +22,6 @@ const RECENT: Duration = Duration::from_secs(6 * 3_600);
 
 /// Layouts kept per agent. Host metrics keep one; StatsD series that come and go make a few.
 const MAX_LAYOUTS: usize = 4;
-
-/// How long after its last window from the future an agent's clock is still taken to be ahead.
-const AHEAD_MEMORY: Duration = Duration::from_secs(5 * 60);
 
 /// The least time that a plan serves; less than twice this is less than a generation of a limit.
 const RENEWAL: Duration = Duration::from_secs(45 * 60);
@@ -55,10 +53,7 @@ pub(crate) struct Agent {
     layouts: Vec<(u64, Arc<Plan>)>,
     /// When its plans are to be made again.
     renewal: Timestamp,
-    /// How far its windows are moved back, whole intervals.
-    pub clock_ahead: Duration,
-    /// When a window last said that its clock is ahead.
-    ahead_at: Timestamp,
+    pub clock: Clock,
 }
 
 /// One run of an agent.
@@ -100,8 +95,7 @@ impl Agent {
             limit: Limit::default(),
             layouts: Vec::new(),
             renewal: Timestamp::default(),
-            clock_ahead: Duration::ZERO,
-            ahead_at: Timestamp::default(),
+            clock: Clock::default(),
         }
     }
 
@@ -128,23 +122,6 @@ impl Agent {
     /// Whether a batch of this window cannot have been counted before the agent was forgotten the last time.
     pub(crate) fn is_surely_new(&self, window: Window) -> bool {
         window.end() > self.doubtful_until
-    }
-
-    /// The window as it should have been, where the agent's clock is ahead: moved back by whole intervals, and by as many
-    /// for all its windows, so that none comes to lie on another. A last window, sent before its end, stays.
-    pub(crate) fn corrected(&mut self, window: Window, received: Timestamp) -> Window {
-        let interval = window.interval();
-        let moved = |window: Window, by| Window::ending(window.end().minus(by), interval.as_millis() as u32);
-        if window.end() > received.plus(interval) {
-            self.ahead_at = received;
-            if moved(window, self.clock_ahead).end() > received.plus(interval) {
-                let ahead = window.end().since(received).as_millis() / interval.as_millis();
-                self.clock_ahead = interval * u32::try_from(ahead).unwrap_or(u32::MAX);
-            }
-        } else if received.since(self.ahead_at) > AHEAD_MEMORY {
-            self.clock_ahead = Duration::ZERO;
-        }
-        moved(window, self.clock_ahead)
     }
 
     /// Takes the labels of its account from what its series carry.
@@ -225,23 +202,6 @@ impl Agent {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn windows_of_a_clock_ahead_move_back_alike() {
-        let mut agent = Agent::new(0, Timestamp::default());
-        let mut check = |end: i64, received: i64, expected: i64| {
-            let window = Window::ending(Timestamp::from_secs(end), 10_000);
-            let found = agent.corrected(window, Timestamp::from_secs(received)).end();
-            assert_eq!(found, Timestamp::from_secs(expected), "{end} received at {received}");
-        };
-        check(1_000, 1_001, 1_000);
-        check(1_010, 1_002, 1_010);
-        check(1_050, 1_021, 1_030);
-        check(1_060, 1_034, 1_040);
-        check(1_070, 1_049, 1_050);
-        check(1_020, 1_060, 1_000);
-        check(1_360, 1_361, 1_360);
-    }
 
     fn epoch(seconds: u64) -> Epoch {
         Epoch(seconds << 16)

@@ -43,9 +43,11 @@ pub(crate) struct Counters {
     /// Samples a second, in thousandths.
     pub milli_samples_per_second: AtomicU64,
     pub batches: AtomicU64,
-    /// Batches whose window was moved because their agent's clock is ahead, and agents of which that is so.
+    /// Batches whose window was moved because their agent's clock is ahead, agents of which that is so, and those whose clock seems
+    /// behind.
     pub clock_corrected: AtomicU64,
     pub clocks_ahead: AtomicU64,
+    pub clocks_behind: AtomicU64,
     /// Samples of series over a limit.
     pub folded: AtomicU64,
     pub duplicates: AtomicU64,
@@ -207,6 +209,12 @@ impl Counters {
                 "weir_sink_clocks_ahead",
                 &self.clocks_ahead,
                 "Agents whose clock is more than an interval ahead. Beyond the gateway's clock_ahead they are refused.",
+            ),
+            gauge(
+                "weir_sink_clocks_behind",
+                &self.clocks_behind,
+                "Agents whose windows have all come late by more than an interval, while nothing else of them waited: the log \
+                 names them; see to their time service.",
             ),
             forgotten("agents", &self.agents_forgotten),
             forgotten("jobs", &self.jobs_forgotten),

@@ -10,6 +10,7 @@
 
 mod account;
 mod agent;
+mod clock;
 pub(crate) mod completeness;
 pub(crate) mod fleet;
 pub(crate) mod ledger;
@@ -25,6 +26,7 @@ use weir_wire::SenderId;
 
 pub(crate) use account::{Account, Received};
 pub(crate) use agent::{Agent, EpochSeen};
+pub(crate) use clock::Told;
 
 /// How long silent senders are remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

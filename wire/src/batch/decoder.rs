@@ -1,10 +1,10 @@
 //! Payload to batch, quickly where the layout is known.
 
-use weir_sample::{Kind, Timestamp, Value, Window};
+use weir_sample::{Kind, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::packing::Unpacker;
-use super::{Batch, BatchHead, Layout, Totals, Values, floats, keys, rich};
+use super::{Batch, BatchHead, Layout, Totals, Values, floats, keys, rich, window};
 use crate::DecodeError;
 use crate::bytes::Input;
 
@@ -28,15 +28,10 @@ impl Decoder {
     /// Reads what stands in front, without unpacking.
     pub fn head<'a>(&self, payload: &'a [u8]) -> Result<BatchHead<'a>, DecodeError> {
         let mut input = Input(payload);
-        let end = i64::try_from(input.varint()?).map_err(|_| DecodeError::Malformed("window"))?;
-        let interval = u32::try_from(input.varint()?).map_err(|_| DecodeError::Malformed("interval"))?;
-        if interval == 0 {
-            return Err(DecodeError::Malformed("interval"));
-        }
+        let window = window::read(&mut input)?;
         let totals = Totals::read(&mut input)?;
         let length = input.count()?;
         let keys = input.bytes(length)?;
-        let window = Window::ending(Timestamp(end), interval);
         Ok(BatchHead { window, totals, layout_id: xxh3_64(keys), keys, values: input.0 })
     }
 

@@ -18,6 +18,7 @@ mod rich;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod window;
 
 use weir_sample::{Kind, Series, Value, Window};
 
@@ -25,6 +26,7 @@ pub use decoder::{Decoder, decode};
 pub use encoder::{Encoder, PackedLayout};
 pub use packing::DICTIONARY_ID;
 pub use totals::Totals;
+pub use window::{moved_back, window_of};
 
 /// One agent's points for one window, or a part of them that fits a datagram.
 #[derive(Clone, Debug, PartialEq)]

@@ -52,6 +52,12 @@ impl Ledger {
         self.sealed_samples += u64::from(entry.samples);
     }
 
+    /// Takes back what [`Ledger::count_sealed`] has counted.
+    pub(super) fn uncount_sealed(&mut self, entry: &Entry) {
+        self.sealed_batches = self.sealed_batches.saturating_sub(1);
+        self.sealed_samples = self.sealed_samples.saturating_sub(u64::from(entry.samples));
+    }
+
     pub(super) fn count_acked(&mut self, entry: &Entry) {
         self.acked_batches += 1;
         self.acked_samples += u64::from(entry.samples);

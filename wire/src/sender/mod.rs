@@ -16,11 +16,11 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use weir_sample::{Series, Value, Window};
+use weir_sample::{Series, Timestamp, Value, Window};
 
 use crate::{
     Ack, AgentId, Batch, DEFAULT_DATAGRAM_BYTES, DICTIONARY_ID, DatagramKind, Encoder, Epoch, HEADER_BYTES, Header,
-    PackedLayout, Refusal, Session, TAG_BYTES, Totals, seal,
+    PackedLayout, Refusal, Session, TAG_BYTES, Totals, moved_back, seal, window_of,
 };
 
 pub use ledger::{Ledger, Lost};
@@ -41,6 +41,10 @@ pub struct Sender {
     ledger: Ledger,
     /// The account when this epoch began: batches tell what came after.
     before: Totals,
+    /// The epoch that this sender began with: batches of earlier ones were sealed by a run before it.
+    first_epoch: Epoch,
+    /// What the last ack said of the server's clock, until it is asked for.
+    server_time: Option<Timestamp>,
 }
 
 /// What [`Sender::seal_next`] has sealed.
@@ -73,6 +77,8 @@ impl Sender {
             sessions: Sessions::default(),
             ledger: Ledger::default(),
             before: Totals::default(),
+            first_epoch: epoch,
+            server_time: None,
         }
     }
 
@@ -225,9 +231,37 @@ impl Sender {
     /// sender is counted by its reason.
     pub fn on_datagram(&mut self, now: Instant, datagram: &mut [u8], route: Route) -> Result<Vec<Entry>, Refusal> {
         let ack = self.open_ack(datagram).inspect_err(|refusal| self.ledger.count_refused_ack(*refusal))?;
+        self.server_time = Some(ack.server_time);
         let delivered = self.outbox.on_ack(now, &ack, route);
         delivered.iter().filter(|entry| entry.epoch == self.epoch).for_each(|entry| self.ledger.count_acked(entry));
         Ok(delivered)
+    }
+
+    /// What the ack that came last said of the server's clock; tells it once.
+    pub fn take_server_time(&mut self) -> Option<Timestamp> {
+        self.server_time.take()
+    }
+
+    /// Takes back what waits of windows that end after this time, for [`Sender::number_again`]. To be asked for only what every
+    /// gateway refuses: a batch that was taken by one would be counted twice under another number. So what was sent stays until
+    /// it has had time to be acked.
+    pub fn withdraw(&mut self, now: Instant, ending_after: Timestamp) -> Vec<Entry> {
+        let withdrawn = self.outbox.withdraw(now, |payload| window_of(payload).is_some_and(|w| w.end() > ending_after));
+        for entry in withdrawn.iter().filter(|entry| entry.epoch >= self.first_epoch) {
+            self.ledger.uncount_sealed(entry);
+            if entry.epoch < self.epoch {
+                self.before.sealed_batches -= 1;
+                self.before.sealed_samples -= u64::from(entry.samples);
+            }
+        }
+        withdrawn
+    }
+
+    /// A batch that was withdrawn, as one of this epoch whose window is so much earlier. Its number is new, since no two
+    /// payloads may ever be sealed under one.
+    pub fn number_again(&mut self, entry: Entry, earlier_by: Duration) -> Entry {
+        let payload = moved_back(&entry.payload, earlier_by).unwrap_or(entry.payload);
+        self.number(entry.samples as usize, payload)
     }
 
     /// Opens an ack with the session that it answers.

@@ -49,6 +49,8 @@ impl Default for OutboxConfig {
     }
 }
 
+/// A gateway that takes a batch has said so by then.
+const LONGEST_ANSWER: Duration = Duration::from_secs(5);
 /// The first timeout of a new batch is at most eight times what the measured round trip asks for.
 const MAX_BACKOFF: u32 = 3;
 
@@ -165,6 +167,24 @@ impl Outbox {
         Some(oldest.entry)
     }
 
+    /// Takes back the batches whose payload is `wanted`, but for those that an ack may still be on its way for.
+    pub(super) fn withdraw(&mut self, now: Instant, wanted: impl Fn(&[u8]) -> bool) -> Vec<Entry> {
+        let is_settled = |pending: &Pending| {
+            pending.first_sent.is_none_or(|first| now.saturating_duration_since(first) >= LONGEST_ANSWER)
+        };
+        let (mut kept, mut withdrawn) = (VecDeque::with_capacity(self.waiting.len()), Vec::new());
+        for pending in self.waiting.drain(..) {
+            if is_settled(&pending) && wanted(&pending.entry.payload) {
+                self.bytes -= pending.entry.payload.len();
+                withdrawn.push(pending.entry);
+            } else {
+                kept.push_back(pending);
+            }
+        }
+        self.waiting = kept;
+        withdrawn
+    }
+
     /// The next batch to send at `now`, oldest first; call until `None`.
     ///
     /// In silence the batch that was sent least often goes first: one that no gateway takes must not hold up the others.
@@ -261,6 +281,11 @@ impl Outbox {
     /// Whether to leave the source port, stream and gateway for others before the next send; asks once.
     pub fn leaves_source(&mut self) -> bool {
         std::mem::take(&mut self.new_source)
+    }
+
+    /// Rounds of timeouts since the last ack that delivered something.
+    pub fn silent_rounds(&self) -> u32 {
+        self.silent
     }
 
     /// The way that is used now.

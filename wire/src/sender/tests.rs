@@ -339,3 +339,39 @@ fn another_epoch_begins_at_number_zero_with_an_account_of_its_own() {
     // Older batches go first, as after a restart.
     assert_eq!(bench.sent().iter().map(|header| header.epoch).collect::<Vec<_>>(), [EPOCH, Epoch(EPOCH.0 + 1)]);
 }
+
+#[test]
+fn batches_of_the_future_go_again_under_new_numbers_and_are_counted_once() {
+    let mut bench = Bench::granted();
+    bench.sender.push(entry(EARLIER, 70, 40));
+    let first = bench.push(3);
+    bench.sent();
+    let end = crate::window_of(&first.payload).unwrap().end();
+    let (before, minute) = (end.minus(SECOND), 60 * SECOND);
+    assert_eq!(bench.sender.withdraw(bench.now, before), [], "an ack may be on its way");
+    bench.now += 5 * SECOND;
+    assert_eq!(bench.sender.withdraw(bench.now, end), [], "its window is not of the future");
+    bench.sender.begin_epoch(Epoch(EPOCH.0 + 1));
+    let withdrawn = bench.sender.withdraw(bench.now, before);
+    assert_eq!(withdrawn, [first]);
+    for entry in withdrawn {
+        let again = bench.sender.number_again(entry, minute);
+        assert_eq!((again.epoch, again.seq, again.samples), (Epoch(EPOCH.0 + 1), 0, 3));
+        assert_eq!(decode(&again.payload).unwrap().window.end(), end.minus(minute));
+        bench.sender.push(again);
+    }
+    assert_eq!((bench.sender.totals(0).sealed_batches, bench.sender.totals(0).sealed_samples), (1, 3));
+    let next = bench.push(2);
+    let told = decode(&next.payload).unwrap().totals;
+    assert_eq!((next.seq, told.sealed_batches, told.sealed_samples, told.spooled_batches), (1, 2, 5, 2));
+}
+
+#[test]
+fn an_ack_tells_the_servers_clock_once() {
+    let mut bench = Bench::granted();
+    bench.push(1);
+    let header = bench.sent()[0];
+    assert_eq!(bench.sender.take_server_time(), None);
+    bench.answer(&header, EPOCH, &[]).unwrap();
+    assert_eq!((bench.sender.take_server_time(), bench.sender.take_server_time()), (Some(Timestamp(0)), None));
+}

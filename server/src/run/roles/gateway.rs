@@ -46,6 +46,11 @@ impl GatewayRole {
         self.running.readings()
     }
 
+    /// Ids that two agents use at once.
+    pub(super) fn cloned_agents(&self, tenant: Option<u32>) -> usize {
+        self.running.cloned_agents(tenant)
+    }
+
     /// Where batches arrive.
     pub(super) fn batch_address(&self) -> SocketAddr {
         self.running.batch_address()

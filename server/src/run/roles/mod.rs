@@ -105,6 +105,11 @@ impl Roles {
         self.sink.as_ref().map(|sink| sink.fleet(tenant))
     }
 
+    /// Ids that two agents use at once, of all tenants or of one, where a gateway runs.
+    pub(crate) fn cloned_agents(&self, tenant: Option<u32>) -> usize {
+        self.gateway.as_ref().map_or(0, |gateway| gateway.cloned_agents(tenant))
+    }
+
     /// Where batches arrive, where a gateway runs.
     pub(crate) fn batch_address(&self) -> Option<SocketAddr> {
         self.gateway.as_ref().map(GatewayRole::batch_address)

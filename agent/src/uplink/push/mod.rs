@@ -1,6 +1,8 @@
 //! The push side: batches go to the spool and the sender, out by UDP or TLS, and leave both when an ack says they are
 //! durable.
 
+mod clocks;
+
 use std::collections::HashSet;
 use std::future::pending;
 use std::io::ErrorKind;
@@ -12,15 +14,17 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use weir_link::{Alpn, ClientFiles, ClientTls};
 use weir_sample::{Reading, Series, Value, Window};
-use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, OutboxConfig, Route, Sender};
+use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, Notice, OutboxConfig, Route, Sender};
 
-use super::gateways::{Gateway, Gateways};
-use super::readings::{self, Standing};
-use super::session::{self, News, Source};
-use super::spool::Spool;
-use super::stream::{Stream, StreamIdentity};
 use crate::config::{Config, Transport};
 use crate::state::State;
+use crate::uplink::gateways::{Gateway, Gateways};
+use crate::uplink::heard::Heard;
+use crate::uplink::readings::{self, Standing};
+use crate::uplink::session::{self, News, Source};
+use crate::uplink::spool::Spool;
+use crate::uplink::stream::{Stream, StreamIdentity};
+use crate::uplink::trouble::Trouble;
 
 /// Everything between a closed window and its ack.
 pub(crate) struct Push {
@@ -44,14 +48,23 @@ pub(crate) struct Push {
     datagram: Vec<u8>,
     /// Whether a session has made another agent of this one, which needs an epoch of its own.
     renamed: bool,
+    /// Why nothing is acknowledged, as far as that is known.
+    trouble: Trouble,
+    /// What acks said of their gateways' clocks.
+    heard: Vec<Heard>,
+    /// When another gateway may be asked for its clock, and how long after that the next.
+    next_opinion: (Instant, Duration),
+    taken_back: Instant,
 }
 
 /// Payload in memory; further batches wait on disk.
 const MAX_OUTBOX_BYTES: usize = 256 << 10;
-/// The same where a disk takes nothing: the oldest batch is lost beyond it.
 /// What a send waits for a name that has not resolved so far.
 const NAME_PATIENCE: Duration = Duration::from_millis(200);
+/// Payload in memory where a disk takes nothing: the oldest batch is lost beyond it.
 const MAX_UNWRITTEN_BYTES: usize = 4 << 20;
+/// Another gateway is asked for its clock at once, and then after pauses that double.
+const FIRST_OPINION: Duration = Duration::from_secs(5);
 
 impl Push {
     /// Opens the spool and starts to fetch sessions; what an earlier run left unacked goes out first.
@@ -94,6 +107,10 @@ impl Push {
             unreachable: HashSet::new(),
             datagram: Vec::with_capacity(DEFAULT_DATAGRAM_BYTES),
             renamed: false,
+            trouble: Trouble::default(),
+            heard: Vec::new(),
+            next_opinion: (Instant::now(), FIRST_OPINION),
+            taken_back: Instant::now(),
         };
         push.refill();
         if push.unacked() > 0 {
@@ -177,6 +194,7 @@ impl Push {
             self.gateways.move_on();
             (self.socket, self.stream) = (None, None);
         }
+        self.trouble.watch(self.sender.outbox().silent_rounds(), self.identity.is_some());
         self.refill();
         while let Some(sealed) = self.sender.seal_next(Instant::now(), &mut self.datagram) {
             let sent = match sealed.route {
@@ -244,6 +262,9 @@ impl Push {
 
     fn drop_stream(&mut self) {
         let error = self.stream.take().and_then(Stream::error);
+        if let Some(error) = &error {
+            self.trouble.unreachable(error);
+        }
         if error.is_some() && error != self.stream_ended {
             tracing::warn!(error, "the TLS stream has ended; another is tried");
             self.stream_ended = error;
@@ -303,8 +324,21 @@ impl Push {
     /// What is refused is counted by the sender.
     fn on_datagram(&mut self, datagram: &mut [u8], route: Route) {
         let now = Instant::now();
+        if let Some(Notice { reason, server_time }) = Notice::decode(datagram).filter(|_| route == Route::Tls) {
+            self.hear_clock(self.stream.as_ref().map(Stream::gateway), Some(server_time));
+            return self.trouble.refused(&reason);
+        }
         let Ok(delivered) = self.sender.on_datagram(now, datagram, route) else { return };
-        self.last_ack = now;
+        let gateway = match route {
+            Route::Udp => self.socket.as_ref().map(|(gateway, _)| gateway.address),
+            Route::Tls => self.stream.as_ref().map(Stream::gateway),
+        };
+        let server_time = self.sender.take_server_time();
+        self.hear_clock(gateway, server_time);
+        if !delivered.is_empty() {
+            self.last_ack = now;
+            self.trouble.is_over();
+        }
         if route == Route::Tls {
             self.stream_ended = None;
         }
@@ -335,6 +369,7 @@ impl Push {
             spool_bytes: self.spool.as_ref().map_or(0, Spool::bytes),
             on_tls: self.sender.outbox().route() == Route::Tls,
             failed_sessions: self.sender.ledger().failed_sessions,
+            trouble: self.trouble.word(),
         }
     }
 }
@@ -361,83 +396,4 @@ async fn open(gateway: &Gateway) -> std::io::Result<UdpSocket> {
 }
 
 #[cfg(test)]
-mod tests {
-    use weir_sample::Timestamp;
-    use weir_wire::FleetKey;
-
-    use super::*;
-
-    /// A push side towards this server that has a session for ever.
-    fn push(server: &str, spool: Option<Spool>) -> Push {
-        let agent = AgentId([1; 16]);
-        let config = OutboxConfig { max_bytes: usize::MAX, ..OutboxConfig::default() };
-        let mut sender = Sender::new(agent, Epoch(1), config, 1);
-        sender.grant(FleetKey { id: 1, secret: [7; 32] }.session(0, agent, u32::MAX), None);
-        Push {
-            sender,
-            encoder: Encoder::new(),
-            spool,
-            spool_errors: 0,
-            spool_fails: false,
-            last_ack: Instant::now(),
-            news: mpsc::channel(1).1,
-            gateways: Gateways::new(server.parse().unwrap(), agent),
-            socket: None,
-            identity: None,
-            stream: None,
-            stream_ended: None,
-            unreachable: HashSet::new(),
-            datagram: Vec::new(),
-            renamed: false,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_socket_that_cannot_be_opened_is_a_failed_send_and_not_the_end() {
-        // No system connects a socket to everybody that was not asked to.
-        let mut push = push("255.255.255.255:9", None);
-        let window = Window::ending(Timestamp::from_secs(1_700_000_000), 10_000);
-        push.close_window(window, vec![(Series::named("done"), Value::Counter(1.0))]);
-        push.send_due().await;
-        assert_eq!((push.sender.ledger().failed_sends, push.unacked()), (1, 1));
-        assert!(push.next_wake().is_some_and(|wake| wake > Instant::now()));
-    }
-
-    #[tokio::test]
-    async fn an_address_without_a_way_to_it_is_passed_over_at_once_and_named_once() {
-        let gateway = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let port = gateway.local_addr().unwrap().port();
-        // Whichever comes first in this agent's order.
-        let mut push = push(&format!("255.255.255.255:9,127.0.0.1:{port}"), None);
-        for end in 0..3 {
-            let window = Window::ending(Timestamp::from_secs(1_700_000_000 + end), 10_000);
-            push.close_window(window, vec![(Series::named("done"), Value::Counter(1.0))]);
-            push.send_due().await;
-            let mut bytes = [0; 2_048];
-            gateway.recv(&mut bytes).await.unwrap();
-        }
-        assert_eq!(push.sender.ledger().failed_sends, 0);
-        assert!(!push.unreachable.contains(&gateway.local_addr().unwrap()));
-    }
-
-    #[test]
-    fn what_a_full_spool_loses_in_memory_and_on_disk_is_counted_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut push = push("127.0.0.1:9", Some(Spool::open(folder.path(), 400_000).unwrap()));
-        for seq in 0..1_500 {
-            push.keep(Entry { epoch: Epoch(1), seq, payload: vec![0; 1_000], samples: 10 });
-            let totals = push.sender.totals(push.on_disk());
-            assert_eq!(totals.dropped_batches + totals.spooled_batches, seq + 1);
-            assert_eq!(totals.dropped_samples, 10 * totals.dropped_batches);
-            let in_memory = push.sender.outbox().bytes();
-            assert!(in_memory <= MAX_OUTBOX_BYTES + 1_000, "{in_memory} bytes in memory");
-            // Seldom, so that a file goes which memory holds none of.
-            if seq % 500 == 0 {
-                push.refill();
-            }
-        }
-        assert!(push.sender.totals(0).dropped_batches > 1_000);
-        assert!(push.spool.as_ref().is_some_and(|spool| spool.bytes() <= 400_000));
-        assert!(push.sender.ledger().shed_batches > 0 && push.sender.outbox().totals().dropped_batches > 0);
-    }
-}
+mod tests;
