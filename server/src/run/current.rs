@@ -34,7 +34,7 @@ const SERIES: u32 = 64;
 
 impl Current {
     fn store(&self) -> Result<Arc<Store>, QueryError> {
-        self.store.current().ok_or_else(|| QueryError::Source(RECOVERING.into()))
+        self.store.current().ok_or_else(|| QueryError::Unavailable(RECOVERING.into()))
     }
 }
 
@@ -52,10 +52,10 @@ impl Source for Current {
         let answered = Source::select(&store, selection, &mut |data| {
             seen = seen.wrapping_add(1);
             // The store is opened again once nobody has it, so nobody keeps one that is closed.
-            closed = seen.is_multiple_of(SERIES) && !self.0.current().is_some_and(|now| Arc::ptr_eq(&now, &store));
+            closed = seen.is_multiple_of(SERIES) && !self.store.current().is_some_and(|now| Arc::ptr_eq(&now, &store));
             if closed { ControlFlow::Break(()) } else { each(data) }
         })?;
-        if closed { Err(QueryError::Source(RECOVERING.into())) } else { Ok(answered) }
+        if closed { Err(QueryError::Unavailable(RECOVERING.into())) } else { Ok(answered) }
     }
 
     fn warning(&self, end: Timestamp) -> Option<String> {
