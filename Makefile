@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: demo test differential check rustdoc deny spelling mutants build agent deb console setup autoscaling clean
+.PHONY: demo test differential check rustdoc deny spelling mutants build agent deb console setup autoscaling soak clean
 
 demo: build
 	$(BIN)/weir demo
@@ -37,6 +37,13 @@ setup:
 autoscaling: setup build
 	$(CARGO) build --release --locked --package weir-tests --example autoscaling
 	$(or $(CARGO_TARGET_DIR),target)/release/examples/autoscaling docs/autoscaling.png
+
+# Random faults for SECONDS, half of them with roles apart; then every counter is compared. SEED repeats a course of chance.
+soak: SECONDS ?= 600
+soak: SEED ?= $(shell date +%s)
+soak: console
+	$(CARGO) build --locked --features weir/s3 --bin weir --bin weir-agent
+	WEIR_SOAK_SECONDS=$(SECONDS) WEIR_SOAK_SEED=$(SEED) $(CARGO) test --locked --package weir-tests --test soak
 
 test: setup console
 	$(CARGO) build --locked --features weir/s3 --bin weir --bin weir-agent

@@ -68,10 +68,10 @@ impl Shared {
         weir_wire::Hints { drain: self.draining.load(Relaxed), slow: pressure >= SLOW_AT }
     }
 
-    /// How far the queue backs up, from 0 to 1: the buffer in front of its disk, its share of the disk, and this
-    /// process's memory.
+    /// How far the queue backs up, from 0 to 1: the buffer in front of its disk, its share of the disk, how far the sink is
+    /// behind with it, and this process's memory.
     pub(crate) fn pressure(&self) -> f64 {
-        self.log.saturation().max(self.log.disk_ratio()).max(self.memory.pressure())
+        self.log.saturation().max(self.log.disk_ratio()).max(self.log.behind_ratio()).max(self.memory.pressure())
     }
 
     /// Logs the first failure of the log, and its recovery.

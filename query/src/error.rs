@@ -37,6 +37,9 @@ pub enum QueryError {
     /// The query took longer than one query may.
     #[error("query timed out: it needs more time than it was given (its parameter timeout, and query.timeout_s)")]
     Timeout,
+    /// There is no store to ask for a moment; the text says why.
+    #[error("{0}")]
+    Unavailable(String),
     /// Storage could not be read.
     #[error("reading stored series")]
     Source(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -48,7 +51,7 @@ impl QueryError {
         match self {
             Self::Parse(_) | Self::Parameter(_) => "bad_data",
             Self::Unsupported(_) | Self::Execution(_) | Self::TooLarge { .. } => "execution",
-            Self::Busy { .. } => "unavailable",
+            Self::Busy { .. } | Self::Unavailable(_) => "unavailable",
             Self::Gone => "canceled",
             Self::Timeout => "timeout",
             Self::Source(_) => "internal",
@@ -63,6 +66,7 @@ impl QueryError {
             Self::TooLarge { bound, .. } | Self::Busy { bound, .. } => bound.reason(),
             Self::Timeout => "timeout",
             Self::Gone => "gone",
+            Self::Unavailable(_) => "unavailable",
             Self::Source(_) => "internal",
         }
     }
@@ -138,11 +142,12 @@ impl Bound {
 }
 
 /// Every reason for which a query may be refused.
-pub(crate) const REASONS: [&str; 13] = [
+pub(crate) const REASONS: [&str; 14] = [
     "bad_data",
     "execution",
     "timeout",
     "gone",
+    "unavailable",
     "internal",
     "series",
     "samples",

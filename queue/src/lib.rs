@@ -10,6 +10,6 @@ mod error;
 mod record;
 
 pub use checkpoint::{Checkpoint, Position};
-pub use embedded::{Log, LogConfig, Polled, Reader, retire};
+pub use embedded::{Follow, Log, LogConfig, Polled, Reader, retire};
 pub use error::Error;
 pub use record::{Lane, MAX_PAYLOAD_BYTES, Record, RecordKind};

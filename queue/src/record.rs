@@ -48,8 +48,10 @@ pub enum RecordKind {
     Batch,
     /// What an agent's token allows.
     Grant,
-    /// Samples with times of their own, as remote write brings them.
+    /// Samples with times of their own, as batches of one instant: what programs before [`RecordKind::Series`] wrote.
     Samples,
+    /// Samples with times of their own, series by series, as remote write brings them.
+    Series,
     /// What a newer program wrote, by its number. Its frame is as sound as any: it must neither be taken for damage nor
     /// be cut off as a torn tail.
     Newer(u8),
@@ -62,6 +64,7 @@ impl RecordKind {
             1 => Self::Batch,
             2 => Self::Grant,
             3 => Self::Samples,
+            4 => Self::Series,
             newer => Self::Newer(newer),
         }
     }
@@ -72,6 +75,7 @@ impl RecordKind {
             Self::Batch => 1,
             Self::Grant => 2,
             Self::Samples => 3,
+            Self::Series => 4,
             Self::Newer(number) => number,
         }
     }
@@ -143,7 +147,7 @@ pub(crate) struct FrameHeader {
 
 impl FrameHeader {
     /// The header at the start of `bytes`; `None` if it is not sound. `bytes` holds at least a header.
-    fn decode(bytes: &[u8], salt: u32) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8], salt: u32) -> Option<Self> {
         if bytes[..2] != MAGIC || crc32c_append(salt, &bytes[..52]) != u32_at(bytes, 52) {
             return None;
         }
@@ -233,9 +237,11 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_and_a_zero_is_a_frame_from_before_kinds() {
-        use RecordKind::{Batch, Grant, Newer, Samples, Unsaid};
+        use RecordKind::{Batch, Grant, Newer, Samples, Series, Unsaid};
         let (lane, agent, epoch, received) = (Lane::Bulk, AgentId([7; 16]), Epoch(9), Timestamp(13));
-        for (kind, byte) in [(Unsaid, 0), (Batch, 1), (Grant, 2), (Samples, 3), (Newer(4), 4), (Newer(255), 255)] {
+        for (kind, byte) in
+            [(Unsaid, 0), (Batch, 1), (Grant, 2), (Samples, 3), (Series, 4), (Newer(5), 5), (Newer(255), 255)]
+        {
             let record = Record { kind, lane, tenant: 3, agent, epoch, seq: 11, received, payload: b"payload" };
             let mut frame = Vec::new();
             record.encode(5, &mut frame);

@@ -6,12 +6,12 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use proptest::prelude::*;
 use weir_files::fault::{Disk, Fault};
-use weir_queue::{Checkpoint, Error, Lane, Log, LogConfig, Position, Reader, Record, RecordKind, retire};
+use weir_queue::{Checkpoint, Error, Follow, Lane, Log, LogConfig, Position, Reader, Record, RecordKind, retire};
 use weir_sample::Timestamp;
 use weir_wire::{AgentId, Epoch};
 
@@ -465,4 +465,45 @@ proptest! {
             + reading(&log.readings(), "weir_queue_cut_bytes_total");
         prop_assert_eq!(noticed > 0.0, !in_header);
     }
+}
+
+#[test]
+fn a_log_knows_how_long_its_consumer_has_left_a_record_unread() {
+    let root = tempfile::tempdir().unwrap();
+    let follow = |most| Some(Follow { consumer: "test".into(), most });
+    let log = |writer, most| Log::open(root.path(), writer, LogConfig { follow: follow(most), ..config() }).unwrap();
+    let (minute, day) = (Duration::from_secs(60), Duration::from_secs(86_400));
+    let (a, b) = (log("a", day), log("b", Duration::ZERO));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let append = |log: &Log, received| {
+        let position = log.append(&[record(1, received, b"x")]).unwrap();
+        log.wait_durable(position).unwrap();
+    };
+    append(&a, now - 3_600_000);
+    append(&b, now - 3_600_000);
+    assert_eq!((a.behind(), a.behind_ratio()), (Duration::ZERO, 0.0), "nobody has told a place");
+    let eventually = |what: &str, is_so: &dyn Fn() -> bool| {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < minute, "waited for {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let mut reader = Reader::open(root.path(), "test", &Checkpoint::default()).unwrap();
+    assert_eq!(reader.oldest_unread().unwrap(), Some(Timestamp(now - 3_600_000)));
+    reader.tell_place();
+    eventually("an hour", &|| a.behind() >= 60 * minute && a.behind_ratio() > 0.04 && b.behind() >= 60 * minute);
+    assert_eq!(b.behind_ratio(), 0.0, "it has no bound");
+    reader.poll(usize::MAX, |_, _| ()).unwrap();
+    assert_eq!(reader.oldest_unread().unwrap(), None);
+    reader.tell_place();
+    eventually("all to be read", &|| a.behind().is_zero() && b.behind().is_zero());
+    append(&a, now - 60_000);
+    eventually("a minute", &|| a.behind() >= minute);
+    assert!(b.behind().is_zero());
+    // A log that starts later learns it from what is there.
+    drop(a);
+    let a = log("a", minute);
+    eventually("a minute again", &|| a.behind() >= minute);
+    assert_eq!(a.behind_ratio(), 1.0);
 }

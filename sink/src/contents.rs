@@ -18,6 +18,8 @@ pub(crate) enum Contents<'a> {
     Grant(Option<Grant>),
     /// Samples with times of their own.
     Samples(&'a [u8]),
+    /// The same, as older programs wrote them.
+    OldSamples(&'a [u8]),
     /// What only a newer program can read.
     Newer,
 }
@@ -30,7 +32,8 @@ impl<'a> Contents<'a> {
         match record.kind {
             RecordKind::Batch => Self::Batch,
             RecordKind::Grant => Self::Grant(Grant::decode(record.payload)),
-            RecordKind::Samples => Self::Samples(record.payload),
+            RecordKind::Samples => Self::OldSamples(record.payload),
+            RecordKind::Series => Self::Samples(record.payload),
             RecordKind::Newer(_) => Self::Newer,
             RecordKind::Unsaid => Self::as_it_looks(record.payload, decoder),
         }
@@ -38,7 +41,7 @@ impl<'a> Contents<'a> {
 
     fn as_it_looks(payload: &'a [u8], decoder: &mut Decoder) -> Self {
         if let Some(samples) = payload.strip_prefix(&MARK) {
-            return Self::Samples(samples);
+            return Self::OldSamples(samples);
         }
         match decoder.head(payload).is_ok_and(|head| head.window == Window::ending(Timestamp(0), 1)) {
             true => Self::Grant(grant_in_batch(payload)),
@@ -82,10 +85,11 @@ mod tests {
         let marked = [&MARK[..], b"samples"].concat();
         check(RecordKind::Unsaid, &batch(0), &Contents::Grant(Some(grant.clone())));
         check(RecordKind::Unsaid, &batch(10_000), &Contents::Batch);
-        check(RecordKind::Unsaid, &marked, &Contents::Samples(b"samples"));
+        check(RecordKind::Unsaid, &marked, &Contents::OldSamples(b"samples"));
         check(RecordKind::Batch, &batch(0), &Contents::Batch);
         check(RecordKind::Batch, &marked, &Contents::Batch);
-        check(RecordKind::Samples, &batch(0), &Contents::Samples(&batch(0)));
+        check(RecordKind::Samples, &batch(0), &Contents::OldSamples(&batch(0)));
+        check(RecordKind::Series, &batch(0), &Contents::Samples(&batch(0)));
         check(RecordKind::Grant, &grant.encode(), &Contents::Grant(Some(grant)));
         check(RecordKind::Grant, b"\x02", &Contents::Grant(None));
         check(RecordKind::Newer(200), &batch(10_000), &Contents::Newer);

@@ -10,6 +10,7 @@ use weir_store::Store;
 use weir_wire::{BatchHead, Decoder, SenderId, Totals, Values};
 
 use crate::contents::Contents;
+use crate::imported::importer::Importer;
 use crate::partials::Partials;
 use crate::plan::Plan;
 use crate::senders::completeness::{self, Completeness};
@@ -31,6 +32,7 @@ pub(crate) struct Ingest {
     pub ledger: Ledger,
     pub decoder: Decoder,
     pub values: Values,
+    pub importer: Importer,
     pub row: Vec<f64>,
     /// When the newest record was received: the sink's clock, so that a replay goes as the first run did.
     pub newest: Timestamp,
@@ -63,6 +65,7 @@ impl Ingest {
             partials: saved.partials,
             decoder: Decoder::new(),
             values: Values::default(),
+            importer: Importer::default(),
             row: Vec::new(),
             newest: saved.newest,
             completeness: Completeness::default(),
@@ -79,6 +82,7 @@ impl Ingest {
         if generation != self.generation {
             self.generation = generation;
             self.senders.values_mut().for_each(Agent::forget_plans);
+            self.importer.places.clear();
         }
     }
 
@@ -88,6 +92,7 @@ impl Ingest {
         match Contents::of(record, &mut self.decoder) {
             Contents::Batch => self.batch(record),
             Contents::Samples(payload) => self.samples(record, payload),
+            Contents::OldSamples(payload) => self.old_samples(record, payload),
             Contents::Newer => self.refuse(record),
             Contents::Grant(grant) => {
                 self.grant(record, grant);

@@ -21,14 +21,15 @@ mod watermark;
 
 pub use config::SinkConfig;
 pub use health::Health;
-pub use imported::Imported;
+pub use imported::form::SampleWriter;
+pub use imported::labels::{Labels, MOST_LABEL_BYTES, MOST_LABELS, MOST_NAME_BYTES, Odd, Pair};
 pub use opening::{Opening, StoreHandle};
 pub use senders::Memory;
 pub use senders::fleet::FleetStatus;
 pub use senders::marks::{Mark, Watermarks};
 pub use series::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
 pub use service::{Service, ServiceConfig};
-pub use sink::Sink;
+pub use sink::{CONSUMER, Sink};
 
 /// What can go wrong between queue and store.
 #[derive(Debug, thiserror::Error)]

@@ -22,6 +22,11 @@ pub struct ServiceConfig {
     pub checkpoint_interval: Duration,
     /// Time from a failure to the first try to go on. It doubles with each that fails, up to thirty-fold.
     pub retry: Duration,
+    /// Time that the store may be behind with what gateways have acknowledged; beyond it the sink is not ready. Zero is no
+    /// bound.
+    pub max_behind: Duration,
+    /// Time for which a sink that is told to stop goes on reading what is left in the queue.
+    pub drain: Duration,
 }
 
 /// A sink at work. Dropping it without [`Service::drain`] leaves the rest to the next start.
@@ -41,6 +46,8 @@ struct Shared {
     sink: Health,
     maintenance: Health,
     stopping: AtomicBool,
+    /// Whether all is stored that was in the queue when the sink was opened.
+    replayed: AtomicBool,
 }
 
 /// Time between two looks at what the store has to move or delete.
@@ -69,6 +76,7 @@ impl Service {
             sink: Health::new("sink"),
             maintenance: Health::new("maintenance"),
             stopping: AtomicBool::new(false),
+            replayed: AtomicBool::new(false),
         });
         let (for_sink, for_keeper) = (shared.clone(), shared.clone());
         let thread = thread::Builder::new().name("sink".into()).spawn(move || for_sink.run(sink));
@@ -85,8 +93,23 @@ impl Service {
     /// Why the sink cannot serve, if it cannot.
     pub fn ready(&self) -> Result<(), String> {
         let reason = self.shared.sink.reason();
-        let said = |reason| format!("the sink recovers, and the queue keeps what is not stored: {reason}");
-        reason.map_or(Ok(()), |reason| Err(said(reason)))
+        if let Some(reason) = reason {
+            return Err(format!("the sink recovers, and the queue keeps what is not stored: {reason}"));
+        }
+        let (behind, most) = (self.behind(), self.shared.config.max_behind);
+        let seconds = behind.as_secs();
+        if !self.shared.replayed.load(Ordering::Acquire) {
+            return Err(format!("the sink stores what was in the queue when it started: {seconds} s are missing"));
+        }
+        if !most.is_zero() && behind >= most {
+            return Err(format!("the store is {seconds} s behind: writes are turned away until it has caught up"));
+        }
+        Ok(())
+    }
+
+    /// Time that the store is behind: all that gateways acknowledged before it can be read.
+    pub fn behind(&self) -> Duration {
+        self.shared.counters.behind(wall_clock())
     }
 
     /// What fails beside the sink, and does not keep it from serving.
@@ -112,7 +135,7 @@ impl Service {
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
         let Shared { counters, admission, sink, maintenance, .. } = &*self.shared;
-        [counters.readings(), admission.readings(), sink.readings(), maintenance.readings()].concat()
+        [counters.readings(wall_clock()), admission.readings(), sink.readings(), maintenance.readings()].concat()
     }
 
     /// The rules by which series are stored, to be set and looked at while the sink runs.
@@ -120,8 +143,8 @@ impl Service {
         self.shared.admission.clone()
     }
 
-    /// Reads the queue to its end, makes a last checkpoint and stops. Call it after the gateways have stopped.
-    /// A second call has nothing to do.
+    /// Reads the queue to its end, if that does not take too long, makes a last checkpoint and stops. What is left stays in
+    /// the queue for the next start. Call it after the gateways have stopped. A second call has nothing to do.
     ///
     /// # Errors
     /// What keeps it from doing so; the queue has what is not stored.
@@ -166,17 +189,26 @@ impl Shared {
     }
 
     fn drain_queue(&self, sink: &mut Sink, writing: &mut Option<Writing>, pause: &mut Duration) -> Result<(), Error> {
-        let mut checkpointed = Instant::now();
+        let (mut checkpointed, opened, mut stopping_since) = (Instant::now(), wall_clock(), None);
+        self.replayed.store(false, Ordering::Release);
         loop {
             // Read the flag first: what was appended before it was set is then read below.
             let stopping = self.stopping.load(Ordering::Acquire);
             let read = sink.step(wall_clock())?;
-            if let Some(done) = writing.take_if(|writing| stopping && read == 0 || writing.thread.is_finished()) {
+            if !self.replayed.load(Ordering::Acquire) && sink.stored_until() >= opened {
+                self.replayed.store(true, Ordering::Release);
+            }
+            let last = stopping
+                && (read == 0 || stopping_since.get_or_insert_with(Instant::now).elapsed() >= self.config.drain);
+            if let Some(done) = writing.take_if(|writing| last || writing.thread.is_finished()) {
                 done.finish(sink)?;
                 self.sink.works();
                 *pause = self.config.retry;
             }
-            if stopping && read == 0 {
+            if last {
+                if read > 0 {
+                    tracing::warn!("what is left in the queue is stored after the next start");
+                }
                 return sink.checkpoint();
             }
             // After a failure only a checkpoint shows that it is over, so one is made at once.

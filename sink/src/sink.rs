@@ -16,8 +16,9 @@ use crate::{Error, SinkConfig, state};
 /// Reads records, counts each batch once, writes rows.
 pub struct Sink {
     reader: Reader,
-    /// When its readings were last taken.
+    /// When its readings were last taken, and when it last told its place.
     reader_seen: Option<Timestamp>,
+    told: Option<Timestamp>,
     ingest: Ingest,
     rate: Rate,
 }
@@ -28,8 +29,11 @@ const STEP_BYTES: usize = 4 << 20;
 /// The reader's readings look at files, so they are taken only so often.
 const READER_EVERY: Duration = Duration::from_secs(2);
 
+/// Time between two tellings of its place, by which gateways know how far it is behind.
+const TOLD_EVERY: Duration = Duration::from_millis(500);
+
 /// This consumer's name in the queue, which keeps what no consumer has passed.
-const CONSUMER: &str = "sink";
+pub const CONSUMER: &str = "sink";
 
 impl Sink {
     /// Takes up the work where `saved`, the sink state in the store's last checkpoint, left it.
@@ -46,9 +50,12 @@ impl Sink {
         admission: Arc<Admission>,
     ) -> Result<Self, Error> {
         let saved = state::decode(saved)?;
-        let reader = Reader::open(&config.queue, CONSUMER, &saved.queue)?;
+        let mut reader = Reader::open(&config.queue, CONSUMER, &saved.queue)?;
+        if let Some(unread) = reader.oldest_unread()? {
+            counters.stored_until.store(unread.millis(), Relaxed);
+        }
         let ingest = Ingest::resume(config, store, saved, counters, admission);
-        Ok(Self { reader, reader_seen: None, ingest, rate: Rate::default() })
+        Ok(Self { reader, reader_seen: None, told: None, ingest, rate: Rate::default() })
     }
 
     /// Writes what the queue has, up to a few MiB; returns how many records that were.
@@ -68,6 +75,8 @@ impl Sink {
         self.ingest.keep_watermarks(clock)?;
         self.ingest.keep_ledger(clock)?;
         self.ingest.forget_silent();
+        let unread = if polled.more { self.reader.oldest_unread()? } else { None };
+        self.ingest.counters.stored_until.store(unread.unwrap_or(now).min(now).millis(), Relaxed);
         self.publish(now, read);
         Ok(read)
     }
@@ -104,12 +113,17 @@ impl Sink {
 
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
-        [self.ingest.counters.readings(), self.ingest.admission.readings()].concat()
+        [self.ingest.counters.readings(self.told.unwrap_or_default()), self.ingest.admission.readings()].concat()
     }
 
     /// The rules by which series are stored, to be set and looked at while the sink runs.
     pub fn admission(&self) -> Arc<Admission> {
         Arc::clone(&self.ingest.admission)
+    }
+
+    /// All that was received until then is in the store.
+    pub(crate) fn stored_until(&self) -> Timestamp {
+        Timestamp(self.ingest.counters.stored_until.load(Relaxed))
     }
 
     pub(crate) fn store(&self) -> Arc<Store> {
@@ -133,6 +147,10 @@ impl Sink {
         if self.reader_seen.is_none_or(|seen| now.since(seen) >= READER_EVERY) {
             self.reader_seen = Some(now);
             *counters.reader.lock().unwrap_or_else(PoisonError::into_inner) = self.reader.readings();
+        }
+        if self.told.is_none_or(|told| now.since(told) >= TOLD_EVERY) {
+            self.told = Some(now);
+            self.reader.tell_place();
         }
         let lag = if read == 0 { Duration::ZERO } else { now.since(self.ingest.newest) };
         counters.lag_ms.store(lag.as_millis() as u64, Relaxed);

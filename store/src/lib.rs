@@ -39,6 +39,7 @@ pub use cold::{ColdConfig, Remote};
 pub use config::{RetentionRule, StoreConfig};
 pub use error::Error;
 pub use head::group::Appended;
+pub use head::placing::{Place, Placed};
 pub use matcher::{BadMatcher, MatchOp, Matcher, NAME, Wanted, compile_regex};
 pub use read::holes::Hole;
 pub use read::selection::{Answered, Selection, SeriesData};

@@ -7,10 +7,10 @@ mod request;
 use prost::Message;
 use weir_sample::Series;
 
-pub use request::{Entry, Odd, Request, Unpacked};
+pub use request::{Entries, Entry, Request, Unpacked, read_label};
 
 /// The label that holds the metric's name.
-const NAME: &str = "__name__";
+pub const NAME: &str = "__name__";
 
 /// What one request may be unpacked: Prometheus' own are a few hundred kilobytes.
 pub const MOST_BYTES: usize = 24 << 20;
@@ -22,16 +22,8 @@ pub const MOST_SAMPLES: u64 = 1_000_000;
 /// See [`MOST_SERIES`].
 pub const MOST_METADATA: u64 = 100_000;
 
-/// What all samples of a request may take where each is told with its labels, as in the queue.
-pub const MOST_TOLD_BYTES: u64 = 128 << 20;
-
-/// Labels of one series, and their bytes.
-pub const MOST_LABELS: usize = 128;
-/// See [`MOST_LABELS`].
-pub const MOST_LABEL_BYTES: usize = 16 << 10;
-
-/// Length of a metric's or label's name.
-pub const MOST_NAME_BYTES: usize = 1_024;
+/// Labels that one request may have, each counted once however often it is there.
+pub const MOST_DISTINCT_LABELS: usize = 400_000;
 
 /// Samples of some series, and what the metrics are.
 #[derive(Clone, PartialEq, Message)]

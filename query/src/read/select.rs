@@ -111,6 +111,7 @@ impl Evaluator<'_> {
         if answered.partial {
             self.budget.warn(PARTIAL);
         }
+        self.source.warning(selection.end).iter().for_each(|warning| self.budget.warn(warning));
         answered.holes.iter().for_each(|hole| self.budget.warn(&damaged(hole)));
         let mut tiers = self.tiers.borrow_mut();
         if !tiers.contains(&answered.tier) {

@@ -22,6 +22,11 @@ pub trait Source: Send + Sync {
     /// [`QueryError::Source`] if storage cannot be read.
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError>;
 
+    /// What whoever reads up to `end` should know of the samples there.
+    fn warning(&self, _end: Timestamp) -> Option<String> {
+        None
+    }
+
     /// The series that match and have samples in `[start, end]`.
     ///
     /// # Errors
@@ -63,6 +68,10 @@ pub trait Source: Send + Sync {
 impl<S: Source + ?Sized> Source for Arc<S> {
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
         (**self).select(selection, each)
+    }
+
+    fn warning(&self, end: Timestamp) -> Option<String> {
+        (**self).warning(end)
     }
 
     fn series(

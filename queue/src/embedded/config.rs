@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::segment;
+use super::{behind::Follow, segment};
 use crate::Error;
 
 /// Bounds of a log.
@@ -20,6 +20,8 @@ pub struct LogConfig {
     pub disk_bytes: u64,
     /// How long after a failure the log tries again.
     pub retry: Duration,
+    /// The consumer that the log waits for. Default nobody.
+    pub follow: Option<Follow>,
 }
 
 /// The least that [`LogConfig::share_of_disk`] gives: a disk that is nearly full at the start may have room later.
@@ -49,6 +51,7 @@ impl Default for LogConfig {
             pending_bytes: 32 << 20,
             disk_bytes: 0,
             retry: Duration::from_secs(1),
+            follow: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::{
     fs,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -38,6 +39,18 @@ pub(crate) fn record(root: &Path, consumer: &str, checkpoint: &Checkpoint) -> Re
         weir_files::write_at(&file, &path, &bytes, 0)?;
         Ok(weir_files::cut(&file, &path, bytes.len() as u64)?)
     })
+}
+
+/// Tells the place that `consumer` has come to. It is for whoever wants to know, and need not survive a crash.
+pub(crate) fn tell_place(root: &Path, consumer: &str, place: &Checkpoint) -> Result<(), Error> {
+    let (path, bytes) = (place_of(root, consumer), place.encode());
+    let file = weir_files::open_or_create(&path)?;
+    file.write_all_at(&bytes, 0).and_then(|()| file.set_len(bytes.len() as u64)).map_err(Error::io("write", &path))
+}
+
+/// The file that tells a consumer's place.
+pub(crate) fn place_of(root: &Path, consumer: &str) -> PathBuf {
+    root.join(FOLDER).join(format!(".{consumer}.place"))
 }
 
 /// Locks a consumer by a file beside its own.

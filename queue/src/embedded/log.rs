@@ -10,6 +10,7 @@ use std::{
 use weir_sample::Reading;
 
 use super::{
+    behind::Behind,
     commit::{Committer, Start},
     config::LogConfig,
     reserve,
@@ -25,6 +26,7 @@ pub struct Log {
     shared: Arc<Shared>,
     committer: Option<JoinHandle<()>>,
     folder: PathBuf,
+    behind: Option<Behind>,
 }
 
 impl Log {
@@ -37,6 +39,7 @@ impl Log {
     pub fn open(root: &Path, writer: &str, config: LogConfig) -> Result<Self, Error> {
         check_name(writer)?;
         let folder = root.join(writer);
+        let follow = config.follow.clone();
         let stats = Stats::default();
         let (committer, Start { salt, segment, failure }) = Committer::start(&folder, &stats)?;
         let start = Position { segment, offset: SEGMENT_HEADER_BYTES as u64 };
@@ -50,7 +53,9 @@ impl Log {
         let for_thread = Arc::clone(&shared);
         let committer =
             thread.spawn(move || committer.run(&for_thread)).map_err(Error::io("start the committer of", &folder))?;
-        Ok(Self { shared, committer: Some(committer), folder })
+        let mut log = Self { shared, committer: Some(committer), folder, behind: None };
+        log.behind = follow.map(|follow| Behind::start(root, writer, follow)).transpose()?;
+        Ok(log)
     }
 
     /// Takes records in order, all or none. They are safe when [`Log::wait_durable`] returns for the position.
@@ -137,6 +142,16 @@ impl Log {
         }
     }
 
+    /// Age of the oldest record that the consumer it waits for has not read; zero if there is none.
+    pub fn behind(&self) -> Duration {
+        self.behind.as_ref().map_or(Duration::ZERO, Behind::age)
+    }
+
+    /// The same from 0 to 1, where it is at its bound.
+    pub fn behind_ratio(&self) -> f64 {
+        self.behind.as_ref().map_or(0.0, Behind::ratio)
+    }
+
     /// The folder of this log.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -146,7 +161,14 @@ impl Log {
     pub fn readings(&self) -> Vec<Reading> {
         let pending_bytes = self.shared.lock().pending.bytes;
         let healthy = self.check().is_ok();
-        self.shared.stats.readings(pending_bytes, self.oldest_unsynced(), healthy)
+        let mut readings = self.shared.stats.readings(pending_bytes, self.oldest_unsynced(), healthy);
+        let behind = self.behind.as_ref();
+        readings.extend(
+            behind.map(|behind| {
+                Reading::gauge("weir_queue_behind_seconds", &[], behind.age().as_secs_f64(), BEHIND_HELP)
+            }),
+        );
+        readings
     }
 }
 
@@ -163,3 +185,6 @@ impl Drop for Log {
         }
     }
 }
+
+const BEHIND_HELP: &str = "Age of the oldest record of this log that the sink has not read. From half of queue.max_behind_s on agents slow \
+    down, then bulk, normal and remote write are turned away: see to the sink.";

@@ -1,5 +1,6 @@
 //! The queue as folders of files: one log per writer, read by whoever shares the root.
 
+mod behind;
 mod commit;
 mod config;
 mod consumers;
@@ -12,6 +13,7 @@ mod segment;
 mod state;
 mod stats;
 
+pub use behind::Follow;
 pub use config::LogConfig;
 pub use consumers::retire;
 pub use log::Log;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use weir_files::FolderLock;
-use weir_sample::Reading;
+use weir_sample::{Reading, Timestamp};
 
 use super::{
     consumers::{self, delete_passed, remove_dead},
@@ -31,6 +31,7 @@ pub struct Reader {
     records: u64,
     payload_bytes: u64,
     deleted_segments: u64,
+    untold_places: u64,
     damage_of_removed: Damage,
     _lock: FolderLock,
 }
@@ -65,6 +66,7 @@ impl Reader {
             records: 0,
             payload_bytes: 0,
             deleted_segments: 0,
+            untold_places: 0,
             damage_of_removed: Damage::default(),
             _lock: lock,
         };
@@ -105,6 +107,22 @@ impl Reader {
         let mut checkpoint = self.start.clone();
         self.cursors.iter().for_each(|cursor| checkpoint.set(&cursor.writer, cursor.position()));
         checkpoint
+    }
+
+    /// When the oldest record that was not delivered yet was received; `None` if there is none now.
+    ///
+    /// # Errors
+    /// A log that cannot be read.
+    pub fn oldest_unread(&mut self) -> Result<Option<Timestamp>, Error> {
+        let Some(oldest) = self.oldest()? else { return Ok(None) };
+        Ok(self.cursors[oldest].peek()?.map(|header| header.received))
+    }
+
+    /// Tells the owners of the logs how far the polls have come, by a file in the queue. What fails is counted: they then
+    /// take this consumer for slower than it is.
+    pub fn tell_place(&mut self) {
+        let told = consumers::tell_place(&self.root, &self.consumer, &self.checkpoint());
+        self.untold_places += u64::from(told.is_err());
     }
 
     /// Notes that this consumer will never ask again for what comes before `checkpoint`, and deletes the segments
@@ -150,6 +168,7 @@ impl Reader {
                 self.deleted_segments,
                 "Segments deleted after every consumer.",
             ),
+            counter("weir_queue_untold_places_total", self.untold_places, UNTOLD_HELP),
             gauge("weir_queue_logs", self.cursors.len() as f64, "Logs, one per writer, found in the queue."),
             gauge("weir_queue_backlog_bytes", self.backlog_bytes() as f64, BACKLOG_HELP),
         ]
@@ -201,5 +220,7 @@ fn is_folder(entry: &fs::DirEntry) -> io::Result<bool> {
 
 const DAMAGE_HELP: &str = "Places where the log could not be read: damaged records, or a tail cut short by a crash. \
                            The log names each. More than one per crash of a writer: check the disk.";
+const UNTOLD_HELP: &str = "Times the consumer could not write how far it has read. Gateways then take it for slower than it is and \
+    turn writes away: see to the queue's disk and the rights of its folder.";
 const MISSING_HELP: &str = "Times a segment to be read next was gone. Somebody deletes queue files by hand.";
 const BACKLOG_HELP: &str = "Bytes that wait in the queue. If this grows, the sink is too slow or its backend is down.";

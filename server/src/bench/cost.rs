@@ -15,6 +15,14 @@ pub(super) struct ServerCost {
     pub(super) datagrams: f64,
     /// Batches that the sink has stored.
     stored_batches: f64,
+    /// Samples that the sink has stored.
+    pub(super) stored_samples: f64,
+    /// Of the sink's thread.
+    pub(super) sink_cpu_s: f64,
+    /// How far the sink is behind.
+    pub(super) behind_s: f64,
+    /// Bytes of the store's files.
+    pub(super) store_disk_bytes: f64,
 }
 
 impl ServerCost {
@@ -40,10 +48,17 @@ impl ServerCost {
             let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
             lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
         };
-        let threads = text.lines().filter(|line| line.starts_with("weir_thread_cpu_seconds_total{thread=\"gateway"));
-        let gateway_cpu_s = threads.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
+        let threads = |name: &str| -> f64 {
+            let wanted = format!("weir_thread_cpu_seconds_total{{thread=\"{name}");
+            let threads = text.lines().filter(|line| line.starts_with(&wanted));
+            threads.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        };
         Ok(Self {
-            gateway_cpu_s,
+            gateway_cpu_s: threads("gateway"),
+            sink_cpu_s: threads("sink"),
+            stored_samples: sum("weir_sink_samples_total"),
+            behind_s: sum("weir_sink_behind_seconds"),
+            store_disk_bytes: sum("weir_store_slab_bytes") + sum("weir_store_block_bytes"),
             cpu_s: sum("process_cpu_seconds_total"),
             stored_batches: sum("weir_sink_batches_total"),
             rss_bytes: sum("process_resident_memory_bytes"),

@@ -2,6 +2,7 @@
 
 mod cost;
 mod fleet;
+mod remote_write;
 mod statsd;
 mod store;
 
@@ -13,6 +14,8 @@ pub(crate) enum BenchCommand {
     Fleet(fleet::FleetArgs),
     /// Send StatsD lines at a given rate
     Statsd(statsd::StatsdArgs),
+    /// Write samples by remote write
+    RemoteWrite(remote_write::RemoteWriteArgs),
     /// Fill a store of its own with hours of samples, and read from it
     Store(store::StoreArgs),
 }
@@ -21,6 +24,7 @@ pub(crate) fn main(command: BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Fleet(args) => fleet::main(&args),
         BenchCommand::Statsd(args) => statsd::main(&args),
+        BenchCommand::RemoteWrite(args) => remote_write::main(&args),
         BenchCommand::Store(args) => store::main(&args),
     }
 }

@@ -69,6 +69,17 @@ pub(crate) struct QueueSettings {
     pub folder: Option<PathBuf>,
     /// Name of this gateway's log in it; no two gateways may have the same. Default: `up`.
     pub writer: String,
+    /// Seconds by which the sink may be behind with what gateways have acknowledged. From half of it on agents are asked to
+    /// slow down; then bulk, normal and remote write are turned away, and at it all; the sink's /readyz is off. Default: 20.
+    /// 0: no bound but the disk's. More where a sink is restarted for longer and nobody must notice.
+    pub max_behind_s: u64,
+}
+
+impl QueueSettings {
+    /// See `max_behind_s`.
+    pub(crate) const fn max_behind(&self) -> Duration {
+        Duration::from_secs(self.max_behind_s)
+    }
 }
 
 impl Default for Config {
@@ -92,7 +103,7 @@ impl Default for Config {
 
 impl Default for QueueSettings {
     fn default() -> Self {
-        Self { folder: None, writer: "up".into() }
+        Self { folder: None, writer: "up".into(), max_behind_s: 20 }
     }
 }
 

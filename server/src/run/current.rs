@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -14,8 +15,17 @@ use weir_sample::{Kind, Series, Timestamp};
 use weir_sink::StoreHandle;
 use weir_store::Store;
 
+use super::roles::Roles;
+use crate::clock::now;
+
 /// Asks the store that there is at the moment of each question.
-pub(super) struct Current(pub(super) Arc<StoreHandle>);
+pub(super) struct Current {
+    pub(super) store: Arc<StoreHandle>,
+    pub(super) roles: Arc<Roles>,
+}
+
+/// Time that the store may be behind without a word: samples of a few seconds are on their way always.
+const SAID_FROM: Duration = Duration::from_secs(5);
 
 const RECOVERING: &str = "the store is being opened again after a failure: ask again in a moment; /readyz says why";
 
@@ -24,8 +34,15 @@ const SERIES: u32 = 64;
 
 impl Current {
     fn store(&self) -> Result<Arc<Store>, QueryError> {
-        self.0.current().ok_or_else(|| QueryError::Source(RECOVERING.into()))
+        self.store.current().ok_or_else(|| QueryError::Unavailable(RECOVERING.into()))
     }
+}
+
+/// What a reader up to `end` is told of a store that is behind.
+fn said(behind: Duration, end: Timestamp, now: Timestamp) -> Option<String> {
+    let seconds = behind.as_secs();
+    let told = behind >= SAID_FROM && end > now.minus(behind);
+    told.then(|| format!("the store is {seconds} s behind: samples acknowledged since then are not in this answer"))
 }
 
 impl Source for Current {
@@ -35,10 +52,14 @@ impl Source for Current {
         let answered = Source::select(&store, selection, &mut |data| {
             seen = seen.wrapping_add(1);
             // The store is opened again once nobody has it, so nobody keeps one that is closed.
-            closed = seen.is_multiple_of(SERIES) && !self.0.current().is_some_and(|now| Arc::ptr_eq(&now, &store));
+            closed = seen.is_multiple_of(SERIES) && !self.store.current().is_some_and(|now| Arc::ptr_eq(&now, &store));
             if closed { ControlFlow::Break(()) } else { each(data) }
         })?;
-        if closed { Err(QueryError::Source(RECOVERING.into())) } else { Ok(answered) }
+        if closed { Err(QueryError::Unavailable(RECOVERING.into())) } else { Ok(answered) }
+    }
+
+    fn warning(&self, end: Timestamp) -> Option<String> {
+        said(self.roles.sink.as_ref()?.behind(), end, now())
     }
 
     fn series(
@@ -84,4 +105,23 @@ pub(super) async fn refuse_without_store(
         return (StatusCode::SERVICE_UNAVAILABLE, Json(error)).into_response();
     }
     next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_behind_is_told_to_those_who_read_what_is_missing() {
+        let check = |behind_s: u64, end_s: i64, told: bool| {
+            let warning = said(Duration::from_secs(behind_s), Timestamp::from_secs(end_s), Timestamp::from_secs(1_000));
+            assert_eq!(warning.is_some(), told, "{behind_s} s behind, to {end_s}");
+            assert!(warning.is_none_or(|warning| warning.contains(&format!("{behind_s} s behind"))));
+        };
+        check(0, 1_000, false);
+        check(4, 1_000, false);
+        check(5, 1_000, true);
+        check(60, 941, true);
+        check(60, 940, false);
+    }
 }

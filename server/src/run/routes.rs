@@ -36,7 +36,8 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
     let mut router = http::routes(roles.clone());
     if let Some(sink) = &roles.sink {
         let store = sink.store();
-        let queries = query::routes(Arc::new(Current(store.clone())), sink.engine.clone());
+        let queries =
+            query::routes(Arc::new(Current { store: store.clone(), roles: roles.clone() }), sink.engine.clone());
         let queries = queries.layer(axum::middleware::from_fn_with_state(store, refuse_without_store));
         let queries = queries.merge(http::fleet_routes(roles.clone()));
         let queries = queries.merge(cardinality::routes(sink.admission()));

@@ -1,7 +1,7 @@
 //! What the sink knows of the fleet as a whole, shared with whoever shows it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -69,6 +69,8 @@ pub(crate) struct Counters {
     pub agents_dropped: AtomicU64,
     pub open_shared_windows: AtomicU64,
     pub lag_ms: AtomicU64,
+    /// All that was received until then is in the store; zero before the first look.
+    pub stored_until: AtomicI64,
     /// As of the last look at all senders.
     pub watermarks: Mutex<Watermarks>,
     /// What the queue's reader said of itself a moment ago.
@@ -132,14 +134,22 @@ impl Counters {
         tenants.parts.get(&tenant).map_or_else(FleetStatus::default, |(status, _)| *status)
     }
 
-    pub(crate) fn readings(&self) -> Vec<Reading> {
+    pub(crate) fn readings(&self, now: Timestamp) -> Vec<Reading> {
         let marks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner).readings();
-        let mut readings = [self.of_batches(), self.of_senders(), marks].concat();
+        let mut readings = [self.of_batches(now), self.of_senders(), marks].concat();
         readings.extend(self.reader.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         readings
     }
 
-    fn of_batches(&self) -> Vec<Reading> {
+    /// Age of the oldest record that may not be in the store yet.
+    pub(crate) fn behind(&self, now: Timestamp) -> Duration {
+        match self.stored_until.load(Relaxed) {
+            0 => Duration::ZERO,
+            until => now.since(Timestamp(until)),
+        }
+    }
+
+    fn of_batches(&self, now: Timestamp) -> Vec<Reading> {
         let counter = |name, value: &AtomicU64, help| Reading::counter(name, &[], value.load(Relaxed), help);
         let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
         let dropped = |reason, value: &AtomicU64| {
@@ -194,6 +204,7 @@ impl Counters {
                 self.lag_ms.load(Relaxed) as f64 / 1e3,
                 "Age of the newest record read. Growing: the sink does not keep up with the gateways.",
             ),
+            gauge("weir_sink_behind_seconds", self.behind(now).as_secs_f64(), BEHIND_HELP),
         ]
     }
 
@@ -227,3 +238,6 @@ impl Counters {
         ]
     }
 }
+
+const BEHIND_HELP: &str = "Time that the store is behind: all that gateways acknowledged before it can be read. Beyond queue.max_behind_s \
+    /readyz is off and writes are turned away: the sink needs a faster disk or CPU, or fewer samples.";

@@ -106,6 +106,12 @@ impl Bench {
         self.select(&[Matcher::new(NAME, MatchOp::Equal, name).unwrap()])
     }
 
+    /// The samples of one series.
+    pub(crate) fn samples_of(&self, series: &Series) -> (Vec<i64>, Vec<f64>) {
+        let matcher = |(label, value)| Matcher::new(label, MatchOp::Equal, value).unwrap();
+        self.select(&std::iter::once((NAME, series.name())).chain(series.labels()).map(matcher).collect::<Vec<_>>())
+    }
+
     /// The last value of what an agent's account says under some name.
     pub(crate) fn last_of(&self, name: &str, agent: &str) -> Option<f64> {
         let matcher = |label, value| Matcher::new(label, MatchOp::Equal, value).unwrap();

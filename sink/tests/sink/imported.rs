@@ -1,35 +1,32 @@
 //! Samples with times and totals of their own: stored as they are, and once, however often they come.
 
-use weir_queue::{Lane, Record, RecordKind};
-use weir_sample::{Kind, Series, Timestamp};
-use weir_sink::{AdmissionConfig, Imported};
-use weir_wire::{AgentId, Epoch};
+use weir_queue::RecordKind;
+use weir_sample::{Kind, Series, Timestamp, Value, Window};
+use weir_sink::{AdmissionConfig, Labels, SampleWriter};
+use weir_wire::{AgentId, Batch, Encoder, Totals};
 
 use crate::bench::{Bench, START, on_host};
 
-fn append(bench: &Bench, samples: &[(&str, Kind, i64, f64)]) {
-    let of = |&(name, kind, at_s, value): &(&str, Kind, i64, f64)| {
-        let time = Timestamp::from_secs(START + at_s);
-        Imported { series: on_host(name), kind, time, value }
-    };
-    let (payloads, left_out) = Imported::encode(samples.iter().map(of).collect(), 100_000);
-    assert_eq!(left_out, 0);
-    for payload in &payloads {
-        let (agent, epoch, received) = (AgentId([0; 16]), Epoch(0), Timestamp::from_secs(START));
-        bench
-            .log
-            .append(&[Record {
-                kind: RecordKind::Samples,
-                lane: Lane::Normal,
-                tenant: 0,
-                agent,
-                epoch,
-                seq: 0,
-                received,
-                payload,
-            }])
-            .unwrap();
+/// The records of some samples, each with its series.
+pub(crate) fn records(samples: &[(Series, Kind, i64, f64)]) -> Vec<Vec<u8>> {
+    let (mut labels, mut writer, mut own) = (Labels::default(), SampleWriter::default(), Vec::new());
+    for (series, kind, time, value) in samples {
+        let mut pairs = vec![labels.metric(b"", series.name(), *kind)];
+        pairs.extend(series.labels().map(|(name, value)| labels.label(b"", name, value)));
+        let kind = labels.series(&pairs, &mut own).unwrap();
+        writer.push(&labels, &own, kind, &[(*time, *value)]);
     }
+    writer.finish()
+}
+
+fn append(bench: &Bench, samples: &[(&str, Kind, i64, f64)]) {
+    let of = |&(name, kind, at_s, value): &(&str, Kind, i64, f64)| (on_host(name), kind, (START + at_s) * 1_000, value);
+    append_all(bench, &samples.iter().map(of).collect::<Vec<_>>());
+}
+
+fn append_all(bench: &Bench, samples: &[(Series, Kind, i64, f64)]) {
+    let records = records(samples);
+    records.iter().for_each(|payload| bench.append_record(RecordKind::Series, AgentId([0; 16]), payload));
 }
 
 #[test]
@@ -72,11 +69,73 @@ fn what_is_over_the_tenants_limit_is_left_out_and_counted() {
 }
 
 #[test]
-fn a_series_whose_labels_fit_no_record_is_told() {
-    let long: String = (0..2_000).map(|at| (at * 7_919 % 10_007).to_string()).collect();
-    let series = Series::new("x", [("long", long.as_str())]);
-    let short = Series::new("x", [("long", "y")]);
-    let of = |series| Imported { series, kind: Kind::Gauge, time: Timestamp(1), value: 1.0 };
-    let (payloads, left_out) = Imported::encode(vec![of(series), of(short)], 200);
-    assert_eq!((payloads.len(), left_out), (1, 1));
+fn samples_that_an_older_program_wrote_are_stored_too() {
+    let mut bench = Bench::new();
+    let points = vec![(on_host("jobs_total"), Value::Counter(5.0)), (on_host("t"), Value::Gauge(-0.5))];
+    let time = Timestamp::from_secs(START + 10);
+    let batch = Batch { window: Window::ending(time, 1), totals: Totals::default(), points };
+    for payload in Encoder::quick(1).encode(&batch, 100_000).0 {
+        bench.append_record(RecordKind::Samples, AgentId([0; 16]), &payload);
+    }
+    append(&bench, &[("jobs_total", Kind::Counter, 20, 7.0)]);
+    bench.drain();
+    assert_eq!(bench.samples("jobs_total"), (vec![10, 20], vec![5.0, 7.0]));
+    assert_eq!(bench.samples("t"), (vec![10], vec![-0.5]));
+}
+
+/// Series in order of their numbers, a batch of them per time and record.
+fn check(shape: &str, series: usize, of: impl Fn(usize) -> Series, batches: &[Vec<(usize, i64, f64)>]) {
+    let mut bench = Bench::new();
+    let mut expected = std::collections::BTreeMap::new();
+    for batch in batches {
+        let sample = |&(at, time, value): &(usize, i64, f64)| (of(at), Kind::Gauge, START * 1_000 + time, value);
+        append_all(&bench, &batch.iter().map(sample).collect::<Vec<_>>());
+        expected.extend(batch.iter().map(|&(at, time, value)| ((at, time), value)));
+    }
+    bench.drain();
+    bench.sink.checkpoint().unwrap();
+    let bench = bench.crash();
+    for at in 0..series {
+        let (times, values) = bench.samples_of(&of(at));
+        let wanted = expected.range((at, i64::MIN)..=(at, i64::MAX));
+        let wanted: Vec<_> = wanted.map(|(&(_, time), &value)| (time / 1_000, value)).collect();
+        assert_eq!(times.into_iter().zip(values).collect::<Vec<_>>(), wanted, "{shape}, series {at}");
+    }
+    assert_eq!(bench.reading("weir_sink_dropped_total"), 0.0, "{shape}");
+}
+
+#[test]
+fn every_shape_is_stored_whole() {
+    let host = |per_host: usize| {
+        move |at: usize| {
+            let (host, device) = (format!("h{}", at / per_host), format!("d{}", at % per_host));
+            Series::new("x", [("instance", host.as_str()), ("device", device.as_str())])
+        }
+    };
+    let rounds = |series: usize, rounds: i64| -> Vec<Vec<(usize, i64, f64)>> {
+        (1..=rounds).map(|at| (0..series).map(|one| (one, at * 10_000, (at + one as i64) as f64)).collect()).collect()
+    };
+    for per_host in [1, 10, 200, 600] {
+        check(&format!("{per_host} series per host"), 600, host(per_host), &rounds(600, 20));
+    }
+    let alone: Vec<_> = rounds(30, 20).concat().into_iter().map(|sample| vec![sample]).collect();
+    check("one series per request", 30, host(10), &alone);
+    let mut mixed = rounds(200, 30).concat();
+    mixed.sort_by_key(|&(one, time, _)| (one * 7_919 + time as usize / 10_000 * 104_729) % 10_007);
+    let mixed: Vec<_> = mixed.chunks(150).map(<[_]>::to_vec).collect();
+    check("out of order", 200, host(100), &mixed);
+    let unlike = |at: usize| Series::new("x", [("shop", format!("s{at}").as_str())]);
+    check("no label like a host", 300, unlike, &rounds(300, 20));
+    let names: Vec<String> = (0..120).map(|at| format!("label_{at:03}")).collect();
+    let many = |at: usize| {
+        let value = format!("v{at}");
+        Series::new("x", names.iter().map(|name| (name.as_str(), value.as_str())))
+    };
+    check("many labels", 20, many, &rounds(20, 10));
+    let mut long: Vec<Vec<_>> = (0..5).map(|one| (0..5_000).map(|at| (one, at * 1_000, at as f64)).collect()).collect();
+    long.push((0..5).map(|one| (one, 77_000, -1.0)).collect());
+    check("all samples of one series in one request", 5, host(5), &long);
+    let scattered: Vec<Vec<_>> =
+        (0..40).map(|at| (0..300).map(|one| (one, at * 1_000_000 + one as i64 * 1_000, at as f64)).collect()).collect();
+    check("no times in common", 300, host(300), &scattered);
 }

@@ -35,8 +35,7 @@ impl Site {
             LogConfig { commit_delay: Duration::ZERO, retry: Duration::from_millis(2), ..LogConfig::default() };
         let log = Log::open(&folder.path().join("queue"), "test", config).unwrap();
         let every = Duration::from_millis(3);
-        let service =
-            Service::start(opening(folder.path()), ServiceConfig { checkpoint_interval: every, retry: every }).unwrap();
+        let service = Service::start(opening(folder.path()), patient(every)).unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
         Self { disk, folder, log, service, acked: 0, start: Timestamp::from_secs(now / 10 * 10 - 6_000) }
     }
@@ -97,6 +96,11 @@ fn opening(folder: &Path) -> Opening {
     Opening { folder: folder.join("store"), store, sink: SinkConfig::new(&folder.join("queue")) }
 }
 
+/// Time between checkpoints and tries, and none for what is behind.
+const fn patient(every: Duration) -> ServiceConfig {
+    ServiceConfig { checkpoint_interval: every, retry: every, max_behind: Duration::ZERO, drain: PATIENCE }
+}
+
 /// Windows stored of the gauge, and the counter's last total.
 fn stored_in(store: &Store) -> (usize, f64) {
     let values = |name| {
@@ -124,16 +128,16 @@ fn wherever_the_disk_fails_every_acknowledged_batch_is_stored_once() {
             (0..10).for_each(|_| assert!(site.send()));
             site.disk.fail_after(operations, fault);
             // Until the fault has hit both, or the log at least.
-            let failing = |site: &Site| site.service.ready().is_err();
-            let started = Instant::now();
-            while !failing(&site) && started.elapsed() < PATIENCE {
-                if !site.send() {
+            let said = "the sink recovers, and the queue keeps what is not stored: ";
+            let fails = |site: &Site| site.service.ready().is_err_and(|reason| reason.starts_with(said));
+            let (started, mut failing) = (Instant::now(), false);
+            while !failing && started.elapsed() < PATIENCE {
+                failing = fails(&site);
+                if !failing && !site.send() {
                     std::thread::yield_now();
                 }
             }
-            assert!(failing(&site), "the sink says that it fails");
-            let reason = site.service.ready().unwrap_err();
-            assert!(reason.starts_with("the sink recovers, and the queue keeps what is not stored: "), "{reason}");
+            assert!(failing, "the sink says that it fails");
             site.heals();
         }
     }
@@ -156,4 +160,41 @@ fn a_failed_store_is_closed_to_questions_and_a_stop_does_not_wait_for_it() {
     site.eventually("more than one try", || failures(&site) > 2.0);
     let refused = site.service.drain().unwrap_err();
     assert!(matches!(refused, weir_sink::Error::Store(_)), "{refused}");
+}
+
+#[test]
+fn a_sink_told_to_stop_leaves_the_rest_and_is_not_ready_before_it_is_stored() {
+    let mut site = Site::new();
+    assert!(site.send());
+    site.eventually("the sink to have replayed", || site.service.ready().is_ok());
+    site.service.drain().unwrap();
+    let Site { folder, log, .. } = &mut site;
+    let path = folder.path().to_owned();
+    // More than a step takes.
+    let filler = vec![0xff; 1 << 20];
+    for seq in 0..24 {
+        let (kind, lane, received) = (RecordKind::Newer(200), Lane::Normal, Timestamp::from_secs(1_000));
+        let record = Record { kind, lane, tenant: 0, agent: AGENT, epoch: EPOCH, seq, received, payload: &filler };
+        let position = log.append(&[record]).unwrap();
+        log.wait_durable(position).unwrap();
+    }
+    assert!(site.send());
+    let Site { log, service, disk, folder, .. } = site;
+    drop((service, log, disk));
+    let at_once = ServiceConfig { drain: Duration::ZERO, ..patient(Duration::from_secs(60)) };
+    let service = Service::start(opening(&path), at_once).unwrap();
+    let reason = service.ready().unwrap_err();
+    assert!(reason.contains("was in the queue when it started"), "{reason}");
+    service.drain().unwrap();
+    let stored = |service: &Service| service.store().current().map_or((0, 0.0), |store| stored_in(&store));
+    assert_eq!(stored(&service), (1, 1.0), "it stopped before the end of the queue");
+    drop(service);
+    let service = Service::start(opening(&path), at_once).unwrap();
+    let started = Instant::now();
+    while service.ready().is_err() {
+        assert!(started.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(stored(&service), (2, 2.0), "ready is not said before");
+    drop(folder);
 }

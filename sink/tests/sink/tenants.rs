@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use weir_queue::{Lane, Record, RecordKind};
 use weir_sample::{Kind, Pattern, Selector, Series, Timestamp, Value};
-use weir_sink::{Action, AdmissionConfig, Grant, Imported, Rule};
+use weir_sink::{Action, AdmissionConfig, Grant, Rule};
 use weir_wire::{AgentId, Epoch};
 
 use crate::bench::{AGENT, Bench, START, counted, end_of, on_host};
+use crate::imported::records;
 
 const HONEST: u32 = 3;
 const HOSTILE: u32 = 7;
@@ -25,19 +26,10 @@ fn grant(bench: &Bench, tenant: u32, grant: &Grant) {
 }
 
 fn imported(bench: &Bench, tenant: u32, series: Series) {
-    let (time, kind) = (Timestamp::from_secs(START), Kind::Gauge);
-    let (payloads, _) = Imported::encode(vec![Imported { series, kind, time, value: 666.0 }], 100_000);
-    let (agent, epoch, received) = (AgentId([0; 16]), Epoch(0), Timestamp::from_secs(START));
-    let record = Record {
-        kind: RecordKind::Samples,
-        lane: Lane::Normal,
-        tenant,
-        agent,
-        epoch,
-        seq: 0,
-        received,
-        payload: &payloads[0],
-    };
+    let payloads = records(&[(series, Kind::Gauge, START * 1_000, 666.0)]);
+    let (agent, epoch, received, payload) = (AgentId([0; 16]), Epoch(0), Timestamp::from_secs(START), &payloads[0][..]);
+    let record =
+        Record { kind: RecordKind::Series, lane: Lane::Normal, tenant, agent, epoch, seq: 0, received, payload };
     bench.log.append(&[record]).unwrap();
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use weir_sample::{Kind, Sketch, Total};
 
-use super::late::Late;
+use super::late::{Late, Scattered};
 use super::segment::{self, Piece, ROWS, Seen};
 use super::sketches::OpenSketches;
 use crate::error::Damaged;
@@ -75,6 +75,8 @@ pub(crate) struct Group {
     pub opened: i64,
     pub newest: i64,
     pub late: Vec<Late>,
+    /// While its samples with times of their own share none.
+    pub scattered: Option<Scattered>,
     pub sketches: BTreeMap<u8, OpenSketches>,
 }
 
@@ -104,6 +106,7 @@ impl Group {
             opened: i64::MAX,
             newest: i64::MIN,
             late: Vec::new(),
+            scattered: None,
             sketches: BTreeMap::new(),
         }
     }
@@ -134,7 +137,7 @@ impl Group {
         self.values = values;
     }
 
-    fn row(&mut self, row: usize) -> &mut [f64] {
+    pub(super) fn row(&mut self, row: usize) -> &mut [f64] {
         let width = self.width();
         &mut self.values[(row + 1) * width..(row + 2) * width]
     }
@@ -182,20 +185,6 @@ impl Group {
         done
     }
 
-    /// Stores one value at its time as it is; of a counter it is the running total.
-    pub(crate) fn set(&mut self, time: i64, column: usize, value: f64) -> Appended {
-        let mut done = Appended::default();
-        if time > self.newest {
-            self.push_row(time, 1 << column);
-            let at = self.rows.len() - 1;
-            self.row(at)[column] = value;
-            done.samples = 1;
-        } else {
-            self.place(time, column, value, &mut done);
-        }
-        done
-    }
-
     /// Gives new counters a sample of zero, so that `increase` sees their first delta.
     fn start_counters(&mut self, fresh: u128, time: i64) {
         if fresh == 0 {
@@ -213,7 +202,7 @@ impl Group {
         self.late.extend(columns.map(|column| Late { time, value: 0.0, column: column as u8 }));
     }
 
-    fn push_row(&mut self, time: i64, present: u128) {
+    pub(super) fn push_row(&mut self, time: i64, present: u128) {
         if self.rows.len() >= ROWS {
             self.close_segment(0);
         }
@@ -275,23 +264,8 @@ impl Group {
         }
     }
 
-    fn fill(&mut self, from: usize, column: usize, value: f64, to: usize) {
+    pub(super) fn fill(&mut self, from: usize, column: usize, value: f64, to: usize) {
         (from..to).for_each(|row| self.row(row)[column] = value);
-    }
-
-    /// Keeps a value at a time that is not after the newest row.
-    fn place(&mut self, time: i64, column: usize, value: f64, done: &mut Appended) {
-        let bit = 1u128 << column;
-        self.known |= bit;
-        self.active |= bit;
-        let Some(at) = self.rows.iter().position(|row| row.time == time) else {
-            done.out_of_order += 1;
-            return self.late.push(Late { time, value, column: column as u8 });
-        };
-        let next = self.rows[at + 1..].iter().position(|row| row.present & bit != 0);
-        self.rows[at].present |= bit;
-        self.fill(at, column, value, next.map_or(self.rows.len(), |next| at + 1 + next));
-        done.samples += 1;
     }
 
     /// Codes all rows but the last `keep` into the chunk.
@@ -345,6 +319,7 @@ impl Group {
         self.chunk_end = 0;
         self.opened = self.rows.first().map_or(i64::MAX, |row| row.time);
         self.late = Vec::new();
+        self.gather();
     }
 
     /// The samples of one column from `start` to `end`, both included.

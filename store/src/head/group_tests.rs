@@ -1,4 +1,5 @@
 use super::*;
+use crate::head::placing::{Place, Placed};
 use proptest::prelude::*;
 
 const SECOND: i64 = 1_000;
@@ -105,7 +106,9 @@ fn values_keep_their_bits() {
     let mut group = group();
     let odd = [-0.0, f64::INFINITY, f64::from_bits(0x7ff0_0000_0000_0002), f64::NAN, 5e-324, 0.1 + 0.2];
     for (i, &value) in odd.iter().cycle().take(40).enumerate() {
-        group.set(i as i64 * SECOND, 2, value);
+        let place = Place { group: 0, generation: 0, column: 2 };
+        let sample = Placed { place, series: 0, time: i as i64 * SECOND, value };
+        group.set_all(&[sample], &mut Appended::default());
     }
     let bits: Vec<u64> = group.read(2, i64::MIN, i64::MAX).unwrap().values.iter().map(|v| v.to_bits()).collect();
     assert_eq!(bits, odd.iter().cycle().take(40).map(|v| v.to_bits()).collect::<Vec<_>>());

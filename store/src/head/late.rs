@@ -7,3 +7,10 @@ pub(crate) struct Late {
     pub value: f64,
     pub column: u8,
 }
+
+/// Samples kept one by one since the last seal, and how many times they had between them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scattered {
+    pub samples: usize,
+    pub times: usize,
+}

@@ -4,6 +4,7 @@ pub(crate) mod file;
 pub(crate) mod group;
 pub(crate) mod idle;
 pub(crate) mod late;
+pub(crate) mod placing;
 pub(crate) mod seal;
 pub(crate) mod segment;
 pub(crate) mod shard;

@@ -90,6 +90,7 @@ impl Shard {
             open.retain(|_, sketches| !sketches.is_empty());
             group.sketches = open;
         }
+        self.late = self.groups.iter().flatten().map(|group| group.late.len()).sum();
         Ok(coded.sealed.len() as u64)
     }
 }
@@ -109,10 +110,15 @@ impl Coded {
                 values.push(value);
             }
         })?;
+        let mut late = group.late.clone();
+        late.sort_by_key(|late| (late.column, late.time));
+        let mut late = late.into_iter().peekable();
         for (column, (mut times, mut values)) in columns.into_iter().enumerate() {
             let tail = group.tails[column];
             let (id, kind) = (index.id(group.common, tail), index.tails.kind(tail));
-            overlay(&mut times, &mut values, group.late_of(column, i64::MIN, i64::MAX), |old, new| *old = new);
+            let own = std::iter::from_fn(|| late.next_if(|late| usize::from(late.column) == column));
+            let own = own.map(|late| (late.time, late.value)).collect();
+            overlay(&mut times, &mut values, own, |old, new| *old = new);
             self.add_floats(id, kind, &times, &values);
         }
         for (&column, sketches) in &group.sketches {

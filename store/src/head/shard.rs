@@ -30,6 +30,8 @@ pub(crate) struct Shard {
     pub agents: HashMap<u128, Agent>,
     /// Rows at which groups are sealed next; differs by shard, so that they take turns.
     pub seal_at: u32,
+    /// Late samples of all groups.
+    pub late: usize,
     /// The cut that wants this shard as it is now.
     pub uncut: Option<u64>,
     /// Its form at a cut, coded because it has changed since.

@@ -8,23 +8,17 @@ use weir_sample::{Kind, Series, Sketch, Timestamp, Total};
 use crate::error::Damaged;
 use crate::head::group::{Appended, Group};
 use crate::head::seal::Extent;
-use crate::head::shard::{Shard, place_of, shard_of};
+use crate::head::shard::{Shard, place_of};
 use crate::index::GroupId;
 use crate::locks::Shared;
 use crate::store::{Inner, Store};
 use crate::{Error, Rows};
 
-/// Agents under which single samples that name no agent are kept: no agent id begins with so many ones.
-const IMPORTS: u128 = !0 << 64;
-
-/// The agent under which a single sample is kept: samples of one target have their times in common.
-fn importer_of(series: &Series) -> u128 {
-    let target = series.label("instance").or_else(|| series.label("host")).unwrap_or_default();
-    IMPORTS | u128::from(xxhash_rust::xxh3::xxh3_64(target.as_bytes()))
-}
-
 /// Late samples of a group after which it is sealed out of turn, so that imports do not pile up in memory.
-const MOST_LATE: usize = 4096;
+pub(crate) const MOST_LATE: usize = 4096;
+
+/// The same of a shard: 256 shards take at most 200 MB of memory for them.
+pub(crate) const MOST_LATE_OF_SHARD: usize = 32_768;
 
 /// Samples after which a turn of sealing ends, so that its writer waits some 50 ms. The next row goes on with the rest.
 const SEALED_AT_ONCE: usize = 800_000;
@@ -34,23 +28,17 @@ impl Store {
     pub fn rows(&self, agent: u128, columns: &[(Series, Kind)]) -> Rows {
         // A sender that owns no series leaves no trace.
         if columns.is_empty() {
-            return Rows::new(&[], |_| 0);
+            return Rows::new(&[]);
         }
         let _gate = self.inner.gate.read();
-        let number = shard_of(agent);
-        let mut shard = self.inner.shard_to_write(number);
-        let mut index = self.inner.index.write();
         // A set has no form here; what is kept of it is the gauge of its estimate.
         let stored = |kind: Kind| if kind == Kind::Set { Kind::Gauge } else { kind };
         let sets = columns.iter().any(|(_, kind)| *kind == Kind::Set);
-        let homes = if sets {
+        if sets {
             let columns: Vec<_> = columns.iter().map(|(series, kind)| (series.clone(), stored(*kind))).collect();
-            shard.resolve(&mut index, agent, &columns)
-        } else {
-            shard.resolve(&mut index, agent, columns)
-        };
-        let homes: Vec<_> = homes.into_iter().map(|(slot, column)| (shard.id(slot), column)).collect();
-        Rows::new(&homes, |group| shard.group(place_of(group).1).map_or(0, |group| group.generation))
+            return Rows::new(&self.inner.resolve(agent, &columns));
+        }
+        Rows::new(&self.inner.resolve(agent, columns))
     }
 
     /// Whether these rows may still be appended to. They may not after series of their groups were forgotten.
@@ -103,26 +91,11 @@ impl Store {
         self.inner.counters.sketches.fetch_add(1, Relaxed);
         Ok(())
     }
-
-    /// Stores one sample as it is, at any time within retention: of a counter the running total, of a gauge the value.
-    ///
-    /// # Errors
-    /// As [`Store::append`].
-    pub fn append_sample(&self, series: &Series, kind: Kind, ts: Timestamp, value: f64) -> Result<Appended, Error> {
-        let rows = self.rows(importer_of(series), &[(series.clone(), kind)]);
-        let Some((part, column)) = rows.find(0) else { return Ok(Appended::default()) };
-        let mut done = Appended::default();
-        let _gate = self.inner.admit()?;
-        self.inner.with_group(part.group, part.generation, |group| done = group.set(ts.millis(), column, value))?;
-        self.inner.watermark.fetch_max(ts.millis(), Relaxed);
-        self.inner.counters.count(&done);
-        Ok(done)
-    }
 }
 
 impl Inner {
     /// Lets a write in, unless an earlier one failed.
-    fn admit(&self) -> Result<Shared<'_, ()>, Error> {
+    pub(crate) fn admit(&self) -> Result<Shared<'_, ()>, Error> {
         self.refusal.check()?;
         Ok(self.gate.read())
     }
@@ -141,12 +114,15 @@ impl Inner {
     }
 
     /// Seals the groups of a shard that are at least half full, so that neighbours of a fast group are left alone.
-    fn seal_turn(&self, shard: &mut Shard) -> Result<(), Error> {
+    pub(crate) fn seal_turn(&self, shard: &mut Shard) -> Result<(), Error> {
         let (half, mut samples) = (shard.seal_at as usize / 2, 0);
+        // Of a shard with many late samples those groups that have their share of them.
+        let full = shard.late >= MOST_LATE_OF_SHARD;
+        let late = if full { (shard.late / shard.groups.len()).clamp(1, MOST_LATE / 2) } else { MOST_LATE / 2 };
         self.seal(shard, |group| {
-            let due = group.open_rows() > half || group.late.len() >= MOST_LATE / 2;
+            let due = group.open_rows() > half || group.late.len() >= late;
             if due && samples < SEALED_AT_ONCE {
-                samples += group.open_rows() * group.width();
+                samples += group.open_rows() * group.width() + group.late.len();
                 return Some(Extent::ButNewest);
             }
             None

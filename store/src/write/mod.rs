@@ -5,3 +5,4 @@ pub(crate) mod cut;
 mod flush;
 mod publish;
 pub(crate) mod rows;
+mod samples;

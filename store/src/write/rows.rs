@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::head::group::Span;
+use crate::head::placing::Place;
 use crate::index::GroupId;
 
 /// Columns of the store in the order in which a caller gives values. Cheap to clone and to keep.
@@ -23,18 +24,21 @@ pub(crate) struct Part {
 
 impl Rows {
     /// Puts together where each position goes.
-    pub(crate) fn new(homes: &[(GroupId, u8)], generation: impl Fn(GroupId) -> u32) -> Self {
-        let mut parts: Vec<(GroupId, Vec<Span>)> = Vec::new();
-        for (position, &(group, column)) in homes.iter().enumerate() {
-            let at = parts.iter().rposition(|(other, _)| *other == group).unwrap_or_else(|| {
-                parts.push((group, Vec::new()));
+    pub(crate) fn new(places: &[Place]) -> Self {
+        let mut parts: Vec<(Place, Vec<Span>)> = Vec::new();
+        for (position, place) in places.iter().enumerate() {
+            let at = parts.iter().rposition(|(other, _)| other.group == place.group).unwrap_or_else(|| {
+                parts.push((*place, Vec::new()));
                 parts.len() - 1
             });
-            extend(&mut parts[at].1, position as u32, column);
+            extend(&mut parts[at].1, position as u32, place.column);
         }
-        let part =
-            |(group, spans): (GroupId, Vec<Span>)| Part { group, generation: generation(group), spans: spans.into() };
-        Self { parts: parts.into_iter().map(part).collect(), width: homes.len() as u32 }
+        let part = |(place, spans): (Place, Vec<Span>)| Part {
+            group: place.group,
+            generation: place.generation,
+            spans: spans.into(),
+        };
+        Self { parts: parts.into_iter().map(part).collect(), width: places.len() as u32 }
     }
 
     /// Number of columns.
@@ -69,7 +73,8 @@ mod tests {
 
     #[test]
     fn neighbours_become_spans() {
-        let rows = Rows::new(&[(1, 0), (1, 1), (2, 9), (1, 2), (1, 1)], |group| group * 10);
+        let homes = [(1, 0), (1, 1), (2, 9), (1, 2), (1, 1)];
+        let rows = Rows::new(&homes.map(|(group, column)| Place { group, generation: group * 10, column }));
         let spans =
             |part: usize| rows.parts[part].spans.iter().map(|s| (s.position, s.column, s.count)).collect::<Vec<_>>();
         assert_eq!(spans(0), [(0, 0, 2), (3, 2, 1), (4, 1, 1)]);

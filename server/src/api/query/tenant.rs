@@ -34,6 +34,10 @@ impl Source for Tenanted {
         self.source.select(&Selection { matchers: &matchers, ..*selection }, each)
     }
 
+    fn warning(&self, end: Timestamp) -> Option<String> {
+        self.source.warning(end)
+    }
+
     fn series(
         &self,
         matchers: &[Matcher],

@@ -168,7 +168,7 @@ pub(super) fn refuse(error: &QueryError) -> Response {
     if let QueryError::Source(cause) = error {
         tracing::error!(error = %cause, "a query could not read the store");
     }
-    let again = matches!(error, QueryError::Busy { .. }).then_some((header::RETRY_AFTER, "1"));
+    let again = (error.error_type() == "unavailable").then_some((header::RETRY_AFTER, "1"));
     let json = [(header::CONTENT_TYPE, "application/json")];
     (status(error), json, AppendHeaders(again), json::error(error)).into_response()
 }
@@ -180,5 +180,17 @@ fn status(error: &QueryError) -> StatusCode {
         "execution" => StatusCode::UNPROCESSABLE_ENTITY,
         "timeout" | "unavailable" | "canceled" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_goes_while_a_query_runs_is_no_fault_of_the_server() {
+        let refused = refuse(&QueryError::Unavailable("the store is being opened again".into()));
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
     }
 }

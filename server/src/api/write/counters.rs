@@ -11,6 +11,7 @@ pub(crate) struct Counters {
     pub(super) malformed: AtomicU64,
     pub(super) too_large: AtomicU64,
     pub(super) busy: AtomicU64,
+    pub(super) behind: AtomicU64,
     pub(super) queue: AtomicU64,
     pub(super) too_old: AtomicU64,
     pub(super) ahead: AtomicU64,
@@ -28,7 +29,7 @@ impl Counters {
             vec![Reading::counter("weir_remote_write_samples_total", &[], self.taken.load(Relaxed), help)];
         let help = "Left out of remote write, by reason. malformed: requests of another protocol than remote write 1.0; \
                     too_large: requests over a limit that the answer names: send fewer samples at once; busy: requests for \
-                    which there was no memory, which the sender repeats; queue: requests that the queue did not take, which the sender repeats: see weir_queue_healthy; too_old, \
+                    which there was no memory, which the sender repeats; behind: requests turned away because the store is behind, which the sender repeats: see weir_queue_behind_seconds; queue: requests that the queue did not take, which the sender repeats: see weir_queue_healthy; too_old, \
                     ahead: samples older than anything is kept or ahead of this clock; no_name, label_name, \
                     duplicate, too_long: series without a name, with an empty label name, with two labels of one name, or with \
                     too long or too many labels; histogram: native histograms, which are not stored: send classic ones.";
@@ -36,6 +37,7 @@ impl Counters {
             ("malformed", &self.malformed),
             ("too_large", &self.too_large),
             ("busy", &self.busy),
+            ("behind", &self.behind),
             ("queue", &self.queue),
             ("too_old", &self.too_old),
             ("ahead", &self.ahead),

@@ -2,23 +2,32 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use weir_formats::remote_write::Odd;
+use weir_sink::Odd;
 
 use super::counters::Counters;
 
 /// What a request has that is not stored.
 #[derive(Default)]
 pub(super) struct LeftOut {
-    pub(super) too_old: u64,
-    pub(super) ahead: u64,
     pub(super) histogram: u64,
-    pub(super) too_long: u64,
+    too_old: u64,
+    ahead: u64,
+    too_long: u64,
     no_name: u64,
     label_name: u64,
     duplicate: u64,
 }
 
 impl LeftOut {
+    /// Takes out samples from before and after the times that are stored.
+    pub(super) fn outside(&mut self, samples: &mut Vec<(i64, f64)>, oldest: i64, newest: i64) {
+        samples.retain(|&(time, _)| {
+            self.too_old += u64::from(time < oldest);
+            self.ahead += u64::from(time > newest);
+            (oldest..=newest).contains(&time)
+        });
+    }
+
     /// Counts the samples of a series that is not stored.
     pub(super) fn odd(&mut self, odd: Odd, samples: u64) {
         let count = match odd {
@@ -50,6 +59,6 @@ impl LeftOut {
     }
 }
 
-/// As the limits of `weir_formats::remote_write` have it.
+/// As the limits of `weir_sink` have it.
 const TOO_LONG: &str =
     "samples have too long labels (a name has at most 1024 bytes, a series at most 128 labels of 16384 bytes together)";

@@ -7,6 +7,7 @@ mod budget;
 mod counters;
 mod left_out;
 mod refused;
+pub(crate) mod series;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,11 +18,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use weir_formats::remote_write::{self, Unpacked};
+use weir_formats::remote_write::{self, Entry, Unpacked};
 use weir_identity::Claims;
 use weir_queue::{Lane, Log, Record, RecordKind};
 use weir_sample::Timestamp;
-use weir_sink::Imported;
+use weir_sink::SampleWriter;
 use weir_wire::{AgentId, Epoch};
 
 use super::auth::{Caller, refusal};
@@ -30,9 +31,13 @@ use budget::Budget;
 pub(crate) use counters::Counters;
 use left_out::LeftOut;
 use refused::Refused;
+use series::SeriesReader;
 
 /// A sample from further ahead than this has a clock that is wrong.
 const MOST_AHEAD: Duration = Duration::from_secs(10 * 60);
+
+/// How far the sink may be behind, of its bound, until requests are turned away: as far as for batches of normal priority.
+const TURNED_AWAY_AT: f64 = 0.85;
 
 #[derive(Clone)]
 struct WriteRoute {
@@ -75,6 +80,9 @@ impl WriteRoute {
         if !is_protobuf(request.headers()) {
             return Err(Refused::ContentType);
         }
+        if self.queue.behind_ratio() >= TURNED_AWAY_AT {
+            return Err(Refused::Behind(self.queue.behind()));
+        }
         let (body, body_room) = self.budget.body(request).await?;
         let unpacked_room = self.budget.unpacked(Unpacked::length(&body)?).await?;
         let work = tokio::task::spawn_blocking(move || {
@@ -87,88 +95,45 @@ impl WriteRoute {
         })
     }
 
-    /// Makes the samples of a request durable, piece by piece.
+    /// Makes the samples of a request durable, once all of it has been read.
     fn ingest(&self, claims: Option<&Claims>, body: Vec<u8>, now: Timestamp) -> Result<(), Refused> {
         let unpacked = Unpacked::read(&body)?;
+        drop(body);
         let request = remote_write::Request::read(&unpacked)?;
-        let (oldest, newest) = (now.minus(self.kept), now.plus(MOST_AHEAD));
-        let (mut left_out, mut piece) = (LeftOut::default(), Piece::default());
-        for entry in request.entries() {
+        let (oldest, newest) = (now.minus(self.kept).millis(), now.plus(MOST_AHEAD).millis());
+        let (mut left_out, mut taken, mut writer) = (LeftOut::default(), 0, SampleWriter::default());
+        // What a token says of its bearer stands over what the bearer says.
+        let enforced = claims.iter().flat_map(|claims| &claims.labels);
+        let mut series = SeriesReader::enforcing(enforced.map(|(label, value)| (&**label, &**value)));
+        let (mut entries, mut entry) = (request.entries(), Entry::default());
+        while entries.read(&mut entry)? {
             left_out.histogram += entry.histograms;
-            let mut series = match entry.series() {
-                Ok(series) => series,
-                Err(odd) => {
-                    left_out.odd(odd, entry.samples);
-                    continue;
+            match series.read(&request, &entry)? {
+                Ok(kind) => {
+                    left_out.outside(&mut entry.samples, oldest, newest);
+                    taken += entry.samples.len();
+                    writer.push(&series.labels, &series.own, kind, &entry.samples);
                 }
-            };
-            // What a token says of its bearer stands over what the bearer says.
-            for (label, value) in claims.iter().flat_map(|claims| &claims.labels) {
-                series = series.with_label(label, value);
-            }
-            let kind = request.kind_of(series.name());
-            for sample in entry.samples() {
-                let time = Timestamp(sample.timestamp);
-                match time {
-                    time if time < oldest => left_out.too_old += 1,
-                    time if time > newest => left_out.ahead += 1,
-                    time => piece.push(Imported { series: series.clone(), kind, time, value: sample.value }),
-                }
-                if piece.is_full() {
-                    left_out.too_long += self.append(std::mem::take(&mut piece), claims, now)?;
-                }
+                Err(odd) => left_out.odd(odd, entry.samples.len() as u64),
             }
         }
-        left_out.too_long += self.append(piece, claims, now)?;
+        self.append(&writer.finish(), claims, now)?;
+        self.counters.taken.fetch_add(taken as u64, Relaxed);
         left_out.told(&self.counters).map_err(Refused::Part)
     }
 
-    /// Makes a piece durable; the samples whose labels no record holds are counted.
-    fn append(&self, piece: Piece, claims: Option<&Claims>, now: Timestamp) -> Result<u64, Refused> {
-        let count = piece.samples.len();
-        let (payloads, too_long) = Imported::encode(piece.samples, weir_queue::MAX_PAYLOAD_BYTES);
+    fn append(&self, payloads: &[Vec<u8>], claims: Option<&Claims>, now: Timestamp) -> Result<(), Refused> {
         let (agent, epoch, tenant) = (AgentId([0; 16]), Epoch(0), claims.map_or(0, |claims| claims.tenant));
-        let record = |payload| Record {
-            kind: RecordKind::Samples,
-            lane: Lane::Normal,
-            tenant,
-            agent,
-            epoch,
-            seq: 0,
-            received: now,
-            payload,
-        };
+        let (kind, lane) = (RecordKind::Series, Lane::Normal);
+        let record = |payload| Record { kind, lane, tenant, agent, epoch, seq: 0, received: now, payload };
         let records: Vec<_> = payloads.iter().map(|payload| record(payload.as_slice())).collect();
-        if !records.is_empty() {
-            let durable = self.queue.append(&records).and_then(|position| self.queue.wait_durable(position));
-            durable.map_err(Refused::Queue)?;
+        if records.is_empty() {
+            return Ok(());
         }
-        self.counters.taken.fetch_add((count - too_long) as u64, Relaxed);
-        Ok(too_long as u64)
+        let durable = self.queue.append(&records).and_then(|position| self.queue.wait_durable(position));
+        durable.map_err(Refused::Queue)
     }
 }
-
-/// Samples that become durable together.
-#[derive(Default)]
-struct Piece {
-    samples: Vec<Imported>,
-    label_bytes: usize,
-}
-
-impl Piece {
-    fn push(&mut self, sample: Imported) {
-        self.label_bytes += sample.series.key().len();
-        self.samples.push(sample);
-    }
-
-    fn is_full(&self) -> bool {
-        self.samples.len() >= PIECE_SAMPLES || self.label_bytes >= PIECE_LABEL_BYTES
-    }
-}
-
-/// Prometheus' requests are one piece; a large one is several, so that its samples are never all in memory.
-const PIECE_SAMPLES: usize = 16_384;
-const PIECE_LABEL_BYTES: usize = 2 << 20;
 
 /// A request without a type is taken for one; types that a page of another site may send unasked are not.
 fn is_protobuf(headers: &HeaderMap) -> bool {

@@ -1,8 +1,9 @@
 //! Why a request is not stored, as telemetry and the sender are told.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use weir_formats::remote_write;
 
@@ -19,6 +20,8 @@ pub(super) enum Refused {
     TooLarge(StatusCode, String),
     /// The sender shall try again: there is no memory for its request.
     Busy,
+    /// The sender shall try again: so much is acknowledged and not stored yet.
+    Behind(Duration),
     /// The sender shall try again.
     Queue(weir_queue::Error),
     /// The rest is durable.
@@ -34,6 +37,7 @@ impl Refused {
             Self::ContentType | Self::Malformed(_) => &counters.malformed,
             Self::TooLarge(..) => &counters.too_large,
             Self::Busy => &counters.busy,
+            Self::Behind(_) => &counters.behind,
             Self::Queue(_) => &counters.queue,
             // Its samples are counted one by one.
             Self::Part(_) | Self::Fault => return self,
@@ -63,12 +67,26 @@ impl IntoResponse for Refused {
             Self::ContentType => refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "version", CONTENT_TYPE),
             Self::Malformed(text) => refusal(StatusCode::BAD_REQUEST, "malformed", &text),
             Self::TooLarge(status, text) => refusal(status, "too_large", &text),
-            Self::Busy => refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many requests wait: send again"),
-            Self::Queue(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, error.reason(), &error.to_string()),
+            Self::Busy => {
+                later(1, refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many requests wait: send again"))
+            }
+            Self::Queue(error) => {
+                later(1, refusal(StatusCode::SERVICE_UNAVAILABLE, error.reason(), &error.to_string()))
+            }
+            Self::Behind(behind) => {
+                let behind = behind.as_secs();
+                let text = format!("the store is {behind} s behind with what was acknowledged: send again later");
+                later((behind / 4).clamp(1, 30), refusal(StatusCode::SERVICE_UNAVAILABLE, "behind", &text))
+            }
             Self::Part(left_out) => refusal(StatusCode::BAD_REQUEST, "left_out", &left_out),
             Self::Fault => refusal(StatusCode::INTERNAL_SERVER_ERROR, "fault", "the server met a fault: see its log"),
         }
     }
+}
+
+/// Says when to try again. 503, not 429, which Prometheus takes for a refusal for good.
+fn later(seconds: u64, response: Response) -> Response {
+    ([(header::RETRY_AFTER, seconds.to_string())], response).into_response()
 }
 
 const CONTENT_TYPE: &str = "this server speaks remote write 1.0: Content-Type is application/x-protobuf";

@@ -1,5 +1,6 @@
 //! Remote write as a sender sees it: real HTTP in front, a real queue and sink behind.
 
+use prost::Message;
 use weir_identity::{Scope, issue};
 use weir_query::{Column, Hint, Selection, selector};
 use weir_queue::LogConfig;
@@ -153,10 +154,16 @@ fn bodies_over_a_limit_are_named_and_forms_are_none() {
 }
 
 #[test]
-fn a_request_of_many_pieces_is_stored_whole() {
+fn a_request_of_many_records_is_stored_whole_or_not_at_all() {
     let (server, now) = (Server::start(None), now().millis());
-    let samples: Vec<_> = (0..2 * PIECE_SAMPLES as i64 + 5).map(|at| (now - at, 1.0)).collect();
-    assert_eq!(server.write("", vec![series("x", &samples)]), (204, String::new()));
+    let samples: Vec<_> = (0..40_000).map(|at| (now - at, 0.1)).collect();
+    let mut body = WriteRequest { timeseries: vec![series("x", &samples)], metadata: Vec::new() }.encode_to_vec();
+    let packed = |bytes: &[u8]| snap::raw::Encoder::new().compress_vec(bytes).unwrap();
+    assert_eq!(server.post("", "application/x-protobuf", &packed(&body)).0, 204);
     assert_eq!(server.counters.taken.load(Relaxed), samples.len() as u64);
     assert_eq!(server.stored("x")[0].2.len(), samples.len());
+    // A series whose sample is of another type than it must be comes after those.
+    let broken: Vec<u8> = [&body.split_off(0)[..], &[0x0a, 4, 0x12, 2, 0x08, 1]].concat();
+    assert_eq!(server.post("", "application/x-protobuf", &packed(&broken)).0, 400);
+    assert_eq!(server.counters.taken.load(Relaxed), samples.len() as u64);
 }

@@ -1,17 +1,19 @@
 //! `weir store import`: samples of text or of remote-write requests, while the server is stopped.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use weir_formats::remote_write::{Request, Unpacked};
+use weir_formats::remote_write::{Entry, Request, Unpacked};
 use weir_formats::text::{Families, Line, Malformed, Meaning};
 use weir_sample::{Kind, Series, Timestamp};
-use weir_store::{Store, StoreConfig};
+use weir_store::{Place, Placed, Store, StoreConfig};
 
 use super::folder::{self, Folder};
+use crate::api::write::series::SeriesReader;
 use crate::clock::now;
 
 #[derive(clap::Args)]
@@ -30,12 +32,16 @@ pub(crate) struct ImportArgs {
 /// Samples between two checkpoints of an import.
 const STRETCH: u64 = 5_000_000;
 
+/// Series whose places are remembered.
+const MOST_PLACES: usize = 1_000_000;
+
 /// A store that takes an import. The sink's place in the queue stays as it is: what the queue still holds is stored
 /// after the import.
 struct Import {
     store: Store,
     state: Vec<u8>,
     families: Families<String>,
+    places: HashMap<(Series, Kind), Place>,
     /// Samples from before this instant are past the retention of raw samples, or of every tier.
     raw_since: Timestamp,
     kept_since: Timestamp,
@@ -91,7 +97,8 @@ impl Import {
         let (store, state) = folder::open(path, config.clone())?;
         let kept: Duration = config.raw_retention.max(config.minute_retention).max(config.hour_retention);
         let (raw_since, kept_since) = (now.minus(config.raw_retention), now.minus(kept));
-        Ok(Self { store, state, families: Families::default(), raw_since, kept_since, done: Done::default() })
+        let (families, places, done) = Default::default();
+        Ok(Self { store, state, families, places, raw_since, kept_since, done })
     }
 
     fn file(&mut self, path: &Path, remote_write: bool) -> Result<()> {
@@ -118,7 +125,7 @@ impl Import {
                         Meaning::Cumulative => Kind::Counter,
                         Meaning::Momentary | Meaning::Created => Kind::Gauge,
                     };
-                    self.sample(&sample.series(), kind, time, sample.value)?;
+                    self.samples(sample.series(), kind, &[(time.millis(), sample.value)])?;
                 }
                 Line::Type { family, kind } => self.families.learn(family.to_owned(), kind),
                 Line::Nothing => {}
@@ -130,29 +137,46 @@ impl Import {
     fn request(&mut self, body: &[u8]) -> Result<()> {
         let unpacked = Unpacked::read(body)?;
         let request = Request::read(&unpacked)?;
-        for entry in request.entries() {
+        let (mut entries, mut entry, mut reader) =
+            (request.entries(), Entry::default(), SeriesReader::enforcing(std::iter::empty()));
+        while entries.read(&mut entry)? {
             self.done.left_out += entry.histograms;
-            let Ok(series) = entry.series() else {
-                self.done.left_out += entry.samples;
-                continue;
-            };
-            let kind = request.kind_of(series.name());
-            for sample in entry.samples() {
-                self.sample(&series, kind, Timestamp(sample.timestamp), sample.value)?;
+            match reader.read(&request, &entry)? {
+                Ok(kind) => self.samples(reader.labels.build(&reader.own), kind, &entry.samples)?,
+                Err(_) => self.done.left_out += entry.samples.len() as u64,
             }
         }
         Ok(())
     }
 
-    fn sample(&mut self, series: &Series, kind: Kind, time: Timestamp, value: f64) -> Result<()> {
-        if time < self.kept_since {
-            self.done.too_old += 1;
-            return Ok(());
+    /// Stores samples of one series. Nobody else has the store, so that a place once found stands.
+    fn samples(&mut self, series: Series, kind: Kind, samples: &[(i64, f64)]) -> Result<()> {
+        let series = (series, kind);
+        let place = match self.places.get(&series) {
+            Some(&place) => place,
+            None => {
+                let place = self.store.places(std::slice::from_ref(&series))[0];
+                if self.places.len() >= MOST_PLACES {
+                    self.places.clear();
+                }
+                self.places.insert(series, place);
+                place
+            }
+        };
+        let (kept_since, raw_since) = (self.kept_since.millis(), self.raw_since.millis());
+        let mut placed = Vec::with_capacity(samples.len());
+        for &(time, value) in samples {
+            if time < kept_since {
+                self.done.too_old += 1;
+            } else {
+                self.done.points_only += u64::from(time < raw_since);
+                placed.push(Placed { place, series: 0, time, value });
+            }
         }
-        self.store.append_sample(series, kind, time, value)?;
-        self.done.stored += 1;
-        self.done.points_only += u64::from(time < self.raw_since);
-        if self.done.stored.is_multiple_of(STRETCH) {
+        let before = self.done.stored / STRETCH;
+        self.done.stored += placed.len() as u64;
+        self.store.append_samples(&mut placed)?;
+        if self.done.stored / STRETCH > before {
             self.store.checkpoint(&self.state)?;
         }
         Ok(())

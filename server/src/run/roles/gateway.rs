@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use weir_gateway::{Access, Gateway, GatewayConfig, Running, ShedConfig, StreamConfig};
 use weir_identity::Identity;
 use weir_link::UdpConfig;
-use weir_queue::{Log, LogConfig};
+use weir_queue::{Follow, Log, LogConfig};
 use weir_sample::Reading;
 
 use crate::config::Config;
@@ -23,7 +23,12 @@ impl GatewayRole {
     pub(super) fn start(config: &Config, identity: &Identity, streams: Option<StreamConfig>) -> Result<Self> {
         let (queue, writer) = (config.queue_folder(), &config.queue.writer);
         let disk_bytes = config.gateway.disk_bytes.map_or_else(|| LogConfig::share_of_disk(&queue, writer), Ok)?;
-        let log = Arc::new(Log::open(&queue, writer, LogConfig { disk_bytes, ..LogConfig::default() })?);
+        let follow = Follow { consumer: weir_sink::CONSUMER.to_owned(), most: config.queue.max_behind() };
+        let log = Arc::new(Log::open(
+            &queue,
+            writer,
+            LogConfig { disk_bytes, follow: Some(follow), ..LogConfig::default() },
+        )?);
         let gateway = GatewayConfig {
             batch: config.listen.batch,
             statsd: config.listen.statsd.0.map(|address| config.statsd.at(address)),

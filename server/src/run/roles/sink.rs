@@ -14,6 +14,9 @@ use crate::run::mover::Mover;
 /// Time from a failure of the sink to its first try to go on.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Time for which a sink that is told to stop reads on: more than a queue that is not behind needs.
+const DRAIN: Duration = Duration::from_secs(10);
+
 /// A sink that runs, and its store.
 pub(crate) struct SinkRole {
     /// Evaluates queries; its readings are this process' too.
@@ -31,7 +34,10 @@ impl SinkRole {
         let sink = SinkConfig { queue: config.queue_folder(), lateness, wait: None, memory };
         let opening = Opening { folder: config.data.join("store"), store: config.store.open()?, sink };
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
-        let service = Service::start(opening, ServiceConfig { checkpoint_interval, retry: RETRY })?;
+        let service = Service::start(
+            opening,
+            ServiceConfig { checkpoint_interval, retry: RETRY, max_behind: config.queue.max_behind(), drain: DRAIN },
+        )?;
         let mover = config.store.cold.is_some().then(|| Mover::start(service.store())).transpose()?;
         Ok(Self { engine: Engine::new(config.query.limits()), service, mover })
     }
@@ -45,6 +51,11 @@ impl SinkRole {
     pub(super) fn ready(&self) -> Result<Vec<String>, String> {
         self.service.ready()?;
         Ok(self.service.trouble().into_iter().chain(self.mover.as_ref().and_then(Mover::trouble)).collect())
+    }
+
+    /// Time that the store is behind.
+    pub(crate) fn behind(&self) -> Duration {
+        self.service.behind()
     }
 
     pub(super) fn readings(&self) -> Vec<Reading> {

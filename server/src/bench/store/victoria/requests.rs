@@ -80,7 +80,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use weir_formats::remote_write::{Entry, Request, Unpacked};
+    use prost::Message;
+    use weir_formats::remote_write::WriteRequest;
+
+    fn labels(series: &TimeSeries) -> weir_sample::Series {
+        let of = |label: &'_ weir_formats::remote_write::Label| (label.name.clone(), label.value.clone());
+        let labels: Vec<_> = series.labels.iter().map(of).collect();
+        let (name, rest): (Vec<_>, Vec<_>) = labels.iter().partition(|(name, _)| name == "__name__");
+        weir_sample::Series::new(&name[0].1, rest.into_iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
 
     #[test]
     fn requests_hold_every_series_with_its_labels_and_totals() {
@@ -91,10 +99,9 @@ mod tests {
         for step in 1..=plan.steps {
             let mut decoded = Vec::new();
             let decode = |body: Vec<u8>| {
-                let unpacked = Unpacked::read(&body).unwrap();
-                let entries = Request::read(&unpacked).unwrap().entries();
-                let read = |entry: Entry<'_>| (entry.series().unwrap(), entry.samples().collect::<Vec<_>>());
-                decoded.extend(entries.map(read));
+                let body = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
+                let request = WriteRequest::decode(&*body).unwrap();
+                decoded.extend(request.timeseries.into_iter().map(|series| (labels(&series), series.samples)));
                 Ok::<_, ()>(())
             };
             assert_eq!(requests.step(plan.time(step), decode), Ok(6_500));

@@ -1,0 +1,71 @@
+//! One record of samples: read, and each of its series looked up.
+
+use std::ops::Range;
+
+use weir_queue::Record;
+use weir_sample::Kind;
+use weir_store::{Place, Placed};
+
+use super::form::{self, Unreadable};
+use super::places::{Home, Key, Places, key, share};
+
+/// What storing samples needs from record to record.
+#[derive(Default)]
+pub(crate) struct Importer {
+    pub places: Places,
+    pub(super) series: Vec<Told>,
+    /// Labels of all series of a record, by their place in it.
+    pub(super) own: Vec<u32>,
+    pub(super) samples: Vec<Placed>,
+}
+
+/// A series of a record.
+pub(super) struct Told {
+    pub key: Key,
+    pub kind: Kind,
+    pub own: Range<usize>,
+    /// Its samples among those of the record.
+    pub samples: Range<usize>,
+    pub home: Home,
+}
+
+impl Importer {
+    /// Reads a record, and looks up each of its series. Returns its labels.
+    pub(super) fn read<'a>(&mut self, record: &Record<'_>, payload: &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
+        self.series.clear();
+        self.own.clear();
+        self.samples.clear();
+        let (mut input, mut time) = (payload, 0);
+        let labels = form::labels(&mut input)?;
+        let shares: Vec<Key> = labels.iter().map(|text| share(text)).collect();
+        while !input.is_empty() {
+            let (from, first) = (self.own.len(), self.samples.len());
+            let (kind, count) = form::series(&mut input, labels.len(), &mut self.own)?;
+            let sum = self.own[from..].iter().fold(0, |sum: Key, &at| sum.wrapping_add(shares[at as usize]));
+            let key = key(sum, record.tenant, kind);
+            let home = self.places.find(key, record.received);
+            let place = if let Home::At(place) = home { place } else { Place::default() };
+            let series = self.series.len() as u32;
+            for _ in 0..count {
+                let value = form::sample(&mut input, &mut time)?;
+                self.samples.push(Placed { place, series, time, value });
+            }
+            self.series.push(Told { key, kind, own: from..self.own.len(), samples: first..self.samples.len(), home });
+        }
+        Ok(labels)
+    }
+
+    /// Gives the samples of some series the places found for these.
+    pub(super) fn take_places(&mut self, series: &[u32]) {
+        for told in series.iter().map(|&at| &self.series[at as usize]) {
+            if let Home::At(place) = told.home {
+                self.samples[told.samples.clone()].iter_mut().for_each(|sample| sample.place = place);
+            }
+        }
+    }
+
+    pub(super) fn strangers(&self) -> Vec<u32> {
+        let unknown = |&at: &u32| self.series[at as usize].home == Home::Unknown;
+        (0..self.series.len() as u32).filter(unknown).collect()
+    }
+}
