@@ -1,5 +1,7 @@
 //! Data that do not come: late is not resolved, and no data is neither.
 
+use weir_sample::Timestamp;
+
 use crate::bench::Bench;
 
 fn firing_on_two_hosts(rule: &str) -> Bench {
@@ -104,4 +106,63 @@ fn no_data_at_all_is_told_apart() {
     bench.at(20);
     let no_data: Vec<bool> = bench.evaluator.groups().flat_map(|g| g.rules()).map(|rule| rule.health.no_data).collect();
     assert_eq!(no_data, [false, true], "false is not nothing");
+}
+
+/// A store that says of every answer that something of it is elsewhere.
+struct Elsewhere<'m>(&'m weir_alert::tools::Memory);
+
+impl weir_query::Source for Elsewhere<'_> {
+    fn select(
+        &self,
+        selection: &weir_query::Selection<'_>,
+        each: weir_query::Each<'_>,
+    ) -> Result<weir_query::Answered, weir_query::QueryError> {
+        Ok(weir_query::Answered { partial: true, ..self.0.select(selection, each)? })
+    }
+
+    fn series(
+        &self,
+        matchers: &[weir_query::Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: weir_query::Allow<'_>,
+    ) -> Result<Vec<(weir_sample::Series, weir_sample::Kind)>, weir_query::QueryError> {
+        self.0.series(matchers, start, end, allow)
+    }
+
+    fn label_names(
+        &self,
+        matchers: &[weir_query::Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: weir_query::Allow<'_>,
+    ) -> Result<Vec<String>, weir_query::QueryError> {
+        self.0.label_names(matchers, start, end, allow)
+    }
+
+    fn label_values(
+        &self,
+        label: &str,
+        matchers: &[weir_query::Matcher],
+        start: Timestamp,
+        end: Timestamp,
+        allow: weir_query::Allow<'_>,
+    ) -> Result<Vec<String>, weir_query::QueryError> {
+        self.0.label_values(label, matchers, start, end, allow)
+    }
+}
+
+#[test]
+fn a_store_that_lacks_something_resolves_nothing() {
+    use weir_alert::evaluate::{Local, Told};
+    let mut bench = firing_on_two_hosts("{alert: High, expr: x > 5}");
+    bench.set("x{host=a}", 10, 0.0);
+    bench.set("x{host=b}", 10, 9.0);
+    let elsewhere = Elsewhere(&bench.memory);
+    let local = Local::new(weir_query::Engine::default(), &elsewhere, &bench.overlay);
+    bench.evaluator.turn(&Told::complete_at(Timestamp::from_secs(10)), &local, &mut bench.out);
+    assert_eq!(bench.out.events.len(), 2, "both fired before");
+    assert_eq!(bench.alerts()[0], "{alertname=\"High\", host=\"a\"} firing late");
+    bench.set("x{host=a}", 20, 0.0);
+    assert_eq!(bench.at(20), ["High a resolved 3"]);
 }
