@@ -1,9 +1,13 @@
-//! Alerting rules and their states: evaluation results enter with the time, events to be sent leave.
+//! Alerting: rules, their evaluation at event time, and the states of alerts; what is to be told leaves as events.
 //!
-//! Nothing here reads a clock or sends anything.
+//! Nothing here asks for the time or opens a socket.
 
-mod rule;
-mod states;
-
-pub use rule::{Rule, RuleError};
-pub use states::{Active, Event, Phase, States};
+pub mod duration;
+pub mod evaluate;
+pub mod event;
+mod pattern;
+pub mod routing;
+pub mod rules;
+pub mod states;
+pub mod template;
+pub mod tools;

@@ -21,6 +21,7 @@ use crate::labels::LabelSet;
 use crate::read::source::{Allow, Source};
 use crate::row::{Row, Steps, is_present};
 use crate::text::parse::{parse, selector_within};
+use crate::text::query::Query;
 
 /// Evaluates queries within limits. Cheap to clone; clones share their counters.
 #[derive(Clone, Debug, Default)]
@@ -120,11 +121,18 @@ impl Engine {
     pub fn instant(&self, source: &dyn Source, query: &str, time: Timestamp) -> Result<Answer, QueryError> {
         self.count(|budget| {
             let expr = parse(query, &|| budget.check_time())?;
-            let evaluation = Evaluation::new(source, budget, Steps::instant(time.millis()), query);
-            let data = evaluation.instant(&expr, time)?;
-            evaluation.answer(data)
+            evaluate_instant(source, budget, &expr, query, time)
         })
         .map(|(answer, held)| Answer { held, ..answer })
+    }
+
+    /// Evaluates a query that was parsed before, at one time.
+    ///
+    /// # Errors
+    /// Every [`QueryError`] but those of parsing.
+    pub fn ask(&self, source: &dyn Source, query: &Query, time: Timestamp) -> Result<Answer, QueryError> {
+        self.count(|budget| evaluate_instant(source, budget, query.expr(), query.text(), time))
+            .map(|(answer, held)| Answer { held, ..answer })
     }
 
     /// Evaluates a query at `start`, `start + step` and so on up to `end`.
@@ -216,6 +224,18 @@ impl Engine {
         counters.micros.fetch_add(started.elapsed().as_micros() as u64, Relaxed);
         outcome.map(|found| (found, budget.into_held()))
     }
+}
+
+fn evaluate_instant(
+    source: &dyn Source,
+    budget: &Budget,
+    expr: &Expr,
+    text: &str,
+    time: Timestamp,
+) -> Result<Answer, QueryError> {
+    let evaluation = Evaluation::new(source, budget, Steps::instant(time.millis()), text);
+    let data = evaluation.instant(expr, time)?;
+    evaluation.answer(data)
 }
 
 /// One query on its way.

@@ -41,7 +41,7 @@ impl LabelSet {
     }
 
     /// A set from its canonical text.
-    pub(crate) fn from_key(key: &str) -> Self {
+    pub fn from_key(key: &str) -> Self {
         Self { text: key.into(), from: 0 }
     }
 

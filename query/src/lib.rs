@@ -30,4 +30,5 @@ pub use labels::LabelSet;
 pub use number::write_plain;
 pub use read::source::{Allow, Each, Source};
 pub use text::parse::selector;
+pub use text::query::{Query, matchers};
 pub use weir_store::{Answered, Column, Hint, MatchOp, Matcher, Selection, SeriesData, Tier};

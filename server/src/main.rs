@@ -15,7 +15,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use cmd::{certs, check, demo, emit, keys, query, store, token, top};
+use cmd::{alert, certs, check, demo, emit, keys, query, store, token, top};
 use config::{Config, UpArgs};
 use run::{Bound, Role};
 
@@ -56,6 +56,9 @@ enum Command {
     /// Check, count or copy the embedded store
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// Rule files: checked, tested, replayed
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
     /// Fleet keys: what agents' batches are sealed with
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Command::Top(command) => top::main(command),
         Command::Bench(command) => bench::main(command),
         Command::Store(command) => store::main(command),
+        Command::Alert(command) => alert::main(command),
         Command::Keys(command) => keys::main(command),
         Command::Token(command) => token::main(command),
         Command::Certs(command) => certs::main(command),

@@ -6,4 +6,5 @@ pub(crate) mod names;
 mod numbers;
 pub(crate) mod parse;
 mod plus;
+pub(crate) mod query;
 pub(crate) mod tree;

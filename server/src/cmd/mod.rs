@@ -1,5 +1,6 @@
 //! The subcommands that are no server: a file, or a folder, for each, and how a running server is asked.
 
+pub(crate) mod alert;
 pub(crate) mod ask;
 pub(crate) mod certs;
 pub(crate) mod check;

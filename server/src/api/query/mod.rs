@@ -9,6 +9,8 @@ mod tenant;
 mod time;
 mod turn;
 
+pub(crate) use time::timestamp;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;

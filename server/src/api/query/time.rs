@@ -6,7 +6,7 @@ use weir_sample::Timestamp;
 
 /// Unix seconds with a fraction, or RFC 3339. What lies past [`MAX_SECONDS`] means "since ever" or "for ever" and is
 /// taken as that far.
-pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
+pub(crate) fn timestamp(text: &str) -> Option<Timestamp> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds.abs() <= GO_SECONDS => {
             Some(Timestamp((seconds.clamp(-MAX_SECONDS, MAX_SECONDS) * 1e3).round() as i64))

@@ -41,6 +41,12 @@ pub(crate) enum StoreCommand {
     Import(import::ImportArgs),
 }
 
+/// Opens the store of a stopped server.
+pub(crate) fn open_stopped(data: PathBuf, config: Option<PathBuf>) -> Result<weir_store::Store> {
+    let folder = Folder { data, config };
+    Ok(folder::open(&folder.existing_store()?, folder.store_config()?)?.0)
+}
+
 #[derive(clap::Args)]
 pub(crate) struct BackupArgs {
     #[command(flatten)]

@@ -1,0 +1,151 @@
+//! The state file: opened, put aside if it is damaged, and opened again after a failure.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableDefinition};
+
+use super::backend::Backend;
+use super::error::StateError;
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const FORMAT: u64 = 1;
+
+/// Memory for pages; states of 100,000 alerts take about 40 MB.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// A database that is there, or was lost to a failure and is opened again when it is next needed.
+#[derive(Debug)]
+pub(crate) struct StateDatabase {
+    path: PathBuf,
+    database: Option<Database>,
+}
+
+/// Why a file could not be opened as it is.
+enum Refusal {
+    Damaged(String),
+    Other(StateError),
+}
+
+impl StateDatabase {
+    /// Opens a file, or makes it. A damaged one is put aside first, under the name that comes back.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Option<PathBuf>), StateError> {
+        match try_open(path) {
+            Ok(database) => Ok((Self { path: path.to_owned(), database: Some(database) }, None)),
+            Err(Refusal::Other(error)) => Err(error),
+            Err(Refusal::Damaged(_)) => {
+                let aside = free_name(path);
+                weir_files::rename(path, &aside)?;
+                weir_files::sync_folder(path.parent().unwrap_or(Path::new(".")))?;
+                let database = try_open(path).map_err(|refusal| refusal.into_error(path))?;
+                Ok((Self { path: path.to_owned(), database: Some(database) }, Some(aside)))
+            }
+        }
+    }
+
+    pub(crate) fn in_memory() -> Result<Self, StateError> {
+        let path = PathBuf::from("memory");
+        let made = Database::builder().create_with_backend(redb::backends::InMemoryBackend::new());
+        let failed = |error: DatabaseError| Refusal::Damaged(error.to_string()).into_error(&path);
+        let database = Some(made.map_err(failed)?);
+        Ok(Self { path, database })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs one transaction or reading. After a failure the file is opened anew at the next: redb takes nothing more from
+    /// a file that has failed once.
+    pub(crate) fn run<T>(
+        &mut self,
+        action: &'static str,
+        act: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, StateError> {
+        let failed = |path: &Path, cause: String| StateError::Failed { action, path: path.to_owned(), cause };
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => try_open(&self.path).map_err(|refusal| refusal.into_error(&self.path))?,
+        };
+        match catch_unwind(AssertUnwindSafe(|| act(&database))) {
+            Ok(Ok(done)) => {
+                self.database = Some(database);
+                Ok(done)
+            }
+            Ok(Err(error)) => Err(failed(&self.path, error.to_string())),
+            Err(_) => Err(failed(&self.path, "it is damaged".into())),
+        }
+    }
+}
+
+impl Refusal {
+    fn into_error(self, path: &Path) -> StateError {
+        match self {
+            Self::Other(error) => error,
+            Self::Damaged(cause) => StateError::Failed { action: "opened", path: path.to_owned(), cause },
+        }
+    }
+}
+
+fn try_open(path: &Path) -> Result<Database, Refusal> {
+    let other = |error| Refusal::Other(error);
+    let backend = Backend::open(path).map_err(|error| match error.source.kind() {
+        std::io::ErrorKind::WouldBlock => other(StateError::InUse { path: path.to_owned() }),
+        _ => other(StateError::Open(error)),
+    })?;
+    let mut builder = Database::builder();
+    // A file that was altered is then refused; without it redb trusts what it reads, and may panic.
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+    let opened = catch_unwind(AssertUnwindSafe(|| builder.create_with_backend(backend)));
+    let database = match opened {
+        Ok(Ok(database)) => database,
+        Ok(Err(DatabaseError::UpgradeRequired(found))) => return Err(other(newer(path, u64::from(found)))),
+        Ok(Err(DatabaseError::Storage(StorageError::Io(error)))) if error.kind() != std::io::ErrorKind::InvalidData => {
+            return Err(other(StateError::Open(weir_files::Error::io("read", path)(error))));
+        }
+        Ok(Err(error)) => return Err(Refusal::Damaged(error.to_string())),
+        Err(_) => return Err(Refusal::Damaged("it is no state file".into())),
+    };
+    match format_of(&database) {
+        Ok(found) if found > FORMAT => Err(other(newer(path, found))),
+        Ok(_) => Ok(database),
+        Err(error) => {
+            let cause = error.to_string();
+            Err(other(StateError::Failed { action: "opened", path: path.to_owned(), cause }))
+        }
+    }
+}
+
+fn newer(path: &Path, found: u64) -> StateError {
+    StateError::Newer { path: path.to_owned(), found, known: FORMAT }
+}
+
+/// The format of a file; a new one gets this program's.
+fn format_of(database: &Database) -> Result<u64, redb::Error> {
+    let reading = database.begin_read()?;
+    match reading.open_table(META) {
+        Ok(meta) => {
+            if let Some(format) = meta.get("format")? {
+                return Ok(format.value());
+            }
+        }
+        Err(redb::TableError::TableDoesNotExist(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    drop(reading);
+    let writing = database.begin_write()?;
+    writing.open_table(META)?.insert("format", FORMAT)?;
+    writing.commit()?;
+    Ok(FORMAT)
+}
+
+/// `states.redb.damaged`, `.damaged-2` and so on.
+fn free_name(path: &Path) -> PathBuf {
+    let name = |number: u32| {
+        let more = if number == 1 { String::new() } else { format!("-{number}") };
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".damaged{more}"));
+        PathBuf::from(name)
+    };
+    (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(u32::MAX))
+}

@@ -1,0 +1,66 @@
+//! Rules over what is stored already.
+
+use weir_alert::evaluate::{Local, Overlay, Settings};
+use weir_alert::tools::{Before, Memory, Replayed, replay};
+use weir_query::{Engine, Limits};
+use weir_sample::Timestamp;
+
+use crate::bench::{Bench, groups, series_of, told_event};
+
+const RULES: &str = "groups: [{name: g, rules: [{record: r, expr: x}, {alert: High, expr: r > 5, for: 30s, labels: {a: '{{ $value }}'}}, \
+                     {alert: Chained, expr: 'ALERTS{alertname=\"High\",alertstate=\"firing\"}'}]}]";
+
+fn replayed(memory: &Memory, from: i64, to: i64) -> Replayed {
+    let groups = groups("rules.yml", RULES);
+    let (from, to) = (Timestamp::from_secs(from), Timestamp::from_secs(to));
+    let before = Before::new(memory, &groups, from);
+    let overlay = Overlay::default();
+    overlay.read_names(weir_alert::evaluate::Names { any: true, ..Default::default() });
+    let local = Local::new(Engine::new(Limits::default()), &before, &overlay);
+    let settings = Settings { spread: false, ..Settings::default() };
+    replay(&groups, &settings, from, to, &local).unwrap()
+}
+
+#[test]
+fn a_replay_tells_what_the_rules_would_have_told() {
+    let mut bench = Bench::new(RULES);
+    for at in (0..=300).step_by(10) {
+        bench.set("x", at, if (100..=200).contains(&at) { 9.0 } else { 1.0 });
+        bench.at(at);
+    }
+    let live: Vec<String> = bench.out.events.iter().map(told_event).collect();
+    assert_eq!(live, ["High firing 1", "Chained firing 2", "High resolved 3", "Chained resolved 4"]);
+    // What the rules wrote is stored, and must neither count twice nor speak for rules that have changed since.
+    for row in &bench.out.rows {
+        bench.memory.add(&row.series, row.at, row.value);
+    }
+    let again = replayed(&bench.memory, 0, 300);
+    assert_eq!(again.events.iter().map(told_event).collect::<Vec<_>>(), live);
+    assert_eq!((again.evaluations, again.failures.len()), (31, 0));
+    assert_eq!(again, replayed(&bench.memory, 0, 300), "the same data give the same");
+    bench.memory.add(&series_of("ALERTS{alertname=High,alertstate=firing}"), Timestamp::from_secs(250), 1.0);
+    assert_eq!(again, replayed(&bench.memory, 0, 300));
+}
+
+#[test]
+fn a_replay_ends_where_it_is_told() {
+    let mut memory = Memory::default();
+    (0..100).for_each(|step| memory.add(&series_of("x"), Timestamp::from_secs(step * 10), 9.0));
+    let part = replayed(&memory, 500, 520);
+    assert_eq!((part.evaluations, part.events.len()), (3, 0));
+    assert_eq!(replayed(&memory, 500, 530).events.len(), 2);
+}
+
+#[test]
+fn rules_that_fail_are_told() {
+    let mut memory = Memory::default();
+    memory.add(&series_of("x{__x=a}"), Timestamp(0), 9.0);
+    memory.add(&series_of("x{alertname=b}"), Timestamp(0), 9.0);
+    memory.add(&series_of("x{alertname=c}"), Timestamp(0), 9.0);
+    let part = replayed(&memory, 0, 0);
+    assert!(
+        part.failures[0].starts_with("High: ") && part.failures[0].contains("same labelset"),
+        "{:?}",
+        part.failures
+    );
+}

@@ -1,0 +1,43 @@
+//! A query that is parsed once and asked often, and what its selectors ask.
+
+use promql_parser::parser::{Expr, VectorSelector};
+use weir_store::Matcher;
+
+use crate::error::QueryError;
+use crate::text::matchers;
+use crate::text::parse::parse;
+
+/// A query that is parsed once and asked often.
+#[derive(Clone, Debug)]
+pub struct Query {
+    text: Box<str>,
+    expr: Expr,
+}
+
+impl Query {
+    /// Parses a query.
+    ///
+    /// # Errors
+    /// [`QueryError::Parse`].
+    pub fn parse(text: &str) -> Result<Self, QueryError> {
+        Ok(Self { text: text.into(), expr: parse(text, &|| Ok(()))? })
+    }
+
+    /// The query as written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its tree.
+    pub fn expr(&self) -> &Expr {
+        &self.expr
+    }
+}
+
+/// The conditions of a parsed selector, its metric name among them.
+///
+/// # Errors
+/// A condition that this engine does not have.
+pub fn matchers(selector: &VectorSelector) -> Result<Vec<Matcher>, QueryError> {
+    matchers::matchers(selector, &|| Ok(()))
+}
