@@ -1,7 +1,7 @@
 //! Samples from elsewhere, with times and running totals of their own: what remote write brings, and any other protocol
 //! that names series and samples.
 //!
-//! A protocol's labels are read by [`Labels`], its samples travel through the queue in the records of a [`SampleWriter`],
+//! A protocol's labels are read by `Labels`, its samples travel through the queue in the records of a `SampleWriter`,
 //! and the sink stores them here. To store one twice is to store it once, so they need no numbers: a request may be
 //! repeated, and a crash undone by reading the queue again.
 
