@@ -18,7 +18,7 @@ pub const MOST_BYTES: usize = 24 << 20;
 /// What one request may have. Prometheus sends 2,000 samples at once, others up to 10,000.
 pub const MOST_SERIES: u64 = 100_000;
 /// See [`MOST_SERIES`].
-pub const MOST_SAMPLES: u64 = 1_000_000;
+pub const MOST_SAMPLES: u64 = 250_000;
 /// See [`MOST_SERIES`].
 pub const MOST_METADATA: u64 = 100_000;
 

@@ -18,6 +18,9 @@ pub struct Request<'a> {
     counters: HashMap<&'a str, bool>,
 }
 
+/// Labels of a series that are kept: more than any series may have, so that one with too many is known by its number.
+const MOST_LABELS_KEPT: usize = 1_000;
+
 /// One series of a request.
 #[derive(Default)]
 pub struct Entry<'a> {
@@ -92,9 +95,8 @@ impl<'a> Entries<'a> {
     pub fn read(&mut self, entry: &mut Entry<'a>) -> Result<bool, Refused> {
         for field in self.fields.by_ref() {
             if let (1, field) = field? {
-                entry.read(message(field)?)?;
+                entry.read(message(field)?, MOST_SAMPLES - self.samples)?;
                 self.samples += entry.samples.len() as u64;
-                below(self.samples, MOST_SAMPLES, "samples")?;
                 return Ok(true);
             }
         }
@@ -107,14 +109,25 @@ fn below(count: u64, most: u64, what: &'static str) -> Result<(), Refused> {
 }
 
 impl<'a> Entry<'a> {
-    fn read(&mut self, bytes: &'a [u8]) -> Result<(), Refused> {
+    /// Reads a series with at most so many samples. Its memory is bounded while it is read, not only after.
+    fn read(&mut self, bytes: &'a [u8], most_samples: u64) -> Result<(), Refused> {
         self.labels.clear();
         self.samples.clear();
         self.histograms = 0;
         for field in Fields(bytes) {
             match field? {
-                (1, field) => self.labels.push(message(field)?),
-                (2, field) => self.samples.push(sample(message(field)?)?),
+                (1, field) => {
+                    let label = message(field)?;
+                    if self.labels.len() < MOST_LABELS_KEPT {
+                        self.labels.push(label);
+                    }
+                }
+                (2, field) => {
+                    if self.samples.len() as u64 >= most_samples {
+                        return Err(Refused::TooMuch("samples", MOST_SAMPLES));
+                    }
+                    self.samples.push(sample(message(field)?)?);
+                }
                 (4, _) => self.histograms += 1,
                 _ => {}
             }

@@ -3,13 +3,16 @@
 //! The parser would read escapes in raw strings and compile regular expressions of a dialect that is not RE2's. So it
 //! gets short texts without meaning, and what was written is read here, by the rules of Go's strings.
 
-use promql_parser::label::Matcher;
+use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{BinModifier, Expr, LabelModifier, VectorMatchCardinality};
 
 use crate::text::tree::children_mut;
 
 /// Begins each text that stands for a literal; private use, so nobody's label.
 const MARK: char = '\u{E000}';
+
+/// Follows the mark where the operator before it was negated.
+const NOT: &str = "!";
 
 /// A query whose literals are elsewhere.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,15 +51,32 @@ impl Taken {
         Ok(taken)
     }
 
+    /// In a selector the parser refuses conditions that are met by no label at all, and would think so of any mark behind `!=`
+    /// or `!~`. It gets the operator without its negation, and the mark says that there was one.
     fn add(&mut self, value: String) {
-        self.text.push_str(&format!("\"{MARK}{}\"", self.values.len()));
+        let in_braces = self.text.rfind('{') > self.text.rfind('}');
+        let written = self.text.trim_end().len();
+        let negation = match &self.text[..written] {
+            before if in_braces && before.ends_with("!=") => Some("="),
+            before if in_braces && before.ends_with("!~") => Some("=~"),
+            _ => None,
+        };
+        if let Some(operator) = negation {
+            self.text.truncate(written - 2);
+            self.text.push_str(operator);
+        }
+        let not = if negation.is_some() { NOT } else { "" };
+        self.text.push_str(&format!("\"{MARK}{not}{}\"", self.values.len()));
         self.values.push(value);
     }
 
     /// The text of an error with the literals in their places.
     pub(super) fn in_error(&self, error: &str) -> String {
         let backwards = self.values.iter().enumerate().rev();
-        backwards.fold(error.to_owned(), |error, (at, value)| error.replace(&format!("{MARK}{at}"), value))
+        let back = |error: String, mark: String, value: &str| error.replace(&mark, value);
+        backwards.fold(error.to_owned(), |error, (at, value)| {
+            back(back(error, format!("{MARK}{NOT}{at}"), value), format!("{MARK}{at}"), value)
+        })
     }
 
     /// Puts the literals into a tree.
@@ -85,6 +105,15 @@ impl Taken {
     fn put_into_matchers(&self, matchers: &mut [Matcher]) {
         for matcher in matchers {
             self.put(&mut matcher.name);
+            let mark = matcher.value.strip_prefix(MARK).and_then(|mark| mark.strip_prefix(NOT));
+            if let Some(mark) = mark.map(|place| format!("{MARK}{place}")) {
+                matcher.value = mark;
+                matcher.op = match std::mem::replace(&mut matcher.op, MatchOp::Equal) {
+                    MatchOp::Equal => MatchOp::NotEqual,
+                    MatchOp::Re(regex) => MatchOp::NotRe(regex),
+                    negated => negated,
+                };
+            }
             self.put(&mut matcher.value);
         }
     }

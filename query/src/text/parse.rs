@@ -124,6 +124,19 @@ fn check_selector(selector: &VectorSelector, clock: Clock<'_>) -> Result<(), Que
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_selector_needs_one_condition_that_no_empty_value_meets() {
+        let is_right = |query: &str| parse(query, &|| Ok(())).is_ok();
+        for right in
+            [r#"{host!=""}"#, r#"{host!~""}"#, r#"{a!~".*"}"#, r#"{a!="",b!="x"}"#, r#"{a=~".+"}"#, r#"x{a!="b"}"#]
+        {
+            assert!(is_right(right), "{right}");
+        }
+        for wrong in ["{}", r#"{a=""}"#, r#"{a!="x"}"#, r#"{a=~".*"}"#, r#"{a!~".+"}"#] {
+            assert!(!is_right(wrong), "{wrong}");
+        }
+    }
+
     fn check(query: &str, expected: Result<(), &str>) {
         let got = parse(query, &|| Ok(())).map(|_| ()).map_err(|error| error.to_string());
         match (&got, expected) {

@@ -160,14 +160,21 @@ impl<'a> Reader<'a> {
     fn open_fillers(&mut self) -> Result<(), Error> {
         if self.fillers.is_none() {
             let tier = self.tier;
-            let mut fillers = Vec::new();
+            let (mut fillers, mut unlabelled) = (Vec::new(), Vec::new());
             for block in self.set.blocks.iter().filter(|block| block.name.tier > tier) {
                 if block.overlaps(self.start, self.end.saturating_add(block.name.tier.millis())) {
                     let labels = self.inner.labels.labels(block)?;
+                    if labels.is_none() {
+                        unlabelled.push((block.name.tier, block.pages.span));
+                    }
                     fillers.push((block.name.tier, Source { labels, cursor: PageCursor::new(block.pages.clone()) }));
                 }
             }
             self.fillers = Some(fillers);
+            let is_coarser = |name: &BlockName| name.tier > tier && name.start <= self.end && name.end >= self.start;
+            let lost = self.set.lost.iter().map(|lost| &lost.name).filter(|name| is_coarser(name));
+            unlabelled.extend(lost.map(|name| (name.tier, (name.start, name.end))));
+            unlabelled.iter().for_each(|(tier, span)| self.note(*tier, &[*span]));
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ fn flip(path: &Path, at: i64) {
 }
 
 /// Where a block is hit.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Part {
     Page,
     Labels,
@@ -76,7 +76,7 @@ fn a_coarser_tier_stands_for_what_is_damaged_in_any_part_of_a_block() {
 
         let store = hit(folder.path(), store, Tier::Minute, part);
         let (after, tiers) = ask(&store);
-        assert_eq!(tiers, [Tier::Raw, Tier::Minute]);
+        assert_eq!(tiers, [Tier::Raw, Tier::Minute], "{part:?}");
         let hours: Vec<_> = after.iter().filter(|(time, _)| *time <= frontier).collect();
         assert!(!hours.is_empty() && hours.iter().all(|sample| before.contains(sample)), "{hours:?}");
         assert_eq!(after.last(), before.last(), "what is not in blocks is read as before");
