@@ -189,13 +189,14 @@ impl Ingest {
                 }
             }
         }
-        if let Some(agent) =
-            self.senders.get_mut(&sender_of(record)).filter(|_| plan.has_shared() || plan.says_goodbye(&self.values))
+        let leaves = plan.says_goodbye(&self.values);
+        if (leaves || plan.has_shared())
+            && let Some(agent) = self.senders.get_mut(&sender_of(record))
         {
             if plan.has_shared() {
                 agent.parts_at = record.received;
             }
-            if plan.says_goodbye(&self.values) {
+            if leaves {
                 agent.progress.say_goodbye(window.end());
             }
         }
