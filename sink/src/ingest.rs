@@ -93,6 +93,10 @@ impl Ingest {
             Contents::Batch => self.batch(record),
             Contents::Samples(payload) => self.samples(record, payload),
             Contents::OldSamples(payload) => self.old_samples(record, payload),
+            Contents::Foreign => {
+                self.counters.foreign.fetch_add(1, Relaxed);
+                Ok(())
+            }
             Contents::Newer => self.refuse(record),
             Contents::Grant(grant) => {
                 self.grant(record, grant);
