@@ -295,7 +295,10 @@ mod tests {
             fleet.apply(1, 10 * turn);
         }
         fleet.pass(81);
-        assert_eq!((fleet.keeper.now().left_out_of(7), fleet.keeper.now().of(0)), (1, Timestamp::from_secs(START + 80)));
+        assert_eq!(
+            (fleet.keeper.now().left_out_of(7), fleet.keeper.now().of(0)),
+            (1, Timestamp::from_secs(START + 80))
+        );
         assert_eq!(fleet.keeper.now().complete_to.millis(), (START + 90) * 1_000 - 1);
     }
 

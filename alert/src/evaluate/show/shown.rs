@@ -15,10 +15,8 @@ impl Evaluator {
 
 impl GroupRun {
     fn shown(&self) -> Arc<GroupView> {
-        let stood = |run: &RuleRun| Stood {
-            health: run.health.clone(),
-            alerts: run.active.values().cloned().collect(),
-        };
+        let stood =
+            |run: &RuleRun| Stood { health: run.health.clone(), alerts: run.active.values().cloned().collect() };
         let view = self.shown.get_or_init(|| {
             Arc::new(GroupView {
                 group: self.group.clone(),
