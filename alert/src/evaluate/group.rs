@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use weir_query::LabelSet;
-use weir_sample::{Series, Timestamp};
+use weir_sample::{STALE, Series, Timestamp};
 
 use super::alerting::{Active, Missing, Moment, Stepped, step};
 use super::ask::Names;
@@ -14,7 +14,7 @@ use super::ask::{Found, Querier};
 use super::health::Health;
 use super::outcome::Outcome;
 use super::recording::record;
-use super::row::{Row, STALE, ends_of};
+use super::row::{Row, ends_of};
 use super::schedule::Schedule;
 use super::settings::Settings;
 use super::view::GroupView;

@@ -20,7 +20,7 @@ pub use ask::{Element, Found, Local, Names, Overlay, Querier};
 pub use evaluator::{Counters, Evaluator, Turn};
 pub use health::Health;
 pub use outlet::Outlet;
-pub use row::{Row, STALE};
+pub use row::Row;
 pub use settings::Settings;
 pub use show::{AlertsAnswer, RulesAnswer, Wanted};
 pub use told::Told;
