@@ -7,6 +7,7 @@
 mod evaluating;
 mod events;
 mod handed;
+mod heartbeat;
 mod here;
 mod records;
 mod routes;
@@ -30,6 +31,7 @@ use weir_sample::Reading;
 use crate::config::Config;
 use evaluating::{Evaluating, Signals};
 use events::EventLog;
+use heartbeat::Heartbeat;
 use here::Ground;
 pub(crate) use here::Here;
 use routes::RouteFiles;
@@ -44,6 +46,7 @@ pub(crate) struct Alerting {
     pub standing: Arc<Standing>,
     /// How telling stands, and the way to the notifier.
     pub told: Arc<Told>,
+    heartbeat: Option<Arc<Heartbeat>>,
     events: Arc<EventLog>,
     evaluator: Worker,
     notifier: Worker,
@@ -88,15 +91,18 @@ impl Alerting {
             Ok(())
         })?;
         let signals = Arc::<Signals>::default();
+        let heartbeat = settings.heartbeat.clone().map(|url| Arc::new(Heartbeat::new(url)));
         let telling = Telling {
             log: events::folder(&folder),
             settings: weir_notify::Settings::new(folder.join("notifier.redb"), &external_url),
             files: RouteFiles::new(config.folder(), settings.clone()),
             told: told.clone(),
+            standing: standing.clone(),
+            heartbeat: heartbeat.clone(),
             signals: signals.clone(),
         };
         let notifier = Worker::start(NOTIFIER, signals, move || telling.run())?;
-        Ok(Self { standing, told, events, evaluator, notifier })
+        Ok(Self { standing, told, heartbeat, events, evaluator, notifier })
     }
 
     /// Why rules are not evaluated or nobody is told, if so.
@@ -105,7 +111,8 @@ impl Alerting {
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        [self.standing.readings(), self.events.readings(), self.told.readings()].concat()
+        let heartbeat = self.heartbeat.as_ref().map(|heartbeat| heartbeat.readings()).unwrap_or_default();
+        [self.standing.readings(), self.events.readings(), self.told.readings(), heartbeat].concat()
     }
 
     /// Reads rules and routes again, whether their files look different or not.

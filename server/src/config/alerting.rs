@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error};
 use weir_alert::evaluate::Settings;
-use weir_alert::routing;
+use weir_alert::routing::{self, Secret};
 use weir_alert::rules::{RuleSet, Weight};
 use weir_alert::template::Templates;
 use weir_notify::{load_templates, template_files};
@@ -34,13 +34,24 @@ pub(crate) struct AlertingSettings {
     pub catch_up: Duration,
     /// Where people find this Weir; stands in notifications. Default: the HTTP address.
     pub external_url: Option<String>,
+    /// An address that is asked every 15 s as long as rules are evaluated and people can be told. Default: none.
+    pub heartbeat: Option<Secret>,
 }
 
 impl Default for AlertingSettings {
     fn default() -> Self {
         let interval = Duration::from_secs(15);
         let catch_up = Settings::default().catch_up;
-        Self { rules: Vec::new(), config: None, state: None, interval, wait: None, catch_up, external_url: None }
+        Self {
+            rules: Vec::new(),
+            config: None,
+            state: None,
+            interval,
+            wait: None,
+            catch_up,
+            external_url: None,
+            heartbeat: None,
+        }
     }
 }
 
@@ -60,9 +71,14 @@ impl AlertingSettings {
 
     /// What is wrong with them, if something is.
     pub(super) fn check(&self) -> Result<(), String> {
-        match &self.external_url {
-            Some(url) if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) => {
+        let is_url = |url: &str| ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+        // The heartbeat's address is a secret and not repeated.
+        match (&self.external_url, &self.heartbeat) {
+            (Some(url), _) if !is_url(url) => {
                 Err(format!("alerting.external_url: {url:?} must begin with http:// or https://"))
+            }
+            (_, Some(url)) if !is_url(url.reveal()) => {
+                Err("alerting.heartbeat must begin with http:// or https://".into())
             }
             _ => Ok(()),
         }
@@ -135,6 +151,7 @@ mod tests {
         for bad in ["wait = '1'", "catch_up = 3", "rule = []"] {
             assert!(read(bad).is_err(), "{bad}");
         }
+        assert!(read("heartbeat = 'weir'").unwrap().check().unwrap_err().contains("http://"));
         assert!(read("external_url = 'weir'").unwrap().check().unwrap_err().contains("http://"));
     }
 }
