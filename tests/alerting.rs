@@ -68,7 +68,8 @@ fn serve(stream: TcpStream, bring: &Sender<(Value, String, f64)>) {
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body).unwrap();
-        bring.send((serde_json::from_slice(&body).unwrap(), key, seconds_now())).ok();
+        // A heartbeat has no body.
+        bring.send((serde_json::from_slice(&body).unwrap_or_default(), key, seconds_now())).ok();
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
     }
 }
@@ -78,10 +79,14 @@ fn seconds_now() -> f64 {
 }
 
 /// A configuration with rules and one webhook.
-fn write_config(folder: &Path, webhooks: SocketAddr) -> String {
+fn write_config(folder: &Path, webhooks: SocketAddr, heartbeats: SocketAddr) -> String {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     std::fs::create_dir_all(folder.join("rules")).unwrap();
-    write("weir.toml", "[alerting]\nrules = ['rules/*.yml']\nconfig = 'routes.yml'\ninterval = '1s'\n");
+    let heartbeat = format!("heartbeat = 'http://{heartbeats}/ping'\n");
+    write(
+        "weir.toml",
+        &format!("[alerting]\nrules = ['rules/*.yml']\nconfig = 'routes.yml'\ninterval = '1s'\n{heartbeat}"),
+    );
     let times = "group_wait: 100ms, group_interval: 300ms, repeat_interval: 1h";
     let route = format!("route: {{receiver: ops, group_by: [alertname], {times}}}\n");
     write(
@@ -123,7 +128,8 @@ fn alerts(server: &Server) -> Option<Vec<String>> {
 fn a_breach_reaches_the_webhook_and_kills_and_reloads_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let webhooks = Webhooks::listen();
-    let config = write_config(folder.path(), webhooks.address);
+    let heartbeats = Webhooks::listen();
+    let config = write_config(folder.path(), webhooks.address, heartbeats.address);
     write_rules(folder.path(), FULL);
     let mut server = Server::start_on(folder.path(), ServerPorts::free(), &["--config", &config]);
     let mut agent = Agent::start(folder.path(), &server.ports.batch.to_string(), &server.keys(), &["--host", "a"]);
@@ -132,6 +138,7 @@ fn a_breach_reaches_the_webhook_and_kills_and_reloads_lose_nothing() {
         (server.number("jobs:waiting:sum") == Some(50.0)).then_some(())
     });
     assert_eq!(alerts(&server), Some(Vec::new()));
+    heartbeats.came.recv_timeout(PATIENCE).expect("a heartbeat while all gets on");
 
     agent.emit("jobs.waiting:150|g", 1);
     let (body, key, at) = webhooks.next("QueueFull", "firing");
