@@ -1,10 +1,10 @@
 //! The data of this process: rules ask its store, are told how far its sink has come, and write to its queue.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use weir_alert::evaluate::{Local, Names, Overlay, Row, Told};
+use weir_alert::evaluate::{LeftOut, Local, Names, Overlay, Row, Told};
 use weir_query::{Engine, Source};
 use weir_queue::Log;
 use weir_sample::Timestamp;
@@ -31,13 +31,15 @@ pub(super) struct Ground {
     standing: Arc<Standing>,
     overlay: Overlay,
     handed: Handed,
-    left_out: BTreeSet<String>,
+    /// As the sink named them, and as rules ask.
+    named: BTreeMap<u32, Vec<Arc<str>>>,
+    left_out: Arc<LeftOut>,
 }
 
 impl Ground {
     pub(super) fn new(here: Here, standing: Arc<Standing>) -> Self {
-        let (overlay, handed, left_out) = Default::default();
-        Self { here, standing, overlay, handed, left_out }
+        let (overlay, handed, named, left_out) = Default::default();
+        Self { here, standing, overlay, handed, named, left_out }
     }
 
     /// The names that rules read from now on.
@@ -59,17 +61,20 @@ impl Ground {
         if watermarks.complete_to == Timestamp::default() || self.here.service.store().current().is_none() {
             return None;
         }
-        self.note_left_out(&watermarks);
         let complete_to = Some(watermarks.complete_to);
+        self.note_left_out(watermarks);
         Some(Told { now, complete_to, applied_to: Some(applied_to), left_out: self.left_out.clone() })
     }
 
-    fn note_left_out(&mut self, watermarks: &Watermarks) {
-        let hosts = || watermarks.left_out.values().flatten();
-        let same = hosts().count() == self.left_out.len() && hosts().all(|host| self.left_out.contains(&**host));
-        if !same {
-            self.left_out = hosts().map(|host| host.to_string()).collect();
+    fn note_left_out(&mut self, watermarks: Watermarks) {
+        if watermarks.left_out == self.named {
+            return;
         }
+        let mut left_out = LeftOut::default();
+        for (tenant, hosts) in &watermarks.left_out {
+            hosts.iter().for_each(|host| left_out.insert(*tenant, host));
+        }
+        (self.named, self.left_out) = (watermarks.left_out, Arc::new(left_out));
     }
 }
 
