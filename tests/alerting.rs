@@ -181,6 +181,46 @@ fn a_breach_reaches_the_webhook_and_kills_and_reloads_lose_nothing() {
     assert!(agent.program.stop().success() && server.program.stop().success());
 }
 
+#[test]
+fn alone_it_evaluates_over_another_system_and_writes_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let agent = Agent::start(folder.path(), &server.ports.batch.to_string(), &server.keys(), &["--host", "a"]);
+    let (webhooks, heartbeats) = (Webhooks::listen(), Webhooks::listen());
+    let config = write_config(folder.path(), webhooks.address, heartbeats.address);
+    let source = format!("source = 'http://{0}'\nwrite = 'http://{0}/api/v1/write'\n", server.ports.http);
+    std::fs::write(&config, std::fs::read_to_string(&config).unwrap() + &source).unwrap();
+    let rules = format!("groups:\n  - name: jobs\n    query_offset: 2s\n    rules:\n{FULL}");
+    std::fs::write(folder.path().join("rules/jobs.yml"), rules).unwrap();
+    let ports = ServerPorts::free();
+    let mut alone = Server::start_as("alert", folder.path().join("alone"), ports, &["--config", &config]);
+    agent.emit("jobs.waiting:150|g", 1);
+    let (body, ..) = webhooks.next("QueueFull", "firing");
+    assert_eq!(body["alerts"][0]["annotations"]["summary"], "150 jobs wait");
+    eventually("what a rule recorded to be there", PATIENCE, || {
+        (server.number("jobs:waiting:sum") == Some(150.0)).then_some(())
+    });
+    assert_eq!(alerts(&alone), Some(vec!["QueueFull firing".to_owned()]));
+    assert_eq!(server.number("ALERTS{alertstate='firing'}"), Some(1.0));
+    assert!(alone.program.stop().success());
+}
+
+#[test]
+fn a_sink_without_a_gateway_beside_it_has_a_log_for_what_rules_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (webhooks, heartbeats) = (Webhooks::listen(), Webhooks::listen());
+    let config = write_config(folder.path(), webhooks.address, heartbeats.address);
+    write_rules(folder.path(), "      - {record: one, expr: vector(1)}\n");
+    let queue = folder.path().join("queue").display().to_string();
+    let more = ["--config", &config, "--queue", &queue];
+    let sink = Server::start_as("sink", folder.path().join("sink"), ServerPorts::free(), &more);
+    // Nobody sends, so rules are evaluated half a minute behind the clock.
+    let at = seconds_now();
+    eventually("a recorded sample", PATIENCE, || sink.number("last_over_time(one[1m])"));
+    let written = sink.query("one[2m]").unwrap()[0]["values"][0][0].as_f64().unwrap();
+    assert!((20.0..40.0).contains(&(at - written)), "{}", at - written);
+}
+
 /// When the first sample over a bound was taken.
 fn first_sample_above(server: &Server, bound: f64) -> f64 {
     let series = server.query("jobs_waiting[5m]").unwrap();
