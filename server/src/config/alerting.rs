@@ -107,7 +107,7 @@ impl AlertingSettings {
     }
 
     /// What is wrong with the files that they name, one sentence for each.
-    pub(super) fn wrong_files(&self, folder: &Path) -> Vec<String> {
+    pub(crate) fn wrong_files(&self, folder: &Path) -> Vec<String> {
         let mut set = RuleSet::default();
         set.load(folder, &self.rules, self.interval);
         let errors = set.faults().filter(|fault| fault.weight == Weight::Error);
