@@ -1,5 +1,6 @@
 //! Rule files in Prometheus' format: read with places, checked, and the last good set kept.
 
+mod apart;
 mod bounds;
 mod diagnosis;
 mod document;
@@ -16,6 +17,7 @@ mod rule;
 mod set;
 mod text;
 
+pub(crate) use apart::keeps_apart;
 pub use diagnosis::BadExpression;
 pub use duration::write_duration;
 pub use expression::{Expression, Reads};
