@@ -1,7 +1,5 @@
 //! Rule files in Prometheus' format: read with places, checked, and the last good set kept.
 
-mod apart;
-mod bounds;
 mod diagnosis;
 mod document;
 mod doubts;
@@ -9,19 +7,18 @@ mod dry_run;
 mod duration;
 mod expression;
 mod fault;
-mod labels;
-mod never;
+mod meaning;
 mod place;
 mod read;
 mod rule;
 mod set;
 mod text;
 
-pub(crate) use apart::keeps_apart;
 pub use diagnosis::BadExpression;
 pub use duration::write_duration;
 pub use expression::{Expression, Reads};
 pub use fault::{Fault, Place, Weight};
+pub(crate) use meaning::keeps_apart;
 pub use read::read_rules;
 pub use rule::{Alerting, Group, Kind, Rule};
 pub use set::{Look, RuleSet};

@@ -3,7 +3,7 @@
 
 use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier};
 
-use super::expression::bare;
+use crate::rules::expression::bare;
 
 /// Whether every element with the label is made of series alone that have its value.
 pub(crate) fn keeps_apart(expr: &Expr, label: &str) -> bool {
