@@ -6,10 +6,12 @@ mod codec;
 mod error;
 mod file;
 mod history;
+mod reader;
 mod store;
 
 pub use alert::{Alert, Annotations, Phase};
 pub use codec::GroupRecord;
 pub use error::StateError;
 pub use history::{Entry, Happening};
+pub use reader::History;
 pub use store::{Commit, SavedGroup, StateStore};
