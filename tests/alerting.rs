@@ -68,7 +68,8 @@ fn serve(stream: TcpStream, bring: &Sender<(Value, String, f64)>) {
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body).unwrap();
-        bring.send((serde_json::from_slice(&body).unwrap(), key, seconds_now())).ok();
+        // A heartbeat has no body.
+        bring.send((serde_json::from_slice(&body).unwrap_or_default(), key, seconds_now())).ok();
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
     }
 }
@@ -78,10 +79,14 @@ fn seconds_now() -> f64 {
 }
 
 /// A configuration with rules and one webhook.
-fn write_config(folder: &Path, webhooks: SocketAddr) -> String {
+fn write_config(folder: &Path, webhooks: SocketAddr, heartbeats: SocketAddr) -> String {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     std::fs::create_dir_all(folder.join("rules")).unwrap();
-    write("weir.toml", "[alerting]\nrules = ['rules/*.yml']\nconfig = 'routes.yml'\ninterval = '1s'\n");
+    let heartbeat = format!("heartbeat = 'http://{heartbeats}/ping'\n");
+    write(
+        "weir.toml",
+        &format!("[alerting]\nrules = ['rules/*.yml']\nconfig = 'routes.yml'\ninterval = '1s'\n{heartbeat}"),
+    );
     let times = "group_wait: 100ms, group_interval: 300ms, repeat_interval: 1h";
     let route = format!("route: {{receiver: ops, group_by: [alertname], {times}}}\n");
     write(
@@ -123,7 +128,8 @@ fn alerts(server: &Server) -> Option<Vec<String>> {
 fn a_breach_reaches_the_webhook_and_kills_and_reloads_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let webhooks = Webhooks::listen();
-    let config = write_config(folder.path(), webhooks.address);
+    let heartbeats = Webhooks::listen();
+    let config = write_config(folder.path(), webhooks.address, heartbeats.address);
     write_rules(folder.path(), FULL);
     let mut server = Server::start_on(folder.path(), ServerPorts::free(), &["--config", &config]);
     let mut agent = Agent::start(folder.path(), &server.ports.batch.to_string(), &server.keys(), &["--host", "a"]);
@@ -132,6 +138,7 @@ fn a_breach_reaches_the_webhook_and_kills_and_reloads_lose_nothing() {
         (server.number("jobs:waiting:sum") == Some(50.0)).then_some(())
     });
     assert_eq!(alerts(&server), Some(Vec::new()));
+    heartbeats.came.recv_timeout(PATIENCE).expect("a heartbeat while all gets on");
 
     agent.emit("jobs.waiting:150|g", 1);
     let (body, key, at) = webhooks.next("QueueFull", "firing");
@@ -172,6 +179,46 @@ fn a_breach_reaches_the_webhook_and_kills_and_reloads_lose_nothing() {
     webhooks.next("QueueOdd", "firing");
     // A gateway waits for agents that are still there.
     assert!(agent.program.stop().success() && server.program.stop().success());
+}
+
+#[test]
+fn alone_it_evaluates_over_another_system_and_writes_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let agent = Agent::start(folder.path(), &server.ports.batch.to_string(), &server.keys(), &["--host", "a"]);
+    let (webhooks, heartbeats) = (Webhooks::listen(), Webhooks::listen());
+    let config = write_config(folder.path(), webhooks.address, heartbeats.address);
+    let source = format!("source = 'http://{0}'\nwrite = 'http://{0}/api/v1/write'\n", server.ports.http);
+    std::fs::write(&config, std::fs::read_to_string(&config).unwrap() + &source).unwrap();
+    let rules = format!("groups:\n  - name: jobs\n    query_offset: 2s\n    rules:\n{FULL}");
+    std::fs::write(folder.path().join("rules/jobs.yml"), rules).unwrap();
+    let ports = ServerPorts::free();
+    let mut alone = Server::start_as("alert", folder.path().join("alone"), ports, &["--config", &config]);
+    agent.emit("jobs.waiting:150|g", 1);
+    let (body, ..) = webhooks.next("QueueFull", "firing");
+    assert_eq!(body["alerts"][0]["annotations"]["summary"], "150 jobs wait");
+    eventually("what a rule recorded to be there", PATIENCE, || {
+        (server.number("jobs:waiting:sum") == Some(150.0)).then_some(())
+    });
+    assert_eq!(alerts(&alone), Some(vec!["QueueFull firing".to_owned()]));
+    assert_eq!(server.number("ALERTS{alertstate='firing'}"), Some(1.0));
+    assert!(alone.program.stop().success());
+}
+
+#[test]
+fn a_sink_without_a_gateway_beside_it_has_a_log_for_what_rules_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (webhooks, heartbeats) = (Webhooks::listen(), Webhooks::listen());
+    let config = write_config(folder.path(), webhooks.address, heartbeats.address);
+    write_rules(folder.path(), "      - {record: one, expr: vector(1)}\n");
+    let queue = folder.path().join("queue").display().to_string();
+    let more = ["--config", &config, "--queue", &queue];
+    let sink = Server::start_as("sink", folder.path().join("sink"), ServerPorts::free(), &more);
+    // Nobody sends, so rules are evaluated half a minute behind the clock.
+    let at = seconds_now();
+    eventually("a recorded sample", PATIENCE, || sink.number("last_over_time(one[1m])"));
+    let written = sink.query("one[2m]").unwrap()[0]["values"][0][0].as_f64().unwrap();
+    assert!((20.0..40.0).contains(&(at - written)), "{}", at - written);
 }
 
 /// When the first sample over a bound was taken.

@@ -57,9 +57,8 @@ enum Command {
     /// Check, count or copy the embedded store
     #[command(subcommand)]
     Store(store::StoreCommand),
-    /// Rule files: checked, tested, replayed
-    #[command(subcommand)]
-    Alert(alert::AlertCommand),
+    /// Only rules and alerts, over any Prometheus API; or rule files checked, tested, replayed
+    Alert(Box<alert::AlertArgs>),
     /// Fleet keys: what agents' batches are sealed with
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -87,7 +86,10 @@ fn main() -> ExitCode {
         Command::Top(command) => top::main(command),
         Command::Bench(command) => bench::main(command),
         Command::Store(command) => store::main(command),
-        Command::Alert(command) => alert::main(command),
+        Command::Alert(args) => match args.command {
+            Some(command) => alert::main(command),
+            None => serve(&args.up, Role::Alert),
+        },
         Command::Keys(command) => keys::main(command),
         Command::Token(command) => token::main(command),
         Command::Certs(command) => certs::main(command),

@@ -137,6 +137,13 @@ impl Service {
         self.shared.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The watermark of a tenant, or of all; `None` while it is not known.
+    pub fn watermark(&self, tenant: Option<u32>) -> Option<Timestamp> {
+        let watermarks = self.shared.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = tenant.map_or_else(|| watermarks.of_all(), |tenant| watermarks.of(tenant));
+        Some(until).filter(|until| *until != Timestamp::default())
+    }
+
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
         let Shared { counters, admission, sink, maintenance, .. } = &*self.shared;

@@ -1,12 +1,13 @@
 //! One alerting rule at one time: its result meets the alerts that there are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use weir_query::LabelSet;
 use weir_sample::Timestamp;
 
 use super::ask::Found;
+use super::left_out::LeftOut;
 use super::row::{Row, ends_of, rows_of};
 use crate::rules::{Alerting, Rule, Scope, Surroundings};
 use crate::states::{Alert, Annotations, Happening, Phase};
@@ -31,7 +32,7 @@ pub(crate) struct Moment<'a> {
 /// Why a result may be missing though it is true.
 pub(crate) struct Missing<'a> {
     /// Hosts that are not waited for.
-    pub(crate) left_out: &'a BTreeSet<String>,
+    pub(crate) left_out: &'a LeftOut,
     /// Whether the rule reads something of theirs, or data are missing otherwise.
     pub(crate) any: &'a dyn Fn() -> bool,
 }
@@ -148,7 +149,12 @@ fn not_there(
     no_data: bool,
     stepped: &mut Stepped,
 ) -> Fate {
-    let host_left_out = || missing.left_out.contains(alert.labels.value("host"));
+    let (tenant, host) = (alert.labels.value("tenant"), alert.labels.value("host"));
+    // Without the label it is tenant 0's, or the rule took the label away: nothing is to resolve for want of it.
+    let host_left_out = || match tenant {
+        "" => missing.left_out.has_any(host),
+        tenant => missing.left_out.has_labelled(tenant, host),
+    };
     if host_left_out() || (missing.any)() {
         if alert.phase == Phase::Pending {
             // Time in which nobody could know does not count.

@@ -12,6 +12,7 @@ use super::alerting::{Active, Missing, Moment, Stepped, step};
 use super::ask::Names;
 use super::ask::{Found, Querier};
 use super::health::Health;
+use super::left_out::LeftOut;
 use super::outcome::Outcome;
 use super::recording::record;
 use super::row::{Row, ends_of};
@@ -71,7 +72,7 @@ pub(crate) struct Orphan {
 /// The world at an evaluation.
 pub(crate) struct Circumstances<'a> {
     pub(crate) querier: &'a dyn Querier,
-    pub(crate) left_out: &'a BTreeSet<String>,
+    pub(crate) left_out: &'a LeftOut,
     pub(crate) settings: &'a Settings,
 }
 

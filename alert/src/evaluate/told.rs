@@ -1,8 +1,10 @@
 //! What an evaluation is told of the world: the time, and up to where data are there.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use weir_sample::Timestamp;
+
+use super::left_out::LeftOut;
 
 /// The time and the state of the data.
 #[derive(Clone, Debug)]
@@ -16,13 +18,13 @@ pub struct Told {
     /// The instant up to which rows that were handed out can be read from the store.
     pub applied_to: Option<Timestamp>,
     /// Hosts that are not waited for any longer and have not said goodbye.
-    pub left_out: BTreeSet<String>,
+    pub left_out: Arc<LeftOut>,
 }
 
 impl Told {
     /// A world in which all data up to now are there.
     pub fn complete_at(now: Timestamp) -> Self {
-        Self { now, complete_to: None, applied_to: None, left_out: BTreeSet::new() }
+        Self { now, complete_to: None, applied_to: None, left_out: Arc::default() }
     }
 
     /// The last instant that may be evaluated.

@@ -96,7 +96,7 @@ fn rules_are_filtered_and_paged() {
 #[test]
 fn alerts_are_told_with_what_is_late() {
     let mut bench = bench();
-    bench.left_out.insert("a".to_owned());
+    bench.left_out.insert(0, "a");
     bench.at(500);
     let answer = serde_json::to_value(bench.evaluator.shown().alerts_answer(&|_| true)).unwrap();
     let told: Vec<_> = answer["alerts"].as_array().unwrap().iter().map(|a| (&a["state"], &a["late"])).collect();

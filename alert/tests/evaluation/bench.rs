@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use weir_alert::evaluate::{Evaluator, Local, Outlet, Overlay, Row, Settings, Told, Turn};
+use weir_alert::evaluate::{Evaluator, LeftOut, Local, Outlet, Overlay, Row, Settings, Told, Turn};
 use weir_alert::event::{Event, Status};
 use weir_alert::rules::{Group, read_rules};
 use weir_alert::states::StateStore;
@@ -17,7 +18,7 @@ pub(crate) struct Bench {
     pub(crate) overlay: Overlay,
     pub(crate) evaluator: Evaluator,
     pub(crate) out: Out,
-    pub(crate) left_out: BTreeSet<String>,
+    pub(crate) left_out: LeftOut,
 }
 
 /// Remembers what it took; what it took can fail once or always.
@@ -93,7 +94,7 @@ impl Bench {
 
     /// Evaluates all that is due, and says what events came of it.
     pub(crate) fn told(&mut self, told: Told) -> Vec<String> {
-        let told = Told { left_out: self.left_out.clone(), ..told };
+        let told = Told { left_out: Arc::new(self.left_out.clone()), ..told };
         let before = self.out.events.len();
         while self.turn(&told).more {}
         self.out.events[before..].iter().map(told_event).collect()

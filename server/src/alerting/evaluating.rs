@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use weir_alert::evaluate::{Evaluator, Outlet, Row, Settings, Told};
-use weir_alert::event::Event;
+use weir_alert::evaluate::{Evaluator, Settings, Told};
 use weir_alert::states::{StateError, StateStore};
-use weir_sample::{Reading, Timestamp};
+use weir_sample::Reading;
 
 use super::events::EventLog;
-use super::here::{Ground, Rows};
+use super::ground::Ground;
 use super::rules::RuleFiles;
 use super::standing::Standing;
 use crate::clock::now;
@@ -22,7 +21,7 @@ pub(super) struct Evaluating {
     pub state: PathBuf,
     pub settings: Settings,
     pub files: RuleFiles,
-    pub ground: Ground,
+    pub ground: Box<dyn Ground>,
     pub events: Arc<EventLog>,
     pub standing: Arc<Standing>,
     pub signals: Arc<Signals>,
@@ -52,12 +51,10 @@ impl Evaluating {
         let (mut cared, mut fails) = (None::<Instant>, false);
         while !self.is_stopping() {
             let loaded = self.follow_rules(&mut evaluator);
-            let applied_to = if fails { Timestamp(0) } else { self.ground.settle() };
-            let told = self.ground.told(now(), applied_to).filter(|told| is_at_hand(&evaluator, told));
+            let told = self.ground.told(now(), !fails).filter(|told| is_at_hand(&evaluator, told));
             let mut more = false;
             if let Some(told) = &told {
-                let (querier, rows) = self.ground.parts();
-                let turn = evaluator.turn(told, &querier, &mut Out { rows, events: &self.events });
+                let turn = self.ground.turn(&mut evaluator, told, &self.events);
                 match &turn.failure {
                     Some(failure) => self.standing.health.failed(&Failure(failure.clone())),
                     None => self.standing.health.works(),
@@ -67,7 +64,7 @@ impl Evaluating {
                     self.publish(&evaluator);
                 }
             }
-            self.standing.turned(told.and_then(|told| told.complete_to));
+            self.standing.turned(told.map(|told| told.complete_to.unwrap_or(told.now)));
             if cared.is_none_or(|cared| cared.elapsed() >= CARE) {
                 cared = Some(Instant::now());
                 if let Err(error) = evaluator.forget_before(now().minus(KEEP)) {
@@ -140,21 +137,6 @@ fn is_at_hand(evaluator: &Evaluator, told: &Told) -> bool {
 
 /// Well within what counts as a clock that went back.
 const NEAR_MS: i64 = 600_000;
-
-struct Out<'a> {
-    rows: Rows<'a>,
-    events: &'a EventLog,
-}
-
-impl Outlet for Out<'_> {
-    fn rows(&mut self, rows: &[Row]) -> Result<(), String> {
-        self.rows.take(rows)
-    }
-
-    fn events(&mut self, events: &[Event]) -> Result<(), String> {
-        self.events.append(events)
-    }
-}
 
 /// Why a turn could not be finished.
 #[derive(Debug, thiserror::Error)]

@@ -1,15 +1,17 @@
 //! The data of this process: rules ask its store, are told how far its sink has come, and write to its queue.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use weir_alert::evaluate::{Local, Names, Overlay, Row, Told};
+use weir_alert::evaluate::{Evaluator, LeftOut, Local, Names, Overlay, Row, Told, Turn};
 use weir_query::{Engine, Source};
 use weir_queue::Log;
 use weir_sample::Timestamp;
 use weir_sink::{Service, Watermarks};
 
+use super::events::EventLog;
+use super::ground::{Ground, Out, Rows};
 use super::handed::Handed;
 use super::records::Payloads;
 use super::standing::Standing;
@@ -26,72 +28,75 @@ pub(crate) struct Here {
 }
 
 /// The same with what is under way.
-pub(super) struct Ground {
+pub(super) struct HereGround {
     here: Here,
     standing: Arc<Standing>,
     overlay: Overlay,
     handed: Handed,
-    left_out: BTreeSet<String>,
+    /// As the sink named them, and as rules ask.
+    named: BTreeMap<u32, Vec<Arc<str>>>,
+    left_out: Arc<LeftOut>,
 }
 
-impl Ground {
+impl HereGround {
     pub(super) fn new(here: Here, standing: Arc<Standing>) -> Self {
-        let (overlay, handed, left_out) = Default::default();
-        Self { here, standing, overlay, handed, left_out }
+        let (overlay, handed, named, left_out) = Default::default();
+        Self { here, standing, overlay, handed, named, left_out }
     }
 
-    /// The names that rules read from now on.
-    pub(super) fn read_names(&self, names: Names) {
-        self.overlay.read_names(names);
-    }
-
-    /// Forgets rows that can be read from the store. Only while none wait to be handed over.
-    pub(super) fn settle(&mut self) -> Timestamp {
+    /// Forgets rows that can be read from the store, and says up to which time all can.
+    fn settle(&mut self) -> Timestamp {
         let applied_to = self.handed.applied_to(self.here.service.stored_until());
         self.overlay.applied(applied_to);
         applied_to
     }
 
-    /// What evaluation is told of the world; `None` while it is not known until when data are complete, or there is no store
-    /// to ask.
-    pub(super) fn told(&mut self, now: Timestamp, applied_to: Timestamp) -> Option<Told> {
-        let watermarks = self.here.service.watermarks();
-        if watermarks.complete_to == Timestamp::default() || self.here.service.store().current().is_none() {
-            return None;
+    fn note_left_out(&mut self, watermarks: Watermarks) {
+        if watermarks.left_out == self.named {
+            return;
         }
-        self.note_left_out(&watermarks);
-        let complete_to = Some(watermarks.complete_to);
-        Some(Told { now, complete_to, applied_to: Some(applied_to), left_out: self.left_out.clone() })
-    }
-
-    fn note_left_out(&mut self, watermarks: &Watermarks) {
-        let hosts = || watermarks.left_out.values().flatten();
-        let same = hosts().count() == self.left_out.len() && hosts().all(|host| self.left_out.contains(&**host));
-        if !same {
-            self.left_out = hosts().map(|host| host.to_string()).collect();
+        let mut left_out = LeftOut::default();
+        for (tenant, hosts) in &watermarks.left_out {
+            hosts.iter().for_each(|host| left_out.insert(*tenant, host));
         }
+        (self.named, self.left_out) = (watermarks.left_out, Arc::new(left_out));
     }
 }
 
-/// Takes rows for good.
-pub(super) struct Rows<'a> {
+impl Ground for HereGround {
+    fn read_names(&self, names: Names) {
+        self.overlay.read_names(names);
+    }
+
+    fn told(&mut self, now: Timestamp, settles: bool) -> Option<Told> {
+        let applied_to = settles.then(|| self.settle());
+        let watermarks = self.here.service.watermarks();
+        // There may be no store to ask.
+        if watermarks.complete_to == Timestamp::default() || self.here.service.store().current().is_none() {
+            return None;
+        }
+        let complete_to = Some(watermarks.complete_to);
+        self.note_left_out(watermarks);
+        Some(Told { now, complete_to, applied_to, left_out: self.left_out.clone() })
+    }
+
+    fn turn(&mut self, evaluator: &mut Evaluator, told: &Told, events: &EventLog) -> Turn {
+        let querier = Local::new(self.here.engine.clone(), &self.here.source, &self.overlay);
+        let rows = Queued { queue: &self.here.queue, handed: &mut self.handed, standing: &self.standing };
+        evaluator.turn(told, &querier, &mut Out { rows, events })
+    }
+}
+
+struct Queued<'a> {
     queue: &'a Log,
     handed: &'a mut Handed,
     standing: &'a Standing,
 }
 
-impl Ground {
-    /// Querier and taker of rows at once: a turn needs both.
-    pub(super) fn parts(&mut self) -> (Local<'_>, Rows<'_>) {
-        let querier = Local::new(self.here.engine.clone(), &self.here.source, &self.overlay);
-        (querier, Rows { queue: &self.here.queue, handed: &mut self.handed, standing: &self.standing })
-    }
-}
-
-impl Rows<'_> {
+impl Rows for Queued<'_> {
     /// Makes rows durable in the queue. Whoever is turned away there for back-pressure, these are not: what the log does not
     /// take now is brought again by the next turn.
-    pub(super) fn take(&mut self, rows: &[Row]) -> Result<(), String> {
+    fn take(&mut self, rows: &[Row]) -> Result<(), String> {
         let payloads = Payloads::of(rows);
         let records = payloads.records(now());
         // Piece by piece, so that a large evaluation fits a buffer that is meant for small ones.

@@ -4,11 +4,15 @@
 //! Two threads: the evaluator's asks, writes and keeps states; the notifier's reads the log and sends. Each may fail or be killed alone and
 //! takes up its work from its own file.
 
+mod elsewhere;
 mod evaluating;
 mod events;
+mod ground;
 mod handed;
+mod heartbeat;
 mod here;
 mod records;
+mod remote;
 mod routes;
 mod rules;
 mod standing;
@@ -27,11 +31,16 @@ use anyhow::{Context, Result};
 use weir_alert::evaluate::Settings;
 use weir_sample::Reading;
 
+use crate::cmd::ask::Server;
 use crate::config::Config;
+use elsewhere::{Elsewhere, QUERY_OFFSET, WORKERS};
 use evaluating::{Evaluating, Signals};
 use events::EventLog;
-use here::Ground;
+use ground::Ground;
+use heartbeat::Heartbeat;
 pub(crate) use here::Here;
+use here::HereGround;
+pub(crate) use remote::Remote;
 use routes::RouteFiles;
 use rules::RuleFiles;
 pub(crate) use standing::Standing;
@@ -44,6 +53,7 @@ pub(crate) struct Alerting {
     pub standing: Arc<Standing>,
     /// How telling stands, and the way to the notifier.
     pub told: Arc<Told>,
+    heartbeat: Option<Arc<Heartbeat>>,
     events: Arc<EventLog>,
     evaluator: Worker,
     notifier: Worker,
@@ -62,23 +72,20 @@ const TURN: Duration = Duration::from_secs(5);
 const LAST_WORDS: Duration = Duration::from_secs(8);
 
 impl Alerting {
-    /// Starts both threads. State files that cannot be opened now are tried again, and [`Alerting::troubles`] says so.
-    pub(crate) fn start(config: &Config, here: Here) -> Result<Self> {
+    /// Starts both threads, over the data of this process or over those of `alerting.source`. State files that cannot be opened now are tried again, and [`Alerting::troubles`] says so.
+    pub(crate) fn start(config: &Config, here: Option<Here>) -> Result<Self> {
         let (settings, folder) = (&config.alerting, config.data.join("alerts"));
         weir_files::own_folder(&folder)?;
         let (standing, told) = (Arc::new(Standing::new()), Arc::new(Told::new()));
         let events = EventLog::open(&folder, standing.clone()).context("opening the log of alerts' events")?;
         let (events, signals) = (Arc::new(events), Arc::<Signals>::default());
         let external_url = external_url(config);
+        let (ground, usual) = ground(config, here, standing.clone());
         let evaluating = Evaluating {
             state: state_file(config, folder.join("states.redb")),
-            settings: Settings {
-                catch_up: settings.catch_up,
-                external_url: external_url.clone(),
-                ..Settings::default()
-            },
+            settings: Settings { catch_up: settings.catch_up, external_url: external_url.clone(), ..usual },
             files: RuleFiles::new(config.folder(), settings.rules.clone(), settings.interval),
-            ground: Ground::new(here, standing.clone()),
+            ground,
             events: events.clone(),
             standing: standing.clone(),
             signals: signals.clone(),
@@ -88,15 +95,18 @@ impl Alerting {
             Ok(())
         })?;
         let signals = Arc::<Signals>::default();
+        let heartbeat = settings.heartbeat.clone().map(|url| Arc::new(Heartbeat::new(url)));
         let telling = Telling {
             log: events::folder(&folder),
             settings: weir_notify::Settings::new(folder.join("notifier.redb"), &external_url),
             files: RouteFiles::new(config.folder(), settings.clone()),
             told: told.clone(),
+            standing: standing.clone(),
+            heartbeat: heartbeat.clone(),
             signals: signals.clone(),
         };
         let notifier = Worker::start(NOTIFIER, signals, move || telling.run())?;
-        Ok(Self { standing, told, events, evaluator, notifier })
+        Ok(Self { standing, told, heartbeat, events, evaluator, notifier })
     }
 
     /// Why rules are not evaluated or nobody is told, if so.
@@ -105,7 +115,8 @@ impl Alerting {
     }
 
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        [self.standing.readings(), self.events.readings(), self.told.readings()].concat()
+        let heartbeat = self.heartbeat.as_ref().map(|heartbeat| heartbeat.readings()).unwrap_or_default();
+        [self.standing.readings(), self.events.readings(), self.told.readings(), heartbeat].concat()
     }
 
     /// Reads rules and routes again, whether their files look different or not.
@@ -166,6 +177,20 @@ impl Worker {
         let ended = standing::lock(&self.ended).recv_timeout(within);
         ended != Err(std::sync::mpsc::RecvTimeoutError::Timeout)
     }
+}
+
+/// What rules are evaluated over, and the settings that this asks for.
+fn ground(config: &Config, here: Option<Here>, standing: Arc<Standing>) -> (Box<dyn Ground>, Settings) {
+    let settings = &config.alerting;
+    if let Some(here) = here {
+        return (Box::new(HereGround::new(here, standing)), Settings::default());
+    }
+    let token = settings.token.as_ref().map(|path| config.folder().join(path));
+    let server = |address: &String| Server::with_token_file(address, token.clone());
+    let (source, write) = (settings.source.as_ref().map(server), settings.write.as_ref().map(server));
+    let elsewhere = Elsewhere::new(source.unwrap_or_else(|| server(&String::new())), write, standing);
+    let usual = Settings { query_offset: QUERY_OFFSET, workers: WORKERS, ..Settings::default() };
+    (Box::new(elsewhere), usual)
 }
 
 fn state_file(config: &Config, usual: PathBuf) -> PathBuf {

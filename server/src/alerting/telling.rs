@@ -12,7 +12,9 @@ use weir_notify::{Handle, Runner, Settings};
 use weir_queue::{Checkpoint, Reader, RecordKind};
 
 use super::evaluating::Signals;
+use super::heartbeat::Heartbeat;
 use super::routes::RouteFiles;
+use super::standing::Standing;
 use super::told::Told;
 use crate::clock;
 use crate::config::Routes;
@@ -24,6 +26,8 @@ pub(super) struct Telling {
     pub settings: Settings,
     pub files: RouteFiles,
     pub told: Arc<Told>,
+    pub standing: Arc<Standing>,
+    pub heartbeat: Option<Arc<Heartbeat>>,
     pub signals: Arc<Signals>,
 }
 
@@ -50,7 +54,14 @@ impl Telling {
             let (runner, handle, health) = Runner::new(self.settings.clone(), config, templates, clock::now);
             self.told.begin(handle.clone(), health);
             // The runner ends when nobody can bring it anything any more.
-            tokio::join!(runner.run(), self.tell(handle));
+            let (heartbeat, standing) = (self.heartbeat.clone(), self.standing.clone());
+            let (told, signals) = (self.told.clone(), self.signals.clone());
+            let beats = async {
+                if let Some(heartbeat) = heartbeat {
+                    heartbeat.beat(&standing, &told, &signals).await;
+                }
+            };
+            tokio::join!(runner.run(), self.tell(handle), beats);
         });
         Ok(())
     }

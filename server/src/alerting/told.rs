@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use weir_notify::{ChannelStatus, Handle};
-use weir_sample::Reading;
+use weir_sample::{Reading, Timestamp};
 use weir_sink::Health;
 
 use super::standing::lock;
@@ -79,6 +80,13 @@ impl Told {
         }
     }
 
+    /// Whether the notifier works and has answered lately.
+    pub(super) fn gets_on(&self) -> bool {
+        let answered_at = Timestamp(self.answered_at.load(Ordering::Relaxed));
+        let fails = lock(&self.notifier).fault().is_some() || self.health.reason().is_some();
+        !fails && now().since(answered_at) < LATELY
+    }
+
     /// Why nobody is told, if so; and what is wrong with the files of routes.
     pub(super) fn trouble(&self) -> Option<String> {
         let fault = lock(&self.notifier).fault().or_else(|| self.health.reason());
@@ -118,6 +126,9 @@ impl Told {
         readings
     }
 }
+
+/// It is asked every two seconds.
+const LATELY: Duration = Duration::from_secs(30);
 
 const UNREADABLE: &str = "Events of alerts that cannot be read: a newer program wrote them, or the log is damaged.";
 const FAULTS: &str =

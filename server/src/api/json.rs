@@ -10,6 +10,8 @@ use weir_store::NAME;
 /// that there is never more of its text than a piece.
 pub(crate) struct Pieces {
     answer: Answer,
+    /// Until when the data of all live senders were there when the question came.
+    watermark: Option<Timestamp>,
     stage: Stage,
     /// The sample or line that comes next, and the point of that line.
     at: usize,
@@ -28,8 +30,8 @@ enum Stage {
 const PIECE_BYTES: usize = 64 << 10;
 
 impl Pieces {
-    pub(crate) fn of(answer: Answer) -> Self {
-        Self { answer, stage: Stage::Head, at: 0, point: 0 }
+    pub(crate) fn of(answer: Answer, watermark: Option<Timestamp>) -> Self {
+        Self { answer, watermark, stage: Stage::Head, at: 0, point: 0 }
     }
 
     /// Whether the last piece was the end.
@@ -84,6 +86,9 @@ impl Pieces {
         out.push_str(if matches!(self.answer.data, Data::Vector(_) | Data::Matrix(_)) { "]}" } else { "}" });
         write_notes(out, "warnings", &self.answer.warnings);
         write_notes(out, "infos", &self.answer.infos);
+        if let Some(watermark) = self.watermark {
+            let _ = write!(out, r#","watermark":{}"#, watermark.as_secs_f64());
+        }
         out.push('}');
         self.stage = Stage::Done;
     }
@@ -332,7 +337,7 @@ mod tests {
         let line = |name: &str| Line { labels: LabelSet::new(name, []), floats: floats.clone(), sketches: Vec::new() };
         let mut large = answer(Data::Matrix(vec![line("x"), line("y")]));
         large.infos.push("said".into());
-        let pieces: Vec<String> = Pieces::of(large).collect();
+        let pieces: Vec<String> = Pieces::of(large, None).collect();
         assert!(pieces.len() > 4 && pieces.iter().all(|piece| piece.len() < PIECE_BYTES + 1_000));
         let whole: serde_json::Value = serde_json::from_str(&pieces.concat()).unwrap();
         for line in 0..2 {
@@ -348,7 +353,7 @@ mod tests {
     fn answers_have_prometheus_shape() {
         let check = |data: Data, expected: &str| {
             let expected = format!(r#"{{"status":"success","data":{expected}}}"#);
-            assert_eq!(Pieces::of(answer(data)).collect::<String>(), expected);
+            assert_eq!(Pieces::of(answer(data), None).collect::<String>(), expected);
         };
         let time = Timestamp(1_500);
         let labels = LabelSet::new("x", [("a", "\"\n\\")]);

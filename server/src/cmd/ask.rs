@@ -1,33 +1,121 @@
 //! Questions to a running server over its HTTP API.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use ureq::tls::{RootCerts, TlsConfig};
 
-/// The whole answer of `/api/v1/query`; an error answer is an error here.
+/// A server and how it is asked. Connections are used again.
+pub(crate) struct Server {
+    address: String,
+    token: Token,
+    agent: ureq::Agent,
+}
+
+enum Token {
+    None,
+    Text(String),
+    /// Read for each question, so that another may take its place.
+    File(PathBuf),
+}
+
+impl Server {
+    /// One at an address, asked with a token if there is one.
+    pub(crate) fn new(address: &str, token: Option<&str>) -> Self {
+        let token = token.map_or(Token::None, |token| Token::Text(token.to_owned()));
+        Self { address: address.trim_end_matches('/').to_owned(), token, agent: agent() }
+    }
+
+    /// The same with the token of a file.
+    pub(crate) fn with_token_file(address: &str, token: Option<PathBuf>) -> Self {
+        Self { token: token.map_or(Token::None, Token::File), ..Self::new(address, None) }
+    }
+
+    /// The whole answer of `/api/v1/query`; an error answer is an error here. Asked by a form, which may be long.
+    pub(crate) fn instant(&self, promql: &str, time: Option<f64>) -> Result<Value> {
+        let time = time.map(|time| time.to_string());
+        let time = time.as_deref().map(|time| ("time", time));
+        let form = std::iter::once(("query", promql)).chain(time);
+        let mut request = self.agent.post(format!("{}/api/v1/query", self.address));
+        if let Some(token) = self.authorization()? {
+            request = request.header("authorization", token);
+        }
+        self.answer(request.send_form(form))
+    }
+
+    /// The whole answer of a route that answers in JSON; an error answer is an error here.
+    pub(crate) fn json(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value> {
+        let url = format!("{}{path}", self.address);
+        let mut request = self.agent.get(url).query_pairs(parameters.iter().copied());
+        if let Some(token) = self.authorization()? {
+            request = request.header("authorization", token);
+        }
+        self.answer(request.call())
+    }
+
+    /// Sends samples by remote write to this very address: status and text of the answer.
+    pub(crate) fn write(&self, body: &[u8]) -> Result<(u16, String)> {
+        let mut request = self.agent.post(&self.address);
+        for (name, value) in WRITE_HEADERS {
+            request = request.header(name, value);
+        }
+        if let Some(token) = self.authorization()? {
+            request = request.header("authorization", token);
+        }
+        let mut response = request.send(body).with_context(|| format!("writing to {}", self.address))?;
+        Ok((response.status().as_u16(), response.body_mut().read_to_string().unwrap_or_default()))
+    }
+
+    fn authorization(&self) -> Result<Option<String>> {
+        Ok(match &self.token {
+            Token::None => None,
+            Token::Text(token) => Some(format!("Bearer {token}")),
+            Token::File(path) => Some(format!("Bearer {}", weir_files::read_secret(path)?.trim())),
+        })
+    }
+
+    fn answer(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value> {
+        let server = &self.address;
+        let text =
+            answer.and_then(|mut response| response.body_mut().with_config().limit(MOST_ANSWER_BYTES).read_to_string());
+        let text = text.with_context(|| format!("asking {server}: is a server running there?"))?;
+        let answer: Value = serde_json::from_str(&text).with_context(|| format!("{server} did not answer in JSON"))?;
+        if answer["status"] != "success" {
+            bail!("{}: {}", answer["errorType"].as_str().unwrap_or("error"), answer["error"].as_str().unwrap_or(&text));
+        }
+        Ok(answer)
+    }
+}
+
+const WRITE_HEADERS: [(&str, &str); 3] = [
+    ("content-type", "application/x-protobuf"),
+    ("content-encoding", "snappy"),
+    ("x-prometheus-remote-write-version", "0.1.0"),
+];
+
+/// An answer of a million elements has about so many.
+const MOST_ANSWER_BYTES: u64 = 256 << 20;
+
+/// Time for a question and its answer.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The whole answer of `/api/v1/query` of a server.
 pub(crate) fn instant(server: &str, promql: &str, time: Option<f64>, token: Option<&str>) -> Result<Value> {
-    let time = time.map(|time| time.to_string());
-    let time = time.as_deref().map(|time| ("time", time));
-    let parameters: Vec<_> = std::iter::once(("query", promql)).chain(time).collect();
-    json(server, "/api/v1/query", &parameters, token)
+    Server::new(server, token).instant(promql, time)
 }
 
-/// The whole answer of a route that answers in JSON; an error answer is an error here.
+/// The whole answer of a route of a server that answers in JSON.
 pub(crate) fn json(server: &str, path: &str, parameters: &[(&str, &str)], token: Option<&str>) -> Result<Value> {
-    let mut request = agent().get(format!("{server}{path}")).query_pairs(parameters.iter().copied());
-    if let Some(token) = token {
-        request = request.header("authorization", format!("Bearer {token}"));
-    }
-    let text = request.call().and_then(|mut response| response.body_mut().read_to_string());
-    let text = text.with_context(|| format!("asking {server}: is a server running there?"))?;
-    let answer: Value = serde_json::from_str(&text).with_context(|| format!("{server} did not answer in JSON"))?;
-    if answer["status"] != "success" {
-        bail!("{}: {}", answer["errorType"].as_str().unwrap_or("error"), answer["error"].as_str().unwrap_or(&text));
-    }
-    Ok(answer)
+    Server::new(server, token).json(path, parameters)
 }
 
-/// An HTTP client that hands error answers over as answers.
+/// An HTTP client that hands error answers over as answers, and trusts what this host trusts.
 pub(crate) fn agent() -> ureq::Agent {
-    let timeout = Some(std::time::Duration::from_secs(120));
-    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(timeout).build().into()
+    // One provider for the process; whoever was first chose the same.
+    _ = rustls::crypto::ring::default_provider().install_default();
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
+    config.tls_config(tls).build().into()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error};
 use weir_alert::evaluate::Settings;
-use weir_alert::routing;
+use weir_alert::routing::{self, Secret};
 use weir_alert::rules::{RuleSet, Weight};
 use weir_alert::template::Templates;
 use weir_notify::{load_templates, template_files};
@@ -34,13 +34,34 @@ pub(crate) struct AlertingSettings {
     pub catch_up: Duration,
     /// Where people find this Weir; stands in notifications. Default: the HTTP address.
     pub external_url: Option<String>,
+    /// Of `weir alert`, which evaluates alone: the address of a Prometheus API that rules ask. Where it is set, `weir up` and
+    /// `weir sink` evaluate nothing.
+    pub source: Option<String>,
+    /// Of `weir alert`: where what rules record goes, by remote write. Default: nowhere.
+    pub write: Option<String>,
+    /// Of `weir alert`: the file of a token for both.
+    pub token: Option<PathBuf>,
+    /// An address that is asked every 15 s as long as rules are evaluated and people can be told. Default: none.
+    pub heartbeat: Option<Secret>,
 }
 
 impl Default for AlertingSettings {
     fn default() -> Self {
         let interval = Duration::from_secs(15);
         let catch_up = Settings::default().catch_up;
-        Self { rules: Vec::new(), config: None, state: None, interval, wait: None, catch_up, external_url: None }
+        Self {
+            rules: Vec::new(),
+            config: None,
+            state: None,
+            interval,
+            wait: None,
+            catch_up,
+            external_url: None,
+            source: None,
+            write: None,
+            token: None,
+            heartbeat: None,
+        }
     }
 }
 
@@ -53,23 +74,40 @@ fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::
 }
 
 impl AlertingSettings {
-    /// Whether anything is to be evaluated.
+    /// Whether anything is to be evaluated over the data of this process.
     pub(crate) fn is_on(&self) -> bool {
-        !self.rules.is_empty()
+        !self.rules.is_empty() && self.source.is_none()
+    }
+
+    /// What `weir alert` lacks to evaluate alone, if something.
+    pub(crate) fn check_alone(&self) -> Result<(), String> {
+        match (self.rules.is_empty(), &self.source) {
+            (true, _) => Err("alerting.rules: weir alert evaluates rules; name their files".into()),
+            (_, None) => Err("alerting.source: weir alert evaluates over another system; give the address of its \
+                Prometheus API, such as http://prometheus:9090"
+                .into()),
+            _ => Ok(()),
+        }
     }
 
     /// What is wrong with them, if something is.
     pub(super) fn check(&self) -> Result<(), String> {
-        match &self.external_url {
-            Some(url) if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) => {
-                Err(format!("alerting.external_url: {url:?} must begin with http:// or https://"))
+        let is_url = |url: &str| ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+        let named = [("external_url", &self.external_url), ("source", &self.source), ("write", &self.write)];
+        for (name, url) in named {
+            if let Some(url) = url.as_deref().filter(|url| !is_url(url)) {
+                return Err(format!("alerting.{name}: {url:?} must begin with http:// or https://"));
             }
+        }
+        // This address is a secret and not repeated.
+        match &self.heartbeat {
+            Some(url) if !is_url(url.reveal()) => Err("alerting.heartbeat must begin with http:// or https://".into()),
             _ => Ok(()),
         }
     }
 
     /// What is wrong with the files that they name, one sentence for each.
-    pub(super) fn wrong_files(&self, folder: &Path) -> Vec<String> {
+    pub(crate) fn wrong_files(&self, folder: &Path) -> Vec<String> {
         let mut set = RuleSet::default();
         set.load(folder, &self.rules, self.interval);
         let errors = set.faults().filter(|fault| fault.weight == Weight::Error);
@@ -135,6 +173,11 @@ mod tests {
         for bad in ["wait = '1'", "catch_up = 3", "rule = []"] {
             assert!(read(bad).is_err(), "{bad}");
         }
+        let alone = read("rules = ['a']\nsource = 'http://p:9090'").unwrap();
+        assert!(
+            alone.check_alone().is_ok() && !alone.is_on() && settings.check_alone().unwrap_err().contains("source")
+        );
+        assert!(read("heartbeat = 'weir'").unwrap().check().unwrap_err().contains("http://"));
         assert!(read("external_url = 'weir'").unwrap().check().unwrap_err().contains("http://"));
     }
 }

@@ -240,8 +240,15 @@ mod tests {
         assert_eq!(format!("{gateway:?}"), format!("{:?}", usual.gateway));
         assert_eq!(full.admission.sink.rules.len(), 2);
         let AlertingSettings { rules, config, state, wait, external_url, .. } = &full.alerting;
+        let AlertingSettings { source, write, token, heartbeat, .. } = &full.alerting;
         assert_eq!((rules.len(), config.is_some(), state.is_some(), wait.is_some()), (1, true, true, true));
-        assert!(external_url.is_some() && usual.alerting == AlertingSettings::default());
+        assert!(
+            external_url.is_some()
+                && [source, write].iter().all(|url| url.is_some())
+                && token.is_some()
+                && heartbeat.is_some()
+                && usual.alerting == AlertingSettings::default()
+        );
         let times = |alerting: &AlertingSettings| (alerting.interval, alerting.catch_up);
         assert_eq!(times(&full.alerting), times(&usual.alerting));
     }

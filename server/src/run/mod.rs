@@ -1,4 +1,4 @@
-//! `weir up`, `weir gateway` and `weir sink`: a server is bound, serves until it is told to stop, and drains.
+//! `weir up`, `weir gateway`, `weir sink` and `weir alert`: a server is bound, serves until it is told to stop, and drains.
 
 mod current;
 mod ending;

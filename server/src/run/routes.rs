@@ -36,7 +36,7 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
     let mut router = http::routes(roles.clone());
     if let Some(sink) = &roles.sink {
         let store = sink.store();
-        let queries = query::routes(sink.source(), sink.engine.clone());
+        let queries = query::routes(sink.source(), sink.engine.clone(), Some(sink.watermark()));
         let queries = queries.layer(axum::middleware::from_fn_with_state(store, refuse_without_store));
         let queries = queries.merge(http::fleet_routes(roles.clone()));
         let queries = queries.merge(cardinality::routes(sink.admission()));

@@ -42,6 +42,11 @@ impl Watermarks {
         pools.map(|(_, mark)| mark.until).min().unwrap_or(self.idle)
     }
 
+    /// The earliest of all pools'.
+    pub fn of_all(&self) -> Timestamp {
+        self.marks.values().map(|mark| mark.until).min().unwrap_or(self.idle)
+    }
+
     /// How many of a tenant's senders are left out.
     pub fn left_out_of(&self, tenant: u32) -> u64 {
         self.marks.iter().filter(|((of, _), _)| *of == tenant).map(|(_, mark)| mark.left_out).sum()

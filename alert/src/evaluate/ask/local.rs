@@ -1,14 +1,14 @@
 //! The engine over a store of ours, with the rows over it that are not stored yet.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use weir_query::{Data, Engine, LabelSet, MatchOp, Matcher, Point, Sample, Source};
-use weir_sample::Timestamp;
+use weir_sample::{Series, Timestamp};
 
 use super::overlay::{Overlaid, Overlay};
 use super::querier::{Element, Found, Querier};
+use crate::evaluate::left_out::LeftOut;
 use crate::evaluate::row::Row;
 use crate::rules::{Expression, Reads};
 
@@ -31,18 +31,19 @@ impl<'a> Local<'a> {
         Self { engine, source, overlay }
     }
 
-    fn any_of(&self, reads: Reads, at: Timestamp, hosts: &BTreeSet<String>) -> bool {
+    fn any_of(&self, reads: Reads, at: Timestamp, hosts: &LeftOut) -> bool {
         let mut matchers = reads.matchers;
-        let is_plain = |host: &String| host.chars().all(|c| c.is_alphanumeric() || ['-', '_', '.'].contains(&c));
-        if hosts.len() <= MOST_NAMED && hosts.iter().all(is_plain) {
-            let pattern = hosts.iter().map(|host| host.replace('.', "\\.")).collect::<Vec<_>>().join("|");
+        let is_plain = |host: &str| host.chars().all(|c| c.is_alphanumeric() || ['-', '_', '.'].contains(&c));
+        if hosts.names().len() <= MOST_NAMED && hosts.names().all(is_plain) {
+            let pattern = hosts.names().map(|host| host.replace('.', "\\.")).collect::<Vec<_>>().join("|");
             matchers.extend(Matcher::new(HOST, MatchOp::Regex, &pattern));
         }
         let first = at.minus(reads.back).plus(Duration::from_millis(1));
         let Ok(series) = self.source.series(&matchers, first, at, &mut |_| ControlFlow::Continue(())) else {
             return true;
         };
-        series.iter().any(|(series, _)| series.label(HOST).is_some_and(|host| hosts.contains(host)))
+        let label = |series: &Series, name: &str| series.label(name).unwrap_or_default().to_owned();
+        series.iter().any(|(series, _)| hosts.has_labelled(&label(series, "tenant"), &label(series, HOST)))
     }
 }
 
@@ -60,7 +61,7 @@ impl Querier for Local<'_> {
         Ok(Found { elements, series_read: Some(series), samples_read, partial })
     }
 
-    fn reads_from(&self, expression: &Expression, at: Timestamp, hosts: &BTreeSet<String>) -> bool {
+    fn reads_from(&self, expression: &Expression, at: Timestamp, hosts: &LeftOut) -> bool {
         let reads = expression.reads().unwrap_or_default();
         reads.into_iter().any(|reads| self.any_of(reads, at, hosts))
     }

@@ -1,10 +1,9 @@
 //! Who answers a rule's question: an engine over a store, or another system's API.
 
-use std::collections::BTreeSet;
-
 use weir_query::LabelSet;
 use weir_sample::Timestamp;
 
+use crate::evaluate::left_out::LeftOut;
 use crate::evaluate::row::Row;
 use crate::rules::Expression;
 
@@ -50,7 +49,7 @@ pub trait Querier: Sync {
     }
 
     /// Whether an expression at this time reads anything that one of these hosts has sent. Who cannot tell says no.
-    fn reads_from(&self, _expression: &Expression, _at: Timestamp, _hosts: &BTreeSet<String>) -> bool {
+    fn reads_from(&self, _expression: &Expression, _at: Timestamp, _hosts: &LeftOut) -> bool {
         false
     }
 

@@ -11,7 +11,7 @@ mod turn;
 
 pub(crate) use parameters::Parameters;
 pub(crate) use time::timestamp;
-pub(crate) use turn::refuse;
+pub(crate) use turn::{Watermark, refuse};
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -38,8 +38,9 @@ const METADATA_REACH: Duration = Duration::from_secs(3_600);
 /// About the memory that the metadata of one metric take while they are put together.
 const METADATA_BYTES: usize = 500;
 
-/// The routes around an engine whose readings and limits others share.
-pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine) -> Router {
+/// The routes around an engine whose readings and limits others share. Where a watermark is known, answers tell it beside their
+/// data: readers of Prometheus' API pass over what they do not know there.
+pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine, watermark: Option<Watermark>) -> Router {
     Router::new()
         .route("/api/v1/query", get(instant).post(instant))
         .route("/api/v1/query_range", get(range).post(range))
@@ -49,7 +50,7 @@ pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine) -> Router {
         .route("/api/v1/export", get(export::export).post(export::export))
         .route("/api/v1/metadata", get(metadata))
         .route("/api/v1/status/buildinfo", get(buildinfo))
-        .with_state(Api::new(source, engine))
+        .with_state(Api::new(source, engine, watermark))
 }
 
 async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {

@@ -35,13 +35,30 @@ fn store() -> (tempfile::TempDir, std::sync::Arc<Store>) {
 /// Asks by GET and, where there is a form, by POST; both answers must hold `expected`.
 fn check(path: &str, parameters: &str, status: u16, expected: &str) {
     let (_folder, store) = store();
-    let server = serve(guard(routes(store, Engine::default()), None, Scope::Read));
+    let server = serve(guard(routes(store, Engine::default(), None), None, Scope::Read));
     let by_get = ask(&server, "GET", &format!("{path}?{parameters}"), None, "");
     assert!(by_get.0 == status && by_get.1.contains(expected), "{path}?{parameters}: {by_get:?}, not {expected}");
     if ["query", "query_range", "series", "labels"].iter().any(|end| path.ends_with(&format!("/{end}"))) {
         let by_post = ask(&server, "POST", path, None, parameters);
         assert_eq!(by_post, by_get, "{path}");
     }
+}
+
+#[test]
+fn answers_tell_the_watermark_of_whoever_asks() {
+    let (_folder, store) = store();
+    let of = |tenant: Option<u32>| (tenant != Some(9)).then_some(Timestamp(1_060_500));
+    let issuer = Issuer::new();
+    let routes = routes(store, Engine::default(), Some(std::sync::Arc::new(of)));
+    let server = serve(guard(routes, Some(issuer.tokens()), Scope::Read));
+    let check = |tenant, path: &str, told: bool| {
+        let (status, body) = ask(&server, "GET", path, Some(&token(&issuer.key, tenant)), "");
+        assert_eq!((status, body.ends_with(r#"},"watermark":1060.5}"#)), (200, told), "{body}");
+    };
+    check(7, "/api/v1/query?query=y&time=1060", true);
+    check(7, "/api/v1/query_range?query=y&start=1000&end=1060&step=10", true);
+    check(9, "/api/v1/query?query=y&time=1060", false);
+    check(7, "/api/v1/labels", false);
 }
 
 #[test]
@@ -63,7 +80,7 @@ fn a_long_export_comes_whole_and_once() {
     for at in 1..=30_000 {
         store.append(&rows, Timestamp::from_secs(at), Duration::from_secs(1), &[at as f64]).unwrap();
     }
-    let server = serve(guard(routes(std::sync::Arc::new(store), Engine::default()), None, Scope::Read));
+    let server = serve(guard(routes(std::sync::Arc::new(store), Engine::default(), None), None, Scope::Read));
     let (status, text) = ask(&server, "GET", "/api/v1/export?match[]=long&match[]=%7Bhost=%22a%22%7D", None, "");
     let expected = (1..=30_000).map(|at| format!("long{{host=\"a\"}} {at} {at}000\n")).collect::<String>();
     assert_eq!(status, 200);
@@ -133,7 +150,7 @@ fn metadata_tells_types() {
     let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
     let rows = store.rows(1, &[(Series::named("x"), Kind::Counter), (Series::named("y"), Kind::Gauge)]);
     store.append(&rows, now(), Duration::from_secs(10), &[1.0, 1.0]).unwrap();
-    let server = serve(guard(routes(std::sync::Arc::new(store), Engine::default()), None, Scope::Read));
+    let server = serve(guard(routes(std::sync::Arc::new(store), Engine::default(), None), None, Scope::Read));
     let (status, body) = ask(&server, "GET", "/api/v1/metadata", None, "");
     let entry = |kind: &str| format!(r#"[{{"help":"","type":"{kind}","unit":""}}]"#);
     let expected = format!(r#"{{"data":{{"x":{},"y":{}}},"status":"success"}}"#, entry("counter"), entry("gauge"));
@@ -144,7 +161,7 @@ fn metadata_tells_types() {
 fn a_tenant_sees_its_own_series() {
     let issuer = Issuer::new();
     let (_folder, store) = store();
-    let server = serve(guard(routes(store, Engine::default()), Some(issuer.tokens()), Scope::Read));
+    let server = serve(guard(routes(store, Engine::default(), None), Some(issuer.tokens()), Scope::Read));
     let check = |tenant: u32, path: &str, expected: &str| {
         let (status, body) = ask(&server, "GET", path, Some(&token(&issuer.key, tenant)), "");
         assert!(status == 200 && body.ends_with(&format!("{expected}}}")), "{tenant} {path}: {status} {body}");

@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use weir_query::{Answer, Bound, Engine, Held, QueryError, Source};
+use weir_sample::Timestamp;
 
 use super::parameters::Parameters;
 use super::tenant::Tenanted;
@@ -19,10 +20,14 @@ use crate::api::json::{self, Pieces};
 const QUERIES_AT_ONCE: usize = 8;
 const EXPORTS_AT_ONCE: usize = 2;
 
+/// Until when the data of all live senders are there, of one tenant or of all.
+pub(crate) type Watermark = Arc<dyn Fn(Option<u32>) -> Option<Timestamp> + Send + Sync>;
+
 #[derive(Clone)]
 pub(super) struct Api {
     pub(super) source: Arc<dyn Source>,
     pub(super) engine: Engine,
+    watermark: Option<Watermark>,
     turns: Arc<Semaphore>,
     /// Exports last as long as their clients read, so they have turns of their own.
     exports: Arc<Semaphore>,
@@ -30,11 +35,12 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(source: Arc<dyn Source>, engine: Engine) -> Self {
+    pub(super) fn new(source: Arc<dyn Source>, engine: Engine, watermark: Option<Watermark>) -> Self {
         let at_once = |turns| Arc::new(Semaphore::new(turns));
         Self {
             source,
             engine,
+            watermark,
             turns: at_once(QUERIES_AT_ONCE),
             exports: at_once(EXPORTS_AT_ONCE),
             waiting: Arc::default(),
@@ -85,6 +91,8 @@ impl Api {
             Ok(turn) => turn,
             Err(error) => return refuse(&error),
         };
+        // Before the store is read: what the answer may lack is then no older than it says.
+        let watermark = self.watermark.as_ref().and_then(|of| of(caller.tenant()));
         let gone = Gone::default();
         let engine = self.engine.until(deadline).while_wanted(gone.0.clone());
         let source = Tenanted::of(self.source.clone(), caller.tenant());
@@ -94,7 +102,7 @@ impl Api {
             outcome
         });
         match outcome.await {
-            Ok(Ok(body)) => body.into_response(),
+            Ok(Ok(body)) => body.into_response(watermark),
             Ok(Err(error)) => refuse(&error),
             Err(panic) => {
                 tracing::error!(error = %panic, "a query ended its thread");
@@ -138,8 +146,8 @@ pub(super) enum Body {
     Answer(Answer),
 }
 
-impl IntoResponse for Body {
-    fn into_response(self) -> Response {
+impl Body {
+    fn into_response(self, watermark: Option<Timestamp>) -> Response {
         let json = [(header::CONTENT_TYPE, "application/json")];
         let answer = match self {
             Self::Json(text, held) => {
@@ -153,7 +161,7 @@ impl IntoResponse for Body {
         };
         let tiers = answer.tiers.iter().map(|tier| tier.name()).collect::<Vec<_>>().join(",");
         let tiers = AppendHeaders((!tiers.is_empty()).then_some(("weir-tier", tiers)));
-        let mut pieces = Pieces::of(answer);
+        let mut pieces = Pieces::of(answer, watermark);
         let first = pieces.next().unwrap_or_default();
         if pieces.is_done() {
             return (json, tiers, first).into_response();

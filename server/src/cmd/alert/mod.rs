@@ -1,12 +1,22 @@
-//! `weir alert`: rule files checked, tested and replayed.
+//! `weir alert`: alone a role, that evaluates rules over another system; with a word, rule files checked, tested and replayed.
 
 mod check;
-mod remote;
 mod replay;
 mod test;
 
 use anyhow::Result;
 use clap::Subcommand;
+
+use crate::config::UpArgs;
+
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct AlertArgs {
+    #[command(subcommand)]
+    pub command: Option<AlertCommand>,
+    #[command(flatten)]
+    pub up: UpArgs,
+}
 
 #[derive(Subcommand)]
 pub(crate) enum AlertCommand {

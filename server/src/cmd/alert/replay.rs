@@ -12,7 +12,8 @@ use weir_alert::tools::{Before, Replayed, replay};
 use weir_query::{Engine, Limits};
 use weir_sample::Timestamp;
 
-use super::remote::Remote;
+use crate::alerting::Remote;
+use crate::cmd::ask::Server;
 use crate::cmd::store::open_stopped;
 
 #[derive(clap::Args)]
@@ -52,7 +53,7 @@ pub(crate) fn main(args: &ReplayArgs) -> Result<()> {
     let replayed = match &args.data {
         Some(folder) => of_folder(folder, args.config.as_deref(), &groups, from, to)?,
         None => {
-            let remote = Remote { server: args.server.clone(), token: args.token.clone() };
+            let remote = Remote { server: Server::new(&args.server, args.token.as_deref()) };
             replay(&groups, &Settings::default(), from, to, &remote)?
         }
     };

@@ -1,5 +1,6 @@
 //! `weir demo`: a server and an agent for this host, to look at; with `--check`, to prove.
 
+mod alerting;
 mod check;
 mod process;
 
@@ -33,7 +34,8 @@ pub(crate) fn main(args: DemoArgs) -> Result<()> {
     let http = args.http.unwrap_or(listen.http);
     let statsd = listen.statsd.0.context("the default configuration listens for StatsD")?;
     let up = UpArgs { data: args.data, http: Some(http), statsd: Some(Switched(None)), ..UpArgs::default() };
-    let config = Config::load(&up)?;
+    let mut config = Config::load(&up)?;
+    config.alerting = alerting::set_up(&config.data)?;
     let state = config.data.join("demo-agent");
     let keys = config.fleet_keys();
     let batch = config.listen.batch;
@@ -41,7 +43,7 @@ pub(crate) fn main(args: DemoArgs) -> Result<()> {
     let agent = Process::agent(batch, &keys, &state, statsd, "10s");
     let outcome = agent.and_then(|agent| {
         println!(
-            "\n  Weir is running.\n\n  Console   http://{http}/\n  StatsD    {statsd} (try: weir emit 'jobs.done:1|c')\n  Stop      Ctrl-C\n"
+            "\n  Weir is running.\n\n  Console   http://{http}/\n  StatsD    {statsd} (try: weir emit 'jobs.done:1|c')\n  Alerts    http://{http}/api/v1/alerts, and here (try: weir emit 'jobs.waiting:150|g')\n  Stop      Ctrl-C\n"
         );
         server.wait();
         agent.stop()

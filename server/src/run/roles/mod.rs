@@ -33,6 +33,8 @@ pub(crate) enum Role {
     Gateway,
     /// Writes from the queue into the store, and answers queries.
     Sink,
+    /// Evaluates rules over another system.
+    Alert,
 }
 
 /// What runs.
@@ -62,13 +64,16 @@ impl Roles {
     /// Opens, binds and starts what a role takes. The second result brings the HTTP connections that arrive at
     /// the port of batches.
     pub(crate) fn start(config: &Config, role: Role, descriptors: Descriptors) -> Result<(Self, HandedOver)> {
+        if role == Role::Alert {
+            config.alerting.check_alone().map_err(anyhow::Error::msg)?;
+        }
         weir_files::own_folder(&config.data)?;
         let identity = Arc::new(Identity::open(config.identity(), now())?);
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(tls.files()).map(Arc::new)).transpose()?;
         let (http, handed_over) = flume::bounded(WAITING_CONNECTIONS);
         // The store is opened first: a second process on the same folder must not start to take batches.
-        let sink = (role != Role::Gateway).then(|| SinkRole::start(config)).transpose()?;
-        let gateway = (role != Role::Sink).then(|| {
+        let sink = matches!(role, Role::Everything | Role::Sink).then(|| SinkRole::start(config)).transpose()?;
+        let gateway = matches!(role, Role::Everything | Role::Gateway).then(|| {
             let streams = tls.clone().map(|tls| stream_config(tls, http, descriptors));
             GatewayRole::start(config, &identity, streams)
         });
@@ -77,8 +82,9 @@ impl Roles {
         let grants = has_own_log.then(|| Log::open(&config.queue_folder(), GRANTS, LogConfig::default()).map(Arc::new));
         let (grants, config_file) = (grants.transpose()?, config.file.clone().map(Reloadable::new));
         let queue = gateway.as_ref().map(|gateway| &gateway.log).or(grants.as_ref());
-        let alerting = sink.as_ref().zip(queue).filter(|_| config.alerting.is_on());
-        let alerting = alerting.map(|(sink, queue)| Alerting::start(config, sink.ground_of_rules(queue.clone())));
+        let here = sink.as_ref().zip(queue).filter(|_| config.alerting.is_on());
+        let here = here.map(|(sink, queue)| sink.ground_of_rules(queue.clone()));
+        let alerting = (here.is_some() || role == Role::Alert).then(|| Alerting::start(config, here));
         let alerting = alerting.transpose().context("starting alerting")?;
         let (remote_write, serving) = (Arc::default(), Serving::new(descriptors.http));
         let roles = Self { identity, tls, gateway, sink, alerting, grants, config_file, remote_write, serving };

@@ -10,6 +10,7 @@ use weir_sample::Reading;
 use weir_sink::{Admission, FleetStatus, Opening, Service, ServiceConfig, SinkConfig, StoreHandle};
 
 use crate::alerting::Here;
+use crate::api::query::Watermark;
 use crate::config::Config;
 use crate::run::current::Current;
 use crate::run::mover::Mover;
@@ -53,6 +54,12 @@ impl SinkRole {
     /// All series of the store of now.
     pub(crate) fn source(&self) -> Arc<Current> {
         Arc::new(Current { store: self.store(), service: self.service.clone() })
+    }
+
+    /// Until when the data of all live senders are there.
+    pub(crate) fn watermark(&self) -> Watermark {
+        let service = self.service.clone();
+        Arc::new(move |tenant| service.watermark(tenant))
     }
 
     /// What rules are evaluated over, and where what they record goes.

@@ -6,17 +6,16 @@ use weir_alert::rules::Expression;
 use weir_query::LabelSet;
 use weir_sample::Timestamp;
 
-use crate::cmd::ask;
+use crate::cmd::ask::Server;
 
-/// Asks a server. What rules record stays unseen: over HTTP nothing can be laid over the store.
-pub(super) struct Remote {
-    pub(super) server: String,
-    pub(super) token: Option<String>,
+/// Asks a server. What rules record is seen when it is stored there: over HTTP nothing can be laid over the store.
+pub(crate) struct Remote {
+    pub(crate) server: Server,
 }
 
 impl Querier for Remote {
     fn query(&self, expression: &Expression, at: Timestamp) -> Result<Found, String> {
-        let answer = ask::instant(&self.server, expression.text(), Some(at.as_secs_f64()), self.token.as_deref());
+        let answer = self.server.instant(expression.text(), Some(at.as_secs_f64()));
         let answer = answer.map_err(|error| format!("{error:#}"))?;
         let result = &answer["data"]["result"];
         let elements = match answer["data"]["resultType"].as_str() {

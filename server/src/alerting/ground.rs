@@ -1,0 +1,40 @@
+//! What rules are evaluated over: where their questions go, how far data have come, and where what they record goes.
+
+use weir_alert::evaluate::{Evaluator, Names, Outlet, Row, Told, Turn};
+use weir_alert::event::Event;
+use weir_sample::Timestamp;
+
+use super::events::EventLog;
+
+/// The data of this process, or another system's.
+pub(super) trait Ground: Send {
+    /// The names that rules read from now on.
+    fn read_names(&self, names: Names);
+
+    /// What evaluation is told of the world. `None` while it is not known. `settles`: nothing waits to be handed over.
+    fn told(&mut self, now: Timestamp, settles: bool) -> Option<Told>;
+
+    /// Lets the evaluator take a turn.
+    fn turn(&mut self, evaluator: &mut Evaluator, told: &Told, events: &EventLog) -> Turn;
+}
+
+/// Takes rows for good, or says why it cannot now.
+pub(super) trait Rows {
+    fn take(&mut self, rows: &[Row]) -> Result<(), String>;
+}
+
+/// Rows go to the ground, events to their log.
+pub(super) struct Out<'a, R> {
+    pub(super) rows: R,
+    pub(super) events: &'a EventLog,
+}
+
+impl<R: Rows> Outlet for Out<'_, R> {
+    fn rows(&mut self, rows: &[Row]) -> Result<(), String> {
+        self.rows.take(rows)
+    }
+
+    fn events(&mut self, events: &[Event]) -> Result<(), String> {
+        self.events.append(events)
+    }
+}
