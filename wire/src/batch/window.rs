@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use weir_sample::{Timestamp, Window};
 
+use super::Totals;
 use crate::DecodeError;
 use crate::bytes::{Input, put_varint};
 
@@ -22,13 +23,16 @@ pub fn window_of(payload: &[u8]) -> Option<Window> {
     read(&mut Input(payload)).ok()
 }
 
-/// The same payload for a window that is so much earlier; `None` if it is no payload, or there is no such time.
-pub fn moved_back(payload: &[u8], by: Duration) -> Option<Vec<u8>> {
+/// The same payload for a window that is so much earlier, with another account; `None` if it is no payload, or there is no such
+/// time.
+pub fn moved_back(payload: &[u8], by: Duration, totals: &Totals) -> Option<Vec<u8>> {
     let mut input = Input(payload);
     let window = read(&mut input).ok()?;
+    Totals::read(&mut input).ok()?;
     let mut moved = Vec::with_capacity(payload.len());
     put_varint(&mut moved, u64::try_from(window.end().minus(by).millis()).ok()?);
     put_varint(&mut moved, window.interval().as_millis() as u64);
+    totals.put(&mut moved);
     moved.extend_from_slice(input.0);
     Some(moved)
 }
@@ -38,7 +42,7 @@ mod tests {
     use weir_sample::{Series, Value};
 
     use super::*;
-    use crate::{Batch, Encoder, Totals, decode};
+    use crate::{Batch, Encoder, decode};
 
     #[test]
     fn a_payload_that_is_moved_says_the_same_of_an_earlier_window() {
@@ -49,10 +53,12 @@ mod tests {
         assert_eq!(window_of(&payload), Some(window));
         // An end that takes fewer bytes, too.
         for by in [0, 60, 1_699_990_000] {
-            let moved = moved_back(&payload, Duration::from_secs(by)).unwrap();
+            let totals = Totals { sealed_batches: by, ..Totals::default() };
+            let moved = moved_back(&payload, Duration::from_secs(by), &totals).unwrap();
             let expected = Window::ending(window.end().minus(Duration::from_secs(by)), 10_000);
-            assert_eq!(decode(&moved).unwrap(), Batch { window: expected, ..batch.clone() });
+            assert_eq!(decode(&moved).unwrap(), Batch { window: expected, totals, ..batch.clone() });
         }
-        assert_eq!((moved_back(&payload, Duration::from_secs(2_000_000_000)), window_of(&[0xff])), (None, None));
+        let too_early = moved_back(&payload, Duration::from_secs(2_000_000_000), &totals);
+        assert_eq!((too_early, window_of(&[0xff])), (None, None));
     }
 }

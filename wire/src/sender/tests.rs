@@ -344,6 +344,8 @@ fn another_epoch_begins_at_number_zero_with_an_account_of_its_own() {
 fn batches_of_the_future_go_again_under_new_numbers_and_are_counted_once() {
     let mut bench = Bench::granted();
     bench.sender.push(entry(EARLIER, 70, 40));
+    // One more in the epoch's account.
+    bench.close(counters(7), 0);
     let first = bench.push(3);
     bench.sent();
     let end = crate::window_of(&first.payload).unwrap().end();
@@ -357,10 +359,12 @@ fn batches_of_the_future_go_again_under_new_numbers_and_are_counted_once() {
     for entry in withdrawn {
         let again = bench.sender.number_again(entry, minute);
         assert_eq!((again.epoch, again.seq, again.samples), (Epoch(EPOCH.0 + 1), 0, 3));
-        assert_eq!(decode(&again.payload).unwrap().window.end(), end.minus(minute));
+        let told = decode(&again.payload).unwrap();
+        assert_eq!(told.window.end(), end.minus(minute));
+        assert_eq!((told.totals.sealed_batches, told.totals.sealed_samples), (1, 3), "the account of its new epoch");
         bench.sender.push(again);
     }
-    assert_eq!((bench.sender.totals(0).sealed_batches, bench.sender.totals(0).sealed_samples), (1, 3));
+    assert_eq!((bench.sender.totals(0).sealed_batches, bench.sender.totals(0).sealed_samples), (2, 10));
     let next = bench.push(2);
     let told = decode(&next.payload).unwrap().totals;
     assert_eq!((next.seq, told.sealed_batches, told.sealed_samples, told.spooled_batches), (1, 2, 5, 2));
