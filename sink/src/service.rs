@@ -137,6 +137,11 @@ impl Service {
         self.shared.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The instant up to which all samples of live senders are there: [`Watermarks::complete_to`].
+    pub fn complete_to(&self) -> Timestamp {
+        self.shared.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner).complete_to
+    }
+
     /// The watermark of a tenant, or of all; `None` while it is not known.
     pub fn watermark(&self, tenant: Option<u32>) -> Option<Timestamp> {
         let watermarks = self.shared.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner);

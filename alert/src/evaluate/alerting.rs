@@ -33,7 +33,11 @@ pub(crate) struct Moment<'a> {
 pub(crate) struct Missing<'a> {
     /// Hosts that are not waited for.
     pub(crate) left_out: &'a LeftOut,
-    /// Whether the rule reads something of theirs, or data are missing otherwise.
+    /// Data are missing otherwise.
+    pub(crate) partial: bool,
+    /// Whether an alert with a host is made of that host's data alone.
+    pub(crate) by_host: &'a dyn Fn() -> bool,
+    /// Whether the rule reads something of a host that is not waited for.
     pub(crate) any: &'a dyn Fn() -> bool,
 }
 
@@ -155,7 +159,9 @@ fn not_there(
         "" => missing.left_out.has_any(host),
         tenant => missing.left_out.has_labelled(tenant, host),
     };
-    if host_left_out() || (missing.any)() {
+    // One dying host of many must not keep the alerts of the others from resolving.
+    let is_own = || !host.is_empty() && (missing.by_host)();
+    if missing.partial || host_left_out() || (!is_own() && (missing.any)()) {
         if alert.phase == Phase::Pending {
             // Time in which nobody could know does not count.
             alert.active_at += moment.since_last;

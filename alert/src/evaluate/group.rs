@@ -19,7 +19,7 @@ use super::row::{Row, ends_of};
 use super::schedule::Schedule;
 use super::settings::Settings;
 use super::view::GroupView;
-use crate::rules::{Group, Rule, Surroundings};
+use crate::rules::{Group, Rule, Surroundings, keeps_apart};
 use crate::states::{GroupRecord, Happening, Phase};
 use crate::template::Value;
 
@@ -256,10 +256,11 @@ fn apply(
         outcome.rows.extend(recorded.rows);
         return Ok(recorded.cut);
     };
-    let known = OnceCell::new();
+    let (known, apart) = (OnceCell::new(), OnceCell::new());
     let reads = || world.querier.reads_from(&rule.expression, moment.data_at, world.left_out);
-    let any = || *known.get_or_init(|| found.partial || (!world.left_out.is_empty() && reads()));
-    let missing = Missing { left_out: world.left_out, any: &any };
+    let any = || *known.get_or_init(|| !world.left_out.is_empty() && reads());
+    let by_host = || *apart.get_or_init(|| keeps_apart(rule.expression.tree(), "host"));
+    let missing = Missing { left_out: world.left_out, partial: found.partial, by_host: &by_host, any: &any };
     let stepped = step(rule, alerting, &mut run.active, found, moment, &missing)?;
     let Stepped { rows, changes, touched, cut, template_errors } = stepped;
     run.health.template_errors += template_errors;

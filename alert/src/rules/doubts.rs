@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fault::Faults;
-use super::never::{never, never_in_parts};
+use super::meaning::{never, never_in_parts};
 use super::rule::{Group, Rule};
 
 pub(crate) fn doubts(groups: &[Group], faults: &mut Faults) {

@@ -1,6 +1,5 @@
 //! Rule files in Prometheus' format: read with places, checked, and the last good set kept.
 
-mod bounds;
 mod diagnosis;
 mod document;
 mod doubts;
@@ -8,8 +7,7 @@ mod dry_run;
 mod duration;
 mod expression;
 mod fault;
-mod labels;
-mod never;
+mod meaning;
 mod place;
 mod read;
 mod rule;
@@ -20,6 +18,7 @@ pub use diagnosis::BadExpression;
 pub use duration::write_duration;
 pub use expression::{Expression, Reads};
 pub use fault::{Fault, Place, Weight};
+pub(crate) use meaning::keeps_apart;
 pub use read::read_rules;
 pub use rule::{Alerting, Group, Kind, Rule};
 pub use set::{Look, RuleSet};

@@ -176,7 +176,7 @@ impl Reader<'_> {
     }
 
     fn templates(&mut self, texts: &[(String, Text)], expression: Option<&Expression>) -> Vec<(String, Template)> {
-        let possible = expression.map(|expression| super::labels::Possible::of(expression.tree()));
+        let possible = expression.map(|expression| super::meaning::Possible::of(expression.tree()));
         let mut templates = Vec::new();
         for (name, text) in texts {
             match Template::parse(&text.value) {

@@ -36,6 +36,18 @@ fn an_alert_whose_host_is_left_out_is_late_until_it_is_heard_again() {
 }
 
 #[test]
+fn a_host_that_is_left_out_keeps_no_alert_of_another_host_from_resolving() {
+    let mut bench = firing_on_two_hosts("{alert: High, expr: 'avg by (host) (x) > 5'}");
+    bench.left_out.insert(0, "a");
+    bench.set("x{host=b}", 10, 0.0);
+    assert_eq!(bench.at(10), ["High b resolved 3"]);
+    let mut bench = firing_on_two_hosts("{alert: High, expr: 'x > on () group_left () avg(x) - 1'}");
+    bench.left_out.insert(0, "a");
+    bench.set("x{host=b}", 10, 0.0);
+    assert_eq!(bench.at(10), Vec::<String>::new(), "what it is compared with has the lost host in it");
+}
+
+#[test]
 fn a_host_of_another_tenant_makes_no_alert_late() {
     let rules = "{alert: High, expr: x > 5}, {alert: Sum, expr: 'sum by (host) (x) > 5'}";
     let mut bench = Bench::new(&format!("groups: [{{name: g, rules: [{rules}]}}]"));

@@ -13,6 +13,7 @@ use weir_sink::{Service, Watermarks};
 use super::events::EventLog;
 use super::ground::{Ground, Out, Rows};
 use super::handed::Handed;
+use super::patient::Patient;
 use super::records::Payloads;
 use super::standing::Standing;
 use crate::clock::now;
@@ -81,7 +82,11 @@ impl Ground for HereGround {
     }
 
     fn turn(&mut self, evaluator: &mut Evaluator, told: &Told, events: &EventLog) -> Turn {
-        let querier = Local::new(self.here.engine.clone(), &self.here.source, &self.overlay);
+        let inner = Local::new(self.here.engine.clone(), &self.here.source, &self.overlay);
+        let service = self.here.service.clone();
+        // If the clock went back, nobody waits for it to be there again.
+        let complete = move |at: Timestamp| service.complete_to() >= at || now() < at;
+        let querier = Patient { inner, complete: &complete };
         let rows = Queued { queue: &self.here.queue, handed: &mut self.handed, standing: &self.standing };
         evaluator.turn(told, &querier, &mut Out { rows, events })
     }

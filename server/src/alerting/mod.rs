@@ -11,6 +11,7 @@ mod ground;
 mod handed;
 mod heartbeat;
 mod here;
+mod patient;
 mod records;
 mod remote;
 mod routes;

@@ -26,8 +26,8 @@ pub(crate) struct Standing {
     pub(super) health: Health,
 }
 
-/// Time for which data may be incomplete, or a turn last, before it is said.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Time for which a turn may last, or data be incomplete, before it is said: a sender of a window a minute is waited for for three.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Standing {
     pub(super) fn new() -> Self {

@@ -45,7 +45,7 @@ pub(crate) struct Roles {
     pub sink: Option<SinkRole>,
     /// Rules and who is told, where there is a sink and rules are named.
     pub alerting: Option<Alerting>,
-    /// What tokens grant and what rules record, where a sink has no gateway beside it: its own log in the queue that it reads.
+    /// What tokens grant, where a sink gives sessions without a gateway: its own log in the queue that it reads.
     grants: Option<Arc<Log>>,
     config_file: Option<Reloadable>,
     /// What remote write brought.
@@ -78,14 +78,17 @@ impl Roles {
             GatewayRole::start(config, &identity, streams)
         });
         let gateway = gateway.transpose()?;
-        let has_own_log = role == Role::Sink && (identity.tokens.is_some() || config.alerting.is_on());
-        let grants = has_own_log.then(|| Log::open(&config.queue_folder(), GRANTS, LogConfig::default()).map(Arc::new));
-        let (grants, config_file) = (grants.transpose()?, config.file.clone().map(Reloadable::new));
-        let queue = gateway.as_ref().map(|gateway| &gateway.log).or(grants.as_ref());
+        let gives_sessions = role == Role::Sink && identity.tokens.is_some();
+        let has_own_log = gives_sessions || role == Role::Sink && config.alerting.is_on();
+        let own = has_own_log.then(|| Log::open(&config.queue_folder(), GRANTS, LogConfig::default()).map(Arc::new));
+        let (own, config_file) = (own.transpose()?, config.file.clone().map(Reloadable::new));
+        let queue = gateway.as_ref().map(|gateway| &gateway.log).or(own.as_ref());
         let here = sink.as_ref().zip(queue).filter(|_| config.alerting.is_on());
         let here = here.map(|(sink, queue)| sink.ground_of_rules(queue.clone()));
         let alerting = (here.is_some() || role == Role::Alert).then(|| Alerting::start(config, here));
         let alerting = alerting.transpose().context("starting alerting")?;
+        // A log that is for rules alone takes nothing from outside.
+        let grants = own.filter(|_| gives_sessions);
         let (remote_write, serving) = (Arc::default(), Serving::new(descriptors.http));
         let roles = Self { identity, tls, gateway, sink, alerting, grants, config_file, remote_write, serving };
         roles.set_admission(&config.admission);

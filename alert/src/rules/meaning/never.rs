@@ -5,7 +5,7 @@ use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, VectorSelecto
 use weir_query::MatchOp;
 
 use super::bounds::Bounds;
-use super::expression::{bare, children};
+use crate::rules::expression::{bare, children};
 
 /// Why an expression can never have a result; `None` if it may.
 pub(crate) fn never(expr: &Expr) -> Option<String> {

@@ -8,7 +8,7 @@ use promql_parser::parser::{
     AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector,
 };
 
-use super::expression::bare;
+use crate::rules::expression::bare;
 
 /// The labels that a result can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
