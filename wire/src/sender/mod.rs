@@ -14,6 +14,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use weir_sample::{Series, Timestamp, Value, Window};
@@ -43,6 +44,8 @@ pub struct Sender {
     before: Totals,
     /// The epoch that this sender began with: batches of earlier ones were sealed by a run before it.
     first_epoch: Epoch,
+    /// The highest number that was acked of each of the last epochs.
+    acked: BTreeMap<Epoch, u64>,
     /// What the last ack said of the server's clock, until it is asked for.
     server_time: Option<Timestamp>,
 }
@@ -62,6 +65,8 @@ pub struct Sealed {
 pub const PAYLOAD_BYTES: usize = DEFAULT_DATAGRAM_BYTES - HEADER_BYTES - TAG_BYTES;
 /// From the end of a stream to the next one: a gateway that is away is not asked without pause.
 const STREAM_PAUSE: Duration = Duration::from_millis(500);
+/// Clocks are set seldom; of older epochs nothing waits that is not settled.
+const EPOCHS_REMEMBERED: usize = 8;
 /// Attempts at a batch that says itself how many it is part of.
 const MAX_TRIES: u32 = 3;
 
@@ -78,6 +83,7 @@ impl Sender {
             ledger: Ledger::default(),
             before: Totals::default(),
             first_epoch: epoch,
+            acked: BTreeMap::new(),
             server_time: None,
         }
     }
@@ -233,7 +239,16 @@ impl Sender {
         let ack = self.open_ack(datagram).inspect_err(|refusal| self.ledger.count_refused_ack(*refusal))?;
         self.server_time = Some(ack.server_time);
         let delivered = self.outbox.on_ack(now, &ack, route);
-        delivered.iter().filter(|entry| entry.epoch == self.epoch).for_each(|entry| self.ledger.count_acked(entry));
+        for entry in &delivered {
+            if entry.epoch == self.epoch {
+                self.ledger.count_acked(entry);
+            }
+            let highest = self.acked.entry(entry.epoch).or_default();
+            *highest = entry.seq.max(*highest);
+        }
+        while self.acked.len() > EPOCHS_REMEMBERED {
+            self.acked.pop_first();
+        }
         Ok(delivered)
     }
 
@@ -249,7 +264,9 @@ impl Sender {
         let withdrawn = self.outbox.withdraw(now, |payload| window_of(payload).is_some_and(|w| w.end() > ending_after));
         for entry in withdrawn.iter().filter(|entry| entry.epoch >= self.first_epoch) {
             self.ledger.uncount_sealed(entry);
-            if entry.epoch < self.epoch {
+            // One after it that was delivered has told of it: then this epoch tells of one less.
+            let is_told = self.acked.get(&entry.epoch).is_some_and(|&seq| seq > entry.seq);
+            if entry.epoch < self.epoch && !is_told {
                 self.before.sealed_batches -= 1;
                 self.before.sealed_samples -= u64::from(entry.samples);
             }
@@ -316,15 +333,14 @@ impl Sender {
     /// The epoch's account, as it travels in every batch, with a window that is about to be sealed.
     fn totals_with(&self, batches: u64, samples: u64, on_disk: u64) -> Totals {
         let (mut totals, before) = (self.totals(on_disk), &self.before);
-        totals.sealed_batches -= before.sealed_batches;
-        totals.sealed_samples -= before.sealed_samples;
+        // Less for a moment, while batches that an earlier epoch has told of are numbered again.
+        totals.sealed_batches = (totals.sealed_batches + batches).saturating_sub(before.sealed_batches);
+        totals.sealed_samples = (totals.sealed_samples + samples).saturating_sub(before.sealed_samples);
         totals.acked_batches -= before.acked_batches;
         totals.acked_samples -= before.acked_samples;
         totals.resent_batches -= before.resent_batches;
         totals.dropped_batches -= before.dropped_batches;
         totals.dropped_samples -= before.dropped_samples;
-        totals.sealed_batches += batches;
-        totals.sealed_samples += samples;
         totals
     }
 }

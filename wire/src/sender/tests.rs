@@ -371,6 +371,27 @@ fn batches_of_the_future_go_again_under_new_numbers_and_are_counted_once() {
 }
 
 #[test]
+fn what_an_epoch_has_told_of_is_not_told_of_twice_when_it_goes_again() {
+    for later_arrived in [false, true] {
+        let mut bench = Bench::granted();
+        bench.push(3);
+        bench.push(4);
+        let later = bench.push(5);
+        let headers = bench.sent();
+        let arrived = &headers[if later_arrived { 2 } else { 0 }];
+        bench.answer(arrived, EPOCH, &[arrived.seq]).unwrap();
+        bench.now += 5 * SECOND;
+        bench.sender.begin_epoch(Epoch(EPOCH.0 + 1));
+        let withdrawn = bench.sender.withdraw(bench.now, Timestamp::default());
+        assert_eq!(withdrawn.len(), 2);
+        let again: Vec<_> = withdrawn.into_iter().map(|entry| bench.sender.number_again(entry, SECOND)).collect();
+        let told = |entry: &Entry| decode(&entry.payload).unwrap().totals.sealed_batches;
+        let before = if later_arrived { told(&later) } else { 1 };
+        assert_eq!(before + told(&again[1]), 3, "by both epochs, of what arrived in the end");
+    }
+}
+
+#[test]
 fn an_ack_tells_the_servers_clock_once() {
     let mut bench = Bench::granted();
     bench.push(1);
