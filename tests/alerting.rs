@@ -177,8 +177,46 @@ fn a_breach_reaches_the_webhook_and_kills_and_reloads_lose_nothing() {
     eventually("the good one", PATIENCE, || (server.reading("weir_alert_rules") == Some(3.0)).then_some(()));
     agent.emit("jobs.waiting:7|g", 1);
     webhooks.next("QueueOdd", "firing");
+
+    // A change that cannot be seen from outside is taken up on SIGHUP.
+    let file = std::fs::File::open(folder.path().join("rules/jobs.yml")).unwrap();
+    let before = file.metadata().unwrap().modified().unwrap();
+    write_rules(folder.path(), &format!("{FULL}{ODD}").replace("== 7", "== 8"));
+    std::fs::File::open(folder.path().join("rules/jobs.yml")).unwrap().set_modified(before).unwrap();
+    server.program.signal(rustix::process::Signal::HUP);
+    eventually("the other rule", PATIENCE, || {
+        let (_, rules) = server.get("/api/v1/rules?rule_name[]=QueueOdd")?;
+        rules.contains("jobs_waiting == 8").then_some(())
+    });
     // A gateway waits for agents that are still there.
     assert!(agent.program.stop().success() && server.program.stop().success());
+}
+
+#[test]
+fn what_cannot_be_used_at_the_start_is_told_and_waited_for_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (webhooks, heartbeats) = (Webhooks::listen(), Webhooks::listen());
+    let config = write_config(folder.path(), webhooks.address, heartbeats.address);
+    write_rules(folder.path(), "      - {alert: Always, expr: vector(1)}\n");
+    let routes = std::fs::read_to_string(folder.path().join("routes.yml")).unwrap();
+    std::fs::write(folder.path().join("routes.yml"), routes.replace("receiver: ops", "receiver: nobody")).unwrap();
+    let state = folder.path().join("states");
+    let with_state = std::fs::read_to_string(&config).unwrap() + "state = 'states/alerts.redb'\n";
+    std::fs::write(&config, with_state).unwrap();
+    let mut server = Server::start_on(folder.path(), ServerPorts::free(), &["--config", &config]);
+    let says = |text: &str| {
+        let said = || server.get("/readyz").filter(|(status, said)| *status == 200 && said.contains(text));
+        eventually(text, PATIENCE, said);
+    };
+    says("alerting stands, and tries again: ");
+    says("nobody is told of alerts until this is mended: ");
+    says("routes.yml:1:");
+    std::fs::create_dir(state).unwrap();
+    eventually("the alert", PATIENCE, || (alerts(&server)? == ["Always firing"]).then_some(()));
+    std::fs::write(folder.path().join("routes.yml"), routes).unwrap();
+    webhooks.next("Always", "firing");
+    eventually("no word of it", PATIENCE, || (server.get("/readyz")?.1 == "ready\n").then_some(()));
+    assert!(server.program.stop().success());
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) struct Standing {
 const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Standing {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             shown: Mutex::default(),
             readings: Mutex::default(),
@@ -54,11 +54,11 @@ impl Standing {
         lock(&self.history).clone()
     }
 
-    pub(super) fn can_tell(&self, history: History) {
+    pub(crate) fn can_tell(&self, history: History) {
         *lock(&self.history) = Some(history);
     }
 
-    pub(super) fn publish(&self, shown: Shown, readings: Vec<Reading>) {
+    pub(crate) fn publish(&self, shown: Shown, readings: Vec<Reading>) {
         *lock(&self.shown) = shown;
         *lock(&self.readings) = readings;
     }

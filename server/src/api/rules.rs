@@ -114,3 +114,104 @@ fn success(data: &impl Serialize) -> Response {
 fn unavailable(text: &str) -> Response {
     refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", text)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use serde_json::Value;
+    use weir_alert::evaluate::{Evaluator, Local, Outlet, Overlay, Row, Settings, Told};
+    use weir_alert::event::Event;
+    use weir_alert::rules::read_rules;
+    use weir_alert::states::StateStore;
+    use weir_alert::tools::Memory;
+    use weir_identity::{Claims, Scope, issue};
+    use weir_query::{Engine, Limits};
+    use weir_sample::Series;
+
+    use super::*;
+    use crate::api::auth::guard;
+    use crate::api::testing::{Issuer, ask, serve};
+
+    struct Nowhere;
+
+    impl Outlet for Nowhere {
+        fn rows(&mut self, _: &[Row]) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn events(&mut self, _: &[Event]) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    /// One turn of two rules over a host of tenant 0 and two of tenant 3.
+    fn standing() -> Arc<Standing> {
+        let rules = "groups: [{name: g, rules: [{alert: High, expr: x > 5}, {alert: Bad, expr: x + on () x}]}]";
+        let groups = read_rules("rules.yml", rules, Duration::from_secs(10)).0.unwrap();
+        let (mut memory, overlay, at) = (Memory::default(), Overlay::default(), Timestamp::from_secs(1_000));
+        for labels in [&[("host", "a")][..], &[("host", "b"), ("tenant", "3")], &[("host", "c"), ("tenant", "3")]] {
+            memory.add(&Series::new("x", labels.iter().copied()), at, 9.0);
+        }
+        let mut evaluator = Evaluator::new(StateStore::in_memory().unwrap(), Settings::default()).unwrap();
+        evaluator.load(&groups, &BTreeSet::new()).unwrap();
+        let querier = Local::new(Engine::new(Limits::default()), &memory, &overlay);
+        evaluator.turn(&Told::complete_at(at.plus(Duration::from_secs(10))), &querier, &mut Nowhere);
+        let standing = Standing::new();
+        standing.publish(evaluator.shown(), Vec::new());
+        standing.can_tell(evaluator.store().history());
+        Arc::new(standing)
+    }
+
+    #[test]
+    fn each_sees_alerts_of_its_tenant_with_the_labels_of_its_token() {
+        let issuer = Issuer::new();
+        let server = serve(guard(routes(standing()), Some(issuer.tokens()), Scope::AlertsRead));
+        let get = |tenant, scopes: &[Scope], host: Option<&str>, path: &str| {
+            let claims = Claims {
+                subject: "grafana".into(),
+                tenant,
+                scopes: scopes.to_vec(),
+                not_before: None,
+                expires: u64::try_from(now().millis() / 1_000).unwrap() + 60,
+                max_series: None,
+                labels: host.map(|host| ("host".to_owned(), host.to_owned())).into_iter().collect(),
+            };
+            let token = format!("Bearer {}", issue(&claims, &issuer.key).unwrap());
+            let (status, body) = ask(&server, "GET", path, Some(&token), "");
+            (status, serde_json::from_str::<Value>(&body).unwrap())
+        };
+        let hosts = |alerts: &Value, name: &str| {
+            let host = |alert: &Value| alert["labels"]["host"].as_str().map(str::to_owned);
+            let alerts = alerts[name].as_array().unwrap().iter().filter_map(host);
+            alerts.collect::<Vec<_>>().join(" ")
+        };
+        let check = |tenant, scopes: &[Scope], host, expected: &str| {
+            let (_, alerts) = get(tenant, scopes, host, "/api/v1/alerts");
+            let (_, rules) = get(tenant, scopes, host, "/api/v1/rules?type=alert&rule_name[]=High");
+            let (_, history) = get(tenant, scopes, host, "/api/v1/alerts/history");
+            assert_eq!(hosts(&alerts["data"], "alerts"), expected);
+            assert_eq!(hosts(&rules["data"]["groups"][0]["rules"][0], "alerts"), expected);
+            let firing: Vec<&Value> = history["data"]["states"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|entry| entry["what"] == "firing")
+                .collect();
+            assert_eq!(firing.len(), expected.split_whitespace().count());
+        };
+        let (read, operator) = (&[Scope::AlertsRead][..], &[Scope::AlertsRead, Scope::Admin][..]);
+        check(0, read, None, "a");
+        check(3, read, None, "b c");
+        check(3, read, Some("c"), "c");
+        check(7, read, None, "");
+        check(0, operator, None, "a b c");
+        let error = |scopes| get(3, scopes, None, "/api/v1/rules?rule_name[]=Bad").1["data"]["groups"][0].clone();
+        assert!(error(read)["rules"][0]["lastError"].as_str().unwrap().contains("may see all tenants"));
+        assert!(!error(operator)["rules"][0]["lastError"].as_str().unwrap().contains("may see all tenants"));
+        assert_eq!(get(3, &[Scope::Read], None, "/api/v1/alerts").0, 403);
+        assert_eq!(get(3, read, None, "/api/v1/rules?type=page").0, 400);
+        assert_eq!(get(3, read, None, "/api/v1/rules?group_limit=many").0, 400);
+    }
+}
