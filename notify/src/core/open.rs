@@ -6,10 +6,10 @@ use weir_sample::Timestamp;
 
 use super::accept::log_name;
 use super::book::Entry;
-use super::finish::Outcome;
 use super::groups::Groups;
 use super::lanes::Lanes;
 use super::notifier::{Notifier, Settings};
+use super::tell::Outcome;
 use crate::held::Held;
 use crate::keep::{Error, Store};
 use crate::quiet::{Inhibitor, Silences};

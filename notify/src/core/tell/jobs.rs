@@ -3,7 +3,7 @@
 use weir_sample::Timestamp;
 
 use super::finish::Outcome;
-use super::notifier::Notifier;
+use crate::core::notifier::Notifier;
 use crate::keep::Error;
 use crate::message::{Request, Surroundings, request};
 

@@ -3,11 +3,11 @@
 use weir_alert::event::{Event, Pairs};
 use weir_sample::Timestamp;
 
-use super::accept::log_name;
 use super::decide::{Decision, Now, decide};
-use super::groups::Group;
-use super::lanes::Name;
-use super::notifier::Notifier;
+use crate::core::accept::log_name;
+use crate::core::groups::Group;
+use crate::core::lanes::Name;
+use crate::core::notifier::Notifier;
 use crate::held::{Held, Key};
 use crate::keep::{Error, Intent, IntentHead, LogEntry, Reason, Write};
 use crate::quiet::is_muted;
@@ -36,7 +36,7 @@ struct Sorted<'n> {
 
 impl Notifier {
     /// Flushes some of the groups that are due; false if none was.
-    pub(super) fn flush_some(&mut self, now: Timestamp) -> Result<bool, Error> {
+    pub(in crate::core) fn flush_some(&mut self, now: Timestamp) -> Result<bool, Error> {
         if self.groups.due(now).is_none() {
             return Ok(false);
         }
@@ -153,11 +153,11 @@ impl Notifier {
         sorted
     }
 
-    pub(super) fn is_inhibited(&self, key: Key, held: &Held, now: Timestamp) -> bool {
+    pub(in crate::core) fn is_inhibited(&self, key: Key, held: &Held, now: Timestamp) -> bool {
         self.inhibitor.by(key, &held.labels).any(|source| self.book.key_fires((key.0, source), now))
     }
 
-    pub(super) fn is_silenced(&self, key: Key, held: &Held, now: Timestamp) -> bool {
+    pub(in crate::core) fn is_silenced(&self, key: Key, held: &Held, now: Timestamp) -> bool {
         !self.silences.of(key.0, &held.labels, now).is_empty()
     }
 

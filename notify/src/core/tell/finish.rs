@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use weir_sample::Timestamp;
 
-use super::lanes::Waiting;
-use super::notifier::Notifier;
+use crate::core::lanes::Waiting;
+use crate::core::notifier::Notifier;
 use crate::keep::{DeadLetter, Error, IntentHead, LogEntry, Sent, Write};
 
 /// What became of one request.

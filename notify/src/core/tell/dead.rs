@@ -2,8 +2,8 @@
 
 use weir_sample::Timestamp;
 
-use super::accept::log_name;
-use super::notifier::Notifier;
+use crate::core::accept::log_name;
+use crate::core::notifier::Notifier;
 use crate::keep::{DeadLetter, Error};
 
 impl Notifier {
