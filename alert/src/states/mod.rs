@@ -11,5 +11,6 @@ mod store;
 pub use alert::{Alert, Annotations, Phase};
 pub use codec::GroupRecord;
 pub use error::StateError;
+pub use file::open_database;
 pub use history::{Entry, Happening};
 pub use store::{Commit, SavedGroup, StateStore};

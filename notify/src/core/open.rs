@@ -65,6 +65,11 @@ impl Notifier {
         self.refuse_homeless(now)
     }
 
+    /// The configuration in force.
+    pub(crate) fn into_routes(self) -> (Config, Templates) {
+        (self.config, self.templates)
+    }
+
     fn route_by(&mut self, config: Config, templates: Templates, now: Timestamp) {
         self.groups = Groups::default();
         self.inhibitor = Inhibitor::new(config.inhibitions.clone());
