@@ -12,5 +12,5 @@ mod send;
 
 pub use core::{AlertView, ChannelStatus, GroupView, Job, NewSilence, Notifier, Outcome, Settings, SilenceRefused};
 pub use keep::{DeadLetter, Error, Reason, Sent};
-pub use message::{Auth, Codes, HttpRequest, Mail, Request, Source, TemplateFault, load_templates};
+pub use message::{Auth, Codes, HttpRequest, Mail, Request, Source, TemplateFault, load_templates, template_files};
 pub use send::{Handle, Health, Runner, Sender, Unavailable};

@@ -42,8 +42,8 @@ impl Steps {
     }
 }
 
-/// Stands for "no value at this step". It is Prometheus' staleness marker, a signalling NaN that no arithmetic yields.
-pub(crate) const ABSENT: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+/// Stands for "no value at this step".
+pub(crate) const ABSENT: f64 = weir_sample::STALE;
 
 /// Whether a step has no value, or a sample marks its series as stale.
 #[inline(always)]

@@ -52,6 +52,8 @@ pub enum RecordKind {
     Samples,
     /// Samples with times of their own, series by series, as remote write brings them.
     Series,
+    /// An event about an alert, as JSON: for whoever tells people, and for no store.
+    Alert,
     /// What a newer program wrote, by its number. Its frame is as sound as any: it must neither be taken for damage nor
     /// be cut off as a torn tail.
     Newer(u8),
@@ -65,6 +67,7 @@ impl RecordKind {
             2 => Self::Grant,
             3 => Self::Samples,
             4 => Self::Series,
+            5 => Self::Alert,
             newer => Self::Newer(newer),
         }
     }
@@ -76,6 +79,7 @@ impl RecordKind {
             Self::Grant => 2,
             Self::Samples => 3,
             Self::Series => 4,
+            Self::Alert => 5,
             Self::Newer(number) => number,
         }
     }
@@ -237,11 +241,10 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_and_a_zero_is_a_frame_from_before_kinds() {
-        use RecordKind::{Batch, Grant, Newer, Samples, Series, Unsaid};
+        use RecordKind::{Alert, Batch, Grant, Newer, Samples, Series, Unsaid};
         let (lane, agent, epoch, received) = (Lane::Bulk, AgentId([7; 16]), Epoch(9), Timestamp(13));
-        for (kind, byte) in
-            [(Unsaid, 0), (Batch, 1), (Grant, 2), (Samples, 3), (Series, 4), (Newer(5), 5), (Newer(255), 255)]
-        {
+        let known = [(Unsaid, 0), (Batch, 1), (Grant, 2), (Samples, 3), (Series, 4), (Alert, 5)];
+        for (kind, byte) in known.into_iter().chain([(Newer(6), 6), (Newer(255), 255)]) {
             let record = Record { kind, lane, tenant: 3, agent, epoch, seq: 11, received, payload: b"payload" };
             let mut frame = Vec::new();
             record.encode(5, &mut frame);

@@ -314,6 +314,26 @@ fn a_full_log_refuses_until_consumers_pass() {
 }
 
 #[test]
+fn a_disk_that_was_filling_is_looked_at_again_though_nothing_more_comes() {
+    let root = tempfile::tempdir().unwrap();
+    let bounds = LogConfig { segment_bytes: 300, disk_bytes: 3000, ..config() };
+    let log = Log::open(root.path(), "a", bounds).unwrap();
+    let mut seq = 0;
+    while log.disk_ratio() < 0.7 {
+        append(&log, [seq]);
+        seq += 1;
+    }
+    let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
+    reader.poll(usize::MAX, |_, _| {}).unwrap();
+    assert!(reader.forget(&reader.checkpoint()).unwrap() > 3);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while log.disk_ratio() > 0.3 {
+        assert!(Instant::now() < deadline, "{}", log.disk_ratio());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn segments_stay_until_every_consumer_has_passed() {
     let root = tempfile::tempdir().unwrap();
     let log = Log::open(root.path(), "a", LogConfig { segment_bytes: 300, ..config() }).unwrap();

@@ -21,4 +21,4 @@ pub use series::{Labels, Series, SeriesBuilder, legal_label_name, legal_metric_n
 pub use sketch::{RELATIVE_ERROR, Sketch, SketchParts};
 pub use time::{Timestamp, Window};
 pub use total::Total;
-pub use value::{Kind, Value};
+pub use value::{Kind, STALE, Value};

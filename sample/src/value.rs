@@ -2,6 +2,9 @@
 
 use crate::{Distinct, Sketch};
 
+/// Ends a series, as Prometheus marks it: a NaN that no arithmetic yields. Compared by its bits.
+pub const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+
 /// How the values of a series combine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]

@@ -1,5 +1,6 @@
 //! Program `weir`: everything behind the agent, together (`weir up`) or alone, and the tools around them.
 
+mod alerting;
 mod api;
 mod bench;
 mod clock;

@@ -20,6 +20,8 @@ pub(crate) enum Contents<'a> {
     Samples(&'a [u8]),
     /// The same, as older programs wrote them.
     OldSamples(&'a [u8]),
+    /// What is for another consumer of a queue, and strayed into this one.
+    Foreign,
     /// What only a newer program can read.
     Newer,
 }
@@ -34,6 +36,7 @@ impl<'a> Contents<'a> {
             RecordKind::Grant => Self::Grant(Grant::decode(record.payload)),
             RecordKind::Samples => Self::OldSamples(record.payload),
             RecordKind::Series => Self::Samples(record.payload),
+            RecordKind::Alert => Self::Foreign,
             RecordKind::Newer(_) => Self::Newer,
             RecordKind::Unsaid => Self::as_it_looks(record.payload, decoder),
         }
@@ -92,6 +95,7 @@ mod tests {
         check(RecordKind::Series, &batch(0), &Contents::Samples(&batch(0)));
         check(RecordKind::Grant, &grant.encode(), &Contents::Grant(Some(grant)));
         check(RecordKind::Grant, b"\x02", &Contents::Grant(None));
+        check(RecordKind::Alert, b"{}", &Contents::Foreign);
         check(RecordKind::Newer(200), &batch(10_000), &Contents::Newer);
     }
 }

@@ -93,6 +93,10 @@ impl Ingest {
             Contents::Batch => self.batch(record),
             Contents::Samples(payload) => self.samples(record, payload),
             Contents::OldSamples(payload) => self.old_samples(record, payload),
+            Contents::Foreign => {
+                self.counters.foreign.fetch_add(1, Relaxed);
+                Ok(())
+            }
             Contents::Newer => self.refuse(record),
             Contents::Grant(grant) => {
                 self.grant(record, grant);
@@ -222,14 +226,19 @@ impl Ingest {
 
     /// Looks how far everyone is, writes the windows of shared series that nobody has more of, and says who is up.
     pub(crate) fn keep_watermarks(&mut self, clock: Timestamp) -> Result<(), Error> {
-        if self.watermarks.look(clock, &mut self.senders) {
+        let looked = self.watermarks.look(clock, &mut self.senders);
+        if looked {
             for (id, agent) in self.senders.agents_mut() {
                 up::tell(&self.store, id, agent, clock)?;
             }
-            *self.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner) = self.watermarks.now().clone();
         }
         let complete = self.watermarks.parts_until();
-        self.partials.close(clock, complete, self.lateness, &self.store)
+        self.partials.close(clock, complete, self.lateness, &self.store)?;
+        if looked {
+            let published = self.watermarks.published(self.partials.earliest_end());
+            *self.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner) = published;
+        }
+        Ok(())
     }
 
     /// Writes the accounts that are due.

@@ -80,6 +80,11 @@ impl Partials {
         Ok(())
     }
 
+    /// The end of the earliest window that is not written yet.
+    pub(crate) fn earliest_end(&self) -> Option<Timestamp> {
+        self.open.keys().map(|window| window.end()).min()
+    }
+
     pub(crate) fn open(&self) -> &Open {
         &self.open
     }

@@ -112,6 +112,11 @@ impl Service {
         self.shared.counters.behind(wall_clock())
     }
 
+    /// All that was received until then is in the store; zero before the first look.
+    pub fn stored_until(&self) -> Timestamp {
+        Timestamp(self.shared.counters.stored_until.load(Ordering::Relaxed))
+    }
+
     /// What fails beside the sink, and does not keep it from serving.
     pub fn trouble(&self) -> Option<String> {
         self.shared.maintenance.reason().map(|reason| format!("the store's files are not kept in order: {reason}"))

@@ -11,7 +11,7 @@ use weir_store::{Cut, Store};
 use crate::ingest::Ingest;
 use crate::senders::fleet::{ALIVE, Counters};
 use crate::series::Admission;
-use crate::{Error, SinkConfig, state};
+use crate::{Error, SinkConfig, Watermarks, state};
 
 /// Reads records, counts each batch once, writes rows.
 pub struct Sink {
@@ -54,6 +54,8 @@ impl Sink {
         if let Some(unread) = reader.oldest_unread()? {
             counters.stored_until.store(unread.millis(), Relaxed);
         }
+        // The store is what it was at the checkpoint: what was complete since then has to be read again.
+        *counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner) = Watermarks::default();
         let ingest = Ingest::resume(config, store, saved, counters, admission);
         Ok(Self { reader, reader_seen: None, told: None, ingest, rate: Rate::default() })
     }

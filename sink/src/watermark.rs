@@ -72,7 +72,7 @@ impl Keeper {
         self.attended
     }
 
-    /// As of the last look.
+    #[cfg(test)]
     pub(crate) fn now(&self) -> &Watermarks {
         &self.now
     }
@@ -80,6 +80,12 @@ impl Keeper {
     /// Windows of shared series that end by then have the parts of all who send some.
     pub(crate) fn parts_until(&self) -> Timestamp {
         self.parts_until
+    }
+
+    /// As of the last look, with windows of shared series that are not written yet, the earliest of which ends at `open`.
+    pub(crate) fn published(&self, open: Option<Timestamp>) -> Watermarks {
+        let complete_to = open.map_or(self.now.complete_to, |end| self.now.complete_to.min(before(end)));
+        Watermarks { complete_to, ..self.now.clone() }
     }
 
     /// Looks at every sender if it is time to; true if it was. `clock` is what the sink has come to in the queue, or the
@@ -92,6 +98,7 @@ impl Keeper {
         self.looked = Some(clock);
         self.attended += passed.min(LEAP);
         let (mut parts, mut left_out) = (clock, BTreeMap::<u32, Vec<Arc<str>>>::new());
+        let mut next_end: Option<Timestamp> = None;
         for (_, agent) in senders.agents_mut().filter(|(_, agent)| agent.progress.has_begun()) {
             let at = agent.progress.group.unwrap_or_else(|| self.group(agent.tenant, &agent.pool));
             agent.progress.group = Some(at);
@@ -101,6 +108,8 @@ impl Keeper {
                 Standing::Unknown | Standing::Gone => {}
                 Standing::Live => {
                     group.applied.push(progress.applied().min(clock));
+                    let next = progress.applied().plus(interval_of(progress));
+                    next_end = Some(next_end.map_or(next, |end| end.min(next)));
                     if clock.since(agent.parts_at) < PARTS {
                         parts = parts.min(progress.applied());
                     }
@@ -114,7 +123,7 @@ impl Keeper {
                 }
             }
         }
-        self.publish(clock, left_out);
+        self.publish(clock, next_end, left_out);
         // Who else sends parts is not known at first, and of a new sender never.
         if self.attended >= STARTING {
             self.parts_until = self.parts_until.max(parts.min(clock.minus(SETTLING)));
@@ -132,7 +141,7 @@ impl Keeper {
     }
 
     fn patience(&self, progress: &Progress) -> Duration {
-        let interval = if progress.interval().is_zero() { INTERVAL } else { progress.interval() };
+        let interval = interval_of(progress);
         interval + self.wait.unwrap_or(2 * interval)
     }
 
@@ -154,7 +163,8 @@ impl Keeper {
         };
     }
 
-    fn publish(&mut self, clock: Timestamp, left_out: BTreeMap<u32, Vec<Arc<str>>>) {
+    /// `next_end` is the earliest end of a window that a live sender is still at.
+    fn publish(&mut self, clock: Timestamp, next_end: Option<Timestamp>, left_out: BTreeMap<u32, Vec<Arc<str>>>) {
         // Where nobody is waited for, what is on its way has the time that anyone would have.
         let idle = clock.minus(INTERVAL + self.wait.unwrap_or(2 * INTERVAL));
         let mut marks = BTreeMap::new();
@@ -172,8 +182,21 @@ impl Keeper {
             }
             mark.left_out = 0;
         }
-        self.now = Watermarks { marks, idle: idle.max(self.now.idle), left_out };
+        let idle = idle.max(self.now.idle);
+        let complete_to = next_end.map_or(idle.min(clock), before);
+        // What has passed does not come back; what lies ahead of a clock that was set back was never known.
+        let complete_to = complete_to.max(self.now.complete_to.min(clock));
+        self.now = Watermarks { marks, idle, complete_to, left_out };
     }
+}
+
+fn interval_of(progress: &Progress) -> Duration {
+    if progress.interval().is_zero() { INTERVAL } else { progress.interval() }
+}
+
+/// The last instant before one.
+fn before(end: Timestamp) -> Timestamp {
+    end.minus(Duration::from_millis(1))
 }
 
 #[cfg(test)]
@@ -199,8 +222,12 @@ mod tests {
 
         /// A sender's window that ends then is applied whole.
         fn apply(&mut self, sender: u8, end: i64) {
+            self.apply_in(sender, end, 10_000);
+        }
+
+        fn apply_in(&mut self, sender: u8, end: i64, interval_ms: u32) {
             let agent = self.senders.entry(SenderId { tenant: 0, agent: AgentId([sender; 16]) });
-            let window = Window::ending(Timestamp::from_secs(START + end), 10_000);
+            let window = Window::ending(Timestamp::from_secs(START + end), interval_ms);
             agent.progress.observe(window, 0, 0, self.keeper.attended());
             agent.parts_at = Timestamp::from_secs(START + self.clock);
         }
@@ -223,6 +250,56 @@ mod tests {
                 self.clock
             );
         }
+    }
+
+    #[test]
+    fn samples_are_complete_to_just_before_the_end_of_the_earliest_window_that_is_open() {
+        let mut fleet = Fleet::new();
+        assert_eq!(fleet.keeper.now().complete_to, Timestamp::default(), "nothing is known before the first look");
+        let check = |fleet: &Fleet, open: Option<i64>, ms: i64| {
+            let open = open.map(|end| Timestamp::from_secs(START + end));
+            assert_eq!(fleet.keeper.published(open).complete_to.millis() - START * 1_000, ms, "at {}", fleet.clock);
+        };
+        fleet.pass(10);
+        check(&fleet, None, -20_000);
+        fleet.apply(1, 10);
+        fleet.pass(11);
+        // The window that ends at 20 has its samples at 20, and those at 10 are there.
+        check(&fleet, None, 19_999);
+        fleet.apply_in(2, 12, 1_000);
+        fleet.pass(12);
+        check(&fleet, None, 12_999);
+        fleet.apply_in(2, 13, 1_000);
+        fleet.pass(13);
+        check(&fleet, None, 13_999);
+        // A window of shared series that all have passed is there once it is written.
+        check(&fleet, Some(10), 9_999);
+        check(&fleet, Some(20), 13_999);
+        // The second falls silent: it is waited for, then not, and no longer counts.
+        fleet.pass(14);
+        check(&fleet, None, 13_999);
+        fleet.pass(17);
+        check(&fleet, None, 19_999);
+    }
+
+    #[test]
+    fn a_pool_of_silent_senders_alone_holds_no_other_up() {
+        let mut fleet = Fleet::new();
+        fleet.pass(9);
+        fleet.apply(1, 10);
+        let lone = fleet.senders.entry(SenderId { tenant: 7, agent: AgentId([9; 16]) });
+        lone.tenant = 7;
+        lone.progress.observe(Window::ending(Timestamp::from_secs(START), 10_000), 0, 0, Duration::ZERO);
+        for turn in 2..=8 {
+            fleet.pass(10 * turn - 1);
+            fleet.apply(1, 10 * turn);
+        }
+        fleet.pass(81);
+        assert_eq!(
+            (fleet.keeper.now().left_out_of(7), fleet.keeper.now().of(0)),
+            (1, Timestamp::from_secs(START + 80))
+        );
+        assert_eq!(fleet.keeper.now().complete_to.millis(), (START + 90) * 1_000 - 1);
     }
 
     #[test]

@@ -83,7 +83,16 @@ impl Generator<'_> {
 
     fn selector(&mut self) -> String {
         let name = self.of(&["g_one", "g_two", "c_one_total", "up", "info", "gone", "h_bucket"]);
-        let both = self.of(&[r#"{__name__=~"g_one|g_two"}"#, r#"{__name__=~"up|info"}"#, r#"{job=~"x|y"}"#]);
+        let nameless = self.of(&[
+            r#"{__name__=~"g_one|g_two"}"#,
+            r#"{__name__=~"up|info"}"#,
+            r#"{__name__!~"c_.+|h_bucket",host=~".+"}"#,
+            r#"{job=~"x|y"}"#,
+            r#"{host!=""}"#,
+            r#"{host="b",job!="x"}"#,
+            r#"{version!~""}"#,
+            r#"{le!="",le!="+Inf"}"#,
+        ]);
         let matcher = self.of(&[
             "",
             r#"{host="a"}"#,
@@ -93,7 +102,7 @@ impl Generator<'_> {
             r"{host=~`\Qa\E|c`}",
             r#"{host!~"(?i)A"}"#,
         ]);
-        let selector = if self.0.happens(0.15) { both } else { name + &matcher };
+        let selector = if self.0.happens(0.15) { nameless } else { name + &matcher };
         let offset = self.of(&["", "", "", "", " offset 1m", " offset 5m", " offset -1m"]);
         selector + &offset
     }

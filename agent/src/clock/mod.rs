@@ -142,6 +142,8 @@ impl Clock {
         self.set_at = now.since_boot;
         let seconds = step as f64 / 1e3;
         if self.offset == 0 {
+            // What gateways said was of the clock before: nothing of theirs tells yet whether this one is right.
+            self.skew = None;
             tracing::warn!(seconds, "the clock was set: windows go on by its new time");
         } else {
             self.offset -= step;

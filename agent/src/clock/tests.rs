@@ -112,6 +112,23 @@ fn a_clock_that_is_mended_takes_time_nowhere_back() {
 }
 
 #[test]
+fn a_clock_that_was_just_set_is_not_known_to_be_right_until_somebody_says_so() {
+    for step in [-214.0, 214.0] {
+        let mut bench = Bench::new(0.0, 2);
+        bench.run(1, 0, 30);
+        assert!(bench.clock.is_sure());
+        bench.ahead = step;
+        bench.passed += 1;
+        bench.clock.look(bench.moment(), 2);
+        assert!(!bench.clock.is_sure(), "what lies in its future may be in nobody else's");
+        bench.run(1, 0, 1);
+        assert!(!bench.clock.is_sure(), "one gateway says that it is wrong");
+        bench.run(2, 0, 1);
+        assert!(bench.clock.is_sure());
+    }
+}
+
+#[test]
 fn a_clock_that_is_slewed_is_followed_until_it_is_right() {
     let mut bench = Bench::new(30.0, 1);
     bench.run(1, 0, 61);

@@ -2,10 +2,11 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use weir_query::LabelSet;
-use weir_sample::{Series, Timestamp};
+use weir_sample::{STALE, Series, Timestamp};
 
 use super::alerting::{Active, Missing, Moment, Stepped, step};
 use super::ask::Names;
@@ -13,9 +14,10 @@ use super::ask::{Found, Querier};
 use super::health::Health;
 use super::outcome::Outcome;
 use super::recording::record;
-use super::row::{Row, STALE, ends_of};
+use super::row::{Row, ends_of};
 use super::schedule::Schedule;
 use super::settings::Settings;
+use super::view::GroupView;
 use crate::rules::{Group, Rule, Surroundings};
 use crate::states::{GroupRecord, Happening, Phase};
 use crate::template::Value;
@@ -23,7 +25,7 @@ use crate::template::Value;
 /// A group and what its evaluations have left.
 #[derive(Debug)]
 pub(crate) struct GroupRun {
-    pub(crate) group: Group,
+    pub(crate) group: Arc<Group>,
     pub(crate) key: String,
     pub(crate) schedule: Schedule,
     pub(crate) rules: Vec<RuleRun>,
@@ -42,6 +44,8 @@ pub(crate) struct GroupRun {
     pub(crate) reads: Names,
     /// Elements that limits have left out since the start.
     pub(crate) cut: u64,
+    /// What is shown of it, until the next evaluation.
+    pub(crate) shown: OnceLock<Arc<GroupView>>,
 }
 
 /// A rule and what its evaluations have left.
@@ -81,8 +85,24 @@ impl GroupRun {
         let rules = ids.into_iter().zip(&group.rules).map(run).collect();
         let reads = names_read(&group.rules);
         let (orphans, fed_by, evaluated_to, unsaved) = Default::default();
-        let (is_gone, is_done, seq, cut) = Default::default();
-        Self { group, key, schedule, rules, orphans, is_gone, is_done, fed_by, evaluated_to, seq, unsaved, reads, cut }
+        let (is_gone, is_done, seq, cut, shown) = Default::default();
+        let group = Arc::new(group);
+        Self {
+            group,
+            key,
+            schedule,
+            rules,
+            orphans,
+            is_gone,
+            is_done,
+            fed_by,
+            evaluated_to,
+            seq,
+            unsaved,
+            reads,
+            cut,
+            shown,
+        }
     }
 
     /// How far before its own time the group asks for data, in milliseconds.
@@ -101,6 +121,7 @@ impl GroupRun {
 
     /// Evaluates all rules at `at`; `began` says what is odd about this evaluation.
     pub(crate) fn evaluate(&mut self, at: i64, world: &Circumstances<'_>, began: Option<(Happening, u64)>) -> Outcome {
+        self.shown = OnceLock::new();
         let data_at = Timestamp(at - self.offset_ms(world.settings));
         let mut outcome = Outcome::new(&self.key, at);
         let since_last = self.evaluated_to.map_or(0, |last| (at - last).max(0));

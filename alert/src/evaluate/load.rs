@@ -1,6 +1,7 @@
 //! A new set of rules comes into force: what they have in common with the old keeps its alerts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ask::Names;
@@ -133,7 +134,7 @@ impl GroupRun {
     /// The group without rules: what they had ends with its next evaluation.
     fn end(mut self) -> Self {
         self.orphans.extend(std::mem::take(&mut self.rules).into_iter().map(orphan));
-        self.group.rules.clear();
+        Arc::make_mut(&mut self.group).rules.clear();
         self.reads = Names::default();
         self.is_gone = true;
         self

@@ -14,12 +14,14 @@ mod schedule;
 mod settings;
 mod show;
 mod told;
+mod view;
 
 pub use ask::{Element, Found, Local, Names, Overlay, Querier};
 pub use evaluator::{Counters, Evaluator, Turn};
 pub use health::Health;
 pub use outlet::Outlet;
-pub use row::{Row, STALE};
+pub use row::Row;
 pub use settings::Settings;
-pub use show::{AlertsAnswer, GroupView, RuleView, RulesAnswer, Wanted};
+pub use show::{AlertsAnswer, RulesAnswer, Wanted};
 pub use told::Told;
+pub use view::{GroupView, RuleView, Shown};

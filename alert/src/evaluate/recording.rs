@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use weir_sample::{Series, Timestamp};
+use weir_sample::{STALE, Series, Timestamp};
 
 use super::ask::Found;
-use super::row::{Row, STALE};
+use super::row::Row;
 use crate::rules::Rule;
 
 /// What an evaluation of a recording rule did.

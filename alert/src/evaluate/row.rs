@@ -1,7 +1,7 @@
 //! What evaluations write: recorded series, and alerts as series.
 
 use weir_query::LabelSet;
-use weir_sample::{Series, Timestamp};
+use weir_sample::{STALE, Series, Timestamp};
 
 use crate::states::Alert;
 
@@ -15,9 +15,6 @@ pub struct Row {
     /// Its value, [`STALE`] where the series ends.
     pub value: f64,
 }
-
-/// Prometheus' staleness marker: the series has no value from here on.
-pub const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
 impl PartialEq for Row {
     fn eq(&self, other: &Self) -> bool {

@@ -22,7 +22,7 @@ pub use expression::{Expression, Reads};
 pub use fault::{Fault, Place, Weight};
 pub use read::read_rules;
 pub use rule::{Alerting, Group, Kind, Rule};
-pub use set::RuleSet;
+pub use set::{Look, RuleSet};
 pub use text::{BadTemplate, Scope, Surroundings, Template};
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::fault::{Fault, Place, Weight};
 use super::read::read_rules;
@@ -23,6 +23,22 @@ struct RuleFile {
 
 /// Largest rule file; the largest in the field have a few hundred kilobytes.
 const MOST_BYTES: u64 = 16 << 20;
+
+/// How the files of some patterns look from outside: where one differs from the look before, they are to be read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
+
+impl Look {
+    /// Looks at the files of `patterns`, which are relative to `folder`.
+    pub fn at(folder: &Path, patterns: &[String]) -> Self {
+        let look = |path: PathBuf| {
+            let data = std::fs::metadata(&path).ok();
+            let seen = data.and_then(|data| Some((data.modified().ok()?, data.len())));
+            (path, seen)
+        };
+        Self(files(folder, patterns).0.into_iter().map(look).collect())
+    }
+}
 
 impl RuleSet {
     /// Reads the files of `patterns`, which are relative to `folder`, and returns whether anything changed. A file with

@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableDefinition, TableError};
 
 use super::backend::Backend;
 use super::error::StateError;
@@ -18,8 +19,11 @@ const CACHE_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct StateDatabase {
     path: PathBuf,
-    database: Option<Database>,
+    database: Slot,
 }
+
+/// A place for a database, which those have too who only read.
+type Slot = Arc<Mutex<Option<Arc<Database>>>>;
 
 /// Why a file could not be opened as it is.
 enum Refusal {
@@ -31,14 +35,14 @@ impl StateDatabase {
     /// As [`open_database`].
     pub(crate) fn open(path: &Path) -> Result<(Self, Option<PathBuf>), StateError> {
         let (database, aside) = open_database(path)?;
-        Ok((Self { path: path.to_owned(), database: Some(database) }, aside))
+        Ok((Self { path: path.to_owned(), database: slot(database) }, aside))
     }
 
     pub(crate) fn in_memory() -> Result<Self, StateError> {
         let path = PathBuf::from("memory");
         let made = Database::builder().create_with_backend(redb::backends::InMemoryBackend::new());
         let failed = |error: DatabaseError| Refusal::Damaged(error.to_string()).into_error(&path);
-        let database = Some(made.map_err(failed)?);
+        let database = slot(made.map_err(failed)?);
         Ok(Self { path, database })
     }
 
@@ -53,20 +57,66 @@ impl StateDatabase {
         action: &'static str,
         act: impl FnOnce(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, StateError> {
-        let failed = |path: &Path, cause: String| StateError::Failed { action, path: path.to_owned(), cause };
-        let database = match self.database.take() {
+        let there = lock(&self.database).clone();
+        let database = match there {
             Some(database) => database,
-            None => try_open(&self.path).map_err(|refusal| refusal.into_error(&self.path))?,
-        };
-        match catch_unwind(AssertUnwindSafe(|| act(&database))) {
-            Ok(Ok(done)) => {
-                self.database = Some(database);
-                Ok(done)
+            None => {
+                let again = Arc::new(try_open(&self.path).map_err(|refusal| refusal.into_error(&self.path))?);
+                *lock(&self.database) = Some(again.clone());
+                again
             }
-            Ok(Err(error)) => Err(failed(&self.path, error.to_string())),
-            Err(_) => Err(failed(&self.path, "it is damaged".into())),
+        };
+        let done = attempt(action, &self.path, || act(&database));
+        if done.is_err() {
+            *lock(&self.database) = None;
         }
+        done
     }
+
+    /// A way for others to read what is there, beside whoever writes.
+    pub(crate) fn reader(&self) -> StateReader {
+        StateReader { path: self.path.clone(), database: self.database.clone() }
+    }
+}
+
+/// Reads a state file that another has open.
+#[derive(Clone, Debug)]
+pub(crate) struct StateReader {
+    path: PathBuf,
+    database: Slot,
+}
+
+impl StateReader {
+    /// Runs one reading. Nothing is waited for.
+    pub(crate) fn run<T>(&self, act: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StateError> {
+        let there = lock(&self.database).clone();
+        let Some(database) = there else {
+            let cause = "it has failed and is opened again".to_owned();
+            return Err(StateError::Failed { action: "read", path: self.path.clone(), cause });
+        };
+        attempt("read", &self.path, || act(&database))
+    }
+}
+
+fn attempt<T>(
+    action: &'static str,
+    path: &Path,
+    act: impl FnOnce() -> Result<T, redb::Error>,
+) -> Result<T, StateError> {
+    let failed = |cause: String| StateError::Failed { action, path: path.to_owned(), cause };
+    match catch_unwind(AssertUnwindSafe(act)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(_) => Err(failed("it is damaged".into())),
+    }
+}
+
+fn slot(database: Database) -> Slot {
+    Arc::new(Mutex::new(Some(Arc::new(database))))
+}
+
+fn lock(slot: &Slot) -> MutexGuard<'_, Option<Arc<Database>>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Refusal {
@@ -122,6 +172,15 @@ fn try_open(path: &Path) -> Result<Database, Refusal> {
             let cause = error.to_string();
             Err(other(StateError::Failed { action: "opened", path: path.to_owned(), cause }))
         }
+    }
+}
+
+/// A table that the first write makes.
+pub(super) fn there<T>(table: Result<T, TableError>) -> Result<Option<T>, redb::Error> {
+    match table {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -6,6 +6,7 @@ mod codec;
 mod error;
 mod file;
 mod history;
+mod reader;
 mod store;
 
 pub use alert::{Alert, Annotations, Phase};
@@ -13,4 +14,5 @@ pub use codec::GroupRecord;
 pub use error::StateError;
 pub use file::open_database;
 pub use history::{Entry, Happening};
+pub use reader::History;
 pub use store::{Commit, SavedGroup, StateStore};

@@ -3,22 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use weir_query::LabelSet;
 
 use super::alert::Alert;
 use super::codec::{GroupRecord, alert_key, decode_alert, encode_alert, rule_of_key};
 use super::error::StateError;
-use super::file::StateDatabase;
+use super::file::{StateDatabase, there};
 use super::history::Entry;
+use super::reader::{HISTORY, History};
 use crate::event::{Event, Pairs, fingerprint};
 
 const GROUPS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("groups");
 const ALERTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("alerts");
 /// Events that are not handed on yet, a few hundred to a row.
 const OUTBOX: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outbox");
-/// Entries by time and a number that tells those of one time apart.
-const HISTORY: TableDefinition<'_, (i64, u64), &[u8]> = TableDefinition::new("history");
 
 /// Events or entries in a row: large enough that a row's own cost does not count, small enough to be handed on as one.
 const IN_A_ROW: usize = 256;
@@ -145,33 +144,9 @@ impl StateStore {
         })
     }
 
-    /// Entries of `[from_ms, to_ms]` that `wanted` takes, oldest first, at most so many of the newest.
-    ///
-    /// # Errors
-    /// [`StateError::Failed`].
-    pub fn history(
-        &mut self,
-        from_ms: i64,
-        to_ms: i64,
-        most: usize,
-        wanted: impl Fn(&Entry) -> bool,
-    ) -> Result<Vec<Entry>, StateError> {
-        let mut entries = self.file.run("read", |database| {
-            let reading = database.begin_read()?;
-            let Some(history) = there(reading.open_table(HISTORY))? else { return Ok(Vec::new()) };
-            let mut found = Vec::new();
-            for row in history.range((from_ms, 0)..=(to_ms, u64::MAX))?.rev() {
-                let (_, row) = row?;
-                let entries: Vec<Entry> = serde_json::from_slice(row.value()).unwrap_or_default();
-                found.extend(entries.into_iter().rev().filter(|entry| wanted(entry)).take(most - found.len()));
-                if found.len() >= most {
-                    break;
-                }
-            }
-            Ok(found)
-        })?;
-        entries.reverse();
-        Ok(entries)
+    /// The history, for others to read while this is at work.
+    pub fn history(&self) -> History {
+        History(self.file.reader())
     }
 
     /// Forgets the history before `before_ms`.
@@ -243,15 +218,6 @@ fn group_id(key: &str) -> u64 {
 
 fn json<T: serde::Serialize>(rows: &T) -> Vec<u8> {
     serde_json::to_vec(rows).expect("events and entries are JSON")
-}
-
-/// A table that the first write makes.
-fn there<T>(table: Result<T, TableError>) -> Result<Option<T>, redb::Error> {
-    match table {
-        Ok(table) => Ok(Some(table)),
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn read_groups(database: &Database) -> Result<(BTreeMap<String, SavedGroup>, u64), redb::Error> {

@@ -2,9 +2,8 @@
 
 use promql_parser::parser::Expr;
 use weir_query::{LabelSet, MatchOp};
-use weir_sample::Series;
+use weir_sample::{STALE, Series};
 
-use crate::evaluate::STALE;
 use crate::rules::Expression;
 
 /// Most samples that one series of a test may have.

@@ -58,7 +58,7 @@ pub fn replay(
     loop {
         let turn = evaluator.turn(&told, querier, &mut kept);
         failures.extend(turn.failure);
-        for view in evaluator.groups().flat_map(|group| group.rules()) {
+        for view in evaluator.shown().rules() {
             let error = view.health.last_error.as_ref();
             failures.extend(error.map(|error| format!("{}: {error}", view.rule.name)));
         }

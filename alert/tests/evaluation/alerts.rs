@@ -94,8 +94,8 @@ fn a_template_that_fails_sends_the_alert_with_the_error_in_it() {
     let annotations = &bench.out.events[0].annotations;
     assert!(annotations["a"].starts_with("<error expanding template: "), "{annotations:?}");
     assert_eq!(annotations["b"], "fine");
-    let errors = bench.evaluator.groups().flat_map(|group| group.rules()).map(|rule| rule.health.template_errors);
-    assert_eq!(errors.collect::<Vec<_>>(), [1]);
+    let errors: Vec<_> = bench.evaluator.shown().rules().map(|rule| rule.health.template_errors).collect();
+    assert_eq!(errors, [1]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn two_elements_that_are_one_alert_fail_their_rule_and_nothing_else() {
     bench.at(0);
     bench.set("down{host=b}", 10, 1.0);
     assert_eq!(bench.at(10), ["Down b firing 3"]);
-    let health: Vec<_> = bench.evaluator.groups().flat_map(|g| g.rules()).map(|rule| rule.health.clone()).collect();
+    let health: Vec<_> = bench.evaluator.shown().rules().map(|rule| rule.health.clone()).collect();
     let error = health[0].last_error.as_deref().unwrap();
     assert!(error.contains("same labelset") && error.contains("Two"), "{error}");
     assert_eq!((health[0].word(), health[0].failures, health[1].word()), ("err", 1, "ok"));
@@ -135,9 +135,9 @@ fn a_limit_cuts_newcomers_and_says_so() {
         bench.set(&format!("down{{host={host}}}"), 10, 1.0);
     }
     assert_eq!(bench.at(10), ["Down a firing 2"], "the one that fires is not pushed out");
-    let view: Vec<_> = bench.evaluator.groups().collect();
-    assert_eq!(view[0].cut, 2);
-    let health = view[0].rules().next().unwrap().health.clone();
+    let shown = bench.evaluator.shown();
+    assert_eq!(shown.groups().next().unwrap().cut, 2);
+    let health = shown.rules().next().unwrap().health.clone();
     assert_eq!(
         health.last_error.unwrap(),
         "exceeded limit of 2 with 2 more: raise the group's limit or narrow the expression"
@@ -153,7 +153,7 @@ fn a_failing_query_changes_no_state() {
     bench.set("other{host=a,more=x}", 10, 1.0);
     assert_eq!(bench.at(10), Vec::<String>::new());
     assert_eq!(bench.alerts().len(), 1);
-    let health = bench.evaluator.groups().flat_map(|g| g.rules()).next().unwrap().health.clone();
+    let health = bench.evaluator.shown().rules().next().unwrap().health.clone();
     assert!(health.last_error.unwrap().contains("match"), "the engine's words are told");
     assert_eq!(bench.written("ALERTS{alertname=Down,host=a,alertstate=firing}"), ["0: 1"], "no end is written either");
 }

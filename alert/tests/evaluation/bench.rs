@@ -106,7 +106,8 @@ impl Bench {
 
     /// Alerts as they are: name, labels, phase.
     pub(crate) fn alerts(&self) -> Vec<String> {
-        let alerts = self.evaluator.groups().flat_map(|group| group.rules()).flat_map(|rule| rule.alerts());
+        let shown = self.evaluator.shown();
+        let alerts = shown.rules().flat_map(|rule| rule.alerts);
         let told = alerts.map(|alert| {
             let late = if alert.late_since.is_some() { " late" } else { "" };
             format!("{} {}{late}", alert.labels, alert.phase.word())
@@ -116,7 +117,7 @@ impl Bench {
 
     /// What the history has, without groups and values.
     pub(crate) fn history(&mut self) -> Vec<String> {
-        let entries = self.evaluator.store().history(i64::MIN, i64::MAX, 1_000, |_| true).unwrap();
+        let entries = self.evaluator.store().history().entries(i64::MIN, i64::MAX, 1_000, |_| true).unwrap();
         let word = |entry: &weir_alert::states::Entry| serde_json::to_value(entry.what).unwrap();
         entries.iter().map(|entry| format!("{} {}", entry.at_ms / 1_000, word(entry).as_str().unwrap())).collect()
     }

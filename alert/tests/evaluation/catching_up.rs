@@ -57,7 +57,7 @@ fn what_is_too_far_behind_is_left_out_and_recorded() {
     bench.told(told(10_000, 10_000));
     assert_eq!(bench.evaluator.counters().skipped, (6_400 - 20) / 10);
     assert_eq!(bench.written("r")[1..3], ["6400: 9", "6410: 9"]);
-    let skipped = bench.evaluator.store().history(0, i64::MAX, 100, |entry| entry.count.is_some()).unwrap();
+    let skipped = bench.evaluator.store().history().entries(0, i64::MAX, 100, |entry| entry.count.is_some()).unwrap();
     assert_eq!((skipped[0].at_ms, skipped[0].count), (6_400_000, Some(638)));
     let fired = bench.out.events.iter().find(|event| event.seq == 1).unwrap();
     assert_eq!(fired.evaluated_at_ms, 6_420_000, "time that was left out does not count for what has to last 30 s");

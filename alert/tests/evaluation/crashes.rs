@@ -200,10 +200,10 @@ fn history_is_kept_by_time() {
     }
     assert_eq!(bench.history().len(), 5 * 2 + 4);
     let store = bench.evaluator.store();
-    let newest = store.history(0, 70_000, 3, |_| true).unwrap();
+    let newest = store.history().entries(0, 70_000, 3, |_| true).unwrap();
     assert_eq!(newest.iter().map(|entry| entry.at_ms).collect::<Vec<_>>(), [60_000, 70_000, 70_000]);
     let firing = |entry: &weir_alert::states::Entry| entry.labels.get("host").is_some_and(|host| host == "b");
-    assert_eq!(store.history(0, i64::MAX, 10, firing).unwrap(), []);
+    assert_eq!(store.history().entries(0, i64::MAX, 10, firing).unwrap(), []);
     bench.evaluator.forget_before(Timestamp::from_secs(50)).unwrap();
     assert_eq!(bench.history().first().unwrap(), "50 pending");
 }

@@ -70,7 +70,7 @@ fn two_elements_that_are_one_series_fail_their_rule() {
     bench.set("x{host=b}", 0, 2.0);
     bench.at(0);
     assert!(bench.out.rows.is_empty());
-    let health = bench.evaluator.groups().flat_map(|g| g.rules()).next().unwrap().health.clone();
+    let health = bench.evaluator.shown().rules().next().unwrap().health.clone();
     assert!(health.last_error.unwrap().contains("same labelset"));
 }
 

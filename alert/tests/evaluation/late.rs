@@ -100,11 +100,11 @@ fn no_data_at_all_is_told_apart() {
     bench.at(0);
     assert_eq!(bench.at(10), ["High resolved 2"]);
     assert_eq!(bench.history(), ["0 pending", "0 firing", "10 no_data"]);
-    let no_data: Vec<bool> = bench.evaluator.groups().flat_map(|g| g.rules()).map(|rule| rule.health.no_data).collect();
+    let no_data: Vec<bool> = bench.evaluator.shown().rules().map(|rule| rule.health.no_data).collect();
     assert_eq!(no_data, [true, true]);
     bench.set("x", 20, 1.0);
     bench.at(20);
-    let no_data: Vec<bool> = bench.evaluator.groups().flat_map(|g| g.rules()).map(|rule| rule.health.no_data).collect();
+    let no_data: Vec<bool> = bench.evaluator.shown().rules().map(|rule| rule.health.no_data).collect();
     assert_eq!(no_data, [false, true], "false is not nothing");
 }
 

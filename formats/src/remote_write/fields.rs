@@ -18,7 +18,19 @@ pub(super) enum Field<'a> {
 const MOST_VARINT_BYTES: usize = 10;
 
 impl<'a> Fields<'a> {
+    /// Most are of one byte: keys, lengths and small numbers.
+    #[inline]
     fn varint(&mut self) -> Option<u64> {
+        match *self.0 {
+            [byte @ ..0x80, ref rest @ ..] => {
+                self.0 = rest;
+                Some(byte.into())
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for (at, &byte) in self.0.iter().take(MOST_VARINT_BYTES).enumerate() {
             value |= u64::from(byte & 0x7f).checked_shl(7 * at as u32)?;
@@ -30,12 +42,14 @@ impl<'a> Fields<'a> {
         None
     }
 
+    #[inline]
     fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(bytes)
     }
 
+    #[inline]
     fn field(&mut self) -> Option<(u64, Field<'a>)> {
         let key = self.varint()?;
         let field = match key & 7 {
@@ -58,6 +72,7 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<(u64, Field<'a>), Refused>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
             return None;

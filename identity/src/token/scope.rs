@@ -10,13 +10,17 @@ pub enum Scope {
     Ingest,
     /// Query metrics.
     Read,
-    /// Change what a server does: reload, drain, silences.
+    /// Change what a server does.
     Admin,
+    /// See rules, alerts, silences and their history.
+    AlertsRead,
+    /// Make and end silences, and tell of alerts.
+    AlertsSilence,
 }
 
 impl Scope {
     /// Every scope there is.
-    pub const ALL: [Self; 3] = [Self::Ingest, Self::Read, Self::Admin];
+    pub const ALL: [Self; 5] = [Self::Ingest, Self::Read, Self::Admin, Self::AlertsRead, Self::AlertsSilence];
 
     /// Its word in a token.
     pub fn name(self) -> &'static str {
@@ -24,6 +28,8 @@ impl Scope {
             Self::Ingest => "ingest",
             Self::Read => "read",
             Self::Admin => "admin",
+            Self::AlertsRead => "alerts:read",
+            Self::AlertsSilence => "alerts:silence",
         }
     }
 }
@@ -39,6 +45,6 @@ impl FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|scope| scope.name() == text);
-        known.ok_or_else(|| format!("{text:?} is no scope: use ingest, read or admin"))
+        known.ok_or_else(|| format!("{text:?} is no scope: use ingest, read, admin, alerts:read or alerts:silence"))
     }
 }

@@ -14,4 +14,4 @@ mod webhook;
 pub(crate) use pen::Surroundings;
 pub(crate) use render::request;
 pub use request::{Auth, Codes, HttpRequest, Mail, Request, Source};
-pub use templates::{TemplateFault, load_templates};
+pub use templates::{TemplateFault, load_templates, template_files};

@@ -28,14 +28,24 @@ pub enum TemplateFault {
 pub fn load_templates(config: &Config, folder: &Path) -> Result<Templates, TemplateFault> {
     let mut templates = Templates::default();
     templates.add("default.tmpl", include_str!("default.tmpl"))?;
-    for pattern in &config.templates {
-        for path in files(&folder.join(pattern))? {
-            let text =
-                std::fs::read_to_string(&path).map_err(|source| TemplateFault::Read { path: path.clone(), source })?;
-            templates.add(&path.to_string_lossy(), &text)?;
-        }
+    for path in template_files(config, folder)? {
+        let text =
+            std::fs::read_to_string(&path).map_err(|source| TemplateFault::Read { path: path.clone(), source })?;
+        templates.add(&path.to_string_lossy(), &text)?;
     }
     Ok(templates)
+}
+
+/// The files with templates that a configuration in `folder` names and that are there.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub fn template_files(config: &Config, folder: &Path) -> Result<Vec<PathBuf>, TemplateFault> {
+    let mut found = Vec::new();
+    for pattern in &config.templates {
+        found.extend(files(&folder.join(pattern))?);
+    }
+    Ok(found)
 }
 
 /// As in Alertmanager, only the last part of a path may hold `*`; nothing found is no fault.

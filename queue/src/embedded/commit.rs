@@ -28,6 +28,8 @@ pub(crate) struct Committer {
     salt: u32,
     /// `None` before the first could be made.
     open: Option<Open>,
+    /// When it was last looked what the log has on disk.
+    measured: Instant,
 }
 
 /// The segment that is written.
@@ -60,7 +62,7 @@ impl Committer {
         }
         // Seeded by the system's random source; it only has to be unknown to whoever crafts a payload.
         let salt = RandomState::new().hash_one(number) as u32;
-        let mut committer = Self { folder: folder.to_owned(), lock, salt, open: None };
+        let mut committer = Self { folder: folder.to_owned(), lock, salt, open: None, measured: Instant::now() };
         let failure = committer.open_segment(number).err();
         stats.failures.fetch_add(failure.is_some().into(), Relaxed);
         committer.measure_disk(stats)?;
@@ -92,6 +94,11 @@ impl Committer {
             }
             pending.recycle();
             spare = pending;
+            if shared.is_filling() && self.measured.elapsed() >= shared.config.retry {
+                self.measured = Instant::now();
+                // If the folder cannot be listed the old size stands.
+                let _ = self.measure_disk(&shared.stats);
+            }
         }
     }
 
@@ -125,9 +132,10 @@ impl Committer {
         Some((pending, state.next))
     }
 
-    /// Sleeps until told. A full log looks by itself whether consumers, perhaps in another process, have made room.
+    /// Sleeps until told. A log that fills looks by itself whether consumers, perhaps in another process, have made room: who
+    /// is turned away because of it brings nothing that would wake it.
     fn wait_for_work<'a>(&self, shared: &'a Shared, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        if !shared.is_full(&state) {
+        if !shared.is_filling() {
             return shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let (state, _) = shared.work.wait_timeout(state, shared.config.retry).unwrap_or_else(PoisonError::into_inner);

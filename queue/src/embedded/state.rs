@@ -103,6 +103,12 @@ impl Shared {
         limit > 0 && self.stats.disk_bytes.load(Relaxed) + state.pending.bytes as u64 >= limit
     }
 
+    /// Whether so much of the disk is taken that others take it for pressure, which must not outlive its cause.
+    pub(crate) fn is_filling(&self) -> bool {
+        let limit = self.config.disk_bytes;
+        limit > 0 && self.stats.disk_bytes.load(Relaxed) >= limit / 4
+    }
+
     pub(crate) fn count_refused(&self, error: &Error, records: u64) {
         let refused = &self.stats.refused;
         let cell: &AtomicU64 = match error {

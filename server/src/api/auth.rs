@@ -30,6 +30,26 @@ impl Caller {
             Self::Bearer(claims) => Some(claims.tenant),
         }
     }
+
+    /// Whether the caller sees what is said of any tenant: an operator, or anybody where authentication is off.
+    pub(crate) fn sees_all(&self) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Bearer(claims) => claims.scopes.contains(&Scope::Admin),
+        }
+    }
+
+    /// Whether the caller may see an alert, given the value of each of its labels: one of its tenant, and with the labels that its
+    /// token enforces. Tenant 0 has no label.
+    pub(crate) fn sees<'l>(&self, value: impl Fn(&str) -> &'l str) -> bool {
+        match self {
+            Self::Bearer(claims) if !self.sees_all() => {
+                let tenant = if claims.tenant == 0 { String::new() } else { claims.tenant.to_string() };
+                value("tenant") == tenant && claims.labels.iter().all(|(name, wanted)| value(name) == wanted)
+            }
+            _ => true,
+        }
+    }
 }
 
 /// Puts a router's routes behind a scope. Without token keys authentication is off and everybody passes.

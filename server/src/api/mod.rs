@@ -4,6 +4,7 @@ pub(crate) mod auth;
 pub(crate) mod cardinality;
 mod json;
 pub(crate) mod query;
+pub(crate) mod rules;
 pub(crate) mod session;
 #[cfg(test)]
 mod testing;

@@ -15,7 +15,7 @@ pub(super) struct ServerCost {
     pub(super) datagrams: f64,
     /// Batches that the sink has stored.
     stored_batches: f64,
-    /// Samples that the sink has stored.
+    /// Samples that are stored; of a peer too, whose names are in [`STORED`].
     pub(super) stored_samples: f64,
     /// Of the sink's thread.
     pub(super) sink_cpu_s: f64,
@@ -24,6 +24,10 @@ pub(super) struct ServerCost {
     /// Bytes of the store's files.
     pub(super) store_disk_bytes: f64,
 }
+
+/// Where servers tell how many samples they have stored: this one, VictoriaMetrics, Prometheus.
+const STORED: [&str; 3] =
+    ["weir_sink_samples_total", "vm_rows_inserted_total", "prometheus_tsdb_head_samples_appended_total"];
 
 impl ServerCost {
     /// Reads it when the sink has nothing left to store, or after a minute.
@@ -56,7 +60,7 @@ impl ServerCost {
         Ok(Self {
             gateway_cpu_s: threads("gateway"),
             sink_cpu_s: threads("sink"),
-            stored_samples: sum("weir_sink_samples_total"),
+            stored_samples: STORED.iter().map(|name| sum(name)).sum(),
             behind_s: sum("weir_sink_behind_seconds"),
             store_disk_bytes: sum("weir_store_slab_bytes") + sum("weir_store_block_bytes"),
             cpu_s: sum("process_cpu_seconds_total"),

@@ -45,7 +45,7 @@ pub(crate) struct IssueArgs {
     /// Tenant whose data it opens
     #[arg(long, default_value_t = 0)]
     tenant: u32,
-    /// ingest, read or admin; repeat or separate by commas
+    /// ingest, read, admin, alerts:read or alerts:silence; repeat or separate by commas
     #[arg(long, required = true, value_delimiter = ',')]
     scope: Vec<Scope>,
     /// How long it is valid

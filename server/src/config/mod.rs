@@ -1,6 +1,7 @@
 //! `weir.toml` and the flags that stand over it, a file per section.
 
 mod admission;
+mod alerting;
 mod cold;
 mod flags;
 mod gateway;
@@ -21,6 +22,7 @@ use weir_identity::IdentityConfig;
 use weir_link::ServerTls;
 
 pub(crate) use admission::AdmissionSettings;
+pub(crate) use alerting::{AlertingSettings, Routes};
 use cold::ColdSettings;
 pub(crate) use flags::UpArgs;
 use gateway::GatewaySettings;
@@ -49,6 +51,7 @@ pub(crate) struct Config {
     pub gateway: GatewaySettings,
     pub statsd: StatsdSettings,
     pub admission: AdmissionSettings,
+    pub alerting: AlertingSettings,
     /// Where all this was read.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -96,6 +99,7 @@ impl Default for Config {
             gateway: GatewaySettings::default(),
             statsd: StatsdSettings::default(),
             admission: AdmissionSettings::default(),
+            alerting: AlertingSettings::default(),
             file: None,
         }
     }
@@ -120,7 +124,6 @@ impl Config {
             Some(path) => Self::read(path)?,
             None => Self::default(),
         };
-        config.file.clone_from(&args.config);
         config.data = args.data.clone().unwrap_or(config.data);
         config.listen.http = args.http.unwrap_or(config.listen.http);
         config.listen.batch = args.batch.unwrap_or(config.listen.batch);
@@ -134,6 +137,11 @@ impl Config {
     /// The folder that gateways write and the sink reads.
     pub(crate) fn queue_folder(&self) -> PathBuf {
         self.queue.folder.clone().unwrap_or_else(|| self.data.join("queue"))
+    }
+
+    /// The folder that paths in `[alerting]` are relative to: the file's.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.file.as_deref().and_then(Path::parent).map(Path::to_owned).unwrap_or_default()
     }
 
     /// The file from which agents on this host may take their key.
@@ -153,7 +161,8 @@ impl Config {
 
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        let config = Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        let mut config = Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        config.file = Some(path.to_owned());
         if config.store.cold.as_ref().is_some_and(ColdSettings::holds_a_secret) {
             let hint = "[store.cold] options hold a secret; keep it to its owner, or give it by AWS_… variables";
             weir_files::read_secret(path).context(hint)?;
@@ -183,6 +192,7 @@ impl Config {
         let mut wrong = self.identity().wrong_files();
         let tls = self.tls.as_ref().map(|tls| ServerTls::load(tls.files()));
         wrong.extend(tls.and_then(Result::err).map(|error| error.to_string()));
+        wrong.extend(self.alerting.wrong_files(&self.folder()));
         wrong
     }
 
@@ -191,6 +201,7 @@ impl Config {
         self.query.check()?;
         self.store.check()?;
         self.gateway.check()?;
+        self.alerting.check()?;
         self.identity.check()
     }
 }
@@ -228,6 +239,11 @@ mod tests {
         let gateway = GatewaySettings { disk_bytes: None, ..full.gateway };
         assert_eq!(format!("{gateway:?}"), format!("{:?}", usual.gateway));
         assert_eq!(full.admission.sink.rules.len(), 2);
+        let AlertingSettings { rules, config, state, wait, external_url, .. } = &full.alerting;
+        assert_eq!((rules.len(), config.is_some(), state.is_some(), wait.is_some()), (1, true, true, true));
+        assert!(external_url.is_some() && usual.alerting == AlertingSettings::default());
+        let times = |alerting: &AlertingSettings| (alerting.interval, alerting.catch_up);
+        assert_eq!(times(&full.alerting), times(&usual.alerting));
     }
 
     #[test]

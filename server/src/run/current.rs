@@ -12,16 +12,15 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use weir_query::{Allow, Answered, Each, Matcher, QueryError, Selection, Source};
 use weir_sample::{Kind, Series, Timestamp};
-use weir_sink::StoreHandle;
+use weir_sink::{Service, StoreHandle};
 use weir_store::Store;
 
-use super::roles::Roles;
 use crate::clock::now;
 
 /// Asks the store that there is at the moment of each question.
 pub(super) struct Current {
     pub(super) store: Arc<StoreHandle>,
-    pub(super) roles: Arc<Roles>,
+    pub(super) service: Arc<Service>,
 }
 
 /// Time that the store may be behind without a word: samples of a few seconds are on their way always.
@@ -59,7 +58,7 @@ impl Source for Current {
     }
 
     fn warning(&self, end: Timestamp) -> Option<String> {
-        said(self.roles.sink.as_ref()?.behind(), end, now())
+        said(self.service.behind(), end, now())
     }
 
     fn series(

@@ -2,11 +2,10 @@
 
 use std::panic;
 
-/// Exit code of a process whose thread has panicked.
-const PANICKED: i32 = 101;
+use crate::alerting::{OWN_PANICS, PANICKED};
 
-/// From here on a panic of a named thread ends the process, once it is reported. Those of the HTTP side have their own
-/// answer to a panic, and threads without a name are waited for by others.
+/// From here on a panic of a named thread ends the process, once it is reported. Those of the HTTP side and of alerting have their
+/// own answer to a panic, and threads without a name are waited for by others.
 pub(super) fn with_its_threads() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panicked| {
@@ -19,7 +18,7 @@ pub(super) fn with_its_threads() {
 }
 
 fn is_needed(name: &str) -> bool {
-    !name.starts_with("tokio-") && name != "weir-objects"
+    !name.starts_with("tokio-") && name != "weir-objects" && !OWN_PANICS.contains(&name)
 }
 
 #[cfg(test)]

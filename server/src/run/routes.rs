@@ -7,10 +7,10 @@ use anyhow::Result;
 use axum::Router;
 use weir_identity::Scope;
 
-use super::current::{Current, refuse_without_store};
+use super::current::refuse_without_store;
 use super::http;
 use super::roles::Roles;
-use crate::api::{auth, cardinality, query, session, write};
+use crate::api::{auth, cardinality, query, rules, session, write};
 use crate::config::Config;
 use crate::serving::{HandedOver, Site};
 
@@ -36,12 +36,14 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
     let mut router = http::routes(roles.clone());
     if let Some(sink) = &roles.sink {
         let store = sink.store();
-        let queries =
-            query::routes(Arc::new(Current { store: store.clone(), roles: roles.clone() }), sink.engine.clone());
+        let queries = query::routes(sink.source(), sink.engine.clone());
         let queries = queries.layer(axum::middleware::from_fn_with_state(store, refuse_without_store));
         let queries = queries.merge(http::fleet_routes(roles.clone()));
         let queries = queries.merge(cardinality::routes(sink.admission()));
         router = router.merge(guard(queries, Scope::Read));
+    }
+    if let Some(alerting) = &roles.alerting {
+        router = router.merge(guard(rules::routes(alerting.standing.clone()), Scope::AlertsRead));
     }
     if let Some(queue) = roles.queue() {
         let writes = write::routes(queue, config.store.longest(), roles.remote_write.clone());

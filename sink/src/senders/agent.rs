@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_sample::{Timestamp, Window};
-use weir_wire::{Epoch, Layout, Seen, SeenWindow, Totals};
+use weir_wire::{Epoch, Layout, Seen, SeenWindow, SenderId, Totals};
 
 use super::account::{self, Account};
 use super::clock::Clock;
@@ -75,6 +75,12 @@ impl EpochSeen {
 }
 
 impl Agent {
+    /// With the labels of what the sink itself tells of a sender. Empty ones are left out of a series.
+    pub(crate) fn with_labels<T>(&self, id: SenderId, then: impl FnOnce([(&'static str, &str); 4]) -> T) -> T {
+        let (name, tenant) = (id.agent.to_string(), account::tenant_label(id.tenant));
+        then([("agent", &name), ("host", &self.host), ("pool", &self.pool), ("tenant", &tenant)])
+    }
+
     /// Silence after which an agent's plans are not worth their memory: the next batch makes them again.
     pub(crate) const REST: Duration = Duration::from_secs(600);
 

@@ -52,6 +52,8 @@ pub(crate) struct Counters {
     pub folded: AtomicU64,
     pub duplicates: AtomicU64,
     pub undecodable: AtomicU64,
+    /// Records that are for another consumer.
+    pub foreign: AtomicU64,
     pub late_added: AtomicU64,
     pub late_gauges: AtomicU64,
     pub too_old: AtomicU64,
@@ -157,7 +159,8 @@ impl Counters {
                         late_gauge: a shared gauge came after its window closed; raise sink.lateness_s. too_old: a batch from \
                         before its silent sender was forgotten, which may have been counted then: raise \
                         sink.forget_agents_after_h, or see to the sender's clock. remote_write: samples of remote write \
-                        that a rule denies or that are over the tenant's series limit: see `weir top series`.";
+                        that a rule denies or that are over the tenant's series limit: see `weir top series`. foreign: events \
+                        of alerts, which belong into a log of their own: two folders were mixed up.";
             Reading::counter("weir_sink_dropped_total", &[("reason", reason)], value.load(Relaxed), help)
         };
         vec![
@@ -179,6 +182,7 @@ impl Counters {
                 "Samples of series over a limit, counted under __overflow__. See `weir top series`.",
             ),
             dropped("undecodable", &self.undecodable),
+            dropped("foreign", &self.foreign),
             dropped("late_gauge", &self.late_gauges),
             dropped("too_old", &self.too_old),
             dropped("remote_write", &self.imported_left_out),

@@ -125,10 +125,10 @@ impl Jobs {
 
 /// Writes an agent's account.
 pub(crate) fn write_agent(store: &Store, id: SenderId, agent: &mut Agent, at: Timestamp) -> Result<(), Error> {
-    let (name, tenant, totals) = (id.agent.to_string(), tenant_label(id.tenant), agent.totals());
-    // Empty labels are left out of a series.
-    let labels = [("agent", name.as_str()), ("host", &agent.host), ("pool", &agent.pool), ("tenant", &tenant)];
-    write(store, id.number(), &labels, &totals, &mut agent.account, at)
+    let (totals, mut account) = (agent.totals(), std::mem::take(&mut agent.account));
+    let written = agent.with_labels(id, |labels| write(store, id.number(), &labels, &totals, &mut account, at));
+    agent.account = account;
+    written
 }
 
 fn write(

@@ -14,7 +14,10 @@ pub struct Watermarks {
     pub marks: BTreeMap<(u32, Arc<str>), Mark>,
     /// Until when there is nothing to wait for where nobody sends.
     pub idle: Timestamp,
-    /// Hosts of senders that are left out, by tenant, a thousand at most.
+    /// The instant up to which all samples of live senders are there, over all tenants: 1 ms before the end of the earliest
+    /// window that somebody is still at, for a window's samples stand at its end. Zero: not known yet.
+    pub complete_to: Timestamp,
+    /// Hosts of senders that are left out, by tenant, a hundred thousand at most.
     pub left_out: BTreeMap<u32, Vec<Arc<str>>>,
 }
 
@@ -30,7 +33,7 @@ pub struct Mark {
 }
 
 /// Hosts named of each tenant's senders that are left out.
-pub(crate) const MOST_NAMED: usize = 1_000;
+pub(crate) const MOST_NAMED: usize = 100_000;
 
 impl Watermarks {
     /// A tenant's watermark: the earliest of its pools'.

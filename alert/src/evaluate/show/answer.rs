@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use weir_query::LabelSet;
 use weir_sample::Timestamp;
 
-use super::view::{GroupView, RuleView};
-use crate::evaluate::evaluator::Evaluator;
+use crate::evaluate::view::{GroupView, RuleView, Shown};
 use crate::event::fingerprint;
 use crate::states::{Alert, Phase};
 use crate::template::Moment;
@@ -24,6 +24,8 @@ pub struct Wanted {
     pub files: Vec<String>,
     /// `exclude_alerts`
     pub without_alerts: bool,
+    /// Errors are told without their text, which may name labels of alerts that the asker must not see.
+    pub without_errors: bool,
     /// `group_limit`: most groups of one answer; 0 for all.
     pub most_groups: usize,
     /// `group_next_token`: where the answer before ended.
@@ -103,13 +105,16 @@ struct AlertAnswer<'e> {
     value: String,
 }
 
-impl Evaluator {
-    /// Groups with their rules, as `/api/v1/rules` tells them.
-    pub fn rules_answer(&self, wanted: &Wanted) -> RulesAnswer<'_> {
+/// Which alerts the asker may see, by their labels.
+type Sees<'s> = &'s dyn Fn(&LabelSet) -> bool;
+
+impl Shown {
+    /// Groups with their rules, as `/api/v1/rules` tells them to one who sees these alerts.
+    pub fn rules_answer(&self, wanted: &Wanted, sees: Sees<'_>) -> RulesAnswer<'_> {
         let mut groups = Vec::new();
         let mut from = wanted.from.as_deref();
         for view in self.groups().filter(|view| wanted.has_group(view)) {
-            let token = token_of(&view);
+            let token = token_of(view);
             if from.is_some_and(|from| from != token) {
                 continue;
             }
@@ -117,22 +122,22 @@ impl Evaluator {
             if wanted.most_groups > 0 && groups.len() == wanted.most_groups {
                 return RulesAnswer { groups, group_next_token: Some(token) };
             }
-            let group = group_answer(view, wanted);
+            let group = group_answer(view, wanted, sees);
             groups
                 .extend((!group.rules.is_empty() || wanted.names.is_empty() && wanted.kind.is_none()).then_some(group));
         }
         RulesAnswer { groups, group_next_token: None }
     }
 
-    /// Alerts that are pending or firing, as `/api/v1/alerts` tells them.
-    pub fn alerts_answer(&self) -> AlertsAnswer<'_> {
-        let rules = self.groups().flat_map(|group| group.rules());
-        AlertsAnswer { alerts: rules.flat_map(|rule| rule.alerts()).map(alert_answer).collect() }
+    /// Alerts that are pending or firing, as `/api/v1/alerts` tells them to one who sees these.
+    pub fn alerts_answer(&self, sees: Sees<'_>) -> AlertsAnswer<'_> {
+        let alerts = self.rules().flat_map(|rule| rule.alerts);
+        AlertsAnswer { alerts: alerts.filter(|alert| sees(&alert.labels)).map(alert_answer).collect() }
     }
 }
 
 impl Wanted {
-    fn has_group(&self, view: &GroupView<'_>) -> bool {
+    fn has_group(&self, view: &GroupView) -> bool {
         let holds = |list: &[String], value: &str| list.is_empty() || list.iter().any(|one| one == value);
         holds(&self.groups, &view.group.name) && holds(&self.files, &view.group.file)
     }
@@ -145,16 +150,16 @@ impl Wanted {
 }
 
 /// Names a group in an answer's end, as the place where the next begins.
-fn token_of(view: &GroupView<'_>) -> String {
+fn token_of(view: &GroupView) -> String {
     format!("{:016x}", fingerprint(&[("group".to_owned(), view.group.key())].into()))
 }
 
-fn group_answer<'e>(view: GroupView<'e>, wanted: &Wanted) -> GroupAnswer<'e> {
+fn group_answer<'e>(view: &'e GroupView, wanted: &Wanted, sees: Sees<'_>) -> GroupAnswer<'e> {
     let seconds = view.rules().map(|rule| rule.health.duration.as_secs_f64()).sum();
     GroupAnswer {
         name: &view.group.name,
         file: &view.group.file,
-        rules: view.rules().filter(|rule| wanted.has_rule(rule)).map(|rule| rule_answer(rule, wanted)).collect(),
+        rules: view.rules().filter(|rule| wanted.has_rule(rule)).map(|rule| rule_answer(rule, wanted, sees)).collect(),
         interval: view.group.interval.as_secs_f64(),
         limit: view.group.limit,
         evaluation_time: seconds,
@@ -162,13 +167,15 @@ fn group_answer<'e>(view: GroupView<'e>, wanted: &Wanted) -> GroupAnswer<'e> {
     }
 }
 
-fn rule_answer<'e>(view: RuleView<'e>, wanted: &Wanted) -> RuleAnswer<'e> {
+fn rule_answer<'e>(view: RuleView<'e>, wanted: &Wanted, sees: Sees<'_>) -> RuleAnswer<'e> {
+    let alerts = || view.alerts.iter().filter(|alert| sees(&alert.labels));
+    let error = view.health.last_error.as_deref();
     let alerting = view.rule.alerting().map(|alerting| AlertingAnswer {
-        state: state(view),
+        state: state(alerts()),
         duration: alerting.hold.as_secs_f64(),
         keep_firing_for: alerting.keep_firing.as_secs_f64(),
         annotations: alerting.annotations.iter().map(|(name, text)| (name.as_str(), text.text())).collect(),
-        alerts: (!wanted.without_alerts).then(|| view.alerts().map(alert_answer).collect()),
+        alerts: (!wanted.without_alerts).then(|| alerts().map(alert_answer).collect()),
     });
     RuleAnswer {
         kind: if alerting.is_some() { "alerting" } else { "recording" },
@@ -177,17 +184,20 @@ fn rule_answer<'e>(view: RuleView<'e>, wanted: &Wanted) -> RuleAnswer<'e> {
         labels: &view.rule.labels,
         alerting,
         health: view.health.word(),
-        last_error: view.health.last_error.as_deref(),
+        last_error: error.map(|error| if wanted.without_errors { UNSAID } else { error }),
         no_data: view.health.no_data,
         evaluation_time: view.health.duration.as_secs_f64(),
         last_evaluation: time(view.health.evaluated_at),
     }
 }
 
+/// In place of an error that may name what the asker must not see.
+const UNSAID: &str = "the rule failed or was cut; whoever may see all tenants is told why";
+
 /// The strongest state of a rule's alerts.
-fn state(view: RuleView<'_>) -> &'static str {
+fn state<'a>(alerts: impl Iterator<Item = &'a Alert>) -> &'static str {
     let mut state = "inactive";
-    for alert in view.alerts() {
+    for alert in alerts {
         if alert.phase == Phase::Firing {
             return "firing";
         }

@@ -2,7 +2,6 @@
 
 mod answer;
 mod readings;
-mod view;
+mod shown;
 
 pub use answer::{AlertsAnswer, RulesAnswer, Wanted};
-pub use view::{GroupView, RuleView};

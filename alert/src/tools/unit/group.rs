@@ -123,16 +123,16 @@ fn last_time(test: &TestGroup) -> Result<i64, String> {
 }
 
 fn errors(evaluator: &Evaluator, at: i64) -> Vec<String> {
-    let rules = evaluator.groups().flat_map(|group| group.rules());
-    let failed = rules.filter_map(|rule| rule.health.last_error.as_ref().map(|error| (&rule.rule.name, error)));
+    let shown = evaluator.shown();
+    let failed = shown.rules().filter_map(|rule| rule.health.last_error.as_ref().map(|error| (&rule.rule.name, error)));
     let time = crate::rules::write_duration(Duration::from_millis(at as u64));
     failed.map(|(name, error)| format!("rule: {name}, time: {time}, err: {error}")).collect()
 }
 
 fn compare(evaluator: &Evaluator, time: i64, test: &AlertTest, failures: &mut Vec<String>) {
-    let rules = evaluator.groups().flat_map(|group| group.rules());
-    let rules = rules.filter(|view| view.rule.alerting().is_some() && view.rule.name == test.alertname);
-    let firing = rules.flat_map(|view| view.alerts()).filter(|alert| alert.phase == Phase::Firing);
+    let shown = evaluator.shown();
+    let rules = shown.rules().filter(|view| view.rule.alerting().is_some() && view.rule.name == test.alertname);
+    let firing = rules.flat_map(|view| view.alerts).filter(|alert| alert.phase == Phase::Firing);
     let mut got: Alerts = firing.map(|alert| (alert.label_pairs(), without_empty(alert.annotation_pairs()))).collect();
     let expected = test.exp_alerts.iter().flatten().map(|expected| {
         let mut labels = expected.exp_labels.clone().unwrap_or_default();

@@ -9,7 +9,9 @@ mod tenant;
 mod time;
 mod turn;
 
+pub(crate) use parameters::Parameters;
 pub(crate) use time::timestamp;
+pub(crate) use turn::refuse;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -28,7 +30,6 @@ use weir_sample::Timestamp;
 use crate::api::auth::Caller;
 use crate::api::json;
 use crate::clock::now;
-use parameters::Parameters;
 use turn::{Api, Body};
 
 /// How far back metadata looks for a sample that tells what a metric is.

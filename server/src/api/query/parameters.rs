@@ -8,10 +8,10 @@ use weir_sample::Timestamp;
 use super::time;
 
 /// Names and values in the order in which they came, the form's first.
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    pub(super) fn of(url: Option<&str>, form: &[u8]) -> Self {
+    pub(crate) fn of(url: Option<&str>, form: &[u8]) -> Self {
         let form = String::from_utf8_lossy(form);
         let pairs = form.split('&').chain(url.unwrap_or_default().split('&')).filter(|pair| !pair.is_empty());
         Self(
@@ -20,11 +20,11 @@ impl Parameters {
     }
 
     /// The first value of a name.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
@@ -36,13 +36,18 @@ impl Parameters {
         self.time(name)?.ok_or_else(|| missing(name))
     }
 
-    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, QueryError> {
+    pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, QueryError> {
         let parse = |text| time::timestamp(text).ok_or_else(|| invalid(name, text, "a valid timestamp"));
         self.get(name).filter(|text| !text.is_empty()).map(parse).transpose()
     }
 
     pub(super) fn duration(&self, name: &str) -> Result<Option<Duration>, QueryError> {
         let parse = |text| time::duration(text).ok_or_else(|| invalid(name, text, "a valid duration"));
+        self.get(name).filter(|text| !text.is_empty()).map(parse).transpose()
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Result<Option<usize>, QueryError> {
+        let parse = |text: &str| text.parse().map_err(|_| invalid(name, text, "a number"));
         self.get(name).filter(|text| !text.is_empty()).map(parse).transpose()
     }
 

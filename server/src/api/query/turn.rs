@@ -164,7 +164,7 @@ impl IntoResponse for Body {
 }
 
 /// An error in the words of Prometheus; what is wrong inside is logged.
-pub(super) fn refuse(error: &QueryError) -> Response {
+pub(crate) fn refuse(error: &QueryError) -> Response {
     if let QueryError::Source(cause) = error {
         tracing::error!(error = %cause, "a query could not read the store");
     }

@@ -44,7 +44,7 @@ pub(crate) struct RemoteWriteArgs {
     /// Connections, each with hosts of its own
     #[arg(long, default_value_t = 2)]
     connections: usize,
-    /// HTTP address of the server
+    /// HTTP address of the server: a Weir, or a VictoriaMetrics or Prometheus beside it
     #[arg(long, default_value = "http://127.0.0.1:8641")]
     server: String,
     /// How long the server may take to store what it has acknowledged

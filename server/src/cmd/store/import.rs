@@ -242,7 +242,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
         let sample = |timestamp, value| Sample { value, timestamp };
-        let stale = f64::from_bits(0x7ff0_0000_0000_0002);
+        let stale = weir_sample::STALE;
         let of = |name: &str, samples: Vec<Sample>, histograms| TimeSeries {
             labels: vec![label("__name__", name), label("host", "a")],
             samples,

@@ -16,6 +16,7 @@ use weir_sample::Reading;
 use weir_sink::FleetStatus;
 
 use super::reload::Reloadable;
+use crate::alerting::Alerting;
 use crate::api::write;
 use crate::clock::now;
 use crate::config::{AdmissionSettings, Config};
@@ -40,7 +41,9 @@ pub(crate) struct Roles {
     pub tls: Option<Arc<ServerTls>>,
     gateway: Option<GatewayRole>,
     pub sink: Option<SinkRole>,
-    /// What tokens grant, where a sink gives sessions without a gateway: its own log in the queue that it reads.
+    /// Rules and who is told, where there is a sink and rules are named.
+    pub alerting: Option<Alerting>,
+    /// What tokens grant and what rules record, where a sink has no gateway beside it: its own log in the queue that it reads.
     grants: Option<Arc<Log>>,
     config_file: Option<Reloadable>,
     /// What remote write brought.
@@ -70,12 +73,15 @@ impl Roles {
             GatewayRole::start(config, &identity, streams)
         });
         let gateway = gateway.transpose()?;
-        let gives_sessions = role == Role::Sink && identity.tokens.is_some();
-        let grants =
-            gives_sessions.then(|| Log::open(&config.queue_folder(), GRANTS, LogConfig::default()).map(Arc::new));
+        let has_own_log = role == Role::Sink && (identity.tokens.is_some() || config.alerting.is_on());
+        let grants = has_own_log.then(|| Log::open(&config.queue_folder(), GRANTS, LogConfig::default()).map(Arc::new));
         let (grants, config_file) = (grants.transpose()?, config.file.clone().map(Reloadable::new));
+        let queue = gateway.as_ref().map(|gateway| &gateway.log).or(grants.as_ref());
+        let alerting = sink.as_ref().zip(queue).filter(|_| config.alerting.is_on());
+        let alerting = alerting.map(|(sink, queue)| Alerting::start(config, sink.ground_of_rules(queue.clone())));
+        let alerting = alerting.transpose().context("starting alerting")?;
         let (remote_write, serving) = (Arc::default(), Serving::new(descriptors.http));
-        let roles = Self { identity, tls, gateway, sink, grants, config_file, remote_write, serving };
+        let roles = Self { identity, tls, gateway, sink, alerting, grants, config_file, remote_write, serving };
         roles.set_admission(&config.admission);
         Ok((roles, handed_over))
     }
@@ -83,7 +89,9 @@ impl Roles {
     /// What fails and keeps nobody from asking; or why this process should get no requests.
     pub(crate) fn ready(&self) -> Result<Vec<String>, String> {
         self.gateway.as_ref().map_or(Ok(()), GatewayRole::ready)?;
-        self.sink.as_ref().map_or(Ok(Vec::new()), SinkRole::ready)
+        let mut troubles = self.sink.as_ref().map_or(Ok(Vec::new()), SinkRole::ready)?;
+        troubles.extend(self.alerting.iter().flat_map(Alerting::troubles));
+        Ok(troubles)
     }
 
     /// The telemetry of all that runs here.
@@ -97,6 +105,7 @@ impl Roles {
         if let Some(sink) = &self.sink {
             readings.extend(sink.readings());
         }
+        readings.extend(self.alerting.iter().flat_map(Alerting::readings));
         readings
     }
 
@@ -115,10 +124,13 @@ impl Roles {
         self.gateway.as_ref().map(GatewayRole::batch_address)
     }
 
-    /// Lets go of agents, then stores what they have sent.
+    /// Lets go of agents, ends rules, then stores what both have sent.
     pub(crate) fn drain(&self) -> Result<()> {
         if let Some(gateway) = &self.gateway {
             gateway.drain();
+        }
+        if let Some(alerting) = &self.alerting {
+            alerting.stop();
         }
         if let Some(log) = self.queue() {
             log.flush().context("making the queue durable")?;
@@ -152,6 +164,7 @@ impl Roles {
         let tls = tls.map(|tls| ("certificates", tls.reload().map_err(|error| error.to_string())));
         let sets = sets.into_iter().map(|(set, outcome)| (set, outcome.map_err(|error| error.to_string())));
         let settings = self.config_file.as_ref().and_then(|file| file.settings(all));
+        self.alerting.iter().filter(|_| all).for_each(Alerting::reload);
         let admission = settings.map(|settings| ("admission", settings.map(|settings| self.set_admission(&settings))));
         for (set, outcome) in sets.chain(tls.collect::<Vec<_>>()).chain(admission) {
             match outcome {

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir_query::Engine;
+use weir_query::{Engine, Limits};
+use weir_queue::Log;
 use weir_sample::Reading;
 use weir_sink::{Admission, FleetStatus, Opening, Service, ServiceConfig, SinkConfig, StoreHandle};
 
+use crate::alerting::Here;
 use crate::config::Config;
+use crate::run::current::Current;
 use crate::run::mover::Mover;
 
 /// Time from a failure of the sink to its first try to go on.
@@ -21,7 +24,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub(crate) struct SinkRole {
     /// Evaluates queries; its readings are this process' too.
     pub engine: Engine,
-    service: Service,
+    service: Arc<Service>,
     /// Where there is an object store for old blocks.
     mover: Option<Mover>,
 }
@@ -31,7 +34,7 @@ impl SinkRole {
     pub(super) fn start(config: &Config) -> Result<Self> {
         let lateness = Duration::from_secs(config.sink.lateness_s);
         let memory = config.sink.memory(config.identity.session_lifetime_s);
-        let sink = SinkConfig { queue: config.queue_folder(), lateness, wait: None, memory };
+        let sink = SinkConfig { queue: config.queue_folder(), lateness, wait: config.alerting.wait, memory };
         let opening = Opening { folder: config.data.join("store"), store: config.store.open()?, sink };
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
         let service = Service::start(
@@ -39,7 +42,7 @@ impl SinkRole {
             ServiceConfig { checkpoint_interval, retry: RETRY, max_behind: config.queue.max_behind(), drain: DRAIN },
         )?;
         let mover = config.store.cold.is_some().then(|| Mover::start(service.store())).transpose()?;
-        Ok(Self { engine: Engine::new(config.query.limits()), service, mover })
+        Ok(Self { engine: Engine::new(config.query.limits()), service: Arc::new(service), mover })
     }
 
     /// The store of now.
@@ -47,15 +50,23 @@ impl SinkRole {
         self.service.store()
     }
 
+    /// All series of the store of now.
+    pub(crate) fn source(&self) -> Arc<Current> {
+        Arc::new(Current { store: self.store(), service: self.service.clone() })
+    }
+
+    /// What rules are evaluated over, and where what they record goes.
+    pub(super) fn ground_of_rules(&self, queue: Arc<Log>) -> Here {
+        let limits = self.engine.limits();
+        // Rules are asked one after another: together they need what one query may take.
+        let limits = Limits { all_memory_bytes: limits.memory_bytes, ..limits };
+        Here { source: self.source(), engine: Engine::new(limits), service: self.service.clone(), queue }
+    }
+
     /// What fails beside the sink; or why nothing should be asked here.
     pub(super) fn ready(&self) -> Result<Vec<String>, String> {
         self.service.ready()?;
         Ok(self.service.trouble().into_iter().chain(self.mover.as_ref().and_then(Mover::trouble)).collect())
-    }
-
-    /// Time that the store is behind.
-    pub(crate) fn behind(&self) -> Duration {
-        self.service.behind()
     }
 
     pub(super) fn readings(&self) -> Vec<Reading> {

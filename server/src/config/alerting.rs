@@ -1,0 +1,140 @@
+//! The section `[alerting]` of `weir.toml`: which rules are evaluated, and who is told.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de::Error};
+use weir_alert::evaluate::Settings;
+use weir_alert::routing;
+use weir_alert::rules::{RuleSet, Weight};
+use weir_alert::template::Templates;
+use weir_notify::{load_templates, template_files};
+
+use crate::clock::duration;
+
+/// Rules and routes. Paths are relative to the configuration file. Without `rules` nothing of it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AlertingSettings {
+    /// Rule files in Prometheus' format, or patterns of them. Default: none, no alerting.
+    pub rules: Vec<String>,
+    /// Routes and receivers in Alertmanager's format. Default: none; alerts are then shown and nobody is told.
+    pub config: Option<PathBuf>,
+    /// The file of alerts' states. Default: `alerts/states.redb` in the data folder.
+    pub state: Option<PathBuf>,
+    /// Time between evaluations of groups that say none. Default: 15 s.
+    #[serde(deserialize_with = "time")]
+    pub interval: Duration,
+    /// How long evaluation waits for a sender past its next window. Default: two of its windows.
+    #[serde(deserialize_with = "some_time")]
+    pub wait: Option<Duration>,
+    /// How far behind the data evaluations may be and still be made up for; what is older is left out and recorded.
+    /// Default: 1 h.
+    #[serde(deserialize_with = "time")]
+    pub catch_up: Duration,
+    /// Where people find this Weir; stands in notifications. Default: the HTTP address.
+    pub external_url: Option<String>,
+}
+
+impl Default for AlertingSettings {
+    fn default() -> Self {
+        let interval = Duration::from_secs(15);
+        let catch_up = Settings::default().catch_up;
+        Self { rules: Vec::new(), config: None, state: None, interval, wait: None, catch_up, external_url: None }
+    }
+}
+
+fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    duration(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    time(from).map(Some)
+}
+
+impl AlertingSettings {
+    /// Whether anything is to be evaluated.
+    pub(crate) fn is_on(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    /// What is wrong with them, if something is.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match &self.external_url {
+            Some(url) if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) => {
+                Err(format!("alerting.external_url: {url:?} must begin with http:// or https://"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is wrong with the files that they name, one sentence for each.
+    pub(super) fn wrong_files(&self, folder: &Path) -> Vec<String> {
+        let mut set = RuleSet::default();
+        set.load(folder, &self.rules, self.interval);
+        let errors = set.faults().filter(|fault| fault.weight == Weight::Error);
+        let mut wrong: Vec<String> = errors.map(ToString::to_string).collect();
+        if let Some(Err(faults)) = self.routes(folder) {
+            wrong.extend(faults);
+        }
+        wrong
+    }
+
+    /// The routes and the templates that they use, or all that is wrong with them; `None` if no file is named.
+    pub(crate) fn routes(&self, folder: &Path) -> Option<Result<Routes, Vec<String>>> {
+        let path = folder.join(self.config.as_ref()?);
+        Some(Routes::read(&path))
+    }
+}
+
+/// Alertmanager's configuration, and the templates that it names.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Routes {
+    pub config: routing::Config,
+    pub templates: Templates,
+    /// Where both were read.
+    pub files: Vec<PathBuf>,
+}
+
+impl Routes {
+    fn read(path: &Path) -> Result<Self, Vec<String>> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| vec![format!("{name}: {error}")])?;
+        let faults = |faults: Vec<routing::ConfigFault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let config = routing::Config::read(&name, &text).map_err(faults)?;
+        // Templates are relative to the file that names them, as in Alertmanager.
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let fault = |fault: weir_notify::TemplateFault| vec![fault.to_string()];
+        let mut files = template_files(&config, folder).map_err(fault)?;
+        files.push(path.to_owned());
+        let templates = load_templates(&config, folder).map_err(fault)?;
+        Ok(Self { config, templates, files })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_with_their_units_and_wrong_files_are_named() {
+        let read = |text: &str| toml::from_str::<AlertingSettings>(text);
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let settings = read("rules = ['*.yml']\nwait = '30s'\ncatch_up = '2h'\nconfig = 'routes.yaml'").unwrap();
+        assert!(settings.is_on() && !AlertingSettings::default().is_on());
+        assert_eq!((settings.wait, settings.catch_up.as_secs()), (Some(Duration::from_secs(30)), 7_200));
+        write("good.yml", "groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]");
+        write("bad.yml", "groups:\n  - name: g\n    rules:\n      - {alert: A, expr: 'up =='}\n");
+        write("routes.yaml", "route: {receiver: nobody}\nreceivers: [{name: ops}]\n");
+        let wrong = settings.wrong_files(folder.path());
+        assert!(
+            wrong.len() == 2 && wrong[0].contains("bad.yml:4:") && wrong[1].contains("routes.yaml:1:"),
+            "{wrong:?}"
+        );
+        for bad in ["wait = '1'", "catch_up = 3", "rule = []"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        assert!(read("external_url = 'weir'").unwrap().check().unwrap_err().contains("http://"));
+    }
+}
