@@ -347,19 +347,22 @@ fn mute_and_active_times_hold_and_end() {
     world.check(&[]);
 }
 
-#[test]
-fn silences_hold_from_start_to_end_and_over_restarts() {
-    let mut world = World::new(QUIET);
-    let silence = |world: &World, matchers: &str, from: u64, to: u64| NewSilence {
+fn silence(from: Timestamp, matchers: &str, seconds: u64) -> NewSilence {
+    NewSilence {
         id: String::new(),
         tenant: 0,
         matchers: read_several(matchers).unwrap(),
-        starts_at_ms: world.now.plus(Duration::from_secs(from)).millis(),
-        ends_at_ms: world.now.plus(Duration::from_secs(to)).millis(),
+        starts_at_ms: from.millis(),
+        ends_at_ms: from.plus(Duration::from_secs(seconds)).millis(),
         created_by: "me".into(),
         comment: "work".into(),
-    };
-    let asked = silence(&world, "n=~x|y", 0, 30);
+    }
+}
+
+#[test]
+fn silences_hold_from_start_to_end_and_over_restarts() {
+    let mut world = World::new(QUIET);
+    let asked = silence(world.now, "n=~x|y", 30);
     let id = world.notifier.silence(asked, false, world.now).unwrap();
     world.fire("n=x");
     world.fire("n=z");
@@ -370,12 +373,12 @@ fn silences_hold_from_start_to_end_and_over_restarts() {
     world.pass(10);
     world.check(&["31s a firing x+"]);
     assert!(world.notifier.expire(0, &id, world.now).is_err(), "it is over already");
-    let bad = silence(&world, "n=~.*", 0, 10);
+    let bad = silence(world.now, "n=~.*", 10);
     assert!(world.notifier.silence(bad, true, world.now).unwrap_err().to_string().contains("empty string"));
     for number in 0..40 {
         world.fire(&format!("n=many{number} team=t"));
     }
-    let broad = silence(&world, "team=t", 0, 10);
+    let broad = silence(world.now, "team=t", 10);
     let told = world.notifier.silence(broad.clone(), false, world.now).unwrap_err().to_string();
     assert!(told.contains("mutes 40 alerts of 1 teams, 95 % of all that fire"), "{told}");
     let id = world.notifier.silence(broad, true, world.now).unwrap();
@@ -392,17 +395,46 @@ fn tenants_are_grouped_and_silenced_apart() {
         event.tenant = tenant;
         world.notifier.accept(world.now, &[event], None).unwrap();
     }
-    let asked = NewSilence {
-        id: String::new(),
-        tenant: 2,
-        matchers: read_several("n=x").unwrap(),
-        starts_at_ms: START,
-        ends_at_ms: START + 60_000,
-        created_by: "me".into(),
-        comment: "c".into(),
-    };
+    let asked = NewSilence { tenant: 2, ..silence(Timestamp(START), "n=x", 60) };
     world.notifier.silence(asked, true, world.now).unwrap();
     world.pass(20);
     world.check(&["10s a firing x+"]);
     assert_eq!((world.notifier.alerts(1, world.now).len(), world.notifier.groups(2, world.now).len()), (1, 1));
+}
+
+#[test]
+fn what_waits_for_a_channel_hears_of_silences() {
+    let config = "{route: {receiver: a, group_by: [g], group_wait: 1s, group_interval: 5m}, \
+        receivers: [{name: a, webhook_configs: [{url: 'http://a/'}]}]}";
+    let mut world = World::new(config);
+    world.answers = vec![("a", Outcome::Failed { after: None, why: "answered 503".into() })];
+    world.fire("n=x g=1");
+    world.fire("n=y g=1");
+    world.fire("n=z g=2");
+    world.pass(10);
+    world.restart(config);
+    for (matchers, seconds) in [("n=x", 3_600), ("n=z", 1_200)] {
+        world.notifier.silence(silence(world.now, matchers, seconds), false, world.now).unwrap();
+    }
+    world.answers.clear();
+    let refused: Vec<String> = std::mem::take(&mut world.keys).into_iter().map(|(_, key)| key).collect();
+    world.pass(60);
+    world.check(&["12s a firing y+"]);
+    assert!(world.keys.iter().all(|(_, key)| !refused.contains(key)), "another body has another key");
+    let history = world.notifier.history(Timestamp(0), Timestamp(i64::MAX), 10).unwrap();
+    let withdrawn = history.iter().filter(|sent| sent.refused.starts_with("withdrawn"));
+    assert_eq!(withdrawn.count(), 2, "{history:?}");
+    let text = weir_sample::exposition(world.notifier.readings(world.now).unwrap());
+    let channel = "{channel=\"webhook[0]\",receiver=\"a\"}";
+    for figure in [
+        "notifications_withdrawn_total# 2",
+        "notifications_sent_total# 1",
+        "notifications_waiting# 0",
+        "notify_silences 2",
+    ] {
+        let line = format!("weir_{}", figure.replace('#', channel));
+        assert!(text.lines().any(|seen| seen == line), "{line} is not in\n{text}");
+    }
+    world.pass(1_200);
+    world.check(&["1212s a firing z+"]);
 }

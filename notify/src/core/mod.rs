@@ -6,6 +6,7 @@ mod groups;
 mod lanes;
 mod notifier;
 mod open;
+mod readings;
 mod silencing;
 mod tell;
 mod view;

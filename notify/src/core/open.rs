@@ -50,7 +50,7 @@ impl Notifier {
             let Some(head) = notifier.store.intent_head(id)? else { continue };
             let lane = (head.receiver.clone(), head.channel.clone());
             let name = log_name(&lane, &head.group_key);
-            notifier.lanes.add(id, lane, name, None, now);
+            notifier.lanes.add(id, lane, name, Timestamp(head.created_ms), now);
         }
         notifier.refuse_homeless(now)?;
         Ok(notifier)

@@ -81,12 +81,7 @@ impl Notifier {
             alert: held.event(self.book.fires(held, now)),
             receivers: groups.map(|route| route.receiver.clone()).collect(),
             inhibited_by: sources.map(|source| format!("{source:016x}")).collect(),
-            silenced_by: self
-                .silences
-                .of(key.0, &held.labels, now)
-                .into_iter()
-                .map(|silence| silence.id.clone())
-                .collect(),
+            silenced_by: self.silences.of(key.0, &held.labels, now).map(|silence| silence.id.clone()).collect(),
         })
     }
 }

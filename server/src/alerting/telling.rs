@@ -105,7 +105,7 @@ impl Telling {
             }
             if asked.is_none_or(|asked| asked.elapsed() >= ASK) {
                 asked = Some(Instant::now());
-                self.told.note_channels(handle.ask(|notifier, _| notifier.channels()).await?);
+                self.told.note_readings(handle.ask(|notifier, now| notifier.readings(now)).await??);
                 self.told.health.works();
             }
             if polled.records == 0 {

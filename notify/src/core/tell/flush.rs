@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 8 << 20;
 /// What one transaction changes; memory follows after it is safe.
 #[derive(Default)]
 struct Changes {
-    intents: Vec<(u64, Name, String, u64)>,
+    intents: Vec<(u64, Name, String)>,
     log: Vec<(String, LogEntry)>,
     gone_logs: Vec<String>,
     gone_alerts: Vec<Key>,
@@ -53,8 +53,8 @@ impl Notifier {
         write.commit()?;
         self.log.extend(changes.log);
         changes.gone_logs.iter().for_each(|name| drop(self.log.remove(name)));
-        for (id, lane, log_name, group) in changes.intents {
-            self.lanes.add(id, lane, log_name, Some(group), now);
+        for (id, lane, log_name) in changes.intents {
+            self.lanes.add(id, lane, log_name, now, now);
         }
         Ok(true)
     }
@@ -122,7 +122,7 @@ impl Notifier {
                     let intent = self.intent(next_id, &lane, group, &sorted, (sends_resolved, reason, now))?;
                     write.put_intent(next_id, &intent)?;
                     changes.bytes += intent.lines.len();
-                    changes.intents.push((next_id, lane, name, id));
+                    changes.intents.push((next_id, lane, name));
                     next_id += 1;
                 }
             }
@@ -145,20 +145,12 @@ impl Notifier {
             if !fires {
                 sorted.over.push(number);
             }
-            if quietly && (self.is_inhibited(key, &entry.held, now) || self.is_silenced(key, &entry.held, now)) {
+            if quietly && self.is_quiet(key, &entry.held, now) {
                 continue;
             }
             if fires { &mut sorted.firing } else { &mut sorted.resolved }.push((number, &entry.held));
         }
         sorted
-    }
-
-    pub(in crate::core) fn is_inhibited(&self, key: Key, held: &Held, now: Timestamp) -> bool {
-        self.inhibitor.by(key, &held.labels).any(|source| self.book.key_fires((key.0, source), now))
-    }
-
-    pub(in crate::core) fn is_silenced(&self, key: Key, held: &Held, now: Timestamp) -> bool {
-        !self.silences.of(key.0, &held.labels, now).is_empty()
     }
 
     fn intent(

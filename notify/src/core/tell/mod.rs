@@ -5,6 +5,7 @@ mod decide;
 mod finish;
 mod flush;
 mod jobs;
+mod withdraw;
 
 pub use finish::Outcome;
 pub use jobs::Job;
