@@ -54,7 +54,7 @@ async fn break_off(disk: &Disk, handle: &Handle, health: &Health) {
 }
 
 async fn told(handle: &Handle) -> Vec<String> {
-    let views = handle.ask(|notifier, now| notifier.alerts(0, now)).await.unwrap();
+    let views = handle.ask(|notifier, now| notifier.alerts(0, &[], now)).await.unwrap();
     views.into_iter().flat_map(|view| view.receivers).collect()
 }
 
