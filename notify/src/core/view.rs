@@ -82,6 +82,12 @@ impl Notifier {
         self.config.receivers.keys().cloned().collect()
     }
 
+    /// Routes and the names of receivers in the form of their file, without what only channels need to know.
+    pub fn routes_shown(&self) -> String {
+        let receivers: Vec<_> = self.config.receivers.keys().map(|name| serde_json::json!({ "name": name })).collect();
+        serde_json::json!({ "route": self.config.routes.shown(), "receivers": receivers }).to_string()
+    }
+
     /// How long an alert that others sent without an end is taken to last.
     pub fn resolve_timeout(&self) -> Duration {
         self.config.resolve_timeout

@@ -119,6 +119,7 @@ pub(super) fn sent(head: &IntentHead, waiting: &Waiting, now: Timestamp, why: &s
         receiver: head.receiver.clone(),
         channel: head.channel.clone(),
         group_labels: head.group_labels.clone(),
+        common_labels: head.common_labels.clone(),
         reason: head.reason,
         firing: head.firing.len(),
         resolved: head.resolved.len(),
