@@ -58,6 +58,11 @@ pub fn mark_start() {
     STARTED.get_or_init(now);
 }
 
+/// When this process started, in seconds since 1970.
+pub fn started_s() -> f64 {
+    *STARTED.get_or_init(now)
+}
+
 static STARTED: OnceLock<f64> = OnceLock::new();
 
 fn now() -> f64 {

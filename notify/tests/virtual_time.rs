@@ -170,7 +170,7 @@ fn an_alert_that_was_over_before_the_wait_is_not_told() {
     world.resolve("n=x g=1");
     world.pass(400);
     world.check(&[]);
-    assert!(world.notifier.alerts(0, world.now).is_empty(), "it is forgotten");
+    assert!(world.notifier.alerts(0, &[], world.now).is_empty(), "it is forgotten");
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn inhibited_alerts_are_told_when_their_source_is_over() {
     world.fire("n=j sev=info host=2");
     world.pass(20);
     world.check(&["1s a firing j+", "1s a firing p+"]);
-    let alerts = world.notifier.alerts(0, world.now);
+    let alerts = world.notifier.alerts(0, &[], world.now);
     assert_eq!(alerts.iter().filter(|view| !view.inhibited_by.is_empty()).count(), 1);
     world.resolve("n=p sev=page host=1");
     world.pass(10);
@@ -347,39 +347,43 @@ fn mute_and_active_times_hold_and_end() {
     world.check(&[]);
 }
 
-#[test]
-fn silences_hold_from_start_to_end_and_over_restarts() {
-    let mut world = World::new(QUIET);
-    let silence = |world: &World, matchers: &str, from: u64, to: u64| NewSilence {
+fn silence(from: Timestamp, matchers: &str, seconds: u64) -> NewSilence {
+    NewSilence {
         id: String::new(),
         tenant: 0,
         matchers: read_several(matchers).unwrap(),
-        starts_at_ms: world.now.plus(Duration::from_secs(from)).millis(),
-        ends_at_ms: world.now.plus(Duration::from_secs(to)).millis(),
+        within: Vec::new(),
+        starts_at_ms: from.millis(),
+        ends_at_ms: from.plus(Duration::from_secs(seconds)).millis(),
         created_by: "me".into(),
         comment: "work".into(),
-    };
-    let asked = silence(&world, "n=~x|y", 0, 30);
-    let id = world.notifier.silence(asked, false, world.now).unwrap();
+    }
+}
+
+#[test]
+fn silences_hold_from_start_to_end_and_over_restarts() {
+    let mut world = World::new(QUIET);
+    let asked = silence(world.now, "n=~x|y", 30);
+    let id = world.notifier.silence(&asked, false, world.now).unwrap();
     world.fire("n=x");
     world.fire("n=z");
     world.restart(QUIET);
     world.pass(29);
     world.check(&["1s a firing z+"]);
-    assert_eq!(world.notifier.alerts(0, world.now)[0].silenced_by, std::slice::from_ref(&id));
+    assert_eq!(world.notifier.alerts(0, &[], world.now)[0].silenced_by, std::slice::from_ref(&id));
     world.pass(10);
     world.check(&["31s a firing x+"]);
-    assert!(world.notifier.expire(0, &id, world.now).is_err(), "it is over already");
-    let bad = silence(&world, "n=~.*", 0, 10);
-    assert!(world.notifier.silence(bad, true, world.now).unwrap_err().to_string().contains("empty string"));
+    assert!(world.notifier.expire(0, &id, &[], world.now).is_err(), "it is over already");
+    let bad = silence(world.now, "n=~.*", 10);
+    assert!(world.notifier.silence(&bad, true, world.now).unwrap_err().to_string().contains("empty string"));
     for number in 0..40 {
         world.fire(&format!("n=many{number} team=t"));
     }
-    let broad = silence(&world, "team=t", 0, 10);
-    let told = world.notifier.silence(broad.clone(), false, world.now).unwrap_err().to_string();
+    let broad = silence(world.now, "team=t", 10);
+    let told = world.notifier.silence(&broad, false, world.now).unwrap_err().to_string();
     assert!(told.contains("mutes 40 alerts of 1 teams, 95 % of all that fire"), "{told}");
-    let id = world.notifier.silence(broad, true, world.now).unwrap();
-    world.notifier.expire(0, &id, world.now).unwrap();
+    let id = world.notifier.silence(&broad, true, world.now).unwrap();
+    world.notifier.expire(0, &id, &[], world.now).unwrap();
     world.pass(11);
     assert_eq!(world.sent.len(), 40, "an ended silence mutes nothing");
 }
@@ -392,17 +396,49 @@ fn tenants_are_grouped_and_silenced_apart() {
         event.tenant = tenant;
         world.notifier.accept(world.now, &[event], None).unwrap();
     }
-    let asked = NewSilence {
-        id: String::new(),
-        tenant: 2,
-        matchers: read_several("n=x").unwrap(),
-        starts_at_ms: START,
-        ends_at_ms: START + 60_000,
-        created_by: "me".into(),
-        comment: "c".into(),
-    };
-    world.notifier.silence(asked, true, world.now).unwrap();
+    let asked = NewSilence { tenant: 2, ..silence(Timestamp(START), "n=x", 60) };
+    world.notifier.silence(&asked, true, world.now).unwrap();
     world.pass(20);
     world.check(&["10s a firing x+"]);
-    assert_eq!((world.notifier.alerts(1, world.now).len(), world.notifier.groups(2, world.now).len()), (1, 1));
+    assert_eq!(
+        (world.notifier.alerts(1, &[], world.now).len(), world.notifier.groups(2, &[], world.now).len()),
+        (1, 1)
+    );
+}
+
+#[test]
+fn what_waits_for_a_channel_hears_of_silences() {
+    let config = "{route: {receiver: a, group_by: [g], group_wait: 1s, group_interval: 5m}, \
+        receivers: [{name: a, webhook_configs: [{url: 'http://a/'}]}]}";
+    let mut world = World::new(config);
+    world.answers = vec![("a", Outcome::Failed { after: None, why: "answered 503".into() })];
+    world.fire("n=x g=1");
+    world.fire("n=y g=1");
+    world.fire("n=z g=2");
+    world.pass(10);
+    world.restart(config);
+    for (matchers, seconds) in [("n=x", 3_600), ("n=z", 1_200)] {
+        world.notifier.silence(&silence(world.now, matchers, seconds), false, world.now).unwrap();
+    }
+    world.answers.clear();
+    let refused: Vec<String> = std::mem::take(&mut world.keys).into_iter().map(|(_, key)| key).collect();
+    world.pass(60);
+    world.check(&["12s a firing y+"]);
+    assert!(world.keys.iter().all(|(_, key)| !refused.contains(key)), "another body has another key");
+    let history = world.notifier.history(Timestamp(0), Timestamp(i64::MAX), 10).unwrap();
+    let withdrawn = history.iter().filter(|sent| sent.refused.starts_with("withdrawn"));
+    assert_eq!(withdrawn.count(), 2, "{history:?}");
+    let text = weir_sample::exposition(world.notifier.readings(world.now).unwrap());
+    let channel = "{channel=\"webhook[0]\",receiver=\"a\"}";
+    for figure in [
+        "notifications_withdrawn_total# 2",
+        "notifications_sent_total# 1",
+        "notifications_waiting# 0",
+        "notify_silences 2",
+    ] {
+        let line = format!("weir_{}", figure.replace('#', channel));
+        assert!(text.lines().any(|seen| seen == line), "{line} is not in\n{text}");
+    }
+    world.pass(1_200);
+    world.check(&["1212s a firing z+"]);
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::matcher::{Labels, Matcher, all_match};
 
 /// By which labels alerts become one notification.
@@ -62,6 +64,36 @@ impl Routes {
     /// All, the root first.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter()
+    }
+
+    /// The tree in the form of its file, as JSON: matchers, receivers and times, all as they apply.
+    pub fn shown(&self) -> Value {
+        self.shown_from(0)
+    }
+
+    fn shown_from(&self, number: usize) -> Value {
+        let Some(route) = self.routes.get(number) else { return Value::Null };
+        let time = |time: Duration| format!("{}ms", time.as_millis());
+        let group_by = match &route.group_by {
+            GroupBy::All => vec!["...".to_owned()],
+            GroupBy::Labels(names) => names.iter().cloned().collect(),
+        };
+        let mut shown = json!({
+            "receiver": route.receiver,
+            "group_by": group_by,
+            "group_wait": time(route.group_wait),
+            "group_interval": time(route.group_interval),
+            "repeat_interval": time(route.repeat_interval),
+        });
+        // The root has none of these.
+        if number > 0 {
+            shown["matchers"] = route.matchers.iter().map(ToString::to_string).collect();
+            shown["continue"] = route.goes_on.into();
+        }
+        if !route.children.is_empty() {
+            shown["routes"] = route.children.iter().map(|child| self.shown_from(*child)).collect();
+        }
+        shown
     }
 
     fn descend(&self, number: usize, labels: &impl Labels, found: &mut Vec<usize>) -> bool {

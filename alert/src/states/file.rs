@@ -1,4 +1,4 @@
-//! The state file: opened, put aside if it is damaged, and opened again after a failure.
+//! A state file, the evaluator's or the notifier's: opened, put aside if it is damaged, and opened again after a failure.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -32,19 +32,10 @@ enum Refusal {
 }
 
 impl StateDatabase {
-    /// Opens a file, or makes it. A damaged one is put aside first, under the name that comes back.
+    /// As [`open_database`].
     pub(crate) fn open(path: &Path) -> Result<(Self, Option<PathBuf>), StateError> {
-        match try_open(path) {
-            Ok(database) => Ok((Self { path: path.to_owned(), database: slot(database) }, None)),
-            Err(Refusal::Other(error)) => Err(error),
-            Err(Refusal::Damaged(_)) => {
-                let aside = free_name(path);
-                weir_files::rename(path, &aside)?;
-                weir_files::sync_folder(path.parent().unwrap_or(Path::new(".")))?;
-                let database = try_open(path).map_err(|refusal| refusal.into_error(path))?;
-                Ok((Self { path: path.to_owned(), database: slot(database) }, Some(aside)))
-            }
-        }
+        let (database, aside) = open_database(path)?;
+        Ok((Self { path: path.to_owned(), database: slot(database) }, aside))
     }
 
     pub(crate) fn in_memory() -> Result<Self, StateError> {
@@ -133,6 +124,24 @@ impl Refusal {
         match self {
             Self::Other(error) => error,
             Self::Damaged(cause) => StateError::Failed { action: "opened", path: path.to_owned(), cause },
+        }
+    }
+}
+
+/// Opens a file, or makes it. A damaged one is put aside first, under the name that comes back.
+///
+/// # Errors
+/// A file that cannot be read, that another process has, or that a newer program wrote.
+pub fn open_database(path: &Path) -> Result<(Database, Option<PathBuf>), StateError> {
+    match try_open(path) {
+        Ok(database) => Ok((database, None)),
+        Err(Refusal::Other(error)) => Err(error),
+        Err(Refusal::Damaged(_)) => {
+            let aside = free_name(path);
+            weir_files::rename(path, &aside)?;
+            weir_files::sync_folder(path.parent().unwrap_or(Path::new(".")))?;
+            let database = try_open(path).map_err(|refusal| refusal.into_error(path))?;
+            Ok((database, Some(aside)))
         }
     }
 }

@@ -12,6 +12,7 @@ mod store;
 pub use alert::{Alert, Annotations, Phase};
 pub use codec::GroupRecord;
 pub use error::StateError;
+pub use file::open_database;
 pub use history::{Entry, Happening};
 pub use reader::History;
 pub use store::{Commit, SavedGroup, StateStore};

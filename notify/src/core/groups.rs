@@ -61,6 +61,11 @@ impl Groups {
         id
     }
 
+    /// The group of this key of one of these routes.
+    pub(super) fn find(&self, routes: impl Iterator<Item = usize>, key: &str) -> Option<u64> {
+        routes.filter_map(|route| self.by_name.get(&(route, key.to_owned()))).next().copied()
+    }
+
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
     }

@@ -17,6 +17,10 @@ pub struct ChannelStatus {
     pub failed: u64,
     /// Refused for good since the start.
     pub refused: u64,
+    /// Not told since the start because their alerts were kept quiet before the channel took them.
+    pub withdrawn: u64,
+    /// Since when the oldest of those waits, in milliseconds since 1970.
+    pub waits_since_ms: Option<i64>,
     /// When it was last told something, in milliseconds since 1970.
     pub last_sent_ms: Option<i64>,
     /// Why the last try failed; empty after one that did not.
@@ -31,10 +35,29 @@ pub(super) struct Waiting {
     pub(super) lane: Name,
     /// The entry of the log that it will make.
     pub(super) log_name: String,
-    /// Its group, unless that was before a restart.
-    pub(super) group: Option<u64>,
+    /// When it was made.
+    made: Timestamp,
     pub(super) tries: u32,
     due: Timestamp,
+}
+
+/// Times from the making of a notification until its channel took it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Latencies {
+    /// How many took no longer than each of [`BOUNDS_S`], and longer.
+    pub(super) counts: [u64; BOUNDS_S.len() + 1],
+    pub(super) sum: Duration,
+}
+
+/// Seconds.
+pub(super) const BOUNDS_S: [u32; 8] = [1, 2, 5, 15, 60, 300, 3_600, 21_600];
+
+impl Latencies {
+    fn note(&mut self, took: Duration) {
+        let place = BOUNDS_S.iter().position(|bound| took.as_secs_f64() <= f64::from(*bound));
+        self.counts[place.unwrap_or(BOUNDS_S.len())] += 1;
+        self.sum += took;
+    }
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +68,7 @@ struct Lane {
     failures: u32,
     paused_until: Timestamp,
     status: ChannelStatus,
+    latencies: Latencies,
 }
 
 #[derive(Debug, Default)]
@@ -77,13 +101,13 @@ impl Lanes {
         self.claimed.contains(log_name)
     }
 
-    pub(super) fn add(&mut self, id: u64, lane: Name, log_name: String, group: Option<u64>, now: Timestamp) {
+    pub(super) fn add(&mut self, id: u64, lane: Name, log_name: String, made: Timestamp, now: Timestamp) {
         self.claimed.insert(log_name.clone());
         if let Some(there) = self.lanes.get_mut(&lane) {
             there.due.insert((now, id));
             there.status.waiting += 1;
         }
-        self.waiting.insert(id, Waiting { lane, log_name, group, tries: 0, due: now });
+        self.waiting.insert(id, Waiting { lane, log_name, made, tries: 0, due: now });
     }
 
     /// The next that may be sent; it is in flight from now on.
@@ -115,6 +139,7 @@ impl Lanes {
         if let Some(lane) = self.lanes.get_mut(&waiting.lane) {
             (lane.failures, lane.paused_until) = (0, Timestamp(0));
             lane.status.sent += 1;
+            lane.latencies.note(now.since(waiting.made));
             lane.status.last_sent_ms = Some(now.millis());
             lane.status.last_fault.clear();
         }
@@ -130,6 +155,13 @@ impl Lanes {
             lane.status.last_fault = why.to_owned();
         }
         Some(waiting)
+    }
+
+    /// It is not to be told any more; of the channel that says nothing.
+    pub(super) fn withdrawn(&mut self, id: u64) {
+        if let Some(lane) = self.forget(id).and_then(|waiting| self.lanes.get_mut(&waiting.lane)) {
+            lane.status.withdrawn += 1;
+        }
     }
 
     /// It failed and is tried again. The lane waits too: what fails for one mostly fails for all.
@@ -148,7 +180,18 @@ impl Lanes {
     }
 
     pub(super) fn status(&self) -> BTreeMap<Name, ChannelStatus> {
-        self.lanes.iter().map(|(name, lane)| (name.clone(), lane.status.clone())).collect()
+        let mut all: BTreeMap<Name, ChannelStatus> =
+            self.lanes.iter().map(|(name, lane)| (name.clone(), lane.status.clone())).collect();
+        for waiting in self.waiting.values() {
+            let Some(status) = all.get_mut(&waiting.lane) else { continue };
+            let made = waiting.made.millis();
+            status.waits_since_ms = Some(status.waits_since_ms.map_or(made, |since| since.min(made)));
+        }
+        all
+    }
+
+    pub(super) fn latencies(&self) -> impl Iterator<Item = (&Name, &Latencies)> {
+        self.lanes.iter().map(|(name, lane)| (name, &lane.latencies))
     }
 
     fn forget(&mut self, id: u64) -> Option<Waiting> {

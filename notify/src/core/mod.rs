@@ -2,21 +2,17 @@
 
 mod accept;
 mod book;
-mod dead;
-mod decide;
-mod finish;
-mod flush;
 mod groups;
-mod jobs;
 mod lanes;
 mod notifier;
 mod open;
+mod readings;
 mod silencing;
+mod tell;
 mod view;
 
-pub use finish::Outcome;
-pub use jobs::Job;
 pub use lanes::ChannelStatus;
 pub use notifier::{Notifier, Settings};
 pub use silencing::{NewSilence, SilenceRefused};
+pub use tell::{Job, Outcome};
 pub use view::{AlertView, GroupView};

@@ -6,10 +6,10 @@ use weir_sample::Timestamp;
 
 use super::accept::log_name;
 use super::book::Entry;
-use super::finish::Outcome;
 use super::groups::Groups;
 use super::lanes::Lanes;
 use super::notifier::{Notifier, Settings};
+use super::tell::Outcome;
 use crate::held::Held;
 use crate::keep::{Error, Store};
 use crate::quiet::{Inhibitor, Silences};
@@ -50,7 +50,7 @@ impl Notifier {
             let Some(head) = notifier.store.intent_head(id)? else { continue };
             let lane = (head.receiver.clone(), head.channel.clone());
             let name = log_name(&lane, &head.group_key);
-            notifier.lanes.add(id, lane, name, None, now);
+            notifier.lanes.add(id, lane, name, Timestamp(head.created_ms), now);
         }
         notifier.refuse_homeless(now)?;
         Ok(notifier)
@@ -63,6 +63,11 @@ impl Notifier {
     pub fn configure(&mut self, config: Config, templates: Templates, now: Timestamp) -> Result<(), Error> {
         self.route_by(config, templates, now);
         self.refuse_homeless(now)
+    }
+
+    /// The configuration in force.
+    pub(crate) fn into_routes(self) -> (Config, Templates) {
+        (self.config, self.templates)
     }
 
     fn route_by(&mut self, config: Config, templates: Templates, now: Timestamp) {

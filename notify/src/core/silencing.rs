@@ -1,6 +1,7 @@
 //! Silences are made, previewed and ended.
 
 use serde::{Deserialize, Serialize};
+use weir_alert::routing::matcher::all_match;
 use weir_alert::routing::{Matcher, Preview, Silence, SilenceState};
 use weir_sample::Timestamp;
 
@@ -19,6 +20,9 @@ pub struct NewSilence {
     pub tenant: u32,
     /// What must match.
     pub matchers: Vec<Matcher>,
+    /// Conditions that its author cannot leave: they become matchers too, and what they do not match is not counted.
+    #[serde(default)]
+    pub within: Vec<Matcher>,
     /// From when on; what has passed is taken as now.
     pub starts_at_ms: i64,
     /// Until when.
@@ -47,11 +51,18 @@ pub enum SilenceRefused {
 }
 
 impl Notifier {
-    /// What a silence of these matchers would mute now.
-    pub fn preview(&self, tenant: u32, matchers: &[Matcher], now: Timestamp) -> Preview {
+    /// What a silence would mute now, and why it would be refused, if so; what is wrong with it is wrong here too.
+    ///
+    /// # Errors
+    /// As [`Notifier::silence`] without regard to how much it mutes.
+    pub fn preview(&self, new: &NewSilence, now: Timestamp) -> Result<(Preview, Option<String>), SilenceRefused> {
+        self.make(new, now)?;
         let firing = self.book.entries.values().map(|entry| &entry.held);
-        let firing = firing.filter(|held| held.tenant == tenant && self.book.fires(held, now));
-        Preview::of(matchers, firing.map(|held| &held.labels as &Packed))
+        let firing = firing.filter(|held| held.tenant == new.tenant && all_match(&new.within, &held.labels));
+        let firing = firing.filter(|held| self.book.fires(held, now));
+        let preview = Preview::of(&new.matchers, firing.map(|held| &held.labels as &Packed));
+        let refused = preview.allowed(self.settings.guard).err();
+        Ok((preview, refused))
     }
 
     /// Makes a silence, or changes one; its name comes back. One that has begun to hold ends, and another takes its place, if matchers or start
@@ -59,52 +70,61 @@ impl Notifier {
     ///
     /// # Errors
     /// What is wrong with it, or that it mutes too much and is not forced.
-    pub fn silence(&mut self, new: NewSilence, force: bool, now: Timestamp) -> Result<String, SilenceRefused> {
-        let mut made = Silence {
-            id: crate::ident::uuid(),
-            tenant: new.tenant,
-            matchers: new.matchers,
-            starts_at_ms: new.starts_at_ms.max(now.millis()),
-            ends_at_ms: new.ends_at_ms,
-            updated_at_ms: now.millis(),
-            created_by: new.created_by,
-            comment: new.comment,
-        };
-        let mut changed = Vec::new();
-        if !new.id.is_empty() {
-            let old = self.silences.get(&new.id).filter(|old| old.tenant == made.tenant);
-            let old = old.ok_or_else(|| SilenceRefused::Unknown(new.id.clone()))?;
-            match old.state(now) {
-                SilenceState::Active if old.matchers == made.matchers => {
-                    (made.id, made.starts_at_ms) = (old.id.clone(), old.starts_at_ms);
-                }
-                SilenceState::Pending => made.id.clone_from(&old.id),
-                SilenceState::Active => {
-                    changed.push(Silence { ends_at_ms: now.millis(), updated_at_ms: now.millis(), ..old.clone() })
-                }
-                SilenceState::Expired => {}
-            }
+    pub fn silence(&mut self, new: &NewSilence, force: bool, now: Timestamp) -> Result<String, SilenceRefused> {
+        let changed = self.make(new, now)?;
+        if let (_, Some(refused)) = self.preview(new, now)?
+            && !force
+        {
+            return Err(SilenceRefused::TooBroad(refused));
         }
-        made.check().map_err(SilenceRefused::Invalid)?;
-        if made.ends_at_ms <= now.millis() {
-            return Err(SilenceRefused::Invalid("the silence would be over already".into()));
-        }
-        if !force {
-            let preview = self.preview(made.tenant, &made.matchers, now);
-            preview.allowed(self.settings.guard).map_err(SilenceRefused::TooBroad)?;
-        }
-        let id = made.id.clone();
-        changed.push(made);
+        let id = changed[0].id.clone();
         self.keep_silences(changed)?;
         Ok(id)
     }
 
-    /// Ends a silence now.
+    /// The silence, and the one that it takes the place of.
+    fn make(&self, new: &NewSilence, now: Timestamp) -> Result<Vec<Silence>, SilenceRefused> {
+        let mut made = Silence {
+            id: crate::ident::uuid(),
+            tenant: new.tenant,
+            matchers: new.matchers.clone(),
+            starts_at_ms: new.starts_at_ms.max(now.millis()),
+            ends_at_ms: new.ends_at_ms,
+            updated_at_ms: now.millis(),
+            created_by: new.created_by.clone(),
+            comment: new.comment.clone(),
+        };
+        let mut ended = None;
+        if !new.id.is_empty() {
+            let old = self.silences.get(&new.id).filter(|old| old.tenant == made.tenant && is_within(old, &new.within));
+            let old = old.ok_or_else(|| SilenceRefused::Unknown(new.id.clone()))?;
+            match old.state(now) {
+                SilenceState::Active if same(&old.matchers, &new.matchers, &new.within) => {
+                    (made.id, made.starts_at_ms) = (old.id.clone(), old.starts_at_ms);
+                }
+                SilenceState::Pending => made.id.clone_from(&old.id),
+                SilenceState::Active => {
+                    ended = Some(Silence { ends_at_ms: now.millis(), updated_at_ms: now.millis(), ..old.clone() });
+                }
+                SilenceState::Expired => {}
+            }
+        }
+        // Before conditions are added that make any matcher a narrow one.
+        made.check().map_err(SilenceRefused::Invalid)?;
+        if made.ends_at_ms <= now.millis() {
+            return Err(SilenceRefused::Invalid("the silence would be over already".into()));
+        }
+        let added: Vec<Matcher> = new.within.iter().filter(|one| !made.matchers.contains(one)).cloned().collect();
+        made.matchers.extend(added);
+        Ok([made].into_iter().chain(ended).collect())
+    }
+
+    /// Ends a silence now, if it has all matchers of `within`.
     ///
     /// # Errors
     /// There is none of this name, or it is over.
-    pub fn expire(&mut self, tenant: u32, id: &str, now: Timestamp) -> Result<(), SilenceRefused> {
-        let silence = self.silences.get(id).filter(|silence| silence.tenant == tenant);
+    pub fn expire(&mut self, tenant: u32, id: &str, within: &[Matcher], now: Timestamp) -> Result<(), SilenceRefused> {
+        let silence = self.silences.get(id).filter(|silence| silence.tenant == tenant && is_within(silence, within));
         let silence = silence.ok_or_else(|| SilenceRefused::Unknown(id.to_owned()))?;
         if silence.state(now) == SilenceState::Expired {
             return Err(SilenceRefused::Invalid(format!("silence {id} is over already")));
@@ -124,6 +144,11 @@ impl Notifier {
         self.silences.iter()
     }
 
+    /// One of them.
+    pub fn silence_of(&self, id: &str) -> Option<&Silence> {
+        self.silences.get(id)
+    }
+
     fn keep_silences(&mut self, changed: Vec<Silence>) -> Result<(), Error> {
         let write = self.store.write()?;
         changed.iter().try_for_each(|silence| write.put_silence(silence))?;
@@ -131,4 +156,14 @@ impl Notifier {
         changed.into_iter().for_each(|silence| self.silences.put(silence));
         Ok(())
     }
+}
+
+/// Whether a silence keeps to these conditions, so that who cannot leave them may touch it.
+fn is_within(silence: &Silence, within: &[Matcher]) -> bool {
+    within.iter().all(|matcher| silence.matchers.contains(matcher))
+}
+
+/// Whether a silence of these matchers would have those of the old one.
+fn same(old: &[Matcher], new: &[Matcher], within: &[Matcher]) -> bool {
+    old.iter().all(|one| new.contains(one) || within.contains(one)) && new.iter().all(|one| old.contains(one))
 }

@@ -1,21 +1,13 @@
 //! What can go wrong with the notifier's file.
 
-use std::path::PathBuf;
+use weir_alert::states::StateError;
 
 /// The notifier's file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file itself.
-    #[error("cannot open the notifier's state {path}: {source}")]
-    Open {
-        /// Where it is.
-        path: PathBuf,
-        /// The cause.
-        source: Box<redb::Error>,
-    },
-    /// The file cannot be made.
-    #[error(transparent)]
-    File(#[from] weir_files::Error),
+    #[error("the notifier's state: {0}")]
+    Open(#[from] StateError),
     /// A read or a write.
     #[error("the notifier's state: {0}")]
     State(#[from] Box<redb::Error>),

@@ -100,6 +100,9 @@ pub struct Sent {
     pub channel: String,
     /// The group's labels.
     pub group_labels: Pairs,
+    /// Labels that all its alerts have.
+    #[serde(default)]
+    pub common_labels: Pairs,
     /// Why it was made.
     pub reason: Reason,
     /// Alerts in it that fire.

@@ -6,14 +6,12 @@ use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use serde::de::DeserializeOwned;
 use weir_alert::event::Event;
 use weir_alert::routing::Silence;
+use weir_alert::states::open_database;
 
 use super::error::{Error, failed};
 use super::records::{DeadLetter, Intent, IntentHead, LogEntry, Sent};
 use super::tables::{ALERTS, DEAD_HEADS, HISTORY, INTENTS, LOG, META, Named, SILENCES};
 use super::write::Write;
-
-/// The tables' pages that are kept in memory; all that is read again and again is held elsewhere.
-const CACHE_BYTES: usize = 16 << 20;
 
 pub(crate) struct Store {
     database: Database,
@@ -21,11 +19,13 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let told = |source: redb::Error| Error::Open { path: path.to_owned(), source: Box::new(source) };
-        // Made here, so that it is its owner's alone.
-        drop(weir_files::open_or_create(path)?);
-        let database =
-            redb::Builder::new().set_cache_size(CACHE_BYTES).create(path).map_err(|error| told(error.into()))?;
+        let (database, aside) = open_database(path)?;
+        if let Some(aside) = aside {
+            tracing::error!(
+                file = %aside.display(),
+                "the notifier's state was damaged and is put aside: silences are gone, and what fires is told anew"
+            );
+        }
         let store = Self { database };
         let write = store.write()?;
         write.create_tables()?;

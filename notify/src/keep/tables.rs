@@ -12,4 +12,5 @@ pub(super) const DEAD: Numbered = TableDefinition::new("dead_letters");
 pub(super) const DEAD_HEADS: Numbered = TableDefinition::new("dead_letter_heads");
 pub(super) const LOG: Named = TableDefinition::new("log");
 pub(super) const HISTORY: TableDefinition<'static, (i64, u64), &'static [u8]> = TableDefinition::new("history");
-pub(super) const META: Named = TableDefinition::new("meta");
+/// Beside the table `meta` that every state file has.
+pub(super) const META: Named = TableDefinition::new("about");

@@ -35,14 +35,17 @@ impl Silences {
         self.all.values()
     }
 
+    /// Whether one holds for an alert now.
+    pub(crate) fn hold(&self, tenant: u32, labels: &Packed, now: Timestamp) -> bool {
+        self.of(tenant, labels, now).next().is_some()
+    }
+
     /// Those that hold for an alert now.
-    pub(crate) fn of(&self, tenant: u32, labels: &Packed, now: Timestamp) -> Vec<&Silence> {
+    pub(crate) fn of(&self, tenant: u32, labels: &Packed, now: Timestamp) -> impl Iterator<Item = &Silence> {
         let exact = self.exact.range((tenant, String::new())..(tenant.saturating_add(1), String::new()));
         let exact = exact.filter_map(|((_, name), values)| values.get(labels.label(name))).flatten();
         let candidates = exact.chain(&self.others).filter_map(|id| self.all.get(id));
-        candidates
-            .filter(|silence| silence.state(now) == SilenceState::Active && silence.is_about(tenant, labels))
-            .collect()
+        candidates.filter(move |silence| silence.state(now) == SilenceState::Active && silence.is_about(tenant, labels))
     }
 
     fn index(&mut self) {

@@ -2,6 +2,8 @@
 
 use tokio::sync::{mpsc, oneshot};
 use weir_alert::event::Event;
+use weir_alert::routing::Config;
+use weir_alert::template::Templates;
 use weir_sample::Timestamp;
 
 use crate::core::Notifier;
@@ -10,6 +12,7 @@ pub(super) type Question = Box<dyn FnOnce(&mut Notifier, Timestamp) + Send>;
 
 pub(super) enum Command {
     Events { events: Vec<Event>, position: Option<Vec<u8>>, done: oneshot::Sender<()> },
+    Routes { routes: Box<(Config, Templates)>, done: oneshot::Sender<()> },
     Ask(Question),
 }
 
@@ -33,6 +36,17 @@ impl Handle {
         let (done, safe) = oneshot::channel();
         self.commands.send(Command::Events { events, position, done }).await.map_err(|_| Unavailable)?;
         safe.await.map_err(|_| Unavailable)
+    }
+
+    /// Puts another configuration in force. It stays so, whatever becomes of the notifier's file.
+    ///
+    /// # Errors
+    /// The notifier has stopped.
+    pub async fn configure(&self, config: Config, templates: Templates) -> Result<(), Unavailable> {
+        let (done, in_force) = oneshot::channel();
+        let routes = Box::new((config, templates));
+        self.commands.send(Command::Routes { routes, done }).await.map_err(|_| Unavailable)?;
+        in_force.await.map_err(|_| Unavailable)
     }
 
     /// Asks or changes something, between two steps of the notifier.

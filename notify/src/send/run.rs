@@ -90,17 +90,28 @@ impl Runner {
             ) {
                 Ok(mut notifier) => {
                     self.health.set(None);
-                    self.drive(&mut notifier).await
+                    let ended = self.drive(&mut notifier).await;
+                    // What was put in force since the start stays so.
+                    (self.config, self.templates) = notifier.into_routes();
+                    ended
                 }
                 Err(error) => Err(error),
             };
             let Err(error) = ended else { return };
             tracing::error!(%error, "the notifier's state cannot be used; opening it anew");
             self.health.set(Some(error.to_string()));
-            // Whoever asks meanwhile is told that nobody answers.
-            let waited = tokio::time::timeout(OPEN_AGAIN, async { while self.commands.recv().await.is_some() {} });
-            if waited.await.is_ok() {
+            if tokio::time::timeout(OPEN_AGAIN, self.refuse()).await.is_ok() {
                 return;
+            }
+        }
+    }
+
+    /// Whoever asks while there is no file is told that nobody answers; routes are kept for when there is one.
+    async fn refuse(&mut self) {
+        while let Some(command) = self.commands.recv().await {
+            if let Command::Routes { routes, done } = command {
+                (self.config, self.templates) = *routes;
+                _ = done.send(());
             }
         }
     }
@@ -132,6 +143,11 @@ impl Runner {
             Command::Events { events, position, done } => {
                 notifier.accept((self.clock)(), &events, position.as_deref())?;
                 _ = done.send(());
+            }
+            Command::Routes { routes, done } => {
+                // In force even if the file fails now: it is opened anew with them.
+                _ = done.send(());
+                notifier.configure(routes.0, routes.1, (self.clock)())?;
             }
             Command::Ask(question) => question(notifier, (self.clock)()),
         }

@@ -105,7 +105,7 @@ mod tests {
         check(false, "nothing is known yet");
         standing.turned(Some(now()));
         check(false, "the notifier never answered");
-        told.note_channels(Default::default());
+        told.note_readings(Vec::new());
         check(true, "both get on");
         standing.health.failed(&Error::other("no space"));
         check(false, "states cannot be written");

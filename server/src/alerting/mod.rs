@@ -32,6 +32,7 @@ use anyhow::{Context, Result};
 use weir_alert::evaluate::Settings;
 use weir_sample::Reading;
 
+use crate::api::alerts::Alerts;
 use crate::cmd::ask::Server;
 use crate::config::Config;
 use elsewhere::{Elsewhere, QUERY_OFFSET, WORKERS};
@@ -108,6 +109,12 @@ impl Alerting {
         };
         let notifier = Worker::start(NOTIFIER, signals, move || telling.run())?;
         Ok(Self { standing, told, heartbeat, events, evaluator, notifier })
+    }
+
+    /// What the API of alerts is made of.
+    pub(crate) fn api(&self) -> Alerts {
+        let (told, events) = (self.told.clone(), self.events.clone());
+        Alerts { notifier: Arc::new(move || told.notifier()), take: Arc::new(move |taken| events.append(taken)) }
     }
 
     /// Why rules are not evaluated or nobody is told, if so.

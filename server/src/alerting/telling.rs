@@ -116,7 +116,7 @@ impl Telling {
             }
             if asked.is_none_or(|asked| asked.elapsed() >= ASK) {
                 asked = Some(Instant::now());
-                self.told.note_channels(handle.ask(|notifier, _| notifier.channels()).await?);
+                self.told.note_readings(handle.ask(|notifier, now| notifier.readings(now)).await??);
                 self.told.health.works();
             }
             if polled.records == 0 {
@@ -133,7 +133,7 @@ impl Telling {
         let routes = self.files.follow(all);
         self.told.note_faults(&self.files.faults);
         if let Some(Routes { config, templates, .. }) = routes {
-            handle.ask(move |notifier, now| notifier.configure(config, templates, now)).await??;
+            handle.configure(config, templates).await?;
             tracing::info!("routes of alerts were read");
         }
         Ok(())

@@ -1,11 +1,10 @@
 //! How telling people stands, and the way to the notifier for whoever asks it.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use weir_notify::{ChannelStatus, Handle};
+use weir_notify::Handle;
 use weir_sample::{Reading, Timestamp};
 use weir_sink::Health;
 
@@ -16,7 +15,8 @@ use crate::clock::now;
 pub(crate) struct Told {
     handle: Mutex<Option<Handle>>,
     notifier: Mutex<weir_notify::Health>,
-    channels: Mutex<BTreeMap<(String, String), ChannelStatus>>,
+    /// What the notifier last told of itself.
+    notifiers: Mutex<Vec<Reading>>,
     faults: Mutex<Vec<String>>,
     reload: AtomicBool,
     unreadable: AtomicU64,
@@ -30,7 +30,7 @@ impl Told {
         Self {
             handle: Mutex::default(),
             notifier: Mutex::default(),
-            channels: Mutex::default(),
+            notifiers: Mutex::default(),
             faults: Mutex::default(),
             reload: AtomicBool::new(false),
             unreadable: AtomicU64::new(0),
@@ -69,9 +69,9 @@ impl Told {
         }
     }
 
-    pub(super) fn note_channels(&self, channels: BTreeMap<(String, String), ChannelStatus>) {
+    pub(super) fn note_readings(&self, readings: Vec<Reading>) {
         self.answered_at.store(now().millis(), Ordering::Relaxed);
-        *lock(&self.channels) = channels;
+        *lock(&self.notifiers) = readings;
     }
 
     pub(super) fn count_unreadable(&self) {
@@ -111,18 +111,7 @@ impl Told {
             Reading::gauge("weir_alert_route_faults", &[], faults, FAULTS),
             Reading::gauge("weir_alert_notifier_answered_timestamp_seconds", &[], answered_at, ANSWERED),
         ]);
-        for ((receiver, channel), status) in lock(&self.channels).iter() {
-            let labels = [("receiver", receiver.as_str()), ("channel", channel.as_str())];
-            let counter = |name, value, help| Reading::counter(name, &labels, value, help);
-            readings.push(counter("weir_notifications_sent_total", status.sent, "Notifications that a channel took."));
-            readings.push(counter("weir_notifications_failed_total", status.failed, FAILED));
-            readings.push(counter("weir_notifications_refused_total", status.refused, REFUSED));
-            readings.push(Reading::gauge("weir_notifications_waiting", &labels, status.waiting as f64, WAITING));
-            let last = status.last_sent_ms.map(|ms| ms as f64 / 1e3);
-            readings.extend(
-                last.map(|last| Reading::gauge("weir_notifications_last_timestamp_seconds", &labels, last, LAST)),
-            );
-        }
+        readings.extend(lock(&self.notifiers).iter().cloned());
         readings
     }
 }
@@ -134,7 +123,3 @@ const UNREADABLE: &str = "Events of alerts that cannot be read: a newer program 
 const FAULTS: &str =
     "Faults in the file of routes and in its templates; the last good ones stay in force. The log names each.";
 const ANSWERED: &str = "When the notifier last answered. Stands still: its state file fails or it hangs, see /readyz.";
-const FAILED: &str = "Tries to send a notification that failed and are made again. The log has the reason.";
-const REFUSED: &str = "Notifications that a channel refused for good: dead letters. The log has the channel's answer.";
-const WAITING: &str = "Notifications that wait for their channel or are on their way.";
-const LAST: &str = "When a channel last took a notification.";

@@ -10,7 +10,7 @@ use weir_identity::Scope;
 use super::current::refuse_without_store;
 use super::http;
 use super::roles::Roles;
-use crate::api::{auth, cardinality, query, rules, session, write};
+use crate::api::{alerts, auth, cardinality, query, rules, session, write};
 use crate::config::Config;
 use crate::serving::{HandedOver, Site};
 
@@ -44,6 +44,7 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
     }
     if let Some(alerting) = &roles.alerting {
         router = router.merge(guard(rules::routes(alerting.standing.clone()), Scope::AlertsRead));
+        router = router.merge(alerts::routes(alerting.api(), roles.identity.tokens.as_ref()));
     }
     if let Some(queue) = roles.queue() {
         let writes = write::routes(queue, config.store.longest(), roles.remote_write.clone());

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use weir_sample::Timestamp;
 
-use super::lanes::Waiting;
-use super::notifier::Notifier;
+use crate::core::lanes::Waiting;
+use crate::core::notifier::Notifier;
 use crate::keep::{DeadLetter, Error, IntentHead, LogEntry, Sent, Write};
 
 /// What became of one request.
@@ -64,20 +64,21 @@ impl Notifier {
                     }
                 }
             }
+            // It came late: what has changed since is told at once.
+            let group = if waiting.tries > 1 { self.group_of(&head) } else { None };
             log.push(note(&write, id, head, &waiting, &outcome, now)?);
-            settled.push((id, waiting, outcome));
+            settled.push((id, group, outcome));
         }
         write.commit()?;
         for (name, entry) in log {
             self.log.insert(name, entry);
         }
-        for (id, waiting, outcome) in settled {
+        for (id, group, outcome) in settled {
             match outcome {
                 Outcome::Refused(why) => drop(self.lanes.refused(id, &why)),
                 _ => drop(self.lanes.told(id, now)),
             }
-            // It came late: what has changed since is told at once.
-            if let Some(group) = waiting.group.filter(|_| waiting.tries > 1) {
+            if let Some(group) = group {
                 self.groups.flush_at(group, now);
             }
         }
@@ -110,7 +111,7 @@ fn out_of_patience(outcome: Outcome, head: &IntentHead, now: Timestamp) -> Outco
     }
 }
 
-fn sent(head: &IntentHead, waiting: &Waiting, now: Timestamp, why: &str) -> Sent {
+pub(super) fn sent(head: &IntentHead, waiting: &Waiting, now: Timestamp, why: &str) -> Sent {
     Sent {
         at_ms: now.millis(),
         key: head.key.clone(),
@@ -118,6 +119,7 @@ fn sent(head: &IntentHead, waiting: &Waiting, now: Timestamp, why: &str) -> Sent
         receiver: head.receiver.clone(),
         channel: head.channel.clone(),
         group_labels: head.group_labels.clone(),
+        common_labels: head.common_labels.clone(),
         reason: head.reason,
         firing: head.firing.len(),
         resolved: head.resolved.len(),

@@ -3,11 +3,11 @@
 use weir_alert::event::{Event, Pairs};
 use weir_sample::Timestamp;
 
-use super::accept::log_name;
 use super::decide::{Decision, Now, decide};
-use super::groups::Group;
-use super::lanes::Name;
-use super::notifier::Notifier;
+use crate::core::accept::log_name;
+use crate::core::groups::Group;
+use crate::core::lanes::Name;
+use crate::core::notifier::Notifier;
 use crate::held::{Held, Key};
 use crate::keep::{Error, Intent, IntentHead, LogEntry, Reason, Write};
 use crate::quiet::is_muted;
@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 8 << 20;
 /// What one transaction changes; memory follows after it is safe.
 #[derive(Default)]
 struct Changes {
-    intents: Vec<(u64, Name, String, u64)>,
+    intents: Vec<(u64, Name, String)>,
     log: Vec<(String, LogEntry)>,
     gone_logs: Vec<String>,
     gone_alerts: Vec<Key>,
@@ -36,7 +36,7 @@ struct Sorted<'n> {
 
 impl Notifier {
     /// Flushes some of the groups that are due; false if none was.
-    pub(super) fn flush_some(&mut self, now: Timestamp) -> Result<bool, Error> {
+    pub(in crate::core) fn flush_some(&mut self, now: Timestamp) -> Result<bool, Error> {
         if self.groups.due(now).is_none() {
             return Ok(false);
         }
@@ -53,8 +53,8 @@ impl Notifier {
         write.commit()?;
         self.log.extend(changes.log);
         changes.gone_logs.iter().for_each(|name| drop(self.log.remove(name)));
-        for (id, lane, log_name, group) in changes.intents {
-            self.lanes.add(id, lane, log_name, Some(group), now);
+        for (id, lane, log_name) in changes.intents {
+            self.lanes.add(id, lane, log_name, now, now);
         }
         Ok(true)
     }
@@ -122,7 +122,7 @@ impl Notifier {
                     let intent = self.intent(next_id, &lane, group, &sorted, (sends_resolved, reason, now))?;
                     write.put_intent(next_id, &intent)?;
                     changes.bytes += intent.lines.len();
-                    changes.intents.push((next_id, lane, name, id));
+                    changes.intents.push((next_id, lane, name));
                     next_id += 1;
                 }
             }
@@ -145,20 +145,12 @@ impl Notifier {
             if !fires {
                 sorted.over.push(number);
             }
-            if quietly && (self.is_inhibited(key, &entry.held, now) || self.is_silenced(key, &entry.held, now)) {
+            if quietly && self.is_quiet(key, &entry.held, now) {
                 continue;
             }
             if fires { &mut sorted.firing } else { &mut sorted.resolved }.push((number, &entry.held));
         }
         sorted
-    }
-
-    pub(super) fn is_inhibited(&self, key: Key, held: &Held, now: Timestamp) -> bool {
-        self.inhibitor.by(key, &held.labels).any(|source| self.book.key_fires((key.0, source), now))
-    }
-
-    pub(super) fn is_silenced(&self, key: Key, held: &Held, now: Timestamp) -> bool {
-        !self.silences.of(key.0, &held.labels, now).is_empty()
     }
 
     fn intent(

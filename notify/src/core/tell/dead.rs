@@ -2,8 +2,8 @@
 
 use weir_sample::Timestamp;
 
-use super::accept::log_name;
-use super::notifier::Notifier;
+use crate::core::accept::log_name;
+use crate::core::notifier::Notifier;
 use crate::keep::{DeadLetter, Error};
 
 impl Notifier {
@@ -26,7 +26,7 @@ impl Notifier {
         if let Some(head) = self.store.intent_head(id)?.filter(|_| found) {
             let lane = (head.receiver, head.channel);
             let name = log_name(&lane, &head.group_key);
-            self.lanes.add(id, lane, name, None, now);
+            self.lanes.add(id, lane, name, Timestamp(head.created_ms), now);
         }
         Ok(found)
     }

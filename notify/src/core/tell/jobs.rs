@@ -3,7 +3,7 @@
 use weir_sample::Timestamp;
 
 use super::finish::Outcome;
-use super::notifier::Notifier;
+use crate::core::notifier::Notifier;
 use crate::keep::Error;
 use crate::message::{Request, Surroundings, request};
 
@@ -22,6 +22,15 @@ pub struct Job {
     pub request: Request,
 }
 
+/// What becomes of a notification whose turn it is.
+enum Next {
+    Send(Job),
+    /// Nobody can be told of it.
+    Gone,
+    /// Nobody is to be told of it now.
+    Quiet,
+}
+
 /// Requests in flight take no more than this, but for the first.
 const MOST_BYTES: usize = 48 << 20;
 
@@ -31,34 +40,41 @@ impl Notifier {
     /// # Errors
     /// The file.
     pub fn jobs(&mut self, now: Timestamp) -> Result<Vec<Job>, Error> {
-        let (mut jobs, mut gone) = (Vec::new(), Vec::new());
+        let (mut jobs, mut gone, mut quiet) = (Vec::new(), Vec::new(), Vec::new());
         while self.in_flight.values().sum::<usize>() < MOST_BYTES && jobs.len() < MOST_JOBS {
             let Some(id) = self.lanes.take(now) else { break };
-            match self.job(id)? {
-                Some(job) => {
+            match self.next(id, now)? {
+                Next::Send(job) => {
                     self.in_flight.insert(id, size_bytes(&job.request));
                     jobs.push(job);
                 }
-                None => gone.push((id, Outcome::Refused("its channel is gone from the configuration".into()))),
+                Next::Gone => gone.push((id, Outcome::Refused("its channel is gone from the configuration".into()))),
+                Next::Quiet => quiet.push(id),
             }
         }
         self.finish(now, gone)?;
+        self.withdraw(now, quiet)?;
         Ok(jobs)
     }
 
-    fn job(&self, id: u64) -> Result<Option<Job>, Error> {
-        let Some(intent) = self.store.intent(id)? else { return Ok(None) };
+    fn next(&self, id: u64, now: Timestamp) -> Result<Next, Error> {
+        let Some(intent) = self.store.intent(id)? else { return Ok(Next::Gone) };
         let head = &intent.head;
+        if self.is_quiet_now(head, now) {
+            return Ok(Next::Quiet);
+        }
         let receiver = self.config.receivers.get(&head.receiver);
         let channel =
             receiver.and_then(|receiver| receiver.channels.iter().find(|channel| channel.name == head.channel));
         let around = Surroundings { templates: &self.templates, external_url: &self.settings.external_url };
-        Ok(channel.map(|channel| Job {
-            id,
-            key: head.key.clone(),
-            receiver: head.receiver.clone(),
-            channel: head.channel.clone(),
-            request: request(channel, &intent, around),
+        Ok(channel.map_or(Next::Gone, |channel| {
+            Next::Send(Job {
+                id,
+                key: head.key.clone(),
+                receiver: head.receiver.clone(),
+                channel: head.channel.clone(),
+                request: request(channel, &intent, around),
+            })
         }))
     }
 }
