@@ -9,6 +9,7 @@ use super::fields::{Field, Fields, WRONG_TYPE, message, text};
 use super::{MOST_BYTES, MOST_METADATA, MOST_SAMPLES, MOST_SERIES, Refused, counter_by_name};
 
 /// The bytes of a request, unpacked.
+#[derive(Default)]
 pub struct Unpacked(Vec<u8>);
 
 /// A request that is one, and within the limits.
@@ -47,8 +48,20 @@ impl Unpacked {
 
     /// Unpacks a request as it is sent.
     pub fn read(compressed: &[u8]) -> Result<Self, Refused> {
-        Self::length(compressed)?;
-        Ok(Self(snap::raw::Decoder::new().decompress_vec(compressed)?))
+        let mut unpacked = Self(Vec::new());
+        unpacked.read_into(compressed)?;
+        Ok(unpacked)
+    }
+
+    /// The same in the place of what was there before.
+    pub fn read_into(&mut self, compressed: &[u8]) -> Result<(), Refused> {
+        let length = Self::length(compressed)?;
+        self.0.clear();
+        // Not by doubling what is there.
+        self.0.reserve_exact(length);
+        self.0.resize(length, 0);
+        snap::raw::Decoder::new().decompress(compressed, &mut self.0)?;
+        Ok(())
     }
 }
 

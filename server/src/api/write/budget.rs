@@ -47,7 +47,8 @@ impl Budget {
             return Err(Refused::body_too_large());
         }
         let room = room(&self.bodies, length).await?;
-        let (mut pieces, mut body) = (request.into_body().into_data_stream(), Vec::new());
+        // At its full length at once: a body that grows by doubling takes twice its room.
+        let (mut pieces, mut body) = (request.into_body().into_data_stream(), Vec::with_capacity(length));
         while let Some(piece) = pieces.next().await {
             let piece = piece.map_err(|error| Refused::Malformed(format!("its body breaks off: {error}")))?;
             if body.len() + piece.len() > length {
