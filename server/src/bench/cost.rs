@@ -44,6 +44,21 @@ impl ServerCost {
         }
     }
 
+    /// What it has spent when so many samples are stored; `None` if that takes too long.
+    pub(super) fn when_stored(server: &str, samples: f64, patience: Duration) -> Result<Option<Self>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let cost = Self::read(server)?;
+            if cost.stored_samples >= samples {
+                return Ok(Some(cost));
+            }
+            if Instant::now() > deadline {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
     pub(super) fn read(server: &str) -> Result<Self> {
         let text = ask::agent().get(format!("{server}/metrics")).call();
         let text = text.and_then(|mut answer| answer.body_mut().read_to_string());

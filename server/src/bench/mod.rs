@@ -2,6 +2,7 @@
 
 mod cost;
 mod fleet;
+mod readers;
 mod remote_write;
 mod statsd;
 mod store;
@@ -16,6 +17,8 @@ pub(crate) enum BenchCommand {
     Statsd(statsd::StatsdArgs),
     /// Write samples by remote write
     RemoteWrite(remote_write::RemoteWriteArgs),
+    /// Ask the same question while the server is idle, and while it is written to
+    Readers(readers::ReadersArgs),
     /// Fill a store of its own with hours of samples, and read from it
     Store(store::StoreArgs),
 }
@@ -25,6 +28,7 @@ pub(crate) fn main(command: BenchCommand) -> Result<()> {
         BenchCommand::Fleet(args) => fleet::main(&args),
         BenchCommand::Statsd(args) => statsd::main(&args),
         BenchCommand::RemoteWrite(args) => remote_write::main(&args),
+        BenchCommand::Readers(args) => readers::main(&args),
         BenchCommand::Store(args) => store::main(&args),
     }
 }

@@ -7,7 +7,7 @@ use weir_sample::Series;
 
 /// What every round of the load has.
 #[derive(Clone)]
-pub(super) struct Shape {
+pub(in crate::bench) struct Shape {
     /// Tells runs apart.
     pub run: String,
     pub per_host: usize,
@@ -17,6 +17,8 @@ pub(super) struct Shape {
     pub jitter_ms: i64,
     /// Whether series of one host differ as well.
     pub each_jitters: bool,
+    /// All are counters of one name, told apart by host and device.
+    pub one_metric: bool,
 }
 
 /// Some hosts' series, half of which are counters, the others gauges of two decimals that walk.
@@ -71,10 +73,15 @@ impl Load {
 impl OneSeries {
     fn new(shape: &Shape, number: usize) -> Self {
         let (host, at) = (number / shape.per_host, number % shape.per_host);
-        let counts = at.is_multiple_of(2);
-        let name = format!("bench_{at:04}_{}", if counts { "total" } else { "level" });
+        let counts = shape.one_metric || at.is_multiple_of(2);
+        let name = match counts {
+            _ if shape.one_metric => "bench_total".to_owned(),
+            true => format!("bench_{at:04}_total"),
+            false => format!("bench_{at:04}_level"),
+        };
         let (instance, pool) = (format!("host-{host:06}:9100"), format!("pool-{}", host % 50));
-        let (device, zone) = (format!("device-{}", at % 4), format!("zone-{}", host % 3));
+        let device = if shape.one_metric { at } else { at % 4 };
+        let (device, zone) = (format!("device-{device}"), format!("zone-{}", host % 3));
         let labels = [
             ("instance", instance.as_str()),
             ("job", "node"),
@@ -118,7 +125,14 @@ mod tests {
 
     #[test]
     fn a_round_has_a_sample_of_each_series() {
-        let shape = Shape { run: "r".into(), per_host: 3, per_request: 4, jitter_ms: 100, each_jitters: true };
+        let shape = Shape {
+            run: "r".into(),
+            per_host: 3,
+            per_request: 4,
+            jitter_ms: 100,
+            each_jitters: true,
+            one_metric: false,
+        };
         let (mut load, mut seen) = (Load::new(&shape, 0..10), Vec::new());
         let round = load.round(1_000_000, |body, samples| {
             let body = snap::raw::Decoder::new().decompress_vec(body).unwrap();
