@@ -43,6 +43,13 @@ pub(crate) struct PageMeta {
     pub max_time: i64,
 }
 
+impl PageMeta {
+    /// Whether there may be samples from `start` to `end`, both included.
+    pub(crate) const fn overlaps(&self, start: i64, end: i64) -> bool {
+        self.min_time <= end && self.max_time >= start
+    }
+}
+
 impl PageBuilder {
     /// Adds a series. Identities must not fall; `span` is its first and last time.
     pub(crate) fn push(&mut self, id: SeriesId, kind: Kind, span: (i64, i64), coded_times: &[u8], content: &[u8]) {

@@ -1,5 +1,7 @@
 //! A run of pages in a file, found by identity.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -138,24 +140,39 @@ impl Pages {
     }
 }
 
-/// Reads series by rising identity and keeps the page it is at.
+/// Reads series by identity, and keeps the page it is at, or all that it reads.
 pub(crate) struct PageCursor {
     pages: Arc<Pages>,
-    current: Option<(usize, Option<Page>)>,
-    /// Entry of the current page that was read last.
-    entry: usize,
+    /// Number of the page that was read last.
+    current: usize,
+    kept: HashMap<usize, Kept>,
+    keeps_all: bool,
     /// First and last instant of damaged pages that were asked for and told to nobody yet.
     pub damaged: Vec<(i64, i64)>,
 }
 
+/// A page that was read.
+struct Kept {
+    page: Option<Page>,
+    /// Entry that was read last.
+    entry: usize,
+}
+
 impl PageCursor {
+    /// One that keeps a page at a time: for identities that rise.
     pub(crate) fn new(pages: Arc<Pages>) -> Self {
-        Self { pages, current: None, entry: 0, damaged: Vec::new() }
+        Self { pages, current: 0, kept: HashMap::new(), keeps_all: false, damaged: Vec::new() }
     }
 
     /// A cursor of the same pages, at no page yet.
     pub(crate) fn another(&self) -> Self {
-        Self::new(self.pages.clone())
+        Self { keeps_all: self.keeps_all, ..Self::new(self.pages.clone()) }
+    }
+
+    /// Forgets the pages that it has, and from now on keeps all that it reads, so that identities may come in any order.
+    pub(crate) fn keep_anew(&mut self) {
+        self.kept.clear();
+        self.keeps_all = true;
     }
 
     /// Whether the pages are in the object store.
@@ -163,12 +180,17 @@ impl PageCursor {
         self.pages.away.is_some()
     }
 
+    /// The pages, as far as they are known without being read.
+    pub(crate) fn index(&self) -> &[PageMeta] {
+        &self.pages.index
+    }
+
     /// The first page that may have a series: mostly the current.
     fn page_of(&self, id: SeriesId) -> usize {
         let index = &self.pages.index;
         let is_before = |at: usize| at.checked_sub(1).is_none_or(|before| index[before].last < id);
-        match &self.current {
-            Some((at, _)) if index[*at].last >= id && is_before(*at) => *at,
+        match index.get(self.current) {
+            Some(page) if page.last >= id && is_before(self.current) => self.current,
             _ => index.partition_point(|page| page.last < id),
         }
     }
@@ -184,24 +206,33 @@ impl PageCursor {
         let pages = self.pages.clone();
         let mut at = self.page_of(id);
         while let Some(meta) = pages.index.get(at).filter(|page| page.first <= id) {
-            if meta.min_time <= end && meta.max_time >= start {
-                if self.current.as_ref().is_none_or(|&(current, _)| current != at) {
-                    (self.current, self.entry) = (Some((at, pages.read(at)?)), 0);
-                }
-                if let Some((_, None)) = &self.current {
-                    self.damaged.push((meta.min_time, meta.max_time));
-                }
-                if let Some((_, Some(page))) = &self.current {
-                    let found = page.entries_of(id, self.entry);
-                    self.entry = found.start;
+            if meta.overlaps(start, end) {
+                let Kept { page, entry } = self.page(at)?;
+                if let Some(page) = page {
+                    let found = page.entries_of(id, *entry);
+                    *entry = found.start;
                     for entry in &page.entries()[found] {
                         each(page, entry).map_err(Error::damaged(&pages.path))?;
                     }
+                } else {
+                    self.damaged.push((meta.min_time, meta.max_time));
                 }
             }
             at += 1;
         }
         Ok(())
+    }
+
+    /// A page; read, unless it is there.
+    fn page(&mut self, at: usize) -> Result<&mut Kept, Error> {
+        if !self.keeps_all && self.current != at {
+            self.kept.clear();
+        }
+        self.current = at;
+        Ok(match self.kept.entry(at) {
+            MapEntry::Occupied(kept) => kept.into_mut(),
+            MapEntry::Vacant(place) => place.insert(Kept { page: self.pages.read(at)?, entry: 0 }),
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod holes;
 mod listing;
+mod order;
 mod parallel;
 mod reader;
 mod select;

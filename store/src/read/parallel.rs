@@ -24,21 +24,23 @@ pub(crate) fn readers(series: usize) -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(MOST_READERS)
 }
 
-/// Gives every series to `each`, in order, until it breaks off.
+/// Gives every series to `each`, in the order in which they stand, until it breaks off.
 pub(crate) fn select(
     reader: &mut Reader<'_>,
     readers: usize,
-    all: &[Found],
+    (all, stretches): (&[Found], &[Range<usize>]),
     selection: &Selection<'_>,
     each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    let batches = &batches(all, size_of_batch(selection));
+    let size = size_of_batch(selection);
+    let batches = &Vec::from_iter(stretches.iter().flat_map(|stretch| batches(all, stretch, size)));
     thread::scope(|scope| {
         let receivers = Vec::from_iter((0..readers).map(|first| {
             let (sender, receiver) = sync_channel(1);
             let mut reader = reader.another();
             scope.spawn(move || {
-                for batch in batches.iter().skip(first).step_by(readers) {
+                for (stretch, batch) in batches.iter().skip(first).step_by(readers) {
+                    reader.begin(stretch);
                     let read = reader.batch(&all[batch.clone()], selection);
                     let failed = read.is_err();
                     // Nobody receives when the asker broke off.
@@ -68,16 +70,16 @@ fn size_of_batch(selection: &Selection<'_>) -> usize {
     (BATCH_BYTES / (16 * samples)).clamp(8, BATCH as i64) as usize
 }
 
-/// Stretches of about so many finds that do not part a series.
-fn batches(all: &[Found], size: usize) -> Vec<Range<usize>> {
-    let mut batches = Vec::with_capacity(all.len() / size + 1);
-    let mut start = 0;
-    while start < all.len() {
-        let mut end = (start + size).min(all.len());
-        while end < all.len() && all[end].id == all[end - 1].id {
+/// Parts of a stretch of about so many finds, that do not part a series.
+fn batches(all: &[Found], stretch: &Range<usize>, size: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    let mut batches = Vec::with_capacity(stretch.len() / size + 1);
+    let mut start = stretch.start;
+    while start < stretch.end {
+        let mut end = (start + size).min(stretch.end);
+        while end < stretch.end && all[end].id == all[end - 1].id {
             end += 1;
         }
-        batches.push(start..end);
+        batches.push((stretch.clone(), start..end));
         start = end;
     }
     batches

@@ -1,6 +1,7 @@
 //! What a query keeps open while it goes from series to series, and how it reads one.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -15,6 +16,7 @@ use crate::head::shard::place_of;
 use crate::index::matching::Match;
 use crate::index::{Index, SeriesId};
 use crate::read::holes::{self, Hole, Span};
+use crate::read::order;
 use crate::store::Inner;
 use crate::tier::coding;
 use crate::tier::points::Points;
@@ -38,7 +40,7 @@ struct Source {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Found {
     pub id: SeriesId,
-    source: u32,
+    pub(super) source: u32,
     pub found: Match,
 }
 
@@ -62,6 +64,15 @@ pub(crate) struct Reader<'a> {
     holes: BTreeSet<Hole>,
     /// Of the series before: the next mostly has as many.
     samples_before: usize,
+    /// Whether series are read shard by shard, and the stretch of them that is being read.
+    by_shard: bool,
+    stretch: Range<usize>,
+}
+
+impl Found {
+    pub(crate) const fn is_in_memory(&self) -> bool {
+        self.source == 0
+    }
 }
 
 impl Source {
@@ -116,6 +127,8 @@ impl<'a> Reader<'a> {
             lost,
             holes: BTreeSet::new(),
             samples_before: 0,
+            by_shard: false,
+            stretch: 0..0,
         };
         let lost = reader.lost.clone();
         reader.note(tier, &lost);
@@ -139,7 +152,8 @@ impl<'a> Reader<'a> {
         let fillers = fillers.map(|all| all.iter().map(|(tier, filler)| (*tier, source(filler))).collect());
         let (unreachable, lost) = (self.unreachable.clone(), self.lost.clone());
         let (set, slabs, holes) = (self.set.clone(), HashMap::new(), BTreeSet::new());
-        Self { set, sources, unreachable, slabs, fillers, lost, holes, ..*self }
+        let stretch = self.stretch.clone();
+        Self { set, sources, unreachable, slabs, fillers, lost, holes, stretch, ..*self }
     }
 
     /// What was found damaged since this was asked last.
@@ -214,9 +228,24 @@ impl<'a> Reader<'a> {
         series.filter_map(|same| self.series(same, selection).transpose()).collect()
     }
 
-    /// Whether all that is asked for is in memory or in slabs.
-    pub(crate) fn is_recent(&self) -> bool {
-        self.sources.is_empty() && self.lost.is_empty()
+    /// Sorts what was found in the order in which it is read fastest, if any order will do, and says which stretches are to be
+    /// read together.
+    pub(crate) fn order(&mut self, all: &mut Vec<Found>, any: bool) -> Vec<Range<usize>> {
+        // Order of identity serves best where next to nothing is newer than blocks, and where holes are to be filled.
+        if !any || self.fillers.is_some() || self.end <= self.set.frontier {
+            return std::iter::once(0..all.len()).collect();
+        }
+        self.by_shard = true;
+        let blocks: Vec<_> = self.sources.iter().map(|source| source.cursor.index()).collect();
+        order::by_shard(all, &blocks, (self.start, self.end))
+    }
+
+    /// To be called before series of a stretch are read.
+    pub(crate) fn begin(&mut self, stretch: &Range<usize>) {
+        if self.by_shard && self.stretch != *stretch {
+            self.stretch = stretch.clone();
+            self.sources.iter_mut().for_each(|source| source.cursor.keep_anew());
+        }
     }
 
     /// Every series that some source knows, in order of identity.
@@ -228,10 +257,8 @@ impl<'a> Reader<'a> {
             let matches = labels.labels.iter().flat_map(|labels| labels.matching(matchers));
             all.extend(matches.map(|found| of(at + 1, found)));
         }
-        if !self.is_recent() {
-            // Made of sorted stretches, which this sort takes as they are.
-            all.sort();
-        }
+        // Made of sorted stretches, which this sort takes as they are.
+        all.sort();
         all
     }
 

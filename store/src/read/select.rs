@@ -2,9 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::head::shard::{SHARDS, place_of};
 use crate::read::parallel;
-use crate::read::reader::{Found, Reader};
+use crate::read::reader::Reader;
 use crate::store::Store;
 use crate::{Answered, Error, Selection, SeriesData};
 
@@ -22,30 +21,21 @@ impl Store {
     ) -> Result<Answered, Error> {
         let mut reader = Reader::new(&self.inner, selection)?;
         let mut all = reader.find(selection.matchers);
-        if selection.any_order && reader.is_recent() {
-            all = by_shard(&all);
-        }
+        let stretches = reader.order(&mut all, selection.any_order);
         let readers = parallel::readers(all.len());
         if readers > 1 {
-            parallel::select(&mut reader, readers, &all, selection, each)?;
+            parallel::select(&mut reader, readers, (&all, &stretches), selection, each)?;
             return Ok(reader.answered());
         }
-        for same in all.chunk_by(|a, b| a.id == b.id) {
-            let Some(data) = reader.series(same, selection)? else { continue };
-            if each(data).is_break() {
-                break;
+        for stretch in stretches {
+            reader.begin(&stretch);
+            for same in all[stretch].chunk_by(|a, b| a.id == b.id) {
+                let Some(data) = reader.series(same, selection)? else { continue };
+                if each(data).is_break() {
+                    return Ok(reader.answered());
+                }
             }
         }
         Ok(reader.answered())
     }
-}
-
-/// What is in memory, shard by shard: what the series of a shard share, groups and pages of slabs, then stays in the CPU's
-/// cache from one of its series to the next.
-fn by_shard(all: &[Found]) -> Vec<Found> {
-    let mut shards = vec![Vec::new(); SHARDS];
-    for same in all.chunk_by(|a, b| a.id == b.id) {
-        shards[place_of(same[0].found.group).0].extend_from_slice(same);
-    }
-    shards.concat()
 }
