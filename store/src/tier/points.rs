@@ -49,9 +49,11 @@ impl Points {
     /// Works the points out of samples.
     pub(crate) fn of(kind: Kind, run: &Run, resolution: i64) -> Self {
         let mut points = Self { times: Vec::new(), columns: Columns::empty(kind) };
-        let mut at = 0;
-        for part in run.times.chunk_by(|&a, &b| stretch_end(a, resolution) == stretch_end(b, resolution)) {
-            let range = at..at + part.len();
+        let (mut at, mut decimals) = (0, 0);
+        while let Some(&first) = run.times.get(at) {
+            // One division for a stretch, not two for each of its samples.
+            let end = stretch_end(first, resolution);
+            let range = at..at + run.times[at..].iter().take_while(|&&time| time <= end).count();
             at = range.end;
             match (&mut points.columns, &run.values) {
                 (Columns::Counter { first, points: columns }, Column::Floats(values)) => {
@@ -61,11 +63,11 @@ impl Points {
                     }
                     counter(columns, before, &values[range]);
                 }
-                (Columns::Gauge(columns), Column::Floats(values)) => gauge(columns, &values[range]),
+                (Columns::Gauge(columns), Column::Floats(values)) => gauge(columns, &values[range], &mut decimals),
                 (Columns::Distribution(sketches), Column::Sketches(values)) => sketches.push(merged(&values[range])),
                 _ => continue,
             }
-            points.times.push(stretch_end(part[0], resolution));
+            points.times.push(end);
         }
         points
     }
@@ -211,20 +213,24 @@ fn counter(columns: &mut [Vec<f64>; 3], before: Option<f64>, values: &[f64]) {
     columns[RESETS].push(resets);
 }
 
-fn gauge(columns: &mut [Vec<f64>; 5], values: &[f64]) {
+fn gauge(columns: &mut [Vec<f64>; 5], values: &[f64], decimals: &mut usize) {
     let numbers = || values.iter().copied().filter(|value| !value.is_nan());
     columns[COUNT].push(numbers().count() as f64);
-    columns[SUM].push(sum(values));
+    columns[SUM].push(sum(values, decimals));
     columns[MIN].push(numbers().fold(f64::NAN, f64::min));
     columns[MAX].push(numbers().fold(f64::NAN, f64::max));
     columns[LAST].push(values[values.len() - 1]);
 }
 
-/// Adds up. Decimals are added as integers: exact, and short to store.
-fn sum(values: &[f64]) -> f64 {
-    let exact = frame::decimals_of(values.iter().copied()).and_then(|decimals| {
+/// Adds up. Decimals are added as integers: exact, and short to store. Tries the number of decimals that served before first.
+fn sum(values: &[f64], decimals: &mut usize) -> f64 {
+    let with = |decimals| {
         let sum = values.iter().try_fold(0i64, |sum, &value| Some(sum + frame::integer(value, decimals)?))?;
         (sum.unsigned_abs() < 1 << 53).then(|| frame::float(sum, decimals))
+    };
+    let exact = with(*decimals).or_else(|| {
+        *decimals = frame::decimals_of(values.iter().copied())?;
+        with(*decimals)
     });
     exact.unwrap_or_else(|| values.iter().filter(|value| !value.is_nan()).sum())
 }
@@ -282,7 +288,11 @@ mod tests {
 
     #[test]
     fn decimals_add_up_without_a_tail() {
-        assert_eq!(sum(&[0.1, 0.2]).to_bits(), 0.3f64.to_bits());
-        assert_eq!(sum(&[f64::NAN, 1e300]), 1e300);
+        for before in 0..6 {
+            let sum = |values: &[f64]| sum(values, &mut before.clone());
+            assert_eq!(sum(&[0.1, 0.2]).to_bits(), 0.3f64.to_bits());
+            assert_eq!(sum(&[f64::NAN, 1e300]), 1e300);
+            assert_eq!(sum(&[4e15, 4e15]), 8e15, "as far as integers are exact, whatever was before");
+        }
     }
 }
