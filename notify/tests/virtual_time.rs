@@ -289,6 +289,17 @@ fn what_is_refused_is_a_dead_letter_that_can_be_sent_again() {
 }
 
 #[test]
+fn history_says_in_which_labels_alerts_differ() {
+    let mut world = World::new(ONE);
+    world.fire("n=x g=1 tenant=3 pool=db");
+    world.fire("n=y g=1 pool=db");
+    world.pass(20);
+    let history = world.notifier.history(Timestamp(0), Timestamp(i64::MAX), 10).unwrap();
+    assert_eq!(history[0].mixed.iter().map(String::as_str).collect::<Vec<_>>(), ["n", "tenant"]);
+    assert_eq!(history[0].common_labels.len(), 2, "{:?}", history[0].common_labels);
+}
+
+#[test]
 fn a_receiver_that_is_gone_leaves_dead_letters() {
     let mut world = World::new(TWO);
     world.answers.push(("b", Outcome::Failed { after: None, why: "down".into() }));

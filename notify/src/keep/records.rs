@@ -1,5 +1,7 @@
 //! The records of the file, as JSON.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use weir_alert::event::{Event, Pairs};
 
@@ -31,6 +33,8 @@ pub(crate) struct IntentHead {
     pub(crate) group_key: String,
     pub(crate) group_labels: Pairs,
     pub(crate) common_labels: Pairs,
+    #[serde(default)]
+    pub(crate) mixed: BTreeSet<String>,
     pub(crate) common_annotations: Pairs,
     pub(crate) reason: Reason,
     pub(crate) created_ms: i64,
@@ -103,6 +107,9 @@ pub struct Sent {
     /// Labels that all its alerts have.
     #[serde(default)]
     pub common_labels: Pairs,
+    /// Labels in which they differ, or that some lack: what they are of nobody can say for all.
+    #[serde(default)]
+    pub mixed: BTreeSet<String>,
     /// Why it was made.
     pub reason: Reason,
     /// Alerts in it that fire.

@@ -16,18 +16,20 @@ use weir_alert::evaluate::Wanted;
 use weir_query::QueryError;
 use weir_sample::Timestamp;
 
+use super::alerts::{Alerts, told};
 use super::auth::{Caller, refusal};
 use super::query::{Parameters, refuse};
 use crate::alerting::Standing;
 use crate::clock::now;
 
 /// The routes; they belong behind [`super::auth::guard`].
-pub(crate) fn routes(standing: Arc<Standing>) -> Router {
+pub(crate) fn routes(standing: Arc<Standing>, notifier: Alerts) -> Router {
+    let history = Router::new().route("/api/v1/alerts/history", get(history)).with_state((standing.clone(), notifier));
     Router::new()
         .route("/api/v1/rules", get(rules))
         .route("/api/v1/alerts", get(alerts))
-        .route("/api/v1/alerts/history", get(history))
         .with_state(standing)
+        .merge(history)
 }
 
 async fn rules(State(standing): State<Arc<Standing>>, caller: Caller, RawQuery(url): RawQuery) -> Response {
@@ -51,23 +53,45 @@ async fn alerts(State(standing): State<Arc<Standing>>, caller: Caller) -> Respon
 const USUAL_ENTRIES: usize = 1_000;
 const MOST_ENTRIES: usize = 10_000;
 
-/// What happened from `start` to `end`, the newest `limit` entries of it, oldest first.
-async fn history(State(standing): State<Arc<Standing>>, caller: Caller, RawQuery(url): RawQuery) -> Response {
+/// What happened from `start` to `end`, the newest `limit` entries of it, oldest first; who was told, the newest first; and
+/// silences that held. Where the notifier does not answer, states are told alone, with a warning.
+async fn history(
+    State((standing, notifier)): State<(Arc<Standing>, Alerts)>,
+    caller: Caller,
+    RawQuery(url): RawQuery,
+) -> Response {
+    let (range, most) = match asked(url.as_deref()) {
+        Ok(asked) => asked,
+        Err(error) => return refuse(&error),
+    };
+    let told = told(&notifier, &caller, range, most).await;
     blocking(move || {
-        let parameters = Parameters::of(url.as_deref(), &[]);
-        let (start, end) = (parameters.time("start")?, parameters.time("end")?);
-        let most = parameters.number("limit")?.unwrap_or(USUAL_ENTRIES).min(MOST_ENTRIES);
         let Some(history) = standing.history() else { return Ok(unavailable("the state file is not open yet")) };
-        let (from, to) = (start.unwrap_or(Timestamp(i64::MIN)).millis(), end.unwrap_or_else(now).millis());
-        let found = history.entries(from, to, most, |entry| {
+        let found = history.entries(range.0.millis(), range.1.millis(), most, |entry| {
             entry.labels.is_empty() || caller.sees(|name| entry.labels.get(name).map_or("", String::as_str))
         });
+        let mut data = json!({});
+        match told {
+            Ok(told) => data = told,
+            Err(why) => data["warnings"] = json!([format!("notifications and silences are missing: {why}")]),
+        }
         Ok(match found {
-            Ok(states) => success(&json!({ "states": states })),
+            Ok(states) => {
+                data["states"] = json!(states);
+                success(&data)
+            }
             Err(error) => unavailable(&error.to_string()),
         })
     })
     .await
+}
+
+/// The range that is asked for, and the most entries.
+fn asked(url: Option<&str>) -> Result<((Timestamp, Timestamp), usize), QueryError> {
+    let parameters = Parameters::of(url, &[]);
+    let (start, end) = (parameters.time("start")?, parameters.time("end")?);
+    let most = parameters.number("limit")?.unwrap_or(USUAL_ENTRIES).min(MOST_ENTRIES);
+    Ok(((start.unwrap_or(Timestamp(i64::MIN)), end.unwrap_or_else(now)), most))
 }
 
 fn wanted(parameters: &Parameters, sees_all: bool) -> Result<Wanted, QueryError> {
@@ -164,10 +188,14 @@ mod tests {
         Arc::new(standing)
     }
 
+    fn nobody() -> Alerts {
+        Alerts { notifier: Arc::new(|| None), take: Arc::new(|_| Ok(())) }
+    }
+
     #[test]
     fn each_sees_alerts_of_its_tenant_with_the_labels_of_its_token() {
         let issuer = Issuer::new();
-        let server = serve(guard(routes(standing()), Some(issuer.tokens()), Scope::AlertsRead));
+        let server = serve(guard(routes(standing(), nobody()), Some(issuer.tokens()), Scope::AlertsRead));
         let get = |tenant, scopes: &[Scope], host: Option<&str>, path: &str| {
             let claims = Claims {
                 subject: "grafana".into(),
@@ -200,6 +228,7 @@ mod tests {
                 .filter(|entry| entry["what"] == "firing")
                 .collect();
             assert_eq!(firing.len(), expected.split_whitespace().count());
+            assert!(history["data"]["warnings"][0].as_str().unwrap().contains("nobody is told"), "{history}");
         };
         let (read, operator) = (&[Scope::AlertsRead][..], &[Scope::AlertsRead, Scope::Admin][..]);
         check(0, read, None, "a");

@@ -43,7 +43,7 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         router = router.merge(guard(queries, Scope::Read));
     }
     if let Some(alerting) = &roles.alerting {
-        router = router.merge(guard(rules::routes(alerting.standing.clone()), Scope::AlertsRead));
+        router = router.merge(guard(rules::routes(alerting.standing.clone(), alerting.api()), Scope::AlertsRead));
         router = router.merge(alerts::routes(alerting.api(), roles.identity.tokens.as_ref()));
     }
     if let Some(queue) = roles.queue() {

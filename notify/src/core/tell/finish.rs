@@ -120,6 +120,7 @@ pub(super) fn sent(head: &IntentHead, waiting: &Waiting, now: Timestamp, why: &s
         channel: head.channel.clone(),
         group_labels: head.group_labels.clone(),
         common_labels: head.common_labels.clone(),
+        mixed: head.mixed.clone(),
         reason: head.reason,
         firing: head.firing.len(),
         resolved: head.resolved.len(),

@@ -1,5 +1,7 @@
 //! A group's time has come: what of it is to be told, and to whom.
 
+use std::collections::BTreeSet;
+
 use weir_alert::event::{Event, Pairs};
 use weir_sample::Timestamp;
 
@@ -164,14 +166,16 @@ impl Notifier {
         let (sends_resolved, reason, now) = how;
         let firing = sorted.firing.iter().map(|(_, held)| held.event(true));
         let resolved = sorted.resolved.iter().filter(|_| sends_resolved).map(|(_, held)| held.event(false));
-        let (mut lines, mut alerts, mut common) = (Vec::new(), 0, None);
+        let (mut lines, mut alerts, mut common, mut mixed) = (Vec::new(), 0, None, BTreeSet::new());
         for event in firing.chain(resolved) {
             narrow(&mut common, &event);
+            note_names(&mut mixed, &event);
             serde_json::to_writer(&mut lines, &event)?;
             lines.push(b'\n');
             alerts += 1;
         }
         let (common_labels, common_annotations) = common.unwrap_or_default();
+        mixed.retain(|name| !common_labels.contains_key(name));
         let head = IntentHead {
             key: format!("{}-{id}", self.store_id),
             tenant: group.tenant,
@@ -180,6 +184,7 @@ impl Notifier {
             group_key: group.key.clone(),
             group_labels: group.labels.clone(),
             common_labels,
+            mixed,
             common_annotations,
             reason,
             created_ms: now.millis(),
@@ -239,6 +244,15 @@ fn narrow(common: &mut Option<(Pairs, Pairs)>, event: &Event) {
         Some((labels, annotations)) => {
             labels.retain(|name, value| event.labels.get(name) == Some(value));
             annotations.retain(|name, value| event.annotations.get(name) == Some(value));
+        }
+    }
+}
+
+/// Adds the names of an alert's labels; most are there already.
+fn note_names(names: &mut BTreeSet<String>, event: &Event) {
+    for name in event.labels.keys() {
+        if !names.contains(name) {
+            names.insert(name.clone());
         }
     }
 }

@@ -21,6 +21,7 @@ use axum::routing::{get, post};
 use weir_identity::{Scope, TokenKeys};
 
 use super::auth::guard;
+pub(crate) use letters::told;
 pub(crate) use way::Alerts;
 
 /// More than any sender puts into a request.

@@ -123,7 +123,7 @@ fn refuse(refused: SilenceRefused) -> Refused {
 }
 
 /// Whether it is within a caller's reach, as it then has all conditions of the caller.
-fn keeps_to(silence: &Silence, within: &[Matcher]) -> bool {
+pub(super) fn keeps_to(silence: &Silence, within: &[Matcher]) -> bool {
     within.iter().all(|matcher| silence.matchers.contains(matcher))
 }
 
