@@ -12,6 +12,7 @@ mod relay;
 pub mod remote_write;
 mod rounds;
 mod scaling;
+mod webhooks;
 
 pub use autoscaler::{Autoscaler, Policy};
 pub use balancer::Balancer;
@@ -24,6 +25,7 @@ pub use prometheus::Prometheus;
 pub use relay::{Faults, Relay};
 pub use rounds::{Applications, PARTS, Stored, assert_counted_to_the_unit, stored};
 pub use scaling::{Moment, Outcome, Scenario, Second, cores_used, run};
+pub use webhooks::{Webhook, Webhooks, seconds_now};
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;

@@ -1,82 +1,16 @@
 //! Promise: what a rule finds reaches a person, once the window in which it happened is over, and a kill in between loses nothing.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+mod kills;
+mod stall;
+
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
-use weir_tests::{Agent, Server, ServerPorts, eventually};
+use weir_tests::{Agent, Server, ServerPorts, Webhook, Webhooks, eventually, seconds_now};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Takes webhooks for as long as the test lives.
-struct Webhooks {
-    address: SocketAddr,
-    /// Bodies with their `Idempotency-Key` and the second in which they came.
-    came: Receiver<(Value, String, f64)>,
-}
-
-impl Webhooks {
-    fn listen() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (address, (bring, came)) = (listener.local_addr().unwrap(), channel());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let bring = bring.clone();
-                std::thread::spawn(move || serve(stream, &bring));
-            }
-        });
-        Self { address, came }
-    }
-
-    /// The next notification about an alert in a state.
-    fn next(&self, alert: &str, status: &str) -> (Value, String, f64) {
-        loop {
-            let came = self.came.recv_timeout(PATIENCE);
-            let (body, key, at) = came.unwrap_or_else(|_| panic!("no webhook about {alert} {status}"));
-            if body["commonLabels"]["alertname"] == alert && body["status"] == status {
-                return (body, key, at);
-            }
-        }
-    }
-}
-
-/// Answers requests of one connection.
-fn serve(stream: TcpStream, bring: &Sender<(Value, String, f64)>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
-    loop {
-        let (mut length, mut key, mut line) = (0, String::new(), String::new());
-        loop {
-            line.clear();
-            if reader.read_line(&mut line).unwrap_or(0) == 0 {
-                return;
-            }
-            let Some((name, value)) = line.trim_end().split_once(": ") else {
-                if line.trim_end().is_empty() {
-                    break;
-                }
-                continue;
-            };
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.parse().unwrap(),
-                "idempotency-key" => key = value.to_owned(),
-                _ => {}
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).unwrap();
-        // A heartbeat has no body.
-        bring.send((serde_json::from_slice(&body).unwrap_or_default(), key, seconds_now())).ok();
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-    }
-}
-
-fn seconds_now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
-}
 
 /// A configuration with rules and one webhook.
 fn write_config(folder: &Path, webhooks: SocketAddr, heartbeats: SocketAddr) -> String {
@@ -110,6 +44,16 @@ const FULL: &str = "      - record: jobs:waiting:sum
 ";
 const ODD: &str = "      - {alert: QueueOdd, expr: jobs_waiting == 7}\n";
 
+/// The next notification about an alert in a state.
+fn next(webhooks: &Webhooks, alert: &str, status: &str) -> Webhook {
+    loop {
+        let came = webhooks.next(PATIENCE).unwrap_or_else(|| panic!("no webhook about {alert} {status}"));
+        if came.is_about(alert, status) {
+            return came;
+        }
+    }
+}
+
 /// Answers of the API; `None` while there is none.
 fn data(server: &Server, path: &str) -> Option<Value> {
     let (status, body) = server.get(path)?;
@@ -138,10 +82,10 @@ fn a_breach_reaches_the_webhook_and_kills_and_reloads_lose_nothing() {
         (server.number("jobs:waiting:sum") == Some(50.0)).then_some(())
     });
     assert_eq!(alerts(&server), Some(Vec::new()));
-    heartbeats.came.recv_timeout(PATIENCE).expect("a heartbeat while all gets on");
+    heartbeats.next(PATIENCE).expect("a heartbeat while all gets on");
 
     agent.emit("jobs.waiting:150|g", 1);
-    let (body, key, at) = webhooks.next("QueueFull", "firing");
+    let Webhook { body, key, at, .. } = next(&webhooks, "QueueFull", "firing");
     assert_eq!((&body["version"], &body["receiver"]), (&"4".into(), &"ops".into()));
     let alert = &body["alerts"][0];
     assert_eq!(
@@ -159,7 +103,7 @@ fn a_breach_reaches_the_webhook_and_kills_and_reloads_lose_nothing() {
     server.start_again();
     server.wait_until_ready();
     agent.emit("jobs.waiting:40|g", 1);
-    let (body, ..) = webhooks.next("QueueFull", "resolved");
+    let Webhook { body, .. } = next(&webhooks, "QueueFull", "resolved");
     assert_eq!(body["alerts"][0]["status"], "resolved");
     eventually("no alert", PATIENCE, || (alerts(&server)? == Vec::<String>::new()).then_some(()));
     let history = data(&server, "/api/v1/alerts/history").unwrap();
@@ -176,7 +120,7 @@ fn a_breach_reaches_the_webhook_and_kills_and_reloads_lose_nothing() {
     write_rules(folder.path(), &format!("{FULL}{ODD}"));
     eventually("the good one", PATIENCE, || (server.reading("weir_alert_rules") == Some(3.0)).then_some(()));
     agent.emit("jobs.waiting:7|g", 1);
-    webhooks.next("QueueOdd", "firing");
+    next(&webhooks, "QueueOdd", "firing");
 
     // A change that cannot be seen from outside is taken up on SIGHUP.
     let file = std::fs::File::open(folder.path().join("rules/jobs.yml")).unwrap();
@@ -214,7 +158,7 @@ fn what_cannot_be_used_at_the_start_is_told_and_waited_for_and_nothing_is_lost()
     std::fs::create_dir(state).unwrap();
     eventually("the alert", PATIENCE, || (alerts(&server)? == ["Always firing"]).then_some(()));
     std::fs::write(folder.path().join("routes.yml"), routes).unwrap();
-    webhooks.next("Always", "firing");
+    next(&webhooks, "Always", "firing");
     eventually("no word of it", PATIENCE, || (server.get("/readyz")?.1 == "ready\n").then_some(()));
     assert!(server.program.stop().success());
 }
@@ -233,7 +177,7 @@ fn alone_it_evaluates_over_another_system_and_writes_there() {
     let ports = ServerPorts::free();
     let mut alone = Server::start_as("alert", folder.path().join("alone"), ports, &["--config", &config]);
     agent.emit("jobs.waiting:150|g", 1);
-    let (body, ..) = webhooks.next("QueueFull", "firing");
+    let Webhook { body, .. } = next(&webhooks, "QueueFull", "firing");
     assert_eq!(body["alerts"][0]["annotations"]["summary"], "150 jobs wait");
     eventually("what a rule recorded to be there", PATIENCE, || {
         (server.number("jobs:waiting:sum") == Some(150.0)).then_some(())
