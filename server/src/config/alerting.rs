@@ -74,9 +74,9 @@ fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::
 }
 
 impl AlertingSettings {
-    /// Whether anything is to be evaluated over the data of this process.
+    /// Whether rules are to be evaluated over the data of this process, or alerts of others to be told of.
     pub(crate) fn is_on(&self) -> bool {
-        !self.rules.is_empty() && self.source.is_none()
+        (!self.rules.is_empty() || self.config.is_some()) && self.source.is_none()
     }
 
     /// What `weir alert` lacks to evaluate alone, if something.
