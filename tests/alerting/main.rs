@@ -2,6 +2,7 @@
 
 mod api;
 mod kills;
+mod shipped;
 mod stall;
 
 use std::net::SocketAddr;
