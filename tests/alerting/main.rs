@@ -1,6 +1,5 @@
 //! Promise: what a rule finds reaches a person, once the window in which it happened is over, and a kill in between loses nothing.
 
-mod api;
 mod kills;
 mod shipped;
 mod stall;
