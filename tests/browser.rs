@@ -1,9 +1,10 @@
-//! Promise: a person who opens the console sees this host's charts draw and change.
+//! Promise: a person who opens the console sees this host's charts draw and change, and silences what fires once it is said what that
+//! mutes.
 
 use std::process::Command;
 use std::time::Duration;
 
-use weir_tests::{Agent, Server, eventually};
+use weir_tests::{Agent, Server, ServerPorts, Webhooks, eventually};
 
 #[test]
 fn charts_draw_and_values_change() {
@@ -17,6 +18,32 @@ fn charts_draw_and_values_change() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/browser.mjs");
     let output = Command::new("node")
         .args([script, &format!("http://{}", server.ports.http), "browser_test_clicks"])
+        .output()
+        .expect("node is missing: apt-get install nodejs npm");
+    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{log}");
+}
+
+#[test]
+fn what_fires_is_seen_silenced_and_heard_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let webhooks = Webhooks::listen();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("weir.toml", "[alerting]\nrules = ['rules.yml']\nconfig = 'routes.yml'\ninterval = '1s'\n");
+    let odd = "'<img src=x onerror=alert(1)>'";
+    write(
+        "rules.yml",
+        &format!("groups: [{{name: g, rules: [{{alert: QueueFull, expr: vector(1), labels: {{team: {odd}}}}}]}}]"),
+    );
+    let route = "route: {receiver: ops, group_wait: 100ms}";
+    let receiver = format!("{{name: ops, webhook_configs: [{{url: 'http://{}/'}}]}}", webhooks.address);
+    write("routes.yml", &format!("{route}\nreceivers: [{receiver}]\n"));
+    let config = folder.path().join("weir.toml").display().to_string();
+    let server = Server::start_on(folder.path(), ServerPorts::free(), &["--config", &config]);
+    webhooks.next(Duration::from_secs(60)).expect("a notification");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/alerts.mjs");
+    let output = Command::new("node")
+        .args([script, &format!("http://{}", server.ports.http), "QueueFull"])
         .output()
         .expect("node is missing: apt-get install nodejs npm");
     let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

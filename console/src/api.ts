@@ -24,13 +24,31 @@ export function useToken(given: string): void {
   globalThis.sessionStorage?.setItem('token', token);
 }
 
+/** The token lacks a scope, which the server names. */
+export class ScopeNeeded extends Error {}
+
+/** What is asked for is not there: the server does not do it. */
+export class NotServed extends Error {}
+
+/** Sends a request, and throws what is no success with the server's own words. */
+async function send(method: string, path: string, body?: unknown): Promise<unknown> {
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  const response = await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+  const answer: unknown = await response.json().catch(() => (response.ok ? {} : `the server answered ${response.status}`));
+  // Alertmanager's API says why in a bare text.
+  const why = typeof answer === 'string' ? answer : ((answer as { error?: string }).error ?? 'the server did not say why');
+  if (response.status === 401) throw new TokenNeeded(why);
+  if (response.status === 403) throw new ScopeNeeded(why);
+  if (response.status === 404) throw new NotServed(why);
+  if (!response.ok) throw new Error(why);
+  return answer;
+}
+
 /** Asks the API; an answer that is not a success is thrown with the server's own words. */
-async function ask<T>(path: string, parameters: Record<string, string> = {}): Promise<T> {
+async function ask<T>(path: string, parameters: Record<string, string> = {}, method = 'GET'): Promise<T> {
   const query = new URLSearchParams(parameters).toString();
-  const headers: HeadersInit = token ? { authorization: `Bearer ${token}` } : {};
-  const response = await fetch(`${path}${query && '?' + query}`, { headers });
-  const answer = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
-  if (response.status === 401) throw new TokenNeeded(answer.error);
+  const answer = (await send(method, `${path}${query && '?' + query}`)) as { status?: string; error?: string; data?: unknown };
   if (answer.status !== 'success') throw new Error(answer.error ?? 'the server did not say why');
   return answer.data as T;
 }
@@ -56,4 +74,49 @@ export async function range(promql: string, seconds: number, end: number): Promi
 export function stepFor(seconds: number): number {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600];
   return steps.find((step) => seconds / step <= 240) ?? 43200;
+}
+
+export type Alert = { labels: Labels; annotations: Labels; state: 'pending' | 'firing'; late?: boolean; activeAt: string; value: string };
+export type Rule = {
+  type: 'alerting' | 'recording';
+  name: string;
+  query: string;
+  state?: string;
+  alerts?: Alert[];
+  evaluationTime: number;
+  lastError?: string;
+};
+export type RuleGroup = { name: string; file: string; rules: Rule[]; lastEvaluation?: string };
+export type Matcher = { name: string; value: string; isRegex: boolean; isEqual: boolean };
+export type NewSilence = { matchers: Matcher[]; startsAt: string; endsAt: string; createdBy: string; comment: string };
+export type Silence = NewSilence & { id: string; status: { state: 'active' | 'pending' | 'expired' } };
+export type Preview = { text: string; warnings: string[]; refused: string | null };
+export type Sent = {
+  at_ms: number;
+  key: string;
+  receiver: string;
+  group_labels: Labels;
+  common_labels: Labels;
+  firing: number;
+  resolved: number;
+  refused: string;
+};
+export type DeadLetter = { id: number; sent: Sent };
+export type Happening = { at_ms: number; what: string; labels: Labels; source?: string };
+export type History = { states?: Happening[]; notifications?: Sent[] };
+
+export const alerts = async () => (await ask<{ alerts: Alert[] }>('api/v1/alerts')).alerts;
+export const ruleGroups = async () => (await ask<{ groups: RuleGroup[] }>('api/v1/rules')).groups;
+export const silences = async () => (await send('GET', 'api/v2/silences')) as Silence[];
+export const deadLetters = async () => (await ask<{ deadLetters: DeadLetter[] }>('api/v1/alerts/dead-letters')).deadLetters;
+export const alertHistory = (start: number) => ask<History>('api/v1/alerts/history', { start: String(start), limit: '200' });
+export const preview = async (wanted: NewSilence) => (await send('POST', 'api/v2/silences?preview=true', wanted)) as Preview;
+export async function silence(wanted: NewSilence, force: boolean): Promise<void> {
+  await send('POST', `api/v2/silences${force ? '?force=true' : ''}`, wanted);
+}
+export async function expire(id: string): Promise<void> {
+  await send('DELETE', `api/v2/silence/${encodeURIComponent(id)}`);
+}
+export async function sendAgain(id: number): Promise<void> {
+  await ask(`api/v1/alerts/dead-letters/${id}/send`, {}, 'POST');
 }

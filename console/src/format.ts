@@ -40,6 +40,14 @@ function duration(seconds: number): string {
   return `${short(seconds)} s`;
 }
 
+/** How long ago a second was. */
+export function ago(second: number, now = Date.now() / 1000): string {
+  const passed = Math.max(0, now - second);
+  if (passed < 120) return `${Math.round(passed)} s ago`;
+  if (passed < 7_200) return `${Math.round(passed / 60)} min ago`;
+  return passed < 172_800 ? `${Math.round(passed / 3_600)} h ago` : `${Math.round(passed / 86_400)} d ago`;
+}
+
 /** Three significant digits, without a tail of zeros. */
 function short(value: number): string {
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);

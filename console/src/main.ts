@@ -1,6 +1,7 @@
 // The page: asks the API every few seconds and shows what it says.
 
 import './style.css';
+import { refreshAlerts, startAlerts } from './alerts.ts';
 import * as api from './api.ts';
 import { Chart } from './chart.ts';
 import { applicationChart, applicationMetrics, hostCharts, type ChartSpec } from './charts.ts';
@@ -26,7 +27,22 @@ let explored: Chart | undefined;
 for (const [name, seconds] of RANGES) rangePicker.add(new Option(name, String(seconds)));
 rangePicker.value = localStorage.getItem('range') ?? '900';
 
+const showsAlerts = () => location.hash === '#alerts';
+
+/** Shows the page that the address names. */
+function turnPage(): void {
+  element('alerts-page').hidden = !showsAlerts();
+  element('metrics-page').hidden = showsAlerts();
+  for (const link of document.querySelectorAll('nav a')) {
+    const here = link.getAttribute('href') === (showsAlerts() ? '#alerts' : '#metrics');
+    if (here) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  void live();
+}
+
 async function refresh(): Promise<void> {
+  if (showsAlerts()) return refreshAlerts();
   const [fleet, hosts, names, metadata] = await Promise.all([
     api.fleet(),
     api.labelValues('host'),
@@ -132,6 +148,15 @@ function cell(kind: 'th' | 'td', text: string): HTMLElement {
   return made;
 }
 
+/** What keeps a page from being shown, and what to do about it. */
+function trouble(error: Error): string {
+  const scope = showsAlerts() ? 'alerts:read' : 'read';
+  if (error instanceof api.TokenNeeded) return `This server asks for a token with the scope “${scope}”: ${error.message}`;
+  if (error instanceof api.ScopeNeeded) return `The token does not reach this page: ${error.message}`;
+  if (error instanceof api.NotServed && showsAlerts()) return 'This server has no alerting: name rules or routes in [alerting] of weir.toml.';
+  return `The server does not answer: ${error.message}. Trying again.`;
+}
+
 /** Refreshes one after another, and not at all while nobody looks. */
 async function live(): Promise<void> {
   const problem = element('problem');
@@ -140,10 +165,8 @@ async function live(): Promise<void> {
       await refresh();
       problem.hidden = tokenForm.hidden = true;
     } catch (error) {
-      tokenForm.hidden = !(error instanceof api.TokenNeeded);
-      problem.textContent = error instanceof api.TokenNeeded
-        ? `This server asks for a token with the scope “read”: ${error.message}`
-        : `The server does not answer: ${(error as Error).message}. Trying again.`;
+      tokenForm.hidden = !(error instanceof api.TokenNeeded || error instanceof api.ScopeNeeded);
+      problem.textContent = trouble(error as Error);
       problem.hidden = false;
     }
   }
@@ -165,5 +188,7 @@ rangePicker.addEventListener('change', () => {
   void live();
 });
 document.addEventListener('visibilitychange', () => document.hidden || live());
+window.addEventListener('hashchange', turnPage);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => location.reload());
-void live();
+startAlerts();
+turnPage();

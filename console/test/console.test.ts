@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import { labelText, matcherText, readMatchers } from '../src/alerts.ts';
 import { labelValues, stepFor, TokenNeeded, useToken } from '../src/api.ts';
 import { applicationChart, applicationMetrics, hostCharts } from '../src/charts.ts';
-import { format, lineName } from '../src/format.ts';
+import { ago, format, lineName } from '../src/format.ts';
 
 describe('format', () => {
   it.each([
@@ -13,6 +14,21 @@ describe('format', () => {
     [null, 'number', '–'],
   ] as const)('%s as %s is %s', (value, unit, text) => expect(format(value, unit)).toBe(text));
 });
+
+describe('matchers', () => {
+  it('come back as they are written', () => {
+    const text = 'alertname="Disk" team=~"db|web" host!="a\\"b" pool!~"x"';
+    expect(readMatchers(text).map(matcherText).join(' ')).toBe(text);
+  });
+  it('are read as people write them', () =>
+    expect(readMatchers('alertname=Disk, team = "db"').map(matcherText)).toEqual(['alertname="Disk"', 'team="db"']));
+  it('are made of the labels of an alert', () =>
+    expect(readMatchers(labelText({ alertname: 'A', text: '<img> "x" \\' })).map(({ value }) => value)).toEqual(['A', '<img> "x" \\']));
+  it.each(['', 'alertname', 'alertname=', 'a="b" c', 'a="b'])('refuses %j', (text) => expect(() => readMatchers(text)).toThrow('Write matchers'));
+});
+
+it.each([[95, '5 s ago'], [-500, '10 min ago'], [-9_900, '3 h ago'], [-999_900, '12 d ago'], [150, '0 s ago']])('%d is %s', (second, text) =>
+  expect(ago(second, 100)).toBe(text));
 
 describe('lineName', () => {
   const all = [{ __name__: 'x', host: 'a', mode: 'user' }, { __name__: 'x', host: 'a', mode: 'idle' }];

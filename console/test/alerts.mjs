@@ -1,0 +1,63 @@
+// Opens the page of alerts in a real browser, silences what fires after a preview, and ends the silence.
+//
+//     node test/alerts.mjs http://127.0.0.1:8641 ALERT [screenshot.png]
+
+import { chromium } from 'playwright-core';
+
+const [url, alert, screenshot] = process.argv.slice(2);
+const PATIENCE = 30_000;
+const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...quiet] }).catch((error) => {
+  console.error(`${error.message}\napt-get install chromium`);
+  process.exit(1);
+});
+const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+page.setDefaultTimeout(PATIENCE);
+const mistakes = [];
+page.on('pageerror', (error) => mistakes.push(error.message));
+page.on('console', (line) => {
+  if (line.text().includes('Content Security Policy')) mistakes.push(line.text());
+});
+const row = (table) => page.locator(`#alerts-${table} tr`, { hasText: alert });
+
+try {
+  await page.goto(url);
+  await page.getByRole('link', { name: 'Alerts' }).click();
+  await row('active').filter({ hasText: 'firing' }).waitFor();
+  await row('rules').waitFor();
+  await row('history').filter({ hasText: 'firing' }).first().waitFor();
+  await row('notifications').filter({ hasText: 'told' }).first().waitFor();
+
+  // Labels are texts, whatever they look like.
+  if (!(await row('active').textContent()).includes('<img')) throw new Error('the label that looks like HTML is not shown as it is');
+  if ((await page.locator('#alerts-page img').count()) > 0) throw new Error('a label has become HTML');
+
+  // By keyboard: what fires is silenced once it is said what that mutes.
+  await row('active').getByRole('button').focus();
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Comment').fill('being mended');
+  if (await page.locator('#silence-make').isEnabled()) throw new Error('a silence can be made without a preview');
+  await page.keyboard.press('Enter');
+  await page.locator('#silence-preview', { hasText: 'mutes 1 alert' }).waitFor();
+  if ((await row('silences').count()) > 0) throw new Error('the preview has made a silence');
+  await page.locator('#silence-make').click();
+  await row('silences').filter({ hasText: 'being mended' }).waitFor();
+  if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
+  await row('silences').getByRole('button', { name: 'Expire' }).click();
+  await page.locator('#alerts-silences', { hasText: 'Nothing is silenced' }).waitFor();
+
+  await page.getByLabel('Matchers').fill('alertname=');
+  await page.getByRole('button', { name: 'Preview' }).click();
+  await page.locator('#alerts-problem', { hasText: 'Write matchers such as' }).waitFor();
+  await page.getByRole('link', { name: 'Metrics' }).click();
+  await page.locator('#explore').waitFor();
+  if (mistakes.length > 0) throw new Error(mistakes.join('; '));
+  console.log('an alert was seen, silenced and heard again');
+} catch (error) {
+  console.error(error.message);
+  if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}
