@@ -1,5 +1,6 @@
 //! The agent's one loop: StatsD in, windows out, acks back.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -16,7 +17,7 @@ use crate::manager::Manager;
 use crate::report::{self, Ask, Page, Status, Telemetry, Top};
 use crate::scrape::Scraper;
 use crate::state::{self, State};
-use crate::uplink::{Heard, Push};
+use crate::uplink::{Heard, Push, token_end};
 use crate::windows::{Turn, Windows};
 
 /// How long a stop waits for the last acks.
@@ -84,6 +85,7 @@ struct Agent {
     access_logs: AccessLogs,
     push: Push,
     telemetry: Telemetry,
+    token: Option<PathBuf>,
     /// Its host and servers, for the status page.
     about: [String; 2],
     top: Top,
@@ -116,6 +118,7 @@ impl Agent {
             access_logs,
             push,
             telemetry: Telemetry::new(config.origin()),
+            token: config.token.clone(),
             about,
             top: Top::default(),
             leaves: false,
@@ -193,6 +196,8 @@ impl Agent {
         let mut readings = self.telemetry.usage().readings();
         readings.extend(self.clock.readings());
         let in_memory = f64::from(u8::from(self.state.folder().is_none()));
+        let expires = token_end(self.token.as_deref()) as f64;
+        readings.push(Reading::gauge("weir_agent_token_expires_timestamp_seconds", &[], expires, EXPIRES_HELP));
         readings.push(Reading::gauge("weir_agent_state_in_memory", &[], in_memory, IN_MEMORY_HELP));
         if self.leaves {
             readings.push(Reading::gauge("weir_agent_goodbye", &[], 1.0, GOODBYE_HELP));
@@ -234,6 +239,8 @@ impl Agent {
 }
 
 const GOODBYE_HELP: &str = "The agent was told to end: what follows is not the silence of a host that is gone.";
+const EXPIRES_HELP: &str = "When the agent's token ends, in Unix seconds (0: it has none): before that, write one of the same \
+    subject into its file; no restart is needed.";
 const IN_MEMORY_HELP: &str = "1: the state folder cannot be written, so the agent has a new identity and no spool in this \
     run; mend the disk and restart it.";
 

@@ -105,6 +105,11 @@ impl ServerTls {
         *self.written.lock().unwrap_or_else(PoisonError::into_inner) != self.files.written()
     }
 
+    /// The files that it was loaded from.
+    pub fn files(&self) -> &ServerFiles {
+        &self.files
+    }
+
     /// The configuration for the next connection.
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))

@@ -99,3 +99,26 @@ async fn a_damaged_file_is_put_aside() {
     drop(handle);
     running.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_file_that_was_cut_off_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let start =
+        || Runner::new(Settings::new(&state, "http://weir"), routes("first"), Templates::default(), || Timestamp(1));
+    let (runner, handle, _) = start();
+    let running = tokio::spawn(runner.run());
+    handle.tell(vec![firing()], None).await.unwrap();
+    drop(handle);
+    running.await.unwrap();
+    let sound = std::fs::read(&state).unwrap();
+    for length in [100, 4_096, sound.len() / 2] {
+        std::fs::write(&state, &sound[..length]).unwrap();
+        let (runner, handle, health) = start();
+        let running = tokio::spawn(runner.run());
+        assert!(handle.tell(vec![firing()], None).await.is_ok(), "{length}: {:?}", health.fault());
+        std::fs::remove_file(folder.path().join("state.damaged")).unwrap_or_else(|why| panic!("{length}: {why}"));
+        drop(handle);
+        running.await.unwrap();
+    }
+}

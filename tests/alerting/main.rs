@@ -1,6 +1,7 @@
 //! Promise: what a rule finds reaches a person, once the window in which it happened is over, and a kill in between loses nothing.
 
 mod kills;
+mod shipped;
 mod stall;
 
 use std::net::SocketAddr;

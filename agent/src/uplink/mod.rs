@@ -12,4 +12,4 @@ mod trouble;
 pub(crate) use heard::Heard;
 pub(crate) use push::Push;
 pub(crate) use readings::Standing;
-pub(crate) use session::{read_fleet_key, read_token};
+pub(crate) use session::{read_fleet_key, read_token, token_end};

@@ -131,6 +131,12 @@ pub(crate) fn agent_of(own: AgentId, token: Option<&Path>) -> AgentId {
     token.map_or(own, |token| SessionRequest { server: "", token: &token, own }.agent())
 }
 
+/// When the token in this file ends, in Unix seconds; 0 if there is none, or none that can be read.
+pub(crate) fn token_end(path: Option<&Path>) -> u64 {
+    let token = path.and_then(|path| read_token(path).ok());
+    token.and_then(|token| SessionRequest::end_of(&token).ok()).unwrap_or_default()
+}
+
 /// The token stands alone in its file.
 pub(crate) fn read_token(path: &Path) -> Result<String> {
     let token = weir_files::read_secret(path).context("reading the token")?;

@@ -9,7 +9,7 @@ use super::ask::Querier;
 use super::group::{Circumstances, GroupRun};
 use super::outlet::Outlet;
 use super::row::Row;
-use super::schedule::Next;
+use super::schedule::{Next, Slow};
 use super::settings::Settings;
 use super::told::Told;
 use crate::states::{Commit, Happening, SavedGroup, StateError, StateStore};
@@ -27,6 +27,7 @@ pub struct Evaluator {
     rows: Vec<Row>,
     /// The instant at which groups that were never evaluated begin; `None` for the newest.
     begin_at: Option<Timestamp>,
+    slow: Slow,
 }
 
 /// Counts since the start.
@@ -70,6 +71,7 @@ impl Evaluator {
             counters: Counters::default(),
             rows: Vec::new(),
             begin_at: None,
+            slow: Slow::default(),
         })
     }
 
@@ -87,7 +89,9 @@ impl Evaluator {
         }
         let due = self.due(told);
         turn.evaluated = due.len();
+        let numbers: Vec<usize> = due.iter().map(|(number, _)| *number).collect();
         self.evaluate(due, told, querier);
+        self.slow.note(numbers.into_iter().map(|number| self.groups[number].took()));
         if let Err(failure) = self.write(outlet) {
             self.counters.failures += 1;
             turn.failure = Some(failure);
@@ -98,8 +102,8 @@ impl Evaluator {
 
     /// Groups that can be evaluated now, by number, and when. A group waits for those that it reads from.
     fn due(&self, told: &Told) -> Vec<(usize, Next)> {
-        let catch_up = self.settings.catch_up.as_millis() as i64;
         let next = |run: &GroupRun| {
+            let catch_up = Slow::catch_up(run, self.settings.catch_up);
             let limit = told.last().millis().saturating_add(run.offset_ms(&self.settings)).min(told.now.millis());
             let begin = self.begin_at.map(|at| at.millis() - 1);
             run.schedule.next(run.evaluated_to.or(begin), limit, catch_up)
@@ -118,10 +122,9 @@ impl Evaluator {
                 self.groups[number].fed_by.iter().filter_map(|other| when.get(other).map(|at| (*at, *other)));
             feeding.all(|other| other > (at, number))
         };
-        due.into_iter()
-            .filter(|(at, number, _)| is_ready(*at, *number))
-            .map(|(_, number, next)| (number, next))
-            .collect()
+        due.retain(|(at, number, _)| is_ready(*at, *number));
+        self.slow.hold_back(&mut due, |number| self.groups[*number].took());
+        due.into_iter().map(|(_, number, next)| (number, next)).collect()
     }
 
     fn evaluate(&mut self, due: Vec<(usize, Next)>, told: &Told, querier: &dyn Querier) {

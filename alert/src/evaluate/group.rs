@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use weir_query::LabelSet;
 use weir_sample::{STALE, Series, Timestamp};
@@ -104,6 +104,11 @@ impl GroupRun {
             cut,
             shown,
         }
+    }
+
+    /// What the last evaluation took.
+    pub(crate) fn took(&self) -> Duration {
+        self.rules.iter().map(|rule| rule.health.duration).sum()
     }
 
     /// How far before its own time the group asks for data, in milliseconds.

@@ -159,7 +159,7 @@ fn try_open(path: &Path) -> Result<Database, Refusal> {
     let database = match opened {
         Ok(Ok(database)) => database,
         Ok(Err(DatabaseError::UpgradeRequired(found))) => return Err(other(newer(path, u64::from(found)))),
-        Ok(Err(DatabaseError::Storage(StorageError::Io(error)))) if error.kind() != std::io::ErrorKind::InvalidData => {
+        Ok(Err(DatabaseError::Storage(StorageError::Io(error)))) if !is_damage(&error) => {
             return Err(other(StateError::Open(weir_files::Error::io("read", path)(error))));
         }
         Ok(Err(error)) => return Err(Refusal::Damaged(error.to_string())),
@@ -173,6 +173,11 @@ fn try_open(path: &Path) -> Result<Database, Refusal> {
             Err(other(StateError::Failed { action: "opened", path: path.to_owned(), cause }))
         }
     }
+}
+
+/// Whether the bytes are wrong, or too few; and not the disk that cannot give them.
+fn is_damage(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof)
 }
 
 /// A table that the first write makes.

@@ -1,6 +1,10 @@
 //! Event time: stalls, restarts and clocks that go wrong.
 
-use weir_alert::evaluate::Told;
+use std::time::Duration;
+
+use weir_alert::evaluate::{Found, Local, Querier, Row, Told};
+use weir_alert::rules::Expression;
+use weir_query::{Engine, Limits};
 use weir_sample::Timestamp;
 
 use crate::bench::Bench;
@@ -122,4 +126,80 @@ fn another_interval_goes_on_from_where_the_group_was() {
     bench.load(&crate::bench::groups("rules.yml", &slower));
     bench.at(80);
     assert_eq!(bench.written("r")[5..], ["40: 9", "80: 9"]);
+}
+
+#[expect(clippy::disallowed_methods, reason = "what a query takes is the machine's time")]
+fn pass(millis: u64) {
+    std::thread::sleep(Duration::from_millis(millis));
+}
+
+/// A store in which whatever reads `heavy` takes long.
+struct Heavy<'a>(Local<'a>);
+
+impl Querier for Heavy<'_> {
+    fn query(&self, expression: &Expression, at: Timestamp) -> Result<Found, String> {
+        if format!("{expression:?}").contains("heavy") {
+            pass(300);
+        }
+        self.0.query(expression, at)
+    }
+
+    fn note(&self, rows: &[Row]) {
+        self.0.note(rows);
+    }
+}
+
+/// Evaluates all that is due up to a second; how many rows of `light` had been written before each of `heavy`.
+fn behind_heavy(bench: &mut Bench, second: i64) -> Vec<usize> {
+    let (mut before, from) = (Vec::new(), bench.out.rows.len());
+    loop {
+        let local = Local::new(Engine::new(Limits::default()), &bench.memory, &bench.overlay);
+        let turn = bench.evaluator.turn(&told(second, second), &Heavy(local), &mut bench.out);
+        let rows = &bench.out.rows[from..];
+        let of = |name: &str| rows.iter().filter(|row| row.series.name() == name).count();
+        before.resize(of("heavy:copy"), of("light:copy"));
+        // A slow group that rests is due again later.
+        if turn.evaluated == 0 && !turn.more {
+            pass(50);
+            if of("light:copy") >= 10 && before.len() >= 10 {
+                return before;
+            }
+        }
+        assert!(turn.failure.is_none() && before.len() <= 10, "{turn:?}");
+    }
+}
+
+const LIGHT_AND_HEAVY: &str = "groups: [{name: l, rules: [{record: 'light:copy', expr: light}]}, \
+                               {name: h, rules: [{record: 'heavy:copy', expr: heavy}]}]";
+
+#[test]
+fn a_slow_group_has_not_every_turn_and_no_gap() {
+    let mut bench = Bench::new(LIGHT_AND_HEAVY);
+    for at in (0..=100).step_by(10) {
+        bench.set("light", at, 1.0);
+        bench.set("heavy", at, 1.0);
+    }
+    let local = Local::new(Engine::new(Limits::default()), &bench.memory, &bench.overlay);
+    bench.evaluator.turn(&told(0, 0), &Heavy(local), &mut bench.out);
+    let before = behind_heavy(&mut bench, 100);
+    assert!(before[2] == 10, "light ones are done long before: {before:?}");
+    assert_eq!(bench.written("heavy:copy").len(), 11, "nothing is left out");
+}
+
+#[test]
+fn a_group_that_cannot_keep_up_leaves_out_what_was_long_ago() {
+    let mut bench = Bench::new(&LIGHT_AND_HEAVY.replace("{name: h,", "{name: h, interval: 500ms,"));
+    for at in 0..=100 {
+        bench.set("light", at, 1.0);
+        bench.set("heavy", at, 1.0);
+    }
+    let turn = |bench: &mut Bench, second| {
+        let local = Local::new(Engine::new(Limits::default()), &bench.memory, &bench.overlay);
+        bench.evaluator.turn(&told(second, second), &Heavy(local), &mut bench.out)
+    };
+    turn(&mut bench, 0);
+    pass(400);
+    turn(&mut bench, 100);
+    assert_eq!(bench.evaluator.counters().skipped, 195, "all but the last four of its intervals");
+    assert_eq!(bench.written("heavy:copy").len(), 2);
 }

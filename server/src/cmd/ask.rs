@@ -21,6 +21,14 @@ enum Token {
     File(PathBuf),
 }
 
+/// What is done with something of Alertmanager's API.
+#[derive(Clone, Copy)]
+pub(crate) enum Ask<'b> {
+    Get,
+    Post(&'b Value),
+    Delete,
+}
+
 impl Server {
     /// One at an address, asked with a token if there is one.
     pub(crate) fn new(address: &str, token: Option<&str>) -> Self {
@@ -55,6 +63,31 @@ impl Server {
         self.answer(request.call())
     }
 
+    /// Asks Alertmanager's API, which answers as it is or with a sentence; with a body it is a POST, `ends` something by DELETE.
+    pub(crate) fn alertmanager(&self, path: &str, parameters: &[(&str, &str)], how: Ask<'_>) -> Result<Value> {
+        let mut request =
+            ureq::http::Request::builder().uri(format!("{}/api/v2/{path}{}", self.address, query(parameters)));
+        if let Some(token) = self.authorization()? {
+            request = request.header("authorization", token);
+        }
+        let (method, body) = match how {
+            Ask::Get => ("GET", String::new()),
+            Ask::Post(body) => ("POST", body.to_string()),
+            Ask::Delete => ("DELETE", String::new()),
+        };
+        let request = request.method(method).header("content-type", "application/json").body(body)?;
+        let server = &self.address;
+        let mut response =
+            self.agent.run(request).with_context(|| format!("asking {server}: is a server running there?"))?;
+        let text = response.body_mut().with_config().limit(MOST_ANSWER_BYTES).read_to_string()?;
+        let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
+        if response.status().is_success() {
+            return Ok(answer);
+        }
+        let told = answer.as_str().or(answer["error"].as_str()).unwrap_or(&text).trim();
+        bail!("{server} answered {}: {told}", response.status())
+    }
+
     /// Sends samples by remote write to this very address: status and text of the answer.
     pub(crate) fn write(&self, body: &[u8]) -> Result<(u16, String)> {
         let mut request = self.agent.post(&self.address);
@@ -87,6 +120,13 @@ impl Server {
         }
         Ok(answer)
     }
+}
+
+/// Parameters as the end of an address.
+fn query(parameters: &[(&str, &str)]) -> String {
+    let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
 const WRITE_HEADERS: [(&str, &str); 3] = [

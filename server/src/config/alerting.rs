@@ -12,11 +12,11 @@ use weir_notify::{load_templates, template_files};
 
 use crate::clock::duration;
 
-/// Rules and routes. Paths are relative to the configuration file. Without `rules` nothing of it runs.
+/// Rules and routes. Paths are relative to the configuration file. Without `rules` and `config` nothing of it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AlertingSettings {
-    /// Rule files in Prometheus' format, or patterns of them. Default: none, no alerting.
+    /// Rule files in Prometheus' format, or patterns of them. Default: none; only alerts that others send are then told.
     pub rules: Vec<String>,
     /// Routes and receivers in Alertmanager's format. Default: none; alerts are then shown and nobody is told.
     pub config: Option<PathBuf>,
@@ -74,9 +74,9 @@ fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::
 }
 
 impl AlertingSettings {
-    /// Whether anything is to be evaluated over the data of this process.
+    /// Whether rules are to be evaluated over the data of this process, or alerts that others send are to be told.
     pub(crate) fn is_on(&self) -> bool {
-        !self.rules.is_empty() && self.source.is_none()
+        (!self.rules.is_empty() || self.config.is_some()) && self.source.is_none()
     }
 
     /// What `weir alert` lacks to evaluate alone, if something.
@@ -162,6 +162,8 @@ mod tests {
         let settings = read("rules = ['*.yml']\nwait = '30s'\ncatch_up = '2h'\nconfig = 'routes.yaml'").unwrap();
         assert!(settings.is_on() && !AlertingSettings::default().is_on());
         assert_eq!((settings.wait, settings.catch_up.as_secs()), (Some(Duration::from_secs(30)), 7_200));
+        let notifier_alone = read("config = 'routes.yaml'").unwrap();
+        assert!(notifier_alone.is_on(), "for alerts that others send");
         write("good.yml", "groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]");
         write("bad.yml", "groups:\n  - name: g\n    rules:\n      - {alert: A, expr: 'up =='}\n");
         write("routes.yaml", "route: {receiver: nobody}\nreceivers: [{name: ops}]\n");

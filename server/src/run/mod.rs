@@ -2,6 +2,7 @@
 
 mod current;
 mod ending;
+mod expiry;
 mod http;
 mod mover;
 mod reload;

@@ -1,7 +1,12 @@
-//! `weir alert`: alone a role, that evaluates rules over another system; with a word, rule files checked, tested and replayed.
+//! `weir alert`: alone a role, that evaluates rules over another system; with a word, rule files checked, tested and
+//! replayed, and what a running server knows of alerts and silences.
 
+mod at;
 mod check;
+mod list;
 mod replay;
+mod routes;
+mod silence;
 mod test;
 
 use anyhow::Result;
@@ -26,6 +31,13 @@ pub(crate) enum AlertCommand {
     Test(test::TestArgs),
     /// Which alerts rules would have made over stored data, and when
     Replay(replay::ReplayArgs),
+    /// Whom alerts with these labels reach, by which routes
+    Routes(routes::RoutesArgs),
+    /// The alerts that a server knows
+    List(list::ListArgs),
+    /// Silences of a server: listed, previewed, made and ended
+    #[command(subcommand)]
+    Silence(silence::SilenceCommand),
 }
 
 pub(crate) fn main(command: AlertCommand) -> Result<()> {
@@ -33,5 +45,8 @@ pub(crate) fn main(command: AlertCommand) -> Result<()> {
         AlertCommand::Check(args) => check::main(&args),
         AlertCommand::Test(args) => test::main(&args),
         AlertCommand::Replay(args) => replay::main(&args),
+        AlertCommand::Routes(args) => routes::main(&args),
+        AlertCommand::List(args) => list::main(&args),
+        AlertCommand::Silence(command) => silence::main(&command),
     }
 }

@@ -10,7 +10,13 @@ use serde_json::Value;
 
 use crate::config::AlertingSettings;
 
-const RULES: &str = include_str!("rules.yml");
+/// Rules of its own, and those that are shipped.
+const RULES: [(&str, &str); 4] = [
+    ("demo.yml", include_str!("rules.yml")),
+    ("hosts.yml", include_str!("../../../../deploy/rules/hosts.yml")),
+    ("weir.yml", include_str!("../../../../deploy/rules/weir.yml")),
+    ("alerting.yml", include_str!("../../../../deploy/rules/alerting.yml")),
+];
 
 /// Starts the receiver, writes rules and routes into the data folder, and says where they are.
 pub(super) fn set_up(data: &Path) -> Result<AlertingSettings> {
@@ -20,10 +26,13 @@ pub(super) fn set_up(data: &Path) -> Result<AlertingSettings> {
     let folder = data.join("demo");
     weir_files::own_folder(data)?;
     weir_files::own_folder(&folder)?;
-    let (rules, config) = (folder.join("rules.yml"), folder.join("routes.yml"));
-    weir_files::replace(&rules, RULES.as_bytes(), 0o600)?;
+    let (rules, config) = (folder.join("rules"), folder.join("routes.yml"));
+    weir_files::own_folder(&rules)?;
+    for (name, text) in RULES {
+        weir_files::replace(&rules.join(name), text.as_bytes(), 0o600)?;
+    }
     weir_files::replace(&config, routes.as_bytes(), 0o600)?;
-    let rules = vec![rules.display().to_string()];
+    let rules = vec![rules.join("*.yml").display().to_string()];
     Ok(AlertingSettings { rules, config: Some(config), ..AlertingSettings::default() })
 }
 

@@ -15,6 +15,7 @@ use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
 use weir_sink::FleetStatus;
 
+use super::expiry;
 use super::reload::Reloadable;
 use crate::alerting::Alerting;
 use crate::api::write;
@@ -107,6 +108,7 @@ impl Roles {
     pub(crate) fn readings(&self) -> Vec<Reading> {
         let mut readings = [self.identity.readings(), process::readings(), process::thread_readings()].concat();
         readings.extend(self.serving.readings());
+        readings.extend(self.tls.iter().flat_map(|tls| expiry::readings(tls.files())));
         if let Some(gateway) = &self.gateway {
             readings.extend(gateway.readings());
         }

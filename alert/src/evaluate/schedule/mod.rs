@@ -1,5 +1,9 @@
 //! When a group is evaluated: at instants that its interval and its name fix for ever.
 
+mod slow;
+
+pub(super) use slow::Slow;
+
 /// The instants of one group, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
