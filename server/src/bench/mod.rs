@@ -1,5 +1,6 @@
 //! `weir bench`: loads that end by themselves, and what became of them as one JSON object on the last line.
 
+mod alerts;
 mod cost;
 mod fleet;
 mod readers;
@@ -11,6 +12,8 @@ use anyhow::Result;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum BenchCommand {
+    /// Evaluate many rules, flood with alerts, and time breaches to a webhook
+    Alerts(alerts::AlertsArgs),
     /// Simulate agents that push batches of host metrics
     Fleet(fleet::FleetArgs),
     /// Send StatsD lines at a given rate
@@ -25,6 +28,7 @@ pub(crate) enum BenchCommand {
 
 pub(crate) fn main(command: BenchCommand) -> Result<()> {
     match command {
+        BenchCommand::Alerts(args) => alerts::main(&args),
         BenchCommand::Fleet(args) => fleet::main(&args),
         BenchCommand::Statsd(args) => statsd::main(&args),
         BenchCommand::RemoteWrite(args) => remote_write::main(&args),
