@@ -23,7 +23,7 @@ pub(super) fn mixed(hosts: usize, interval_s: u64) -> String {
             ("LevelLasts", format!("bench_0003_level{on} > {bound}"), ", for: 1m"),
             ("Absent", format!("absent(bench_0005_level{on})"), ", for: 5m"),
             ("Ratio", format!("bench_0007_level{on} / bench_0011_level{on} > 1e9"), ""),
-            ("Idle", format!("increase(bench_0004_total{on}[5m]) < 0"), ", for: 1m"),
+            ("Increase", format!("increase(bench_0004_total{on}[5m]) > 1e12"), ", for: 1m"),
             ("Average", format!("avg_over_time(bench_0013_level{on}[2m]) > 1e9"), ""),
             ("Sum", format!("sum by (instance) (rate(bench_0006_total{on}[1m])) > 1e9"), ""),
             ("Highest", format!("max by (instance) (bench_0015_level{on}) > 1e9"), ""),
@@ -33,7 +33,10 @@ pub(super) fn mixed(hosts: usize, interval_s: u64) -> String {
             _ = writeln!(text, "      - {{alert: Bench{name}, expr: '{expr}'{lasts}, {annotations}}}");
         }
         let recorded = format!("sum by (instance) (rate(bench_0000_total{on}[1m]))");
-        _ = writeln!(text, "      - {{record: 'bench:rate:sum', expr: '{recorded}'}}");
+        _ = writeln!(
+            text,
+            "      - {{record: 'bench:rate:sum', expr: '{recorded}', labels: {{host: host-{host:06}}}}}"
+        );
     }
     text
 }
