@@ -8,16 +8,19 @@ use std::ops::Range;
 
 use crate::disk::page::PageMeta;
 use crate::head::shard::{SHARDS, place_of};
-use crate::read::reader::Found;
+use crate::read::reader::{Found, Reader};
 
 /// Bytes of pages, as they are in the file, that each reader of a query keeps.
 const KEPT_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 16 << 20 };
 
-/// Sorts finds that are in order of identity, and says which stretches of them are to be read together. `blocks` are the pages
-/// of the blocks that have a part in the answer from `start` to `end`.
-pub(crate) fn by_shard(all: &mut Vec<Found>, blocks: &[&[PageMeta]], (start, end): (i64, i64)) -> Vec<Range<usize>> {
-    let stretches = stretches(all, blocks, (start, end), KEPT_BYTES);
+/// Sorts finds, which are in order of identity, as they are read fastest, if any order will do; and says which stretches of them
+/// are to be read together.
+pub(crate) fn stretches_of(reader: &mut Reader<'_>, all: &mut Vec<Found>, any: bool) -> Vec<Range<usize>> {
+    let blocks = if any { reader.pages_beside_shards() } else { None };
+    let Some(blocks) = blocks else { return std::iter::once(0..all.len()).collect() };
+    let stretches = stretches(all, &blocks, reader.span(), KEPT_BYTES);
     *all = stretches.iter().flat_map(|stretch| sorted(&all[stretch.clone()])).collect();
+    reader.by_shard();
     stretches
 }
 

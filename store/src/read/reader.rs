@@ -9,14 +9,13 @@ use weir_sample::{Kind, Series};
 
 use crate::disk::block::BlockName;
 use crate::disk::blocks::BlockSet;
-use crate::disk::page::{Entry, Page};
+use crate::disk::page::{Entry, Page, PageMeta};
 use crate::disk::pages::PageCursor;
 use crate::error::Damaged;
 use crate::head::shard::place_of;
 use crate::index::matching::Match;
 use crate::index::{Index, SeriesId};
 use crate::read::holes::{self, Hole, Span};
-use crate::read::order;
 use crate::store::Inner;
 use crate::tier::coding;
 use crate::tier::points::Points;
@@ -228,16 +227,21 @@ impl<'a> Reader<'a> {
         series.filter_map(|same| self.series(same, selection).transpose()).collect()
     }
 
-    /// Sorts what was found in the order in which it is read fastest, if any order will do, and says which stretches are to be
-    /// read together.
-    pub(crate) fn order(&mut self, all: &mut Vec<Found>, any: bool) -> Vec<Range<usize>> {
-        // Order of identity serves best where next to nothing is newer than blocks, and where holes are to be filled.
-        if !any || self.fillers.is_some() || self.end <= self.set.frontier {
-            return std::iter::once(0..all.len()).collect();
-        }
+    /// Pages of the blocks that have a part, where it pays to read series shard by shard: not where next to nothing is newer than
+    /// blocks, nor where holes are to be filled.
+    pub(crate) fn pages_beside_shards(&self) -> Option<Vec<&[PageMeta]>> {
+        let pays = self.fillers.is_none() && self.end > self.set.frontier;
+        pays.then(|| self.sources.iter().map(|source| source.cursor.index()).collect())
+    }
+
+    /// First and last instant of what is read.
+    pub(crate) fn span(&self) -> Span {
+        (self.start, self.end)
+    }
+
+    /// From now on series come in stretches, in any order within one.
+    pub(crate) fn by_shard(&mut self) {
         self.by_shard = true;
-        let blocks: Vec<_> = self.sources.iter().map(|source| source.cursor.index()).collect();
-        order::by_shard(all, &blocks, (self.start, self.end))
     }
 
     /// To be called before series of a stretch are read.

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::read::parallel;
 use crate::read::reader::Reader;
+use crate::read::{order, parallel};
 use crate::store::Store;
 use crate::{Answered, Error, Selection, SeriesData};
 
@@ -21,7 +21,7 @@ impl Store {
     ) -> Result<Answered, Error> {
         let mut reader = Reader::new(&self.inner, selection)?;
         let mut all = reader.find(selection.matchers);
-        let stretches = reader.order(&mut all, selection.any_order);
+        let stretches = order::stretches_of(&mut reader, &mut all, selection.any_order);
         let readers = parallel::readers(all.len());
         if readers > 1 {
             parallel::select(&mut reader, readers, (&all, &stretches), selection, each)?;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
+use super::args::{AlertsArgs, percentile};
 use super::rules::{OWNED, SHARED, breaches, routes};
 use super::stand::{Side, Stand, agent_program, free};
 use super::webhooks::Webhooks;
-use super::{AlertsArgs, percentile};
 use crate::clock::now;
 
 /// The agent's window and that of lines at gateways.

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::args::{AlertsArgs, percentile};
 use super::load::{self, Load};
 use super::rules::{PER_HOST, mixed, routes};
 use super::stand::{Side, Stand};
 use super::webhooks::Webhooks;
-use super::{AlertsArgs, percentile};
 use crate::clock::now;
 
 /// Rules are read, series made and the first rounds over by then.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 
-use super::AlertsArgs;
+use super::args::AlertsArgs;
 use super::load::{self, Load};
 use super::rules::{FLOOD, routes};
 use super::stand::{Side, Stand};
