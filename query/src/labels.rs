@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use weir_sample::Series;
 
@@ -12,9 +13,10 @@ const LABEL: char = '\u{1}';
 const VALUE: char = '\u{2}';
 
 /// A label set in the canonical text of [`Series::key`], except that the metric name may be empty.
+/// Its copies share the text.
 #[derive(Clone)]
 pub struct LabelSet {
-    text: Box<str>,
+    text: Arc<str>,
     /// Where the set starts: past the metric name once that is dropped, so that dropping it copies nothing.
     from: u32,
 }

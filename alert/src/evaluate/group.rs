@@ -57,7 +57,7 @@ pub(crate) struct RuleRun {
     /// Series of the last result of a recording rule.
     pub(crate) written: BTreeSet<Series>,
     /// A link to the expression.
-    pub(crate) url: String,
+    pub(crate) url: Arc<str>,
     pub(crate) health: Health,
 }
 
@@ -82,7 +82,7 @@ impl GroupRun {
         let key = group.key();
         let schedule = if settings.spread { Schedule::new(&key, interval) } else { Schedule::aligned(interval) };
         let ids = rule_ids(&group.rules);
-        let run = |(id, rule): (u64, &Rule)| RuleRun { id, url: link(settings, rule), ..RuleRun::default() };
+        let run = |(id, rule): (u64, &Rule)| RuleRun { id, url: link(settings, rule).into(), ..RuleRun::default() };
         let rules = ids.into_iter().zip(&group.rules).map(run).collect();
         let reads = names_read(&group.rules);
         let (orphans, fed_by, evaluated_to, unsaved) = Default::default();
@@ -229,7 +229,7 @@ impl GroupRun {
             for alert in orphan.active.into_values() {
                 outcome.rows.extend(ends_of(&alert, data_at));
                 let what = if alert.phase == Phase::Firing { Happening::RuleGone } else { Happening::Dropped };
-                outcome.change(orphan.id, what, alert, "");
+                outcome.change(orphan.id, what, alert, &Arc::default());
             }
             let ends = orphan.written.into_iter().map(|series| Row { series, at: data_at, value: STALE });
             outcome.rows.extend(ends);

@@ -1,14 +1,15 @@
 //! What one evaluation of a group leaves to be written: rows, states, events, history.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use weir_query::LabelSet;
 
 use super::alerting::Active;
 use super::row::Row;
 use super::settings::Settings;
-use crate::event::{Event, Status};
-use crate::states::{Alert, Commit, Entry, Happening, Phase};
+use crate::event::Status;
+use crate::states::{Alert, Commit, Happened, Happening, Phase, Said};
 
 /// One evaluation of a group, to be written in this order: rows, then states with events.
 #[derive(Debug)]
@@ -24,22 +25,14 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn new(group: &str, at: i64) -> Self {
-        let commit = Commit { group: group.to_owned(), ..Commit::default() };
+        let commit = Commit { group: group.to_owned(), at_ms: at, ..Commit::default() };
         Self { at, rows: Vec::new(), commit, puts: BTreeMap::new(), told: Vec::new() }
     }
 
     /// Something that is about the group and no alert.
     pub(crate) fn happened(&mut self, what: Happening, count: u64) {
-        let source = self.commit.group.clone();
         let count = Some(count).filter(|count| *count > 0);
-        self.commit.history.push(Entry {
-            at_ms: self.at,
-            source,
-            what,
-            labels: Default::default(),
-            value: None,
-            count,
-        });
+        self.commit.history.push(Happened { what, labels: LabelSet::empty(), value: None, count });
     }
 
     /// Keeps an alert of which something changed that nobody needs to hear of.
@@ -48,10 +41,9 @@ impl Outcome {
     }
 
     /// A change of an alert: into the history, the states and, if people must hear of it, the events.
-    pub(crate) fn change(&mut self, rule: u64, what: Happening, alert: Alert, url: &str) {
-        let (source, labels) = (self.commit.group.clone(), alert.label_pairs());
+    pub(crate) fn change(&mut self, rule: u64, what: Happening, alert: Alert, url: &Arc<str>) {
         let value = Some(alert.value).filter(|value| value.is_finite());
-        self.commit.history.push(Entry { at_ms: self.at, source, what, labels, value, count: None });
+        self.commit.history.push(Happened { what, labels: alert.labels.clone(), value, count: None });
         let key = (rule, alert.labels.clone());
         match what {
             Happening::Firing => self.tell(Status::Firing, &alert, url, Some(key.clone())),
@@ -70,7 +62,7 @@ impl Outcome {
     }
 
     /// Says firing alerts again that were said long ago.
-    pub(crate) fn say_again(&mut self, active: &mut Active, url: &str, settings: &Settings) {
+    pub(crate) fn say_again(&mut self, active: &mut Active, url: &Arc<str>, settings: &Settings) {
         let at = self.at;
         let is_due = |alert: &&mut Alert| {
             alert.phase == Phase::Firing
@@ -83,38 +75,23 @@ impl Outcome {
         }
     }
 
-    fn tell(&mut self, status: Status, alert: &Alert, url: &str, key: Option<(u64, LabelSet)>) {
+    fn tell(&mut self, status: Status, alert: &Alert, url: &Arc<str>, key: Option<(u64, LabelSet)>) {
         self.told.push(key);
-        self.commit.events.push(Event {
-            tenant: 0,
-            labels: alert.label_pairs(),
-            annotations: alert.annotation_pairs(),
-            status,
-            starts_at_ms: alert.fired_at,
-            ends_at_ms: self.at,
-            evaluated_at_ms: self.at,
-            value: Some(alert.value).filter(|value| value.is_finite()),
-            active_at_ms: alert.active_at,
-            late: alert.late_since.is_some(),
-            generator_url: url.to_owned(),
-            seq: alert.seq,
-            source: self.commit.group.clone(),
-        });
+        let (ends_at_ms, seq) = (self.at, alert.seq);
+        self.commit.events.push(Said { alert: alert.clone(), status, ends_at_ms, seq, url: url.clone() });
     }
 
     /// Completes the events, numbers the new ones after `seq`, and returns the last number.
     pub(crate) fn finish(&mut self, mut seq: u64, settings: &Settings, interval_ms: i64) -> u64 {
-        for (event, key) in self.commit.events.iter_mut().zip(&self.told) {
-            event.tenant = settings.tenant;
-            for (name, value) in &settings.external_labels {
-                event.labels.entry(name.clone()).or_insert_with(|| value.clone());
-            }
-            if event.status == Status::Firing {
-                event.ends_at_ms = settings.ends_at(self.at, interval_ms);
+        self.commit.tenant = settings.tenant;
+        self.commit.external_labels.clone_from(&settings.external_labels);
+        for (said, key) in self.commit.events.iter_mut().zip(&self.told) {
+            if said.status == Status::Firing {
+                said.ends_at_ms = settings.ends_at(self.at, interval_ms);
             }
             let Some(key) = key else { continue };
             seq += 1;
-            event.seq = seq;
+            said.seq = seq;
             if let Some(alert) = self.puts.get_mut(key) {
                 alert.seq = seq;
             }
@@ -127,6 +104,6 @@ impl Outcome {
     /// The numbers of new events about alerts that are still there.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = (u64, &LabelSet, u64)> {
         let numbered = self.commit.events.iter().zip(&self.told);
-        numbered.filter_map(|(event, key)| key.as_ref().map(|(rule, labels)| (*rule, labels, event.seq)))
+        numbered.filter_map(|(said, key)| key.as_ref().map(|(rule, labels)| (*rule, labels, said.seq)))
     }
 }

@@ -25,8 +25,8 @@ impl Phase {
     }
 }
 
-/// Annotations as expanded, in the order of the rule.
-pub type Annotations = Box<[(Arc<str>, Box<str>)]>;
+/// Annotations as expanded, in the order of the rule; copies share them.
+pub type Annotations = Arc<[(Arc<str>, Box<str>)]>;
 
 /// One alert. Times are event times in milliseconds.
 #[derive(Clone, Debug, PartialEq)]

@@ -55,7 +55,7 @@ pub(crate) fn encode_alert(alert: &Alert) -> Vec<u8> {
     out.extend(alert.seq.to_le_bytes());
     put_text(&mut out, alert.labels.key());
     out.extend((alert.annotations.len() as u32).to_le_bytes());
-    for (name, text) in &alert.annotations {
+    for (name, text) in alert.annotations.iter() {
         put_text(&mut out, name);
         put_text(&mut out, text);
     }

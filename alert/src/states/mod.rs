@@ -15,4 +15,4 @@ pub use error::StateError;
 pub use file::open_database;
 pub use history::{Entry, Happening};
 pub use reader::History;
-pub use store::{Commit, SavedGroup, StateStore};
+pub use store::{Commit, Happened, Said, SavedGroup, StateStore};

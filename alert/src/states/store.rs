@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use weir_query::LabelSet;
@@ -10,9 +11,9 @@ use super::alert::Alert;
 use super::codec::{GroupRecord, alert_key, decode_alert, encode_alert, rule_of_key};
 use super::error::StateError;
 use super::file::{StateDatabase, there};
-use super::history::Entry;
+use super::history::{Entry, Happening};
 use super::reader::{HISTORY, History};
-use crate::event::{Event, Pairs, fingerprint};
+use crate::event::{Event, Pairs, Status, fingerprint};
 
 const GROUPS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("groups");
 const ALERTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("alerts");
@@ -34,9 +35,74 @@ pub struct Commit {
     /// Alerts that are gone.
     pub removes: Vec<(u64, LabelSet)>,
     /// What is to be handed on.
-    pub events: Vec<Event>,
+    pub events: Vec<Said>,
     /// What is to be remembered.
-    pub history: Vec<Entry>,
+    pub history: Vec<Happened>,
+    /// Event time of the evaluation.
+    pub at_ms: i64,
+    /// Whose alerts these are.
+    pub tenant: u32,
+    /// Labels that each event gets beside its alert's.
+    pub external_labels: Pairs,
+}
+
+/// An event to be. Its labels and texts are those of its alert, so that a hundred thousand take no memory of their own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// The alert as it was then.
+    pub alert: Alert,
+    /// What is said of it.
+    pub status: Status,
+    /// As in [`Event`].
+    pub ends_at_ms: i64,
+    /// As in [`Event`].
+    pub seq: u64,
+    /// A link to the expression.
+    pub url: Arc<str>,
+}
+
+/// An entry of the history to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Happened {
+    /// What happened.
+    pub what: Happening,
+    /// The alert's labels; none if it is not about one.
+    pub labels: LabelSet,
+    /// The result's value.
+    pub value: Option<f64>,
+    /// Of skipped evaluations how many.
+    pub count: Option<u64>,
+}
+
+impl Commit {
+    fn event(&self, said: &Said) -> Event {
+        let Said { alert, status, ends_at_ms, seq, url } = said;
+        let mut labels = alert.label_pairs();
+        for (name, value) in &self.external_labels {
+            labels.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        Event {
+            tenant: self.tenant,
+            labels,
+            annotations: alert.annotation_pairs(),
+            status: *status,
+            starts_at_ms: alert.fired_at,
+            ends_at_ms: *ends_at_ms,
+            evaluated_at_ms: self.at_ms,
+            value: Some(alert.value).filter(|value| value.is_finite()),
+            active_at_ms: alert.active_at,
+            late: alert.late_since.is_some(),
+            generator_url: url.to_string(),
+            seq: *seq,
+            source: self.group.clone(),
+        }
+    }
+
+    fn entry(&self, happened: &Happened) -> Entry {
+        let Happened { what, labels, value, count } = happened;
+        let labels = labels.labels().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Entry { at_ms: self.at_ms, source: self.group.clone(), what: *what, labels, value: *value, count: *count }
+    }
 }
 
 /// What a state file has of one group.
@@ -200,11 +266,12 @@ fn write(writing: &WriteTransaction, commit: &Commit) -> Result<(), redb::Error>
     let mut outbox = writing.open_table(OUTBOX)?;
     let next = outbox.last()?.map_or(0, |(number, _)| number.value() + 1);
     for (number, events) in (next..).zip(commit.events.chunks(IN_A_ROW)) {
+        let events: Vec<Event> = events.iter().map(|said| commit.event(said)).collect();
         outbox.insert(number, json(&events).as_slice())?;
     }
-    let mut history = writing.open_table(HISTORY)?;
-    for entries in commit.history.chunk_by(|a, b| a.at_ms == b.at_ms).flat_map(|same| same.chunks(IN_A_ROW)) {
-        let at = entries[0].at_ms;
+    let (mut history, at) = (writing.open_table(HISTORY)?, commit.at_ms);
+    for entries in commit.history.chunks(IN_A_ROW) {
+        let entries: Vec<Entry> = entries.iter().map(|happened| commit.entry(happened)).collect();
         let last = history.range((at, 0)..=(at, u64::MAX))?.next_back().transpose()?;
         let number = last.map_or(0, |(key, _)| key.value().1 + 1);
         history.insert((at, number), json(&entries).as_slice())?;
