@@ -8,20 +8,27 @@ const HISTORY_S = 86_400;
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 
-/** Asks for all of it and shows it. */
+/** Asks for all of it and shows what is answered: where nobody can be told, what fires is there all the same. */
 export async function refreshAlerts(): Promise<void> {
-  const [alerts, groups, silences, letters, history] = await Promise.all([
+  const [alerts, groups, silences, letters, history] = await Promise.allSettled([
     api.alerts(),
     api.ruleGroups(),
     api.silences(),
     api.deadLetters(),
     api.alertHistory(Date.now() / 1000 - HISTORY_S),
   ]);
-  showAlerts(alerts);
-  showGroups(groups);
-  showSilences(silences);
-  showNotifications(history.notifications ?? [], letters);
-  showHistory(history.states ?? []);
+  // Nothing of the page is served to who lacks the scope, or without alerting.
+  if (alerts.status === 'rejected') throw alerts.reason;
+  showAlerts(alerts.value);
+  if (groups.status === 'fulfilled') showGroups(groups.value);
+  if (silences.status === 'fulfilled') showSilences(silences.value);
+  const told = history.status === 'fulfilled' ? history.value : {};
+  showNotifications(told.notifications ?? [], letters.status === 'fulfilled' ? letters.value : []);
+  showHistory(told.states ?? []);
+  const failed = [groups, silences, letters, history].find((part) => part.status === 'rejected');
+  const partial = element('alerts-partial');
+  partial.textContent = told.warnings?.join(' ') ?? (failed ? String((failed.reason as Error).message) : '');
+  partial.hidden = !partial.textContent;
 }
 
 /** One table: a row of headings, and one for each entry. Texts are texts, whatever is in them. */
@@ -38,13 +45,16 @@ function table(id: string, headings: string[], rows: (string | Node)[][], none: 
   const shown = rows.slice(0, MOST_ROWS).map((cells) => row('td', cells));
   if (rows.length > MOST_ROWS) shown.push(row('td', [`and ${rows.length - MOST_ROWS} more`]));
   const into = element<HTMLTableElement>(id);
+  // What has the focus keeps it: its button is another one now, with the same label.
+  const focused = into.contains(document.activeElement) ? document.activeElement?.getAttribute('aria-label') : null;
   if (rows.length === 0) into.replaceChildren(row('td', [none]));
   else into.replaceChildren(row('th', headings), ...shown);
+  if (focused) [...into.querySelectorAll('button')].find((one) => one.getAttribute('aria-label') === focused)?.focus();
 }
 
 export function labelText(labels: api.Labels, without: string[] = []): string {
   const shown = Object.entries(labels).filter(([name]) => !without.includes(name));
-  return shown.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(' ');
+  return shown.map(([name, value]) => `${name}=${quoted(value)}`).join(' ');
 }
 
 function state(word: string): HTMLElement {
@@ -86,7 +96,7 @@ function showAlerts(alerts: api.Alert[]): void {
     labelText(alert.labels, ['alertname']),
     format(Number(alert.value), 'number'),
     ago(Date.parse(alert.activeAt) / 1000),
-    button('Silence …', `Silence ${alert.labels.alertname}`, async () => fillSilence(alert.labels)),
+    button('Silence …', `Silence ${labelText(alert.labels)}`, async () => fillSilence(alert.labels)),
   ]);
   table('alerts-active', ['State', 'Alert', 'Summary', 'Labels', 'Value', 'Since', ''], rows, 'Nothing fires or waits.');
 }
@@ -152,17 +162,17 @@ function showHistory(states: api.Happening[]): void {
 
 export function matcherText(matcher: api.Matcher): string {
   const operator = matcher.isRegex ? (matcher.isEqual ? '=~' : '!~') : matcher.isEqual ? '=' : '!=';
-  return `${matcher.name}${operator}${JSON.stringify(matcher.value)}`;
+  return `${matcher.name}${operator}${quoted(matcher.value)}`;
 }
 
 /** Reads matchers as they are written: `alertname="Disk" team=~"db|web"`. */
 export function readMatchers(text: string): api.Matcher[] {
   const matchers: api.Matcher[] = [];
-  const one = /\s*,?\s*([A-Za-z_][\w.]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)/y;
+  const one = /\s*,?\s*([^\s,=!~"]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)/y;
   let end = 0;
   for (let found = one.exec(text); found; found = one.exec(text)) {
     const [, name = '', operator = '', value = ''] = found;
-    const plain = value.startsWith('"') ? (JSON.parse(value) as string) : value;
+    const plain = value.startsWith('"') ? unquoted(value) : value;
     matchers.push({ name, value: plain, isRegex: operator.endsWith('~'), isEqual: operator.startsWith('=') });
     end = one.lastIndex;
   }
@@ -171,8 +181,19 @@ export function readMatchers(text: string): api.Matcher[] {
   return matchers;
 }
 
+/** A value as Alertmanager writes it. */
+function quoted(value: string): string {
+  return `"${value.replaceAll(/["\\\n]/g, (letter) => (letter === '\n' ? '\\n' : `\\${letter}`))}"`;
+}
+
+/** A string as Alertmanager reads it: a backslash stands before a quote, a backslash and n; before anything else for itself. */
+function unquoted(text: string): string {
+  return text.slice(1, -1).replaceAll(/\\(["\\n])/g, (_, letter: string) => (letter === 'n' ? '\n' : letter));
+}
+
 function fillSilence(labels: api.Labels): void {
   element<HTMLInputElement>('silence-matchers').value = labelText(labels);
+  element('silence').dispatchEvent(new Event('input'));
   element<HTMLInputElement>('silence-comment').focus();
 }
 
@@ -194,7 +215,10 @@ function watchSilenceForm(): void {
   const said = element('silence-preview');
   let previewed: api.NewSilence | undefined;
   let force = false;
+  // An answer about what the form said before is not about what it says now.
+  let asked = 0;
   const forget = () => {
+    asked += 1;
     previewed = undefined;
     make.disabled = true;
     said.textContent = '';
@@ -204,7 +228,10 @@ function watchSilenceForm(): void {
     event.preventDefault();
     void attempt(async () => {
       const wanted = wantedSilence();
+      forget();
+      const number = asked;
       const preview = await api.preview(wanted);
+      if (number !== asked) return;
       said.textContent = [preview.text, ...preview.warnings, preview.refused ?? ''].filter(Boolean).join(' ');
       force = Boolean(preview.refused);
       make.textContent = force ? 'Silence all the same' : 'Silence';

@@ -103,7 +103,7 @@ export type Sent = {
 };
 export type DeadLetter = { id: number; sent: Sent };
 export type Happening = { at_ms: number; what: string; labels: Labels; source?: string };
-export type History = { states?: Happening[]; notifications?: Sent[] };
+export type History = { states?: Happening[]; notifications?: Sent[]; warnings?: string[] };
 
 export const alerts = async () => (await ask<{ alerts: Alert[] }>('api/v1/alerts')).alerts;
 export const ruleGroups = async () => (await ask<{ groups: RuleGroup[] }>('api/v1/rules')).groups;

@@ -20,10 +20,12 @@ describe('matchers', () => {
     const text = 'alertname="Disk" team=~"db|web" host!="a\\"b" pool!~"x"';
     expect(readMatchers(text).map(matcherText).join(' ')).toBe(text);
   });
+  it('of regular expressions keep their backslashes', () =>
+    expect(readMatchers(String.raw`team=~"a\.b" my-label="x"`).map(({ name, value }) => [name, value])).toEqual([['team', 'a\\.b'], ['my-label', 'x']]));
   it('are read as people write them', () =>
     expect(readMatchers('alertname=Disk, team = "db"').map(matcherText)).toEqual(['alertname="Disk"', 'team="db"']));
   it('are made of the labels of an alert', () =>
-    expect(readMatchers(labelText({ alertname: 'A', text: '<img> "x" \\' })).map(({ value }) => value)).toEqual(['A', '<img> "x" \\']));
+    expect(readMatchers(labelText({ alertname: 'A', text: '<img> "x" \\ \t\n' })).map(({ value }) => value)).toEqual(['A', '<img> "x" \\ \t\n']));
   it.each(['', 'alertname', 'alertname=', 'a="b" c', 'a="b'])('refuses %j', (text) => expect(() => readMatchers(text)).toThrow('Write matchers'));
 });
 
