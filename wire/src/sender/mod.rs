@@ -276,9 +276,9 @@ impl Sender {
 
     /// A batch that was withdrawn, as one of this epoch whose window is so much earlier. Its number is new, since no two
     /// payloads may ever be sealed under one, and the account that it tells is this epoch's.
-    pub fn number_again(&mut self, entry: Entry, earlier_by: Duration) -> Entry {
+    pub fn number_again(&mut self, entry: &Entry, earlier_by: Duration) -> Entry {
         let totals = self.totals_with(1, entry.samples.into(), 0);
-        let payload = moved_back(&entry.payload, earlier_by, &totals).unwrap_or(entry.payload);
+        let payload = moved_back(&entry.payload, earlier_by, &totals).unwrap_or_else(|| entry.payload.clone());
         self.number(entry.samples as usize, payload)
     }
 

@@ -357,7 +357,7 @@ fn batches_of_the_future_go_again_under_new_numbers_and_are_counted_once() {
     let withdrawn = bench.sender.withdraw(bench.now, before);
     assert_eq!(withdrawn, [first]);
     for entry in withdrawn {
-        let again = bench.sender.number_again(entry, minute);
+        let again = bench.sender.number_again(&entry, minute);
         assert_eq!((again.epoch, again.seq, again.samples), (Epoch(EPOCH.0 + 1), 0, 3));
         let told = decode(&again.payload).unwrap();
         assert_eq!(told.window.end(), end.minus(minute));
@@ -384,7 +384,7 @@ fn what_an_epoch_has_told_of_is_not_told_of_twice_when_it_goes_again() {
         bench.sender.begin_epoch(Epoch(EPOCH.0 + 1));
         let withdrawn = bench.sender.withdraw(bench.now, Timestamp::default());
         assert_eq!(withdrawn.len(), 2);
-        let again: Vec<_> = withdrawn.into_iter().map(|entry| bench.sender.number_again(entry, SECOND)).collect();
+        let again: Vec<_> = withdrawn.iter().map(|entry| bench.sender.number_again(entry, SECOND)).collect();
         let told = |entry: &Entry| decode(&entry.payload).unwrap().totals.sealed_batches;
         let before = if later_arrived { told(&later) } else { 1 };
         assert_eq!(before + told(&again[1]), 3, "by both epochs, of what arrived in the end");

@@ -40,7 +40,8 @@ impl Push {
     /// much earlier as time is set, or as it takes for them to have ended.
     pub(crate) fn take_back(&mut self, time: Timestamp, set_earlier_by: Duration) {
         let now = Instant::now();
-        if now.saturating_duration_since(self.taken_back) < TAKE_BACK_EVERY {
+        // What the disk cannot be told of would come back by a restart.
+        if self.spool_fails || now.saturating_duration_since(self.taken_back) < TAKE_BACK_EVERY {
             return;
         }
         self.taken_back = now;
@@ -50,14 +51,15 @@ impl Push {
             newest.end().since(time).max(set_earlier_by).as_millis().div_ceil(newest.interval().as_millis());
         let by = newest.interval() * u32::try_from(intervals).unwrap_or(u32::MAX);
         tracing::warn!(batches = withdrawn.len(), earlier_by = ?by, "windows of the future are sent again as earlier ones");
-        if let Some(spool) = &mut self.spool {
-            // So that those of before go from the disk at once, and do not come back by a restart.
-            spool.begin_segment();
-            withdrawn.iter().for_each(|entry| spool.acked(entry));
-        }
         for entry in withdrawn {
-            let again = self.sender.number_again(entry, by);
+            let again = self.sender.number_again(&entry, by);
+            if let Some(spool) = &mut self.spool {
+                spool.replace((entry.epoch, entry.seq));
+            }
             self.keep(again);
+            if let Some(spool) = &mut self.spool {
+                spool.acked(&entry);
+            }
         }
     }
 

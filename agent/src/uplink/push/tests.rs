@@ -105,9 +105,34 @@ fn windows_of_the_future_are_sent_again_as_earlier_ones_and_leave_the_spool() {
     assert_eq!(ends(&push), [60, -20, -10, 0]);
     assert_eq!((push.sender.totals(0).sealed_batches, push.unacked()), (4, 4));
     let kept: Vec<_> = push.sender.outbox().waiting().cloned().collect();
-    kept[..1].iter().for_each(|entry| push.spool.as_mut().unwrap().acked(entry));
     drop(push);
     let mut spool = open();
-    let again: Vec<_> = std::iter::from_fn(|| spool.read_next()).collect();
-    assert_eq!(again, kept[1..], "what was sent again does not come back as it was");
+    let read = |spool: &mut Spool| std::iter::from_fn(|| spool.read_next()).collect::<Vec<_>>();
+    assert_eq!(spool.unread(), 4);
+    assert_eq!(read(&mut spool), kept, "what was sent again does not come back as it was");
+    // Nor once that is acked, while the segment that it was in is still there.
+    kept[1..].iter().for_each(|entry| spool.acked(entry));
+    drop(spool);
+    let mut spool = open();
+    assert_eq!(read(&mut spool), kept);
+    kept.iter().rev().for_each(|entry| spool.acked(entry));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_full_disk_was_not_told_to_replace_is_told_with_the_next_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = |seq| Entry { epoch: Epoch(1), seq, payload: vec![0; 100], samples: 1 };
+    let mut spool = Spool::open(folder.path(), 1 << 20).unwrap();
+    (0..3).for_each(|seq| spool.append(&entry(seq)).unwrap());
+    let disk = weir_files::fault::Disk::under(folder.path());
+    disk.fail_after(0, weir_files::fault::Fault::NoSpace);
+    spool.replace((Epoch(1), 1));
+    assert!(spool.append(&entry(3)).is_err());
+    disk.heal();
+    spool.append(&entry(4)).unwrap();
+    drop(spool);
+    let mut spool = Spool::open(folder.path(), 1 << 20).unwrap();
+    let seqs: Vec<_> = std::iter::from_fn(|| spool.read_next()).map(|entry| entry.seq).collect();
+    assert_eq!(seqs, [0, 2, 4]);
 }
