@@ -138,3 +138,20 @@ fn a_second_sink_is_refused_by_name_and_a_killed_one_makes_room() {
     first.start_again();
     first.wait_until_ready();
 }
+
+/// By itself systemd gives up after five starts within ten seconds.
+#[test]
+fn units_are_started_again_however_often_they_fail() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd");
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if text.lines().any(|line| line == "Restart=always") {
+            let (unit, _) = text.split_once("[Service]").unwrap();
+            assert!(unit.lines().any(|line| line == "StartLimitIntervalSec=0"), "{} has a limit", path.display());
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 3);
+}

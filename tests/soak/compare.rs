@@ -46,7 +46,7 @@ pub(crate) fn stored(site: &Site, sent: &Sent<'_>) -> Vec<String> {
                 None => found.push(format!("{metric}: no answer")),
                 Some(stored) => {
                     let clients = site.counting.iter().filter(|client| client.metric == metric);
-                    found.extend(clients.flat_map(|client| wrong_lives(client, &stored)));
+                    found.extend(clients.flat_map(|client| wrong_lives(site, client, &stored)));
                 }
             }
         }
@@ -64,15 +64,25 @@ fn lives(site: &Site, metric: &str) -> Option<Lives> {
     series.into_iter().map(|(labels, value)| Some((life(&labels)?, value))).collect()
 }
 
-fn wrong_lives(client: &Counting, stored: &Lives) -> Vec<String> {
+fn wrong_lives(site: &Site, client: &Counting, stored: &Lives) -> Vec<String> {
     let name = &client.process.name;
     let wrong = |(number, life): (usize, Life)| {
         let value = stored.get(&(name.clone(), number)).copied().unwrap_or(0.0);
         let right = (life.settled as f64..=life.sent as f64).contains(&value);
         let Life { sent, settled } = life;
-        (!right).then(|| format!("{name}, life {number}: {value} lines stored, {settled} settled of {sent} sent"))
+        let course = || course(site, &format!("{}{{client=\"{name}\",life=\"{number}\"}}", client.metric));
+        let told =
+            || format!("{name}, life {number}: {value} lines stored, {settled} settled of {sent} sent; {}", course());
+        (!right).then(told)
     };
     client.lives().into_iter().enumerate().filter_map(wrong).collect()
+}
+
+/// When a counter that is wrong has grown, and to what: which windows are missing or doubled is found by it.
+fn course(site: &Site, series: &str) -> String {
+    let Some(samples) = site.sink.samples(&format!("{series}[3h]")) else { return "no answer".into() };
+    let told = samples.iter().map(|(time, value)| format!("{value} at {time}"));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn wrong_sums(site: &Site, sent: &Sent<'_>) -> Vec<String> {

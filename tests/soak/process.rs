@@ -132,14 +132,26 @@ impl Process {
         text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
-    /// An instant query's series: labels and value. It looks from a quarter of an hour ahead, since clocks were wrong.
+    /// An instant query's series: labels and value.
     pub(crate) fn series(&self, promql: &str) -> Option<Vec<(Value, f64)>> {
+        let answer = self.query(promql)?;
+        let series = answer["data"]["result"].as_array()?.iter();
+        series.map(|one| Some((one["metric"].clone(), one["value"][1].as_str()?.parse().ok()?))).collect()
+    }
+
+    /// Times and values of all series that a range selector finds.
+    pub(crate) fn samples(&self, selector: &str) -> Option<Vec<(f64, String)>> {
+        let answer = self.query(selector)?;
+        let samples = answer["data"]["result"].as_array()?.iter().flat_map(|one| one["values"].as_array()).flatten();
+        samples.map(|sample| Some((sample[0].as_f64()?, sample[1].as_str()?.to_owned()))).collect()
+    }
+
+    /// It looks from a quarter of an hour ahead, since clocks were wrong.
+    fn query(&self, promql: &str) -> Option<Value> {
         let encoded: String = promql.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let at = now_ms() / 1_000 + 900;
         let (status, body) = self.get(&format!("/api/v1/query?query={encoded}&time={at}"))?;
-        let answer: Value = serde_json::from_str(&body).ok().filter(|_| status == 200)?;
-        let series = answer["data"]["result"].as_array()?.iter();
-        series.map(|one| Some((one["metric"].clone(), one["value"][1].as_str()?.parse().ok()?))).collect()
+        serde_json::from_str(&body).ok().filter(|_| status == 200)
     }
 
     pub(crate) fn held(&self) -> Option<Held> {
