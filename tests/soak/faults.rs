@@ -6,9 +6,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use weir_tests::Chance;
+use weir_tests::{Chance, Switch};
 
-use crate::process::{Process, Switch};
+use crate::process::Process;
 use crate::site::{Disk, Layout, Site};
 
 /// A fault, of a process or a disk.

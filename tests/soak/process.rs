@@ -1,17 +1,15 @@
 //! A program under test with a board of faults beside it, which can be killed, held and started again while others ask it.
 
-use std::fs::File;
 use std::net::SocketAddr;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use weir_tests::{Program, program};
+use weir_tests::{Board, Program, Switch, program};
 
 /// What a site's process is started with.
 pub(crate) struct Process {
@@ -23,7 +21,7 @@ pub(crate) struct Process {
     starts: AtomicU64,
     /// Taken while it is meant to be dead.
     down: AtomicBool,
-    board: File,
+    board: Board,
     args: Vec<String>,
     log: PathBuf,
 }
@@ -36,40 +34,14 @@ pub(crate) struct Held {
     pub(crate) resident_mib: u64,
 }
 
-/// A field of the board, as shim.c has it.
-#[derive(Clone, Copy)]
-pub(crate) enum Switch {
-    ClockMs = 0,
-    SyncFails = 8,
-    WriteFails = 16,
-}
-
 /// A stopped process does not answer at all; who asks must not wait for long.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Makes the shim. The compiler is the one that links Rust programs, so it is there.
-pub(crate) fn build_shim(folder: &Path) -> PathBuf {
-    let (source, shim) = (folder.join("shim.c"), folder.join("shim.so"));
-    std::fs::write(&source, include_str!("shim.c")).unwrap();
-    let made = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(&source).arg("-ldl").status();
-    assert!(made.is_ok_and(|status| status.success()), "cc does not make the shim");
-    shim
-}
-
 impl Process {
-    pub(crate) fn start(
-        folder: &Path,
-        shim: &Path,
-        (binary, name): (&str, &str),
-        http: SocketAddr,
-        args: &str,
-    ) -> Self {
-        let (path, log) = (folder.join(format!("{name}.board")), folder.join(format!("{name}.log")));
-        let board = File::options().create(true).truncate(true).read(true).write(true).open(&path).unwrap();
-        board.write_all_at(&[0; 24], 0).unwrap();
-        let preload = [format!("LD_PRELOAD={}", shim.display()), format!("WEIR_SOAK_BOARD={}", path.display())];
+    pub(crate) fn start(folder: &Path, (binary, name): (&str, &str), http: SocketAddr, args: &str) -> Self {
+        let (board, log) = (Board::new(folder, name), folder.join(format!("{name}.log")));
         let command = std::iter::once(program(binary).display().to_string()).chain(args.split(' ').map(String::from));
-        let args: Vec<String> = preload.into_iter().chain(command).collect();
+        let args: Vec<String> = board.environment().iter().cloned().chain(command).collect();
         let program = Mutex::new(run(&args, &log));
         let (starts, down) = (AtomicU64::new(1), AtomicBool::new(false));
         Self { name: name.into(), http, program, starts, down, board, args, log }
@@ -116,7 +88,7 @@ impl Process {
     }
 
     pub(crate) fn switch(&self, switch: Switch, value: i64) {
-        self.board.write_all_at(&value.to_le_bytes(), switch as u64).unwrap();
+        self.board.set(switch, value);
     }
 
     /// GET: status and body; none when nobody answers.

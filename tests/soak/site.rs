@@ -10,7 +10,7 @@ use std::time::Duration;
 use weir_tests::{Chance, Faults, Fleet, Relay, free_port};
 
 use crate::counting::Counting;
-use crate::process::{Process, build_shim, within};
+use crate::process::{Process, within};
 
 /// Which processes a site has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Site {
     pub(crate) fn start(folder: &Path, layout: Layout, chance: &mut Chance) -> Self {
-        let shim = build_shim(folder);
         fs::write(folder.join("weir.toml"), CONFIG).unwrap();
         let sink_name = if layout == Layout::Up { "up" } else { "sink" };
         let queue_disk = Disk::mount(&folder.join("queue"), "64m");
@@ -55,7 +54,7 @@ impl Site {
                 "{role} --config {at}/weir.toml --http {http} --batch {batch} --statsd {statsd_or_off} \
                  --data {at}/{name} --queue {at}/queue --keys {at}/fleet.keys --writer {name}"
             );
-            let process = Arc::new(Process::start(folder, &shim, ("weir", name), http, &args));
+            let process = Arc::new(Process::start(folder, ("weir", name), http, &args));
             let ready = within(PATIENCE, || process.get("/readyz").filter(|(status, _)| *status == 200));
             assert!(ready.is_some(), "{name} is not ready:\n{}", process.log());
             (process, batch, statsd)
@@ -81,7 +80,7 @@ impl Site {
                 "run --interval 1s --host {name} --server {ways} --keys {at}/fleet.keys --statsd {statsd} \
                  --telemetry {telemetry} --state {at}/{name}"
             );
-            let agent = Arc::new(Process::start(folder, &shim, ("weir-agent", &name), telemetry, &args));
+            let agent = Arc::new(Process::start(folder, ("weir-agent", &name), telemetry, &args));
             counting.push(Counting::by_agent(agent.clone(), statsd));
             agent
         });

@@ -3,6 +3,7 @@
 mod autoscaler;
 mod balancer;
 mod bench;
+mod board;
 mod capacity;
 mod chance;
 mod fleet;
@@ -17,6 +18,7 @@ mod webhooks;
 pub use autoscaler::{Autoscaler, Policy};
 pub use balancer::Balancer;
 pub use bench::Fleet;
+pub use board::{Board, Switch};
 pub use capacity::Quota;
 pub use chance::Chance;
 pub use fleet::start_role;

@@ -8,10 +8,13 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::eventually;
+use crate::{Board, eventually};
 
 /// How long a program may take to start, stop or catch up on this (slow, shared) machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// It becomes the program that it starts.
+const ENV: &str = "/usr/bin/env";
 
 /// A child process, killed when dropped.
 pub struct Program {
@@ -101,6 +104,7 @@ pub struct Server {
     pub ports: ServerPorts,
     /// Its data folder.
     pub data: PathBuf,
+    /// What `env` starts.
     args: Vec<String>,
 }
 
@@ -115,9 +119,19 @@ impl Server {
         Self::start_as("up", folder.join("server"), ports, more)
     }
 
+    /// Starts `weir up` under a board of faults, and waits until it is ready.
+    pub fn start_under(board: &Board, folder: &Path, more: &[&str]) -> Self {
+        Self::start_with(board.environment(), "up", folder.join("server"), ServerPorts::free(), more)
+    }
+
     /// Starts `weir` in a role, with its data in a folder, and waits until it is ready.
     pub fn start_as(role: &str, data: PathBuf, ports: ServerPorts, more: &[&str]) -> Self {
-        let mut args: Vec<String> = vec![role.into()];
+        Self::start_with(&[], role, data, ports, more)
+    }
+
+    fn start_with(environment: &[String], role: &str, data: PathBuf, ports: ServerPorts, more: &[&str]) -> Self {
+        let mut args = environment.to_vec();
+        args.extend([program("weir").display().to_string(), role.into()]);
         if !more.contains(&"--statsd") {
             args.extend(["--statsd".into(), "off".into()]);
         }
@@ -125,7 +139,7 @@ impl Server {
         args.extend([ports.http.to_string(), "--batch".into(), ports.batch.to_string()]);
         args.extend(["--data".into(), data.display().to_string()]);
         args.extend(more.iter().map(|arg| (*arg).to_owned()));
-        let program = Program::start("weir", &args, &data.with_extension("log"));
+        let program = Program::start_at(Path::new(ENV), &args, &data.with_extension("log"));
         let server = Self { program, ports, data, args };
         server.wait_until_ready();
         server
@@ -145,7 +159,7 @@ impl Server {
 
     /// Starts it again after its process has ended, and does not wait.
     pub fn start_again(&mut self) {
-        self.program = Program::start("weir", &self.args, &self.data.with_extension("log"));
+        self.program = Program::start_at(Path::new(ENV), &self.args, &self.data.with_extension("log"));
     }
 
     /// The file with the fleet keys.
