@@ -8,6 +8,7 @@ use std::{
 
 use ring::rand::{SecureRandom, SystemRandom};
 use weir_link::{Outgoing, UdpSocket};
+use weir_meters::clock;
 use weir_queue::Position;
 use weir_sample::Timestamp;
 use weir_wire::{Ack, Header, Hints, MAX_DATAGRAM_BYTES, SessionKeys};
@@ -15,7 +16,7 @@ use weir_wire::{Ack, Header, Hints, MAX_DATAGRAM_BYTES, SessionKeys};
 use crate::{
     counters::{Add, Counters},
     open::SessionId,
-    shared::{Shared, wall_clock},
+    shared::Shared,
 };
 
 /// Batches that one append took.
@@ -89,7 +90,7 @@ impl Acker {
     }
 
     fn acknowledge(&mut self, group: &Group) {
-        let (hints, time) = (self.shared.hints(self.shared.pressure()), wall_clock());
+        let (hints, time) = (self.shared.hints(self.shared.pressure()), clock::now());
         for batches in answered_together(&group.batches) {
             let seqs = batches.iter().map(|batch| batch.header.seq);
             let sealed = self.writer.write(&batches[0].header, seqs, hints, time, &batches[0].keys);

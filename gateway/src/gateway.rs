@@ -9,14 +9,14 @@ use std::time::Instant;
 use flume::WeakSender;
 use tokio::sync::watch;
 use weir_link::{Inherited, UdpSocket};
-use weir_meters::{CpuMeter, Load, Memory};
+use weir_meters::{CpuMeter, Load, Memory, clock};
 use weir_queue::Log;
 
 use crate::acks::{Acker, Group};
 use crate::intake::{Acceptor, CONNECTION_BYTES, Ingest, Intake, Receiver, Sockets, StatsdIntake, Streams};
 use crate::open::{Opener, SESSION_BYTES};
 use crate::running::Running;
-use crate::shared::{Shared, WAITING_GROUPS, wall_clock};
+use crate::shared::{Shared, WAITING_GROUPS};
 use crate::statsd::{Gatherer, Publisher, Reader};
 use crate::{Access, Error, GatewayConfig, StatsdConfig, StreamConfig};
 
@@ -135,14 +135,14 @@ impl Running {
 
     fn start_statsd(&mut self, config: &StatsdConfig, sockets: Vec<Arc<UdpSocket>>) -> io::Result<()> {
         let (parts, waiting) = flume::bounded(STATSD_WINDOWS * sockets.len());
-        let publisher = Publisher::new(Arc::clone(&self.shared), waiting, sockets.len(), wall_clock());
+        let publisher = Publisher::new(Arc::clone(&self.shared), waiting, sockets.len(), clock::now());
         let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
         threads.push(thread::Builder::new().name("statsd-out".into()).spawn(move || publisher.run())?);
         let readers = sockets.len();
         for (number, socket) in sockets.into_iter().enumerate() {
             let (shared, load) = (Arc::clone(&self.shared), Arc::<Load>::default());
             let counters = Arc::clone(&shared.statsd);
-            let gatherer = Gatherer::new(config, readers, parts.clone(), counters, wall_clock());
+            let gatherer = Gatherer::new(config, readers, parts.clone(), counters, clock::now());
             let reader = Reader { shared, socket: Arc::clone(&socket), load: Arc::clone(&load), gatherer };
             threads.push(thread::Builder::new().name(format!("statsd-in-{number}")).spawn(move || reader.run())?);
             self.statsd.push(StatsdIntake { socket, load });

@@ -1,16 +1,12 @@
 //! What a gateway's threads have in common.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::{SystemTime, UNIX_EPOCH},
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use weir_meters::{Cpu, Memory};
 use weir_queue::Log;
-use weir_sample::Timestamp;
 
 use crate::{
     Access,
@@ -86,10 +82,4 @@ impl Shared {
             _ => {}
         }
     }
-}
-
-/// The time of the wall clock, for those who meet the network.
-pub(crate) fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,8 +1,9 @@
-//! What this process uses of its machine, and what it may use: CPU, memory, threads, open files.
+//! What this process uses of its machine, and what it may use: CPU, memory, threads, open files; and what time it is.
 //!
 //! Figures of the kernel and of control groups enter; ratios and readings leave. Nothing here waits or starts a thread:
 //! who wants a figure kept fresh looks now and then.
 
+pub mod clock;
 mod cpu;
 mod load;
 mod memory;

@@ -1,14 +1,8 @@
-//! The wall clock, and durations as operators write and read them.
+//! The time, and durations as operators write and read them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use weir_sample::Timestamp;
-
-/// The wall clock, which only the edge of the program reads.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
+pub(crate) use weir_meters::clock::now;
 
 /// A duration as an operator writes it: `90s`, `15m`, `12h`, `30d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -7,8 +7,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use weir_meters::clock;
 use weir_queue::Checkpoint;
 use weir_sample::{Reading, Timestamp};
 
@@ -109,7 +110,7 @@ impl Service {
 
     /// Time that the store is behind: all that gateways acknowledged before it can be read.
     pub fn behind(&self) -> Duration {
-        self.shared.counters.behind(wall_clock())
+        self.shared.counters.behind(clock::now())
     }
 
     /// All that was received until then is in the store; zero before the first look.
@@ -152,7 +153,7 @@ impl Service {
     /// The sink's own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
         let Shared { counters, admission, sink, maintenance, .. } = &*self.shared;
-        [counters.readings(wall_clock()), admission.readings(), sink.readings(), maintenance.readings()].concat()
+        [counters.readings(clock::now()), admission.readings(), sink.readings(), maintenance.readings()].concat()
     }
 
     /// The rules by which series are stored, to be set and looked at while the sink runs.
@@ -206,12 +207,12 @@ impl Shared {
     }
 
     fn drain_queue(&self, sink: &mut Sink, writing: &mut Option<Writing>, pause: &mut Duration) -> Result<(), Error> {
-        let (mut checkpointed, opened, mut stopping_since) = (Instant::now(), wall_clock(), None);
+        let (mut checkpointed, opened, mut stopping_since) = (Instant::now(), clock::now(), None);
         self.replayed.store(false, Ordering::Release);
         loop {
             // Read the flag first: what was appended before it was set is then read below.
             let stopping = self.stopping.load(Ordering::Acquire);
-            let read = sink.step(wall_clock())?;
+            let read = sink.step(clock::now())?;
             if !self.replayed.load(Ordering::Acquire) && sink.stored_until() >= opened {
                 self.replayed.store(true, Ordering::Release);
             }
@@ -273,7 +274,7 @@ impl Shared {
     /// Lets the store move data to its place. What fails leaves the store as it was, so it is done again as it is.
     fn keep(&self) {
         while !self.stopping.load(Ordering::Acquire) {
-            match self.store.current().map(|store| store.maintain(wall_clock())) {
+            match self.store.current().map(|store| store.maintain(clock::now())) {
                 Some(Ok(())) => self.maintenance.works(),
                 Some(Err(weir_store::Error::Stopped | weir_store::Error::Refusing(_))) | None => {}
                 Some(Err(error)) => self.maintenance.failed(&error),
@@ -306,9 +307,4 @@ impl Writing {
         let written = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         sink.note_written(&self.queue, written)
     }
-}
-
-fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as i64)
 }

@@ -6,6 +6,7 @@ use std::{net::SocketAddr, time::Instant};
 
 use weir_identity::Scope;
 use weir_link::{FrameStream, ServerStream};
+use weir_meters::clock;
 use weir_sample::Timestamp;
 use weir_wire::Notice;
 
@@ -16,7 +17,6 @@ use super::{
 use crate::{
     counters::Add,
     open::{Tenant, payload},
-    shared::wall_clock,
 };
 
 /// A peer that has completed its handshake.
@@ -127,7 +127,7 @@ impl<'a> Connection<'a> {
     /// Offers what has arrived and appends it together. Returns the number of frames.
     fn ingest_frames(&mut self) -> Result<usize, &'static str> {
         let streams = self.streams;
-        let (received, now, mut ingest) = (Instant::now(), wall_clock(), streams.ingest());
+        let (received, now, mut ingest) = (Instant::now(), clock::now(), streams.ingest());
         let (mut frames, mut bytes, mut payloads) = (0, 0, Vec::new());
         ingest.begin(received, now);
         let outcome = loop {

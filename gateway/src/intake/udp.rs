@@ -9,7 +9,7 @@ use std::{
 };
 
 use weir_link::{Outgoing, Ring, UdpSocket};
-use weir_meters::{CpuMeter, Load, LoadMeter};
+use weir_meters::{CpuMeter, Load, LoadMeter, clock};
 use weir_sample::Timestamp;
 use weir_wire::MAX_DATAGRAM_BYTES;
 
@@ -17,7 +17,7 @@ use super::ingest::{Ingest, Ingested, Origin};
 use crate::{
     counters::Add,
     open::{Tenant, payload},
-    shared::{Shared, wall_clock},
+    shared::Shared,
 };
 
 pub(crate) struct Receiver {
@@ -64,7 +64,7 @@ impl Receiver {
             }
             match received {
                 Ok(0) => {}
-                Ok(_) => self.ingest(now, wall_clock()),
+                Ok(_) => self.ingest(now, clock::now()),
                 Err(error) => {
                     self.shared.counters.socket_errors.add(1);
                     tracing::warn!(%error, "cannot receive datagrams");

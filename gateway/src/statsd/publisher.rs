@@ -11,12 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use weir_meters::clock;
 use weir_queue::{Lane, Record, RecordKind};
 use weir_sample::{Series, Timestamp, Value, Window};
 use weir_wire::{AgentId, Batch, Encoder, Epoch, Totals};
 
 use super::{Part, Point};
-use crate::shared::{Shared, wall_clock};
+use crate::shared::Shared;
 
 /// The gateway as a sender of batches.
 pub(crate) struct Publisher {
@@ -110,7 +111,7 @@ impl Publisher {
 
     fn encode(&mut self, window: Window, points: Vec<Point>) -> Vec<Payload> {
         let (first, mut payloads) = (self.totals.sealed_batches, Vec::new());
-        let slices: Vec<_> = by_receipt(points, wall_clock())
+        let slices: Vec<_> = by_receipt(points, clock::now())
             .into_iter()
             .flat_map(|(received, points)| slices(points).map(move |slice| (received, slice)))
             .collect();

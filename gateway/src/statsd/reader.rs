@@ -6,10 +6,10 @@ use std::{
 };
 
 use weir_link::{Ring, UdpSocket};
-use weir_meters::{Load, LoadMeter};
+use weir_meters::{Load, LoadMeter, clock};
 
 use super::Gatherer;
-use crate::shared::{Shared, wall_clock};
+use crate::shared::Shared;
 
 /// Receives until told to stop, then takes what the kernel still holds and hands on the open window.
 pub(crate) struct Reader {
@@ -37,7 +37,7 @@ impl Reader {
         }
         let until = Instant::now() + LAST_LINES;
         while self.receive(&mut ring, &mut meter) > 0 && Instant::now() < until {}
-        self.gatherer.finish(wall_clock());
+        self.gatherer.finish(clock::now());
     }
 
     fn receive(&mut self, ring: &mut Ring, meter: &mut LoadMeter) -> usize {
@@ -49,10 +49,10 @@ impl Reader {
         let received = self.socket.receive(ring);
         meter.waited(from, Instant::now(), &self.load);
         match received {
-            Ok(0) => self.gatherer.turn(wall_clock()),
+            Ok(0) => self.gatherer.turn(clock::now()),
             Ok(count) => {
                 let datagrams = (0..count).map(|at| (ring.peer(at), ring.view(at)));
-                self.gatherer.ingest(datagrams, wall_clock());
+                self.gatherer.ingest(datagrams, clock::now());
             }
             Err(error) => {
                 self.shared.statsd.socket_errors.fetch_add(1, Relaxed);

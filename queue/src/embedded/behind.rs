@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use weir_sample::Timestamp;
 
@@ -67,7 +67,7 @@ impl Behind {
     pub(crate) fn age(&self) -> Duration {
         match self.shared.unread.load(Relaxed) {
             NONE => Duration::ZERO,
-            unread => wall_clock().since(Timestamp(unread)),
+            unread => weir_meters::clock::now().since(Timestamp(unread)),
         }
     }
 
@@ -112,9 +112,4 @@ fn received_after(log: &Path, position: Position) -> Result<Option<Option<Timest
         }
     }
     Ok(Some(None))
-}
-
-fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as i64)
 }

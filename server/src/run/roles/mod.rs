@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use weir_gateway::{HttpStream, StreamConfig};
 use weir_identity::Identity;
 use weir_link::ServerTls;
-use weir_meters::process;
+use weir_meters::{clock, process};
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
 use weir_sink::FleetStatus;
@@ -106,7 +106,8 @@ impl Roles {
 
     /// The telemetry of all that runs here.
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        let mut readings = [self.identity.readings(), process::readings(), process::thread_readings()].concat();
+        let mut readings =
+            [self.identity.readings(), process::readings(), process::thread_readings(), clock::readings()].concat();
         readings.extend(self.serving.readings());
         readings.extend(self.tls.iter().flat_map(|tls| expiry::readings(tls.files())));
         if let Some(gateway) = &self.gateway {
