@@ -32,6 +32,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(by.as_millis() as i64))
     }
 
+    /// Whether what was done at `last` is to be done again, as it is `every` so often. A clock that was set back far behind
+    /// that does not put it off until it has come there again.
+    pub fn is_due(self, last: Timestamp, every: Duration) -> bool {
+        self.since(last) >= every || last.since(self) >= every
+    }
+
     /// Time passed since `earlier`; zero if `earlier` is in the future.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0) as u64)
@@ -88,6 +94,19 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_done_in_a_time_that_is_yet_to_come_is_due() {
+        let minute = Duration::from_secs(60);
+        let check = |last: i64, now: i64, due: bool| {
+            assert_eq!(Timestamp::from_secs(now).is_due(Timestamp::from_secs(last), minute), due, "{last} {now}");
+        };
+        check(100, 159, false);
+        check(100, 160, true);
+        check(100, 41, false);
+        check(100, 40, true);
+        check(100_000, 0, true);
+    }
 
     #[test]
     fn windows_are_aligned_even_before_the_epoch() {

@@ -34,8 +34,11 @@ pub(crate) struct Ingest {
     pub values: Values,
     pub importer: Importer,
     pub row: Vec<f64>,
-    /// When the newest record was received: the sink's clock, so that a replay goes as the first run did.
+    /// When the newest record was received: the sink's clock, so that a replay goes as the first run did. Never ahead of
+    /// the time of day, whatever a gateway's clock says or this host's has said.
     pub newest: Timestamp,
+    /// The time of day.
+    pub now: Timestamp,
     pub completeness: Completeness,
     pub watermarks: Keeper,
     pub counters: Arc<Counters>,
@@ -68,6 +71,7 @@ impl Ingest {
             importer: Importer::default(),
             row: Vec::new(),
             newest: saved.newest,
+            now: saved.newest,
             completeness: Completeness::default(),
             watermarks: Keeper::new(config.wait),
             counters,
@@ -88,7 +92,7 @@ impl Ingest {
 
     /// Ingests one record, as its kind has it.
     pub(crate) fn record(&mut self, record: &Record<'_>) -> Result<(), Error> {
-        self.newest = self.newest.max(record.received);
+        self.newest = self.newest.max(record.received).min(self.now);
         match Contents::of(record, &mut self.decoder) {
             Contents::Batch => self.batch(record),
             Contents::Samples(payload) => self.samples(record, payload),

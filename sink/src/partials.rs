@@ -59,6 +59,13 @@ impl Partials {
         }
     }
 
+    /// Opens windows again that were closed by a clock which was set back since: what comes now must not wait for that time.
+    pub(crate) fn reopen(&mut self, now: Timestamp, lateness: Duration) {
+        if self.closed_until > now.plus(lateness) {
+            self.closed_until = now.minus(lateness);
+        }
+    }
+
     /// Writes every window that ends by `complete`, as all who send parts have passed it, or whose lateness has passed at
     /// `now`.
     pub(crate) fn close(

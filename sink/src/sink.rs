@@ -64,6 +64,8 @@ impl Sink {
     pub fn step(&mut self, now: Timestamp) -> Result<usize, Error> {
         let mut outcome = Ok(());
         let ingest = &mut self.ingest;
+        ingest.now = now;
+        ingest.partials.reopen(now, ingest.lateness);
         ingest.follow_rules();
         let polled = self.reader.poll(STEP_BYTES, |record, _| {
             if outcome.is_ok() {
@@ -146,11 +148,11 @@ impl Sink {
             let mut tenants = counters.tenants.lock().unwrap_or_else(PoisonError::into_inner);
             tenants.observe(now, &self.ingest.senders, &self.ingest.ledger);
         }
-        if self.reader_seen.is_none_or(|seen| now.since(seen) >= READER_EVERY) {
+        if self.reader_seen.is_none_or(|seen| now.is_due(seen, READER_EVERY)) {
             self.reader_seen = Some(now);
             *counters.reader.lock().unwrap_or_else(PoisonError::into_inner) = self.reader.readings();
         }
-        if self.told.is_none_or(|told| now.since(told) >= TOLD_EVERY) {
+        if self.told.is_none_or(|told| now.is_due(told, TOLD_EVERY)) {
             self.told = Some(now);
             self.reader.tell_place();
         }
@@ -174,10 +176,10 @@ impl Rate {
     fn observe(&mut self, now: Timestamp, total: u64) -> Option<f64> {
         let (then, before) = *self.since.get_or_insert((now, total));
         let passed = now.since(then);
-        if passed < Self::EVERY {
+        if !now.is_due(then, Self::EVERY) {
             return None;
         }
         self.since = Some((now, total));
-        Some((total - before) as f64 / passed.as_secs_f64())
+        (!passed.is_zero()).then(|| (total - before) as f64 / passed.as_secs_f64())
     }
 }

@@ -91,10 +91,11 @@ impl Keeper {
     /// Looks at every sender if it is time to; true if it was. `clock` is what the sink has come to in the queue, or the
     /// time of day if it has read it all.
     pub(crate) fn look(&mut self, clock: Timestamp, senders: &mut Senders) -> bool {
-        let passed = self.looked.map_or(Duration::ZERO, |before| clock.since(before));
-        if self.looked.is_some() && passed < EVERY.max(EVERY_PER_SENDER * senders.len() as u32) {
+        let every = EVERY.max(EVERY_PER_SENDER * senders.len() as u32);
+        if self.looked.is_some_and(|before| !clock.is_due(before, every)) {
             return false;
         }
+        let passed = self.looked.map_or(Duration::ZERO, |before| clock.since(before));
         self.looked = Some(clock);
         self.attended += passed.min(LEAP);
         let (mut parts, mut left_out) = (clock, BTreeMap::<u32, Vec<Arc<str>>>::new());
@@ -126,7 +127,7 @@ impl Keeper {
         self.publish(clock, next_end, left_out);
         // Who else sends parts is not known at first, and of a new sender never.
         if self.attended >= STARTING {
-            self.parts_until = self.parts_until.max(parts.min(clock.minus(SETTLING)));
+            self.parts_until = self.parts_until.min(clock).max(parts.min(clock.minus(SETTLING)));
         }
         true
     }
@@ -154,7 +155,7 @@ impl Keeper {
             // What is missing of it went with a spool; or it is silent, and then nothing changes.
             progress.pass_over(self.attended);
         }
-        let is_behind = reference.since(progress.applied()) > self.patience(progress);
+        let is_behind = reference.min(clock).since(progress.applied()) > self.patience(progress);
         let is_far = clock.since(progress.applied()) > FURTHEST;
         progress.standing = match () {
             () if progress.is_gone() => Standing::Gone,
@@ -171,7 +172,7 @@ impl Keeper {
         for Group { tenant, pool, reference, applied, mark } in &mut self.groups {
             mark.live = applied.len() as u64;
             let lowest = applied.iter().min().copied().unwrap_or(idle);
-            mark.until = mark.until.max(lowest.min(clock));
+            mark.until = mark.until.min(clock).max(lowest.min(clock));
             if !applied.is_empty() {
                 let half = applied.len() / 2;
                 *reference = *applied.select_nth_unstable(half).1;
@@ -182,9 +183,9 @@ impl Keeper {
             }
             mark.left_out = 0;
         }
-        let idle = idle.max(self.now.idle);
-        let complete_to = next_end.map_or(idle.min(clock), before);
         // What has passed does not come back; what lies ahead of a clock that was set back was never known.
+        let idle = idle.max(self.now.idle.min(clock));
+        let complete_to = next_end.map_or(idle, before);
         let complete_to = complete_to.max(self.now.complete_to.min(clock));
         self.now = Watermarks { marks, idle, complete_to, left_out };
     }

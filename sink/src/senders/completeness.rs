@@ -22,11 +22,12 @@ const SPAN: Duration = Duration::from_secs(600);
 impl Completeness {
     /// Whether a minute has passed since the last sums were noted.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.minutes.back().is_none_or(|(last, _)| now.since(*last) >= EVERY)
+        self.minutes.back().is_none_or(|(last, _)| now.is_due(*last, EVERY))
     }
 
     /// Notes the sums of now; returns the ratios.
     pub(crate) fn record(&mut self, now: Timestamp, sums: Sums) -> Vec<(Series, f64)> {
+        self.minutes.retain(|(at, _)| *at <= now);
         while self.minutes.front().is_some_and(|(first, _)| now.since(*first) > SPAN) {
             self.minutes.pop_front();
         }

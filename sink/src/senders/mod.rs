@@ -111,7 +111,7 @@ impl Senders {
         memory: &Memory,
         rest: impl FnMut(&mut Agent),
     ) -> Vec<(SenderId, Agent)> {
-        if now.since(self.swept) < SWEEP {
+        if !now.is_due(self.swept, SWEEP) {
             return Vec::new();
         }
         self.swept = now;

@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(60);
 pub(crate) fn tell(store: &Store, id: &SenderId, agent: &mut Agent, now: Timestamp) -> Result<(), Error> {
     let standing = agent.progress.standing;
     let (told, at) = agent.progress.told;
-    let is_due = told != standing || standing != Standing::Gone && now.since(at) >= EVERY;
+    let is_due = told != standing || standing != Standing::Gone && now.is_due(at, EVERY);
     let value = match standing {
         Standing::Live => 1.0,
         Standing::LeftOut => 0.0,

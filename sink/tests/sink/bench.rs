@@ -80,7 +80,7 @@ impl Bench {
 
     pub(crate) fn drain(&mut self) {
         self.log.flush().unwrap();
-        while self.sink.step(Timestamp::from_secs(START + 100_000)).unwrap() > 0 {}
+        while self.sink.step(Timestamp::from_secs(START + 1_000_000)).unwrap() > 0 {}
     }
 
     /// Forgets all since the last checkpoint, as a SIGKILL does, and starts again.

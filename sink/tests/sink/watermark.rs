@@ -58,3 +58,27 @@ fn silence_is_told_from_a_goodbye() {
     assert_eq!(up(false), 0.0);
     assert_eq!(up(true).to_bits(), 0x7ff0_0000_0000_0002, "the series ends");
 }
+
+#[test]
+fn a_clock_that_was_ahead_and_is_set_back_holds_nothing_up() {
+    let mut bench = Bench::new();
+    let run = |bench: &mut Bench, from: i64, to: i64| {
+        (from..=to).for_each(|second| step(bench, Timestamp::from_secs(START + second)));
+    };
+    let shared = || vec![(Series::named("shared_done"), Value::Counter(1.0))];
+    bench.append(AGENT, 0, [counted(1.0), shared()].concat());
+    run(&mut bench, 11, 15);
+    // Ten minutes ahead, with a window of that time, which is closed.
+    bench.append(OTHER, 60, shared());
+    run(&mut bench, 620, 700);
+    assert_eq!(bench.samples("shared_done").0.last(), Some(&610));
+    bench.append(AGENT, 1, [counted(1.0), shared()].concat());
+    run(&mut bench, 21, 25);
+    assert!((20..=21).contains(&watermark(&bench)), "{}", watermark(&bench));
+    let name = AGENT.to_string();
+    let (up, _) = bench.samples_of(&Series::new("weir_agent_up", [("agent", name.as_str()), ("host", "a")]));
+    assert!(up.iter().any(|second| (21..=25).contains(second)), "{up:?}");
+    run(&mut bench, 26, 60);
+    assert_eq!(bench.last("shared_done"), Some(3.0));
+    assert_eq!(bench.reading("weir_sink_late_parts_total"), 0.0);
+}
