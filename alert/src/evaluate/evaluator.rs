@@ -106,7 +106,7 @@ impl Evaluator {
             let catch_up = Slow::catch_up(run, self.settings.catch_up);
             let limit = told.last().millis().saturating_add(run.offset_ms(&self.settings)).min(told.now.millis());
             let begin = self.begin_at.map(|at| at.millis() - 1);
-            run.schedule.next(run.evaluated_to.or(begin), limit, catch_up)
+            run.schedule.next(run.evaluated_to.or(begin), told.now.millis(), limit, catch_up)
         };
         let mut due: Vec<(i64, usize, Next)> = Vec::new();
         for (number, run) in self.groups.iter().enumerate().filter(|(_, run)| run.unsaved.is_none()) {

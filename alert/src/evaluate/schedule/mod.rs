@@ -28,9 +28,12 @@ pub(crate) enum Next {
         /// Those left out.
         count: u64,
     },
-    /// The clock is so far behind the last evaluation that the group begins anew here.
+    /// The clock was set back so far behind the last evaluation that the group begins anew here.
     Anew(i64),
 }
+
+/// Evaluations that were that far ahead of the clock were made before it was set back. By less it is waited for.
+const SET_BACK_MS: i64 = 60_000;
 
 impl Schedule {
     pub(crate) fn new(key: &str, interval_ms: i64) -> Self {
@@ -57,11 +60,12 @@ impl Schedule {
         at - (at - self.offset).rem_euclid(self.interval)
     }
 
-    /// What is next after an evaluation at `last`, if evaluations may reach up to `limit` and be behind it by `catch_up`.
-    pub(crate) fn next(self, last: Option<i64>, limit: i64, catch_up: i64) -> Next {
+    /// What is next at `now` after an evaluation at `last`, if evaluations may reach up to `limit` and be behind it by
+    /// `catch_up`.
+    pub(crate) fn next(self, last: Option<i64>, now: i64, limit: i64, catch_up: i64) -> Next {
         let newest = self.at_or_before(limit);
         let Some(last) = last else { return Next::Evaluate(newest) };
-        if last - limit > catch_up {
+        if last - now > SET_BACK_MS {
             return Next::Anew(newest);
         }
         let next = self.at_or_before(last) + self.interval;
@@ -85,7 +89,7 @@ mod tests {
     #[test]
     fn instants_are_aligned_and_in_order() {
         let check = |last: Option<i64>, limit: i64, expected: Next| {
-            assert_eq!(TEN.next(last, limit, 40), expected, "after {last:?} up to {limit}");
+            assert_eq!(TEN.next(last, limit, limit, 40), expected, "after {last:?} up to {limit}");
         };
         check(None, 100, Next::Evaluate(93));
         check(Some(93), 100, Next::Wait);
@@ -96,7 +100,10 @@ mod tests {
         check(Some(93), 153, Next::Skip { from: 103, at: 113, count: 1 });
         check(Some(93), 1_000, Next::Skip { from: 103, at: 963, count: 86 });
         check(Some(93), 60, Next::Wait);
-        check(Some(93), 50, Next::Anew(43));
+        check(Some(60_093), 93, Next::Wait);
+        check(Some(60_103), 93, Next::Anew(93));
+        // Data that are far behind, as after a restart, are no clock.
+        assert_eq!(TEN.next(Some(600_003), 600_100, 93, 40), Next::Wait);
     }
 
     #[test]
