@@ -453,3 +453,29 @@ fn what_waits_for_a_channel_hears_of_silences() {
     world.pass(1_200);
     world.check(&["1212s a firing z+"]);
 }
+
+#[test]
+fn a_clock_that_is_set_back_puts_nothing_off() {
+    let mut world = World::new(ONE);
+    let hour = Duration::from_secs(3_600);
+    world.fire("n=x g=1");
+    world.pass(10);
+    world.check(&["10s a firing x+"]);
+    world.now = world.now.plus(hour);
+    world.fire("n=x g=1");
+    world.fire("n=y g=2");
+    world.answers = vec![("a", Outcome::Failed { why: "down".into(), after: None })];
+    world.pass(20);
+    world.answers.clear();
+    world.now = world.now.minus(hour);
+    world.fire("n=w g=1");
+    world.pass(70);
+    let mut sent = std::mem::take(&mut world.sent);
+    sent.sort();
+    let told = |text: &str| sent.iter().any(|line| line.ends_with(text));
+    assert!(told("firing y+") && told("firing w+ x+"), "{sent:?}");
+    world.resolve("n=x g=1");
+    world.resolve("n=w g=1");
+    world.pass(70);
+    assert!(world.sent.iter().any(|line| line.ends_with("resolved w- x-")), "{:?}", world.sent);
+}

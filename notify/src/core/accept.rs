@@ -21,10 +21,10 @@ impl Notifier {
     pub fn accept(&mut self, now: Timestamp, events: &[Event], position: Option<&[u8]>) -> Result<(), Error> {
         let mut newest: HashMap<Key, &Event> = HashMap::new();
         for event in events {
-            self.book.note_progress(event);
+            self.book.note_progress(event, now);
             let key = (event.tenant, event.fingerprint());
             let held = self.book.entries.get(&key).map(|entry| &entry.held);
-            let outdated = held.is_some_and(|held| held.is_newer_than(event));
+            let outdated = held.is_some_and(|held| held.is_newer_than(event, now));
             let unknown = held.is_none() && event.status == Status::Resolved && !newest.contains_key(&key);
             if !outdated && !unknown {
                 newest.insert(key, event);

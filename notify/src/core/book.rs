@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use weir_alert::event::Event;
 use weir_sample::Timestamp;
 
-use crate::held::{Held, Key, is_rule_group};
+use crate::held::{Held, Key, is_later, is_rule_group};
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -22,12 +22,13 @@ pub(super) struct Book {
 }
 
 impl Book {
-    pub(super) fn note_progress(&mut self, event: &Event) {
+    pub(super) fn note_progress(&mut self, event: &Event, now: Timestamp) {
         if !is_rule_group(&event.source) {
             return;
         }
         match self.evaluated.get_mut(event.source.as_str()) {
-            Some(at) => *at = event.evaluated_at_ms.max(*at),
+            Some(at) if is_later(*at, event.evaluated_at_ms, now) => {}
+            Some(at) => *at = event.evaluated_at_ms,
             None => drop(self.evaluated.insert(event.source.as_str().into(), event.evaluated_at_ms)),
         }
     }

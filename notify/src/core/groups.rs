@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
+use std::time::Duration;
 
 use weir_alert::event::Pairs;
 use weir_alert::routing::{GroupBy, Labels, Route};
@@ -73,6 +74,12 @@ impl Groups {
     /// The next group whose time has come.
     pub(super) fn due(&self, now: Timestamp) -> Option<u64> {
         self.due.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
+    }
+
+    /// The clock was set back by so much: what waited for a time waits for as long as it would have.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        self.due = std::mem::take(&mut self.due).into_iter().map(|(at, id)| (at.minus(by), id)).collect();
+        self.all.values_mut().for_each(|group| group.next_flush = group.next_flush.minus(by));
     }
 
     pub(super) fn flush_at(&mut self, id: u64, at: Timestamp) {

@@ -110,6 +110,15 @@ impl Lanes {
         self.waiting.insert(id, Waiting { lane, log_name, made, tries: 0, due: now });
     }
 
+    /// The clock was set back by so much: what waited for a time waits for as long as it would have.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        for lane in self.lanes.values_mut() {
+            lane.due = std::mem::take(&mut lane.due).into_iter().map(|(due, id)| (due.minus(by), id)).collect();
+            lane.paused_until = lane.paused_until.minus(by);
+        }
+        self.waiting.values_mut().for_each(|waiting| waiting.due = waiting.due.minus(by));
+    }
+
     /// The next that may be sent; it is in flight from now on.
     pub(super) fn take(&mut self, now: Timestamp) -> Option<u64> {
         let free = |lane: &&mut Lane| {

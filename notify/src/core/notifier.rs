@@ -53,10 +53,14 @@ pub struct Notifier {
     pub(super) store_id: String,
     pub(super) next_id: u64,
     pub(super) next_care: Timestamp,
+    /// The time at the last tick.
+    pub(super) ticked: Timestamp,
 }
 
 /// How often what is old is cleared away.
 const CARE_INTERVAL: Duration = Duration::from_secs(3600);
+/// By less a clock that was set back is waited for.
+const SET_BACK: Duration = Duration::from_secs(1);
 /// Expired silences are kept for so long.
 const KEEP_SILENCES: Duration = Duration::from_secs(5 * 86_400);
 
@@ -71,6 +75,12 @@ impl Notifier {
     /// # Errors
     /// The file; open it anew.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), Error> {
+        let set_back = std::mem::replace(&mut self.ticked, now).since(now);
+        if set_back > SET_BACK {
+            self.groups.set_back(set_back);
+            self.lanes.set_back(set_back);
+            self.next_care = self.next_care.minus(set_back);
+        }
         while self.flush_some(now)? {}
         if now >= self.next_care {
             self.next_care = now.plus(CARE_INTERVAL);

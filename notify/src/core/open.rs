@@ -40,6 +40,7 @@ impl Notifier {
             store_id,
             next_id,
             next_care: now,
+            ticked: now,
         };
         let entries = &mut notifier.book.entries;
         notifier.store.alerts(|event| {

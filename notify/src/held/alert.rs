@@ -1,5 +1,7 @@
 //! One alert.
 
+use std::time::Duration;
+
 use weir_alert::event::{Event, Status};
 use weir_sample::Timestamp;
 
@@ -79,10 +81,18 @@ impl Held {
     }
 
     /// Whether `event` was made before what is held.
-    pub(crate) fn is_newer_than(&self, event: &Event) -> bool {
-        *self.source == *event.source && self.evaluated_at_ms > event.evaluated_at_ms
+    pub(crate) fn is_newer_than(&self, event: &Event, now: Timestamp) -> bool {
+        *self.source == *event.source && is_later(self.evaluated_at_ms, event.evaluated_at_ms, now)
     }
 }
+
+/// Whether an evaluation is later than another. One that is far ahead of now was made before the clock was set back.
+pub(crate) fn is_later(evaluated_ms: i64, other_ms: i64, now: Timestamp) -> bool {
+    evaluated_ms > other_ms && Timestamp(evaluated_ms).since(now) < AHEAD
+}
+
+/// Nobody evaluates so far ahead of the time.
+const AHEAD: Duration = Duration::from_secs(60);
 
 /// Rule groups are named `file;group`.
 pub(crate) fn is_rule_group(source: &str) -> bool {

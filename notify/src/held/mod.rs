@@ -3,5 +3,5 @@
 mod alert;
 mod packed;
 
-pub(crate) use alert::{Held, Key, is_rule_group};
+pub(crate) use alert::{Held, Key, is_later, is_rule_group};
 pub(crate) use packed::Packed;

@@ -39,7 +39,7 @@ pub(super) fn decide(last: Option<&LogEntry>, now: Now<'_>) -> Decision {
     if now.sends_resolved && !is_subset(now.resolved, &last.resolved) {
         return Decision::Tell(Reason::NewResolvedAlerts);
     }
-    if now.now.since(Timestamp(last.sent_ms)) >= now.repeat {
+    if now.now.is_due(Timestamp(last.sent_ms), now.repeat) {
         Decision::Tell(Reason::RepeatInterval)
     } else {
         Decision::Nothing
