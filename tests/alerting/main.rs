@@ -1,5 +1,6 @@
 //! Promise: what a rule finds reaches a person, once the window in which it happened is over, and a kill in between loses nothing.
 
+mod clocks;
 mod kills;
 mod shipped;
 mod stall;
