@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use weir_alert::event::{Event, Status};
 use weir_alert::routing::Config;
+use weir_alert::states::put_aside;
 use weir_alert::template::Templates;
 use weir_files::fault::{Disk, Fault};
 use weir_notify::{Handle, Health, Runner, Settings};
@@ -117,7 +118,9 @@ async fn a_file_that_was_cut_off_is_put_aside() {
         let (runner, handle, health) = start();
         let running = tokio::spawn(runner.run());
         assert!(handle.tell(vec![firing()], None).await.is_ok(), "{length}: {:?}", health.fault());
-        std::fs::remove_file(folder.path().join("state.damaged")).unwrap_or_else(|why| panic!("{length}: {why}"));
+        assert_eq!(put_aside(&state).value, 1.0, "{length}");
+        std::fs::remove_file(folder.path().join("state.damaged")).unwrap();
+        assert_eq!(put_aside(&state).value, 0.0);
         drop(handle);
         running.await.unwrap();
     }

@@ -2,7 +2,7 @@
 //!
 //! Agents, simulated agents, StatsD straight to gateways, remote write and queries run beside kills, stops, full disks,
 //! failing syncs and writes, set clocks, and lost, doubled and damaged datagrams; half of the time with roles apart, half
-//! with `weir up`. It prints a line per fault and a JSON object, and exits with 1 if a single figure differs. `make soak
+//! with `weir up` (`WEIR_SOAK_LAYOUT=roles` and `up` are one of them, for all of the time). It prints a line per fault and a JSON object, and exits with 1 if a single figure differs. `make soak
 //! SECONDS=600 SEED=7` runs it; without `WEIR_SOAK_SECONDS` it is the short run of `make test`.
 
 mod compare;
@@ -36,7 +36,12 @@ fn main() {
     let (seconds, seed) = (from_environment("WEIR_SOAK_SECONDS", 25), from_environment("WEIR_SOAK_SEED", 7));
     let mut differences = Vec::new();
     let mut turns = Vec::new();
-    let layouts: &[Layout] = if seconds < LONG_S { &[Layout::Roles] } else { &[Layout::Roles, Layout::Up] };
+    let layouts: &[Layout] = match std::env::var("WEIR_SOAK_LAYOUT").as_deref() {
+        Ok("up") => &[Layout::Up],
+        Ok("roles") => &[Layout::Roles],
+        _ if seconds < LONG_S => &[Layout::Roles],
+        _ => &[Layout::Roles, Layout::Up],
+    };
     let share = seconds / layouts.len() as u64;
     for layout in layouts {
         let folder = tempfile::Builder::new().prefix("weir-soak-").tempdir().unwrap();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableDefinition, TableError};
+use weir_sample::Reading;
 
 use super::backend::Backend;
 use super::error::StateError;
@@ -214,11 +215,24 @@ fn format_of(database: &Database) -> Result<u64, redb::Error> {
 
 /// `states.redb.damaged`, `.damaged-2` and so on.
 fn free_name(path: &Path) -> PathBuf {
-    let name = |number: u32| {
+    names_aside(path).find(|name| !name.exists()).unwrap_or_else(|| path.to_owned())
+}
+
+fn names_aside(path: &Path) -> impl Iterator<Item = PathBuf> {
+    (1_u32..).map(|number| {
         let more = if number == 1 { String::new() } else { format!("-{number}") };
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".damaged{more}"));
         PathBuf::from(name)
-    };
-    (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(u32::MAX))
+    })
 }
+
+/// How many damaged files of this name were put aside and are still there, for a server's telemetry.
+pub fn put_aside(path: &Path) -> Reading {
+    let count = names_aside(path).take_while(|name| name.exists()).count() as f64;
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    Reading::gauge("weir_alert_state_files_put_aside", &[("file", &file)], count, PUT_ASIDE)
+}
+
+const PUT_ASIDE: &str = "Damaged state files that were put aside: what fired was told anew, silences are gone. Check the disk, then remove \
+                         the files named .damaged.";

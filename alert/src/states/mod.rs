@@ -12,7 +12,7 @@ mod store;
 pub use alert::{Alert, Annotations, Phase};
 pub use codec::GroupRecord;
 pub use error::StateError;
-pub use file::open_database;
+pub use file::{open_database, put_aside};
 pub use history::{Entry, Happening};
 pub use reader::History;
 pub use store::{Commit, Happened, Said, SavedGroup, StateStore};

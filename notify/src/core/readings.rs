@@ -1,6 +1,7 @@
 //! What the notifier tells of itself.
 
 use weir_alert::routing::SilenceState;
+use weir_alert::states::put_aside;
 use weir_sample::{Reading, Timestamp};
 
 use super::lanes::{BOUNDS_S, ChannelStatus, Latencies};
@@ -23,6 +24,7 @@ impl Notifier {
             Reading::gauge("weir_notify_groups", &[], groups, "Groups of alerts that are told together."),
             Reading::gauge("weir_notify_silences", &[], silences, "Silences that hold now."),
             Reading::gauge("weir_notify_dead_letters", &[], letters, LETTERS),
+            put_aside(&self.settings.state),
         ];
         for ((receiver, channel), status) in self.channels() {
             of_channel(&[("receiver", &receiver), ("channel", &channel)], &status, now, &mut readings);

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use weir_alert::evaluate::{Evaluator, Settings, Told};
-use weir_alert::states::{StateError, StateStore};
+use weir_alert::states::{StateError, StateStore, put_aside};
 use weir_sample::Reading;
 
 use super::events::EventLog;
@@ -124,6 +124,7 @@ impl Evaluating {
         let bad = self.files.set().bad_files() as f64;
         let mut readings = evaluator.readings();
         readings.push(Reading::gauge("weir_alert_bad_rule_files", &[], bad, BAD_FILES));
+        readings.push(put_aside(&self.state));
         self.standing.publish(evaluator.shown(), readings);
     }
 }
