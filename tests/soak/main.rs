@@ -2,8 +2,9 @@
 //!
 //! Agents, simulated agents, StatsD straight to gateways, remote write and queries run beside kills, stops, full disks,
 //! failing syncs and writes, set clocks, and lost, doubled and damaged datagrams; half of the time with roles apart, half
-//! with `weir up` (`WEIR_SOAK_LAYOUT=roles` and `up` are one of them, for all of the time). It prints a line per fault and a JSON object, and exits with 1 if a single figure differs. `make soak
-//! SECONDS=600 SEED=7` runs it; without `WEIR_SOAK_SECONDS` it is the short run of `make test`.
+//! with `weir up`, or all of it with one of them by `WEIR_SOAK_LAYOUT=roles` or `up`. It prints a line per fault and a JSON
+//! object, and exits with 1 if a single figure differs. `make soak SECONDS=600 SEED=7` runs it; without `WEIR_SOAK_SECONDS`
+//! it is the short run of `make test`.
 
 mod compare;
 mod counting;

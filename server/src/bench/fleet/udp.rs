@@ -32,8 +32,10 @@ pub(crate) struct Worker<'a> {
     moved: Instant,
     outgoing: Outgoing,
     datagram: Vec<u8>,
-    /// When to look after which host.
+    /// When to look after which host: at the end of its window, and when it wakes.
     due: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// When each host wakes next; what else is due of it was meant for before.
+    wakes: Vec<Option<Instant>>,
     ack_times: AckTimes,
     chance: u64,
 }
@@ -58,12 +60,13 @@ impl<'a> Worker<'a> {
             tally,
             servers,
             loss,
-            hosts,
             first,
             stride,
             encoder: Encoder::new(),
             socket: open(servers[server])?,
             previous: None,
+            wakes: vec![None; hosts.len()],
+            hosts,
             server,
             moved: Instant::now(),
             outgoing: Outgoing::new(),
@@ -116,6 +119,8 @@ impl<'a> Worker<'a> {
             if host.next_close(self.plan, start).is_some_and(|close| close <= now) {
                 self.tally.count_closed(host.close_window(self.plan, &mut self.encoder));
                 self.due.extend(host.next_close(self.plan, start).map(|due| Reverse((due, at))));
+            } else if self.wakes[at] != Some(due) {
+                continue;
             }
             move_on |= self.send_host(at, now)?;
         }
@@ -143,7 +148,8 @@ impl<'a> Worker<'a> {
             }
         }
         let host = &mut self.hosts[at];
-        self.due.extend(host.sender.next_wake(now).map(|wake| Reverse((wake.max(now + LEAST_PAUSE), at))));
+        self.wakes[at] = host.sender.next_wake(now).map(|wake| wake.max(now + LEAST_PAUSE));
+        self.due.extend(self.wakes[at].map(|wake| Reverse((wake, at))));
         Ok(host.sender.leaves_source())
     }
 
@@ -163,6 +169,11 @@ impl<'a> Worker<'a> {
         let Some(host) = self.hosts.get_mut(at) else { return false };
         let before = host.is_through(self.plan);
         let Ok(delivered) = host.sender.on_datagram(now, datagram, Route::Udp) else { return false };
+        // What waited for this answer goes at once.
+        if !delivered.is_empty() && self.wakes[at].is_some_and(|wake| wake > now) {
+            self.wakes[at] = Some(now);
+            self.due.push(Reverse((now, at)));
+        }
         for entry in delivered {
             let took = host.record_acked(entry.seq, now);
             self.tally.count_acked(entry.samples, took, &mut self.ack_times);
