@@ -1,6 +1,6 @@
 //! Batches: what an agent's key holder can make a gateway and a sink unpack.
 
-use weir_sample::{Distinct, Kind, Series, Sketch, Timestamp, Value, Window};
+use weir_sample::{Distinct, Kind, Series, Histogram, Timestamp, Value, Window};
 use weir_wire::{Batch, Decoder, Encoder, Totals, Values, decode};
 
 /// Unpacks by both ways; what a decoder takes, an encoder can write, and the decoder takes that for the same.
@@ -50,15 +50,15 @@ fn plain(batch: &Batch) -> Vec<(Series, Result<u64, String>)> {
 /// Batches with every kind of value, packed and plain.
 pub fn seeds() -> Vec<Vec<u8>> {
     let series = |name: &str, route: &str| Series::new(name, [("host", "web-1"), ("route", route)]);
-    let mut sketch = Sketch::new();
-    (1..50).for_each(|n| sketch.insert_weighted(f64::from(n * n), 1.0));
+    let mut histogram = Histogram::new();
+    (1..50).for_each(|n| histogram.insert_weighted(f64::from(n * n), 1.0));
     let mut set = Distinct::new();
     (0..300u32).for_each(|member| set.insert(&member.to_le_bytes()));
     let all = vec![
         (series("requests_total", "/"), Value::Counter(12.0)),
         (series("requests_total", "/login"), Value::Counter(7.5)),
         (series("memory_bytes", ""), Value::Gauge(8_589_934_592.0)),
-        (series("latency_seconds", "/"), Value::Distribution(Box::new(sketch))),
+        (series("latency_seconds", "/"), Value::Distribution(Box::new(histogram))),
         (series("users", "/"), Value::Set(Box::new(set))),
     ];
     let batch = |points: &[(Series, Value)]| Batch {

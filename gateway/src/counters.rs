@@ -6,7 +6,7 @@ use std::sync::{
 };
 use std::time::{Duration, Instant};
 
-use weir_sample::{Reading, Sketch};
+use weir_sample::{Histogram, Reading};
 use weir_wire::Refusal;
 
 /// Figures of one gateway, shared by its threads. Hot ones are added to once per system call, not per datagram.
@@ -70,7 +70,7 @@ impl Refused {
 
 /// Times from receiving to acknowledging, of the running minute and the one before it.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<(Sketch, Sketch, Option<Instant>)>);
+pub(crate) struct Recent(Mutex<(Histogram, Histogram, Option<Instant>)>);
 
 const RECENT: Duration = Duration::from_secs(60);
 

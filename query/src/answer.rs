@@ -1,6 +1,6 @@
 //! Answers: values of series, at one time or over time.
 
-use weir_sample::{Sketch, Timestamp};
+use weir_sample::{Histogram, Timestamp};
 use weir_store::Tier;
 
 use crate::budget::Held;
@@ -52,23 +52,23 @@ impl Data {
 const FLOAT_BYTES: usize = 30;
 const BIN_BYTES: usize = 60;
 
-fn sketch_bytes(sketch: &Sketch) -> usize {
-    FLOAT_BYTES * 2 + sketch.heap_bytes() / 16 * BIN_BYTES
+fn histogram_bytes(histogram: &Histogram) -> usize {
+    FLOAT_BYTES * 2 + histogram.heap_bytes() / 16 * BIN_BYTES
 }
 
 impl Point {
     fn text_bytes(&self) -> usize {
         match self {
             Self::Float(_) => FLOAT_BYTES,
-            Self::Sketch(sketch) => sketch_bytes(sketch),
+            Self::Histogram(histogram) => histogram_bytes(histogram),
         }
     }
 }
 
 impl Line {
     fn text_bytes(&self) -> usize {
-        let sketches: usize = self.sketches.iter().map(|(_, sketch)| sketch_bytes(sketch)).sum();
-        self.labels.heap_bytes() + self.floats.len() * FLOAT_BYTES + sketches
+        let histograms: usize = self.histograms.iter().map(|(_, histogram)| histogram_bytes(histogram)).sum();
+        self.labels.heap_bytes() + self.floats.len() * FLOAT_BYTES + histograms
     }
 }
 
@@ -89,7 +89,7 @@ pub enum Point {
     /// A number.
     Float(f64),
     /// A distribution.
-    Sketch(Box<Sketch>),
+    Histogram(Box<Histogram>),
 }
 
 /// One series' values over time.
@@ -100,5 +100,5 @@ pub struct Line {
     /// Its numbers, in order of time.
     pub floats: Vec<(Timestamp, f64)>,
     /// Its distributions, in order of time.
-    pub sketches: Vec<(Timestamp, Box<Sketch>)>,
+    pub histograms: Vec<(Timestamp, Box<Histogram>)>,
 }

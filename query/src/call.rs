@@ -26,7 +26,7 @@ impl Evaluator<'_> {
             return self.date_part(part, args.first().copied(), steps, sink);
         }
         if let (Some(figure), [vector]) = (histogram::figure(name), args.as_slice()) {
-            return self.sketch_figure(figure, vector, steps, sink);
+            return self.histogram_figure(figure, vector, steps, sink);
         }
         match (name, args.as_slice()) {
             ("absent", [vector]) => self.absent(vector, steps, sink),

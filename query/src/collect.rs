@@ -63,7 +63,7 @@ fn doubled(labels: &LabelSet) -> QueryError {
 }
 
 fn join(kept: &mut Row, more: Row) -> Result<(), QueryError> {
-    let steps = kept.floats.len().max(kept.sketches.len()).max(more.floats.len()).max(more.sketches.len());
+    let steps = kept.floats.len().max(kept.histograms.len()).max(more.floats.len()).max(more.histograms.len());
     if (0..steps).any(|step| kept.has(step) && more.has(step)) {
         return Err(doubled(&kept.labels));
     }
@@ -73,10 +73,12 @@ fn join(kept: &mut Row, more: Row) -> Result<(), QueryError> {
             *kept = value;
         }
     }
-    if !more.sketches.is_empty() {
-        kept.sketches.resize(steps, None);
-        for (kept, sketch) in kept.sketches.iter_mut().zip(more.sketches).filter(|(_, sketch)| sketch.is_some()) {
-            *kept = sketch;
+    if !more.histograms.is_empty() {
+        kept.histograms.resize(steps, None);
+        for (kept, histogram) in
+            kept.histograms.iter_mut().zip(more.histograms).filter(|(_, histogram)| histogram.is_some())
+        {
+            *kept = histogram;
         }
     }
     Ok(())

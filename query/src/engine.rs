@@ -314,7 +314,7 @@ impl<'a> Evaluation<'a> {
             lines.push(samples.into_line(ranges));
             Ok(())
         })?;
-        lines.retain(|line| !line.floats.is_empty() || !line.sketches.is_empty());
+        lines.retain(|line| !line.floats.is_empty() || !line.histograms.is_empty());
         lines.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         Ok(lines)
     }
@@ -323,7 +323,7 @@ impl<'a> Evaluation<'a> {
 fn sample(mut row: Row, time: Timestamp) -> Option<Sample> {
     let value = match row.float(0) {
         value if is_present(value) => Point::Float(value),
-        _ => Point::Sketch(row.sketches.first_mut()?.take()?),
+        _ => Point::Histogram(row.histograms.first_mut()?.take()?),
     };
     Some(Sample { labels: row.labels, time, value })
 }
@@ -333,6 +333,6 @@ fn line(row: Row, steps: Steps) -> Line {
     Line {
         labels: row.labels,
         floats: times().zip(row.floats).filter(|(_, value)| is_present(*value)).collect(),
-        sketches: times().zip(row.sketches).filter_map(|(time, sketch)| Some((time, sketch?))).collect(),
+        histograms: times().zip(row.histograms).filter_map(|(time, histogram)| Some((time, histogram?))).collect(),
     }
 }

@@ -17,7 +17,7 @@ impl Presence {
         for (word, values) in presence.0.iter_mut().zip(row.floats.chunks(64)) {
             *word = values.iter().enumerate().fold(0, |word, (bit, &value)| word | u64::from(is_present(value)) << bit);
         }
-        for (step, _) in row.sketches.iter().enumerate().filter(|(_, sketch)| sketch.is_some()) {
+        for (step, _) in row.histograms.iter().enumerate().filter(|(_, histogram)| histogram.is_some()) {
             presence.mark(step);
         }
         presence

@@ -1,6 +1,6 @@
 //! One series of an evaluation, with a value or nothing at each step, and the steps themselves.
 
-use weir_sample::Sketch;
+use weir_sample::Histogram;
 
 use crate::labels::LabelSet;
 
@@ -63,17 +63,17 @@ pub(crate) struct Row {
     pub(crate) labels: LabelSet,
     /// A float or [`ABSENT`] per step; empty if no step has a float.
     pub(crate) floats: Vec<f64>,
-    /// A sketch or none per step; empty if no step has a sketch.
-    pub(crate) sketches: Vec<Option<Box<Sketch>>>,
+    /// A histogram or none per step; empty if no step has a histogram.
+    pub(crate) histograms: Vec<Option<Box<Histogram>>>,
 }
 
 impl Row {
     pub(crate) fn of_floats(labels: LabelSet, floats: Vec<f64>) -> Self {
-        Self { labels, floats, sketches: Vec::new() }
+        Self { labels, floats, histograms: Vec::new() }
     }
 
-    pub(crate) fn of_sketches(labels: LabelSet, sketches: Vec<Option<Box<Sketch>>>) -> Self {
-        Self { labels, floats: Vec::new(), sketches }
+    pub(crate) fn of_histograms(labels: LabelSet, histograms: Vec<Option<Box<Histogram>>>) -> Self {
+        Self { labels, floats: Vec::new(), histograms }
     }
 
     /// The float at a step, or [`ABSENT`].
@@ -81,19 +81,19 @@ impl Row {
         self.floats.get(step).copied().unwrap_or(ABSENT)
     }
 
-    /// The sketch at a step.
-    pub(crate) fn sketch(&self, step: usize) -> Option<&Sketch> {
-        self.sketches.get(step)?.as_deref()
+    /// The histogram at a step.
+    pub(crate) fn histogram(&self, step: usize) -> Option<&Histogram> {
+        self.histograms.get(step)?.as_deref()
     }
 
     /// Whether a step has a value of either kind.
     pub(crate) fn has(&self, step: usize) -> bool {
-        is_present(self.float(step)) || self.sketch(step).is_some()
+        is_present(self.float(step)) || self.histogram(step).is_some()
     }
 
     /// Whether no step has a value.
     pub(crate) fn is_empty(&self) -> bool {
-        self.floats.iter().all(|&v| is_absent(v)) && self.sketches.iter().all(Option::is_none)
+        self.floats.iter().all(|&v| is_absent(v)) && self.histograms.iter().all(Option::is_none)
     }
 
     /// Removes the value at a step.
@@ -101,12 +101,12 @@ impl Row {
         if let Some(float) = self.floats.get_mut(step) {
             *float = ABSENT;
         }
-        if let Some(sketch) = self.sketches.get_mut(step) {
-            *sketch = None;
+        if let Some(histogram) = self.histograms.get_mut(step) {
+            *histogram = None;
         }
     }
 
-    /// Every float replaced, the metric name dropped, sketches left out: what most functions do.
+    /// Every float replaced, the metric name dropped, histograms left out: what most functions do.
     pub(crate) fn map(mut self, f: impl Fn(f64) -> f64) -> Self {
         for value in self.floats.iter_mut().filter(|v| is_present(**v)) {
             *value = f(*value);
@@ -124,12 +124,12 @@ impl Row {
 
     /// Roughly the bytes this row holds.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let sketches: usize = self.sketches.iter().flatten().map(|s| size_of::<Sketch>() + s.heap_bytes()).sum();
+        let histograms: usize = self.histograms.iter().flatten().map(|s| size_of::<Histogram>() + s.heap_bytes()).sum();
         size_of::<Self>()
             + self.labels.heap_bytes()
             + self.floats.len() * size_of::<f64>()
-            + self.sketches.len() * size_of::<usize>()
-            + sketches
+            + self.histograms.len() * size_of::<usize>()
+            + histograms
     }
 }
 

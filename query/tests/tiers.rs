@@ -35,7 +35,7 @@ fn ask(store: &Store, at: i64, query: &str) -> (Option<f64>, Vec<Tier>) {
     let Data::Vector(samples) = answer.data else { panic!("not a vector") };
     let value = samples.first().map(|sample| match sample.value {
         Point::Float(value) => value,
-        Point::Sketch(_) => panic!("not a float"),
+        Point::Histogram(_) => panic!("not a float"),
     });
     (value, answer.tiers)
 }

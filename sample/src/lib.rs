@@ -1,4 +1,4 @@
-//! What a metric is: series, kinds, values, sketches and windows.
+//! What a metric is: series, kinds, values, histograms and windows.
 //!
 //! Nothing here reads a clock, a socket or a file. Input that would break a rule of the vocabulary is mended or
 //! refused when a type is built, so code past that edge never checks again.
@@ -6,19 +6,19 @@
 pub mod re2;
 
 mod distinct;
+mod histogram;
 mod reading;
 mod selector;
 mod series;
-mod sketch;
 mod time;
 mod total;
 mod value;
 
 pub use distinct::Distinct;
+pub use histogram::{Histogram, HistogramParts, RELATIVE_ERROR};
 pub use reading::{Reading, exposition};
 pub use selector::{Pattern, Selector};
 pub use series::{Labels, Series, SeriesBuilder, legal_label_name, legal_metric_name};
-pub use sketch::{RELATIVE_ERROR, Sketch, SketchParts};
 pub use time::{Timestamp, Window};
 pub use total::Total;
 pub use value::{Kind, STALE, Value};

@@ -1,6 +1,6 @@
 //! What one window says about one series.
 
-use crate::{Distinct, Sketch};
+use crate::{Distinct, Histogram};
 
 /// Ends a series, as Prometheus marks it: a NaN that no arithmetic yields. Compared by its bits.
 pub const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
@@ -13,7 +13,7 @@ pub enum Kind {
     Counter = 0,
     /// The last value seen; merges by time.
     Gauge = 1,
-    /// A quantile sketch; merges bin by bin.
+    /// A quantile histogram; merges bin by bin.
     Distribution = 2,
     /// A count of distinct members; merges by union.
     Set = 3,
@@ -49,7 +49,7 @@ pub enum Value {
     /// The last value in the window.
     Gauge(f64),
     /// The distribution of what was observed in the window.
-    Distribution(Box<Sketch>),
+    Distribution(Box<Histogram>),
     /// The distinct members seen in the window.
     Set(Box<Distinct>),
 }
@@ -70,7 +70,7 @@ impl Value {
     pub fn merge(&mut self, later: Value) {
         match (self, later) {
             (Self::Counter(sum), Self::Counter(delta)) => *sum += delta,
-            (Self::Distribution(sketch), Self::Distribution(other)) => sketch.merge(&other),
+            (Self::Distribution(histogram), Self::Distribution(other)) => histogram.merge(&other),
             (Self::Set(set), Self::Set(other)) => set.merge(&other),
             (slot, later) => *slot = later,
         }

@@ -182,8 +182,8 @@ impl Ingest {
         }
         let mut written = 0;
         loop {
-            let outcome = match plan.sketches(&self.values).nth(written) {
-                Some((column, sketch)) => self.store.append_sketch(plan.rows(), column, window.end(), sketch),
+            let outcome = match plan.histograms(&self.values).nth(written) {
+                Some((column, histogram)) => self.store.append_histogram(plan.rows(), column, window.end(), histogram),
                 None => break,
             };
             match outcome {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use weir_sample::{Kind, Series, Sketch, Timestamp, Value, Window};
+use weir_sample::{Histogram, Kind, Series, Timestamp, Value, Window};
 use weir_store::Store;
 
 use crate::Error;
@@ -121,7 +121,7 @@ impl Part {
 }
 
 fn write(store: &Store, window: Window, parts: &HashMap<Series, Part>) -> Result<(), Error> {
-    let (mut columns, mut floats, mut sketches) = (Vec::new(), Vec::new(), Vec::<(usize, &Sketch)>::new());
+    let (mut columns, mut floats, mut histograms) = (Vec::new(), Vec::new(), Vec::<(usize, &Histogram)>::new());
     for (series, Part { value, .. }) in parts {
         columns.push((series.clone(), stored_kind(value.kind())));
         floats.push(match value {
@@ -130,17 +130,17 @@ fn write(store: &Store, window: Window, parts: &HashMap<Series, Part>) -> Result
             Value::Set(set) => set.estimate(),
             Value::Distribution(_) => f64::NAN,
         });
-        if let Value::Distribution(sketch) = value {
-            sketches.push((columns.len() - 1, sketch));
+        if let Value::Distribution(histogram) = value {
+            histograms.push((columns.len() - 1, histogram));
             columns.extend(totals_of(series));
-            floats.extend([sketch.count(), sketch.sum()]);
+            floats.extend([histogram.count(), histogram.sum()]);
         }
     }
     debug_assert!(columns.iter().all(|(_, kind)| *kind != Kind::Set));
     let rows = store.rows(SHARED, &columns);
     store.append(&rows, window.end(), window.interval(), &floats)?;
-    for (column, sketch) in sketches {
-        store.append_sketch(&rows, column, window.end(), sketch)?;
+    for (column, histogram) in histograms {
+        store.append_histogram(&rows, column, window.end(), histogram)?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(crate) struct Plan {
     /// Positions written as they come, in order of columns; `None` when that is every position, in order.
     picked: Option<Vec<u32>>,
     /// Distributions of this agent: their position and column; count and sum follow it.
-    sketches: Vec<(u32, u32)>,
+    histograms: Vec<(u32, u32)>,
     /// Positions and the series that other senders may write too; a position may be written to several.
     shared: Vec<(u32, Series)>,
     /// The position of the series by which an agent says that it will send nothing more.
@@ -31,7 +31,7 @@ impl Plan {
     /// Resolves a layout for an agent, as `judge` decides over each series.
     pub(crate) fn new(store: &Store, agent: u128, layout: &Layout, mut judge: Judge<'_>) -> Self {
         let (mut columns, mut picked) = (Vec::new(), Vec::new());
-        let (mut sketches, mut shared, mut folded) = (Vec::new(), Vec::new(), 0);
+        let (mut histograms, mut shared, mut folded) = (Vec::new(), Vec::new(), 0);
         for (position, (series, &kind)) in layout.series.iter().zip(&layout.kinds).enumerate() {
             let position = position as u32;
             let Placement { home, rollups } = judge.place(series, kind);
@@ -40,7 +40,7 @@ impl Plan {
                 Home::Own(series) => {
                     picked.push(position);
                     if kind == Kind::Distribution {
-                        sketches.push((position, columns.len() as u32));
+                        histograms.push((position, columns.len() as u32));
                     }
                     columns.push((series, stored_kind(kind)));
                 }
@@ -54,7 +54,7 @@ impl Plan {
         }
         // The store is asked for without the lock on the accounts.
         drop(judge);
-        for &(_, column) in &sketches {
+        for &(_, column) in &histograms {
             columns.extend(totals_of(&columns[column as usize].0));
         }
         let all = picked.len() == layout.series.len();
@@ -63,7 +63,7 @@ impl Plan {
             rows: store.rows(agent, &columns),
             columns: columns.len(),
             picked: (!all).then_some(picked),
-            sketches,
+            histograms,
             shared,
             goodbye: layout.series.iter().position(|series| series.name() == GOODBYE).map(|at| at as u32),
             folded,
@@ -104,10 +104,11 @@ impl Plan {
                         row[column] = set.estimate();
                     }
                 }
-                Value::Distribution(sketch) => {
-                    if let Ok(at) = self.sketches.binary_search_by_key(&(*position as u32), |&(position, _)| position) {
-                        row[own + 2 * at] = sketch.count();
-                        row[own + 2 * at + 1] = sketch.sum();
+                Value::Distribution(histogram) => {
+                    if let Ok(at) = self.histograms.binary_search_by_key(&(*position as u32), |&(position, _)| position)
+                    {
+                        row[own + 2 * at] = histogram.count();
+                        row[own + 2 * at + 1] = histogram.sum();
                     }
                 }
                 Value::Counter(_) | Value::Gauge(_) => {}
@@ -115,13 +116,13 @@ impl Plan {
         }
     }
 
-    /// The sketches of this agent's columns in `values`.
-    pub(crate) fn sketches<'a>(
+    /// The histograms of this agent's columns in `values`.
+    pub(crate) fn histograms<'a>(
         &'a self,
         values: &'a Values,
-    ) -> impl Iterator<Item = (usize, &'a weir_sample::Sketch)> + 'a {
+    ) -> impl Iterator<Item = (usize, &'a weir_sample::Histogram)> + 'a {
         values.rich.iter().filter_map(|(position, value)| match value {
-            Value::Distribution(sketch) => Some((self.column(*position)?, &**sketch)),
+            Value::Distribution(histogram) => Some((self.column(*position)?, &**histogram)),
             _ => None,
         })
     }
@@ -148,7 +149,7 @@ impl Plan {
     }
 }
 
-/// The store has floats and sketches: a set is written as the gauge of its estimate.
+/// The store has floats and histograms: a set is written as the gauge of its estimate.
 pub(crate) fn stored_kind(kind: Kind) -> Kind {
     match kind {
         Kind::Set => Kind::Gauge,

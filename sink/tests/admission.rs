@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_queue::{Lane, Log, LogConfig, Record, RecordKind};
-use weir_sample::{Pattern, Selector, Series, Sketch, Timestamp, Value, Window};
+use weir_sample::{Histogram, Pattern, Selector, Series, Timestamp, Value, Window};
 use weir_sink::{Action, AdmissionConfig, Grant, Rule, Sink, SinkConfig};
 use weir_store::{Column, Hint, MatchOp, Matcher, NAME, Selection, Store, StoreConfig};
 use weir_wire::{AgentId, Batch, Encoder, Epoch, Totals};
@@ -66,7 +66,7 @@ impl Bench {
         Self { folder, log, store, sink, config, tenant }
     }
 
-    /// Every series that agents sent and its last value, sketches by their count.
+    /// Every series that agents sent and its last value, histograms by their count.
     fn last(&self) -> BTreeMap<String, f64> {
         let matchers = [Matcher::new(NAME, MatchOp::NotRegex, "weir_(ledger_.+|completeness_.+|agent_up)").unwrap()];
         let (start, end) = (Timestamp(0), Timestamp::from_secs(START * 2));
@@ -75,7 +75,7 @@ impl Bench {
         let mut each = |data: weir_store::SeriesData| {
             let last = match &data.values {
                 Column::Floats(values) => values.last().copied(),
-                Column::Sketches(sketches) => sketches.last().map(Sketch::count),
+                Column::Histograms(histograms) => histograms.last().map(Histogram::count),
             };
             assert_eq!(found.insert(data.series.to_string(), last.unwrap()), None, "a series is stored once");
             ControlFlow::Continue(())
@@ -113,10 +113,10 @@ fn counter(series: Series, delta: f64) -> (Series, Value) {
     (series, Value::Counter(delta))
 }
 
-fn sketch(values: &[f64]) -> Sketch {
-    let mut sketch = Sketch::new();
-    values.iter().for_each(|value| sketch.insert(*value));
-    sketch
+fn histogram(values: &[f64]) -> Histogram {
+    let mut histogram = Histogram::new();
+    values.iter().for_each(|value| histogram.insert(*value));
+    histogram
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn rules_deny_rename_and_merge() {
         rule("visits", Action::DropLabels(vec!["user".into()])),
         rule("*", Action::SetLabel("env".into(), "prod".into())),
     ]));
-    let sketch = sketch(&[1.0, 2.0, 3.0]);
+    let histogram = histogram(&[1.0, 2.0, 3.0]);
     bench.append(
         1,
         0,
@@ -213,7 +213,7 @@ fn rules_deny_rename_and_merge() {
             counter(on("a", "old", ""), 2.0),
             counter(on("a", "visits", "1"), 3.0),
             counter(on("a", "visits", "2"), 4.0),
-            (on("a", "took", ""), Value::Distribution(Box::new(sketch))),
+            (on("a", "took", ""), Value::Distribution(Box::new(histogram))),
             (on("a", "load", ""), Value::Gauge(5.0)),
         ],
     );
@@ -254,10 +254,10 @@ fn a_rollup_is_exact_under_resends_and_crashes() {
         let mut bench = Bench::new(config.clone());
         for seq in 0..10u64 {
             for (agent, host) in (1u8..).zip(hosts) {
-                let sketch = sketch(&[1.0 + seq as f64]);
+                let histogram = histogram(&[1.0 + seq as f64]);
                 let points = vec![
                     counter(on(host, "http_requests", "x"), f64::from(agent)),
-                    (on(host, "http_took", ""), Value::Distribution(Box::new(sketch))),
+                    (on(host, "http_took", ""), Value::Distribution(Box::new(histogram))),
                 ];
                 bench.append(agent, seq, points.clone());
                 bench.append(agent, seq.saturating_sub(2), points);

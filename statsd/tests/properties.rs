@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use weir_sample::{Series, Sketch, Timestamp, Value, Window};
+use weir_sample::{Histogram, Series, Timestamp, Value, Window};
 use weir_statsd::{Aggregator, AggregatorConfig, Item, Reason, parse};
 
 fn window() -> Window {
@@ -94,7 +94,7 @@ fn survives(datagram: &[u8]) -> Result<(), TestCaseError> {
         prop_assert_eq!(Series::from_key(series.key()), Some(series.clone()));
         let finite = match value {
             Value::Counter(value) | Value::Gauge(value) => value.is_finite(),
-            Value::Distribution(sketch) => sketch.sum().is_finite() && sketch.count().is_finite(),
+            Value::Distribution(histogram) => histogram.sum().is_finite() && histogram.count().is_finite(),
             Value::Set(_) => true,
         };
         prop_assert!(finite, "{series}");
@@ -171,7 +171,7 @@ fn close_to(a: f64, b: f64) -> bool {
 }
 
 /// The same bins and totals, up to the rounding of fractional weights added in another order.
-fn alike(a: &Sketch, b: &Sketch) -> bool {
+fn alike(a: &Histogram, b: &Histogram) -> bool {
     let (a, b) = (a.to_parts(), b.to_parts());
     let bins = |a: &[(i32, f64)], b: &[(i32, f64)]| {
         a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && close_to(a.1, b.1))
@@ -215,8 +215,8 @@ proptest! {
             let (sum, count) = totals[&series];
             match value {
                 Value::Counter(delta) => prop_assert!(close_to(delta, sum), "{series}: {delta} for {sum}"),
-                Value::Distribution(sketch) => {
-                    prop_assert!(close_to(sketch.sum(), sum) && close_to(sketch.count(), count), "{series}");
+                Value::Distribution(histogram) => {
+                    prop_assert!(close_to(histogram.sum(), sum) && close_to(histogram.count(), count), "{series}");
                 }
                 Value::Set(set) => {
                     let members = lines.iter().filter(|line| line.series() == series).map(|line| line.value);
@@ -265,7 +265,7 @@ proptest! {
         for (series, value) in points {
             *left.entry(of(&series)).or_default() -= match value {
                 Value::Counter(delta) => delta,
-                Value::Distribution(sketch) => sketch.sum(),
+                Value::Distribution(histogram) => histogram.sum(),
                 _ => continue,
             };
         }

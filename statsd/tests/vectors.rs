@@ -197,8 +197,8 @@ fn normal_value(value: &Value) -> String {
         Value::Counter(delta) => format!("counter {delta}"),
         Value::Gauge(value) => format!("gauge {value}"),
         Value::Set(set) => format!("set {}", set.estimate()),
-        Value::Distribution(sketch) => {
-            let (count, sum, min, max) = (sketch.count(), sketch.sum(), sketch.min(), sketch.max());
+        Value::Distribution(histogram) => {
+            let (count, sum, min, max) = (histogram.count(), histogram.sum(), histogram.min(), histogram.max());
             format!("distribution count={count} sum={sum} min={min} max={max}")
         }
     }

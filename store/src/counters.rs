@@ -12,7 +12,7 @@ pub(crate) struct Counters {
     pub samples: AtomicU64,
     pub late_deltas: AtomicU64,
     pub out_of_order: AtomicU64,
-    pub sketches: AtomicU64,
+    pub histograms: AtomicU64,
     pub chunks_sealed: AtomicU64,
     pub checkpoints: AtomicU64,
     pub checkpoint_failures: AtomicU64,
@@ -40,7 +40,7 @@ impl Counters {
         let checkpoint_seconds = self.checkpoint_micros.load(Relaxed) as f64 / 1e6;
         vec![
             counter("weir_store_samples_total", &self.samples, "Samples written."),
-            counter("weir_store_sketches_total", &self.sketches, "Sketches written."),
+            counter("weir_store_histograms_total", &self.histograms, "Histograms written."),
             counter(
                 "weir_store_late_deltas_total",
                 &self.late_deltas,

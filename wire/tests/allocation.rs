@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use proptest::prelude::*;
-use weir_sample::{Kind, Series, Sketch, Timestamp, Value, Window};
+use weir_sample::{Histogram, Kind, Series, Timestamp, Value, Window};
 use weir_wire::{
     AgentId, Batch, DatagramKind, Decoder, Encoder, Epoch, FleetKey, Header, SessionKeys, Totals, Values, decode, open,
     seal,
@@ -129,10 +129,10 @@ fn the_steady_state_allocates_nothing() {
 
 #[test]
 fn a_batch_too_large_for_one_payload_is_split_until_its_receiver_takes_it() {
-    let mut sketch = Sketch::new();
-    (1..1_500).for_each(|n| sketch.insert_weighted(1.02f64.powi(n), 1.7));
-    let sketches =
-        (0..300).map(|n| (Series::named(&format!("latency_{n}")), Value::Distribution(Box::new(sketch.clone()))));
+    let mut histogram = Histogram::new();
+    (1..1_500).for_each(|n| histogram.insert_weighted(1.02f64.powi(n), 1.7));
+    let histograms =
+        (0..300).map(|n| (Series::named(&format!("latency_{n}")), Value::Distribution(Box::new(histogram.clone()))));
     let labels = (0..600).map(|n| (Series::new("x", [(format!("label_{n}").as_str(), "v")]), Value::Gauge(1.0)));
     let many = (0..70_000).map(|n| (Series::new("y", [("n", format!("{n}").as_str())]), Value::Gauge(1.0)));
     let check = |mut points: Vec<(Series, Value)>, payloads_at_least: usize| {
@@ -144,7 +144,7 @@ fn a_batch_too_large_for_one_payload_is_split_until_its_receiver_takes_it() {
         let decoded: Vec<_> = payloads.iter().flat_map(|payload| decode(payload).unwrap().points).collect();
         assert!(decoded == batch.points, "something is missing");
     };
-    check(sketches.collect(), 2);
+    check(histograms.collect(), 2);
     check(labels.collect(), 3);
     check(many.collect(), 2);
 }

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use weir_sample::{Reading, Series, Sketch, Value};
+use weir_sample::{Histogram, Reading, Series, Value};
 
 use crate::aside::Aside;
 use crate::config::{AccessLog, Request};
@@ -69,7 +69,7 @@ struct Key {
 struct Counted {
     requests: f64,
     bytes: f64,
-    durations: Option<Box<Sketch>>,
+    durations: Option<Box<Histogram>>,
     /// Windows without a request.
     idle: u32,
 }
@@ -185,7 +185,7 @@ impl AccessLogs {
                 points.push((series("http_server_requests_total"), Value::Counter(std::mem::take(requests))));
                 points.push((series("http_server_response_bytes_total"), Value::Counter(std::mem::take(bytes))));
                 let durations = durations.take().map(Value::Distribution);
-                points.extend(durations.map(|sketch| (series("http_server_request_duration_seconds"), sketch)));
+                points.extend(durations.map(|histogram| (series("http_server_request_duration_seconds"), histogram)));
             }
             counted.retain(|_, counted| counted.idle < IDLE_WINDOWS);
         }
@@ -326,7 +326,7 @@ mod tests {
         let mut lines: Vec<_> = points
             .iter()
             .map(|(series, value)| match value {
-                Value::Distribution(sketch) => format!("{series} n={} sum={}", sketch.count(), sketch.sum()),
+                Value::Distribution(histogram) => format!("{series} n={} sum={}", histogram.count(), histogram.sum()),
                 value => format!("{series} {value:?}"),
             })
             .collect();

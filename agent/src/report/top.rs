@@ -31,7 +31,7 @@ impl Top {
             *count += 1;
             *sum += match value {
                 Value::Counter(delta) => *delta,
-                Value::Distribution(sketch) => sketch.count(),
+                Value::Distribution(histogram) => histogram.count(),
                 Value::Gauge(_) | Value::Set(_) => 0.0,
             };
         }

@@ -34,7 +34,7 @@ fn requests_of_a_rotated_log_are_counted_once() {
         assert_eq!((series.label("service_name"), series.label("http_route")), (Some("shop"), Some("/a*")));
         match value {
             Value::Counter(delta) => requests += delta,
-            Value::Distribution(sketch) => seconds += sketch.sum(),
+            Value::Distribution(histogram) => seconds += histogram.sum(),
             other => panic!("{other:?}"),
         }
     }

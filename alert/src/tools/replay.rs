@@ -100,7 +100,7 @@ impl<'a> Before<'a> {
         let end = data.timestamps.partition_point(|at| *at < self.from.millis());
         let values = match data.values {
             Column::Floats(values) => Column::Floats(values.into_iter().take(end).collect()),
-            Column::Sketches(values) => Column::Sketches(values.into_iter().take(end).collect()),
+            Column::Histograms(values) => Column::Histograms(values.into_iter().take(end).collect()),
         };
         let timestamps: Vec<i64> = data.timestamps.into_iter().take(end).collect();
         (end > 0).then_some(SeriesData { timestamps, values, ..data })

@@ -38,7 +38,7 @@ const RETRY: Duration = Duration::from_millis(100);
 /// … and for how long, once the gateway is to stop.
 const LAST_TRIES: Duration = Duration::from_secs(5);
 
-/// The most series in a batch. With their sketches they stay far below what a batch may unpack to.
+/// The most series in a batch. With their histograms they stay far below what a batch may unpack to.
 const MAX_POINTS: usize = 256;
 /// A batch ends after a series whose hash has these bits zero: on average one in 128.
 const CUT_MASK: u64 = 127;

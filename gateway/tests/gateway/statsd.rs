@@ -8,7 +8,7 @@ use std::{
 
 use weir_gateway::{Gateway, GatewayConfig, Running, StatsdConfig};
 use weir_queue::{Checkpoint, Log, LogConfig, Reader};
-use weir_sample::{Series, Sketch, Value, Window};
+use weir_sample::{Histogram, Series, Value, Window};
 
 use crate::site::{Site, config, eventually, value};
 
@@ -109,11 +109,11 @@ fn a_p99_over_three_gateways_is_the_true_one() {
         gateway.drain();
     }
     let merged = merged(&site);
-    let Value::Distribution(sketch) = &merged[&Series::new("took", [("route", "a")])] else { panic!("{merged:?}") };
+    let Value::Distribution(histogram) = &merged[&Series::new("took", [("route", "a")])] else { panic!("{merged:?}") };
     values.sort_by(f64::total_cmp);
-    assert_eq!((sketch.count(), merged.len()), (9_000.0, 1));
+    assert_eq!((histogram.count(), merged.len()), (9_000.0, 1));
     for q in [0.5, 0.9, 0.99, 0.999] {
-        let (exact, found) = (values[(q * 8_999.0) as usize], Sketch::quantile(sketch, q));
+        let (exact, found) = (values[(q * 8_999.0) as usize], Histogram::quantile(histogram, q));
         assert!((found / exact - 1.0).abs() <= 0.01, "q{q}: {found}, exactly {exact}");
     }
 }

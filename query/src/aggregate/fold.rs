@@ -1,6 +1,6 @@
 //! What an aggregation keeps of the rows of one group: a few numbers per step.
 
-use weir_sample::Sketch;
+use weir_sample::Histogram;
 
 use crate::aggregate::quantile::quantile;
 use crate::aggregate::summation::{Mean, Spread, Sum, extreme};
@@ -42,8 +42,8 @@ pub(crate) struct Fold {
     kind: Kind,
     steps: usize,
     floats: Floats,
-    /// The merge of sketches and how many they are; empty as long as there are none.
-    sketches: Vec<Option<(Box<Sketch>, f64)>>,
+    /// The merge of histograms and how many they are; empty as long as there are none.
+    histograms: Vec<Option<(Box<Histogram>, f64)>>,
 }
 
 enum Floats {
@@ -61,7 +61,7 @@ impl Fold {
             Kind::Min | Kind::Max | Kind::Count | Kind::Group => Floats::Values(vec![ABSENT; steps]),
             Kind::Stddev | Kind::Stdvar => Floats::Spreads(vec![Spread::default(); steps]),
         };
-        Self { kind, steps, floats, sketches: Vec::new() }
+        Self { kind, steps, floats, histograms: Vec::new() }
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -78,8 +78,8 @@ impl Fold {
         if !row.floats.is_empty() {
             self.add_floats(&row.floats);
         }
-        if !row.sketches.is_empty() {
-            self.add_sketches(&row.sketches, budget);
+        if !row.histograms.is_empty() {
+            self.add_histograms(&row.histograms, budget);
         }
     }
 
@@ -98,11 +98,11 @@ impl Fold {
         }
     }
 
-    fn add_sketches(&mut self, sketches: &[Option<Box<Sketch>>], budget: &Budget) {
+    fn add_histograms(&mut self, histograms: &[Option<Box<Histogram>>], budget: &Budget) {
         match (self.kind, &mut self.floats) {
-            (Kind::Sum | Kind::Avg, _) => self.merge_sketches(sketches),
+            (Kind::Sum | Kind::Avg, _) => self.merge_histograms(histograms),
             (kind @ (Kind::Count | Kind::Group), Floats::Values(kept)) => {
-                for (kept, _) in kept.iter_mut().zip(sketches).filter(|(_, sketch)| sketch.is_some()) {
+                for (kept, _) in kept.iter_mut().zip(histograms).filter(|(_, histogram)| histogram.is_some()) {
                     if kind == Kind::Count { count_one(kept) } else { *kept = 1.0 }
                 }
             }
@@ -110,15 +110,15 @@ impl Fold {
         }
     }
 
-    fn merge_sketches(&mut self, sketches: &[Option<Box<Sketch>>]) {
-        self.sketches.resize_with(self.steps, || None);
-        for (merged, sketch) in self.sketches.iter_mut().zip(sketches) {
-            match (merged, sketch) {
-                (Some((merged, count)), Some(sketch)) => {
-                    merged.merge(sketch);
+    fn merge_histograms(&mut self, histograms: &[Option<Box<Histogram>>]) {
+        self.histograms.resize_with(self.steps, || None);
+        for (merged, histogram) in self.histograms.iter_mut().zip(histograms) {
+            match (merged, histogram) {
+                (Some((merged, count)), Some(histogram)) => {
+                    merged.merge(histogram);
                     *count += 1.0;
                 }
-                (merged @ None, Some(sketch)) => *merged = Some((sketch.clone(), 1.0)),
+                (merged @ None, Some(histogram)) => *merged = Some((histogram.clone(), 1.0)),
                 _ => {}
             }
         }
@@ -127,16 +127,16 @@ impl Fold {
     /// The group's row. A step with both numbers and distributions has no sum: it is left out with a warning.
     pub(crate) fn finish(self, labels: LabelSet, budget: &Budget) -> Row {
         let average = self.kind == Kind::Avg;
-        let sketch = |(mut sketch, count): (Box<Sketch>, f64)| {
+        let histogram = |(mut histogram, count): (Box<Histogram>, f64)| {
             if average && count > 1.0 {
-                sketch.scale(1.0 / count);
+                histogram.scale(1.0 / count);
             }
-            sketch
+            histogram
         };
-        let sketches = self.sketches.into_iter().map(|merged| merged.map(sketch)).collect();
-        let mut row = Row { labels, floats: self.floats.finish(self.kind), sketches };
-        for step in 0..row.sketches.len() {
-            if row.sketch(step).is_some() && is_present(row.float(step)) {
+        let histograms = self.histograms.into_iter().map(|merged| merged.map(histogram)).collect();
+        let mut row = Row { labels, floats: self.floats.finish(self.kind), histograms };
+        for step in 0..row.histograms.len() {
+            if row.histogram(step).is_some() && is_present(row.float(step)) {
                 budget.warn("an aggregation met a mix of numbers and distributions and left the step out");
                 row.clear(step);
             }

@@ -101,7 +101,7 @@ impl Evaluator<'_> {
         let mut ranking = Ranking::new(keep, sizes);
         self.vector(&e.expr, steps, &mut |row| {
             let (places, _) = groups.of(&row.labels, &|| ranking.places());
-            if !row.sketches.is_empty() {
+            if !row.histograms.is_empty() {
                 self.budget.warn("topk, bottomk and limitk left out distributions");
             }
             self.budget.hold(ranking.add(places, row))

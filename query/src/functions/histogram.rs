@@ -1,9 +1,9 @@
-//! Histogram functions: of sketches, and of classic histograms whose buckets are series with a label `le`.
+//! Histogram functions: of histograms, and of classic histograms whose buckets are series with a label `le`.
 
 use std::collections::HashMap;
 
 use promql_parser::parser::Expr;
-use weir_sample::{RELATIVE_ERROR, Sketch};
+use weir_sample::{Histogram, RELATIVE_ERROR};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
@@ -24,10 +24,10 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    fn of_sketch(&self, sketch: &Sketch, step: usize) -> f64 {
+    fn of_histogram(&self, histogram: &Histogram, step: usize) -> f64 {
         match self {
-            Self::Quantile(phi) => sketch.quantile(phi[step]),
-            Self::Fraction(lower, upper) => fraction_of_sketch(sketch, lower[step], upper[step]),
+            Self::Quantile(phi) => histogram.quantile(phi[step]),
+            Self::Fraction(lower, upper) => fraction_of_histogram(histogram, lower[step], upper[step]),
         }
     }
 
@@ -65,7 +65,7 @@ struct Bucket {
 }
 
 impl Evaluator<'_> {
-    /// Asks every histogram of a vector. Sketches are answered as they come, classic buckets once all are there.
+    /// Asks every histogram of a vector. Histograms are answered as they come, classic buckets once all are there.
     pub(crate) fn histogram(
         &self,
         question: &Question,
@@ -80,8 +80,8 @@ impl Evaluator<'_> {
         // Buckets of two metrics make two histograms, whose results then have the same labels.
         let mut classic: HashMap<(Box<str>, LabelSet), Classic> = HashMap::new();
         self.vector(expr, steps, &mut |row| {
-            if !row.sketches.is_empty() {
-                sink(of_sketches(&row, steps.count, |step, sketch| question.of_sketch(sketch, step)))?;
+            if !row.histograms.is_empty() {
+                sink(of_histograms(&row, steps.count, |step, histogram| question.of_histogram(histogram, step)))?;
             }
             if row.floats.is_empty() {
                 return Ok(());
@@ -107,35 +107,35 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    /// A number per sketch: count, sum, …; plain numbers are left out.
-    pub(crate) fn sketch_figure(
+    /// A number per histogram: count, sum, …; plain numbers are left out.
+    pub(crate) fn histogram_figure(
         &self,
-        figure: fn(&Sketch) -> f64,
+        figure: fn(&Histogram) -> f64,
         expr: &Expr,
         steps: Steps,
         sink: Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.vector(expr, steps, &mut |row| match row.sketches.is_empty() {
+        self.vector(expr, steps, &mut |row| match row.histograms.is_empty() {
             true => Ok(()),
-            false => sink(of_sketches(&row, steps.count, |_, sketch| figure(sketch))),
+            false => sink(of_histograms(&row, steps.count, |_, histogram| figure(histogram))),
         })
     }
 }
 
-/// The function that takes one number from a sketch.
-pub(crate) fn figure(name: &str) -> Option<fn(&Sketch) -> f64> {
+/// The function that takes one number from a histogram.
+pub(crate) fn figure(name: &str) -> Option<fn(&Histogram) -> f64> {
     Some(match name {
-        "histogram_count" => Sketch::count,
-        "histogram_sum" => Sketch::sum,
-        "histogram_avg" => |sketch| sketch.sum() / sketch.count(),
+        "histogram_count" => Histogram::count,
+        "histogram_sum" => Histogram::sum,
+        "histogram_avg" => |histogram| histogram.sum() / histogram.count(),
         "histogram_stdvar" => variance,
-        "histogram_stddev" => |sketch| variance(sketch).sqrt(),
+        "histogram_stddev" => |histogram| variance(histogram).sqrt(),
         _ => return None,
     })
 }
 
-fn of_sketches(row: &Row, steps: usize, f: impl Fn(usize, &Sketch) -> f64) -> Row {
-    let value = |step| row.sketch(step).map_or(ABSENT, |sketch| f(step, sketch));
+fn of_histograms(row: &Row, steps: usize, f: impl Fn(usize, &Histogram) -> f64) -> Row {
+    let value = |step| row.histogram(step).map_or(ABSENT, |histogram| f(step, histogram));
     Row::of_floats(row.labels.clone().without_name(), (0..steps).map(value).collect())
 }
 
@@ -237,23 +237,23 @@ fn observations_below(value: f64, buckets: &[Bucket]) -> f64 {
     below
 }
 
-fn fraction_of_sketch(sketch: &Sketch, lower: f64, upper: f64) -> f64 {
-    if sketch.count() == 0.0 || lower.is_nan() || upper.is_nan() {
+fn fraction_of_histogram(histogram: &Histogram, lower: f64, upper: f64) -> f64 {
+    if histogram.count() == 0.0 || lower.is_nan() || upper.is_nan() {
         return f64::NAN;
     }
-    let below = |value: f64| if value == f64::NEG_INFINITY { 0.0 } else { sketch.count_at_most(value) };
-    if lower >= upper { 0.0 } else { (below(upper) - below(lower)) / sketch.count() }
+    let below = |value: f64| if value == f64::NEG_INFINITY { 0.0 } else { histogram.count_at_most(value) };
+    if lower >= upper { 0.0 } else { (below(upper) - below(lower)) / histogram.count() }
 }
 
 /// The variance, every observation taken at the middle of its bin.
-fn variance(sketch: &Sketch) -> f64 {
-    let mean = sketch.sum() / sketch.count();
-    let bins = bins(sketch);
+fn variance(histogram: &Histogram) -> f64 {
+    let mean = histogram.sum() / histogram.count();
+    let bins = bins(histogram);
     let squares = bins.iter().map(|bin| bin.count * ((bin.lower + bin.upper) / 2.0 - mean).powi(2));
-    squares.sum::<f64>() / sketch.count()
+    squares.sum::<f64>() / histogram.count()
 }
 
-/// A bin of a sketch.
+/// A bin of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bin {
     /// Border next to lower values.
@@ -264,9 +264,9 @@ pub struct Bin {
     pub count: f64,
 }
 
-/// The filled bins of a sketch from the lowest to the highest.
-pub fn bins(sketch: &Sketch) -> Vec<Bin> {
-    let parts = sketch.to_parts();
+/// The filled bins of a histogram from the lowest to the highest.
+pub fn bins(histogram: &Histogram) -> Vec<Bin> {
+    let parts = histogram.to_parts();
     let gamma = (1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR);
     let border = |bin: i32| gamma.powi(bin);
     let negative =
@@ -276,5 +276,5 @@ pub fn bins(sketch: &Sketch) -> Vec<Bin> {
     negative.chain(zero).chain(positive).collect()
 }
 
-/// Magnitudes below this are counted as zero by a sketch.
+/// Magnitudes below this are counted as zero by a histogram.
 const ZERO_WIDTH: f64 = 1e-12;

@@ -1,7 +1,7 @@
 //! Binary operators on single values.
 
 use promql_parser::parser::BinaryExpr;
-use weir_sample::Sketch;
+use weir_sample::Histogram;
 
 use crate::error::QueryError;
 
@@ -99,8 +99,8 @@ impl Arithmetic {
         }
     }
 
-    /// The operator between two sketches, of which only the sum exists.
-    pub(crate) fn of_sketches(self, lhs: &Sketch, rhs: &Sketch) -> Option<Sketch> {
+    /// The operator between two histograms, of which only the sum exists.
+    pub(crate) fn of_histograms(self, lhs: &Histogram, rhs: &Histogram) -> Option<Histogram> {
         if self != Self::Add {
             return None;
         }
@@ -109,17 +109,17 @@ impl Arithmetic {
         Some(sum)
     }
 
-    /// A sketch and a number: weights can be multiplied and divided, but not turned negative.
-    pub(crate) fn of_sketch(self, sketch: &Sketch, number: f64, sketch_is_left: bool) -> Option<Sketch> {
+    /// A histogram and a number: weights can be multiplied and divided, but not turned negative.
+    pub(crate) fn of_histogram(self, histogram: &Histogram, number: f64, histogram_is_left: bool) -> Option<Histogram> {
         let factor = match self {
             Self::Multiply => number,
-            Self::Divide if sketch_is_left => 1.0 / number,
+            Self::Divide if histogram_is_left => 1.0 / number,
             _ => return None,
         };
         if !(factor.is_finite() && factor > 0.0) {
             return None;
         }
-        let mut scaled = sketch.clone();
+        let mut scaled = histogram.clone();
         scaled.scale(factor);
         Some(scaled)
     }
@@ -138,8 +138,8 @@ impl Comparison {
         }
     }
 
-    /// Sketches can only be told apart.
-    pub(crate) fn holds_for_sketches(self, lhs: &Sketch, rhs: &Sketch) -> bool {
+    /// Histograms can only be told apart.
+    pub(crate) fn holds_for_histograms(self, lhs: &Histogram, rhs: &Histogram) -> bool {
         match self {
             Self::Equal => lhs == rhs,
             Self::NotEqual => lhs != rhs,

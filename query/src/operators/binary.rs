@@ -31,7 +31,7 @@ impl Evaluator<'_> {
     ) -> Result<(), QueryError> {
         let scalars = self.scalar(scalar, steps)?;
         self.vector(vector, steps, &mut |mut row| {
-            self.sketches_with_scalar(operator, &mut row, &scalars, swapped);
+            self.histograms_with_scalar(operator, &mut row, &scalars, swapped);
             for (value, &scalar) in row.floats.iter_mut().zip(&scalars).filter(|(value, _)| is_present(**value)) {
                 *value = float_with_scalar(operator, *value, scalar, swapped);
             }
@@ -42,14 +42,14 @@ impl Evaluator<'_> {
         })
     }
 
-    fn sketches_with_scalar(&self, operator: Operator, row: &mut Row, scalars: &[f64], swapped: bool) {
-        for (sketch, &scalar) in row.sketches.iter_mut().zip(scalars) {
-            let Some(old) = sketch.take() else { continue };
-            *sketch = match operator {
-                Operator::Arithmetic(op) => op.of_sketch(&old, scalar, !swapped).map(Box::new),
+    fn histograms_with_scalar(&self, operator: Operator, row: &mut Row, scalars: &[f64], swapped: bool) {
+        for (histogram, &scalar) in row.histograms.iter_mut().zip(scalars) {
+            let Some(old) = histogram.take() else { continue };
+            *histogram = match operator {
+                Operator::Arithmetic(op) => op.of_histogram(&old, scalar, !swapped).map(Box::new),
                 _ => None,
             };
-            if sketch.is_none() {
+            if histogram.is_none() {
                 self.budget.warn("an operator between distributions and numbers left elements out");
             }
         }

@@ -125,32 +125,32 @@ impl Evaluator<'_> {
             false => lhs.floats.iter().zip(&rhs.floats).map(|(&l, &r)| float(join.operator, l, r)).collect(),
         };
         let mut row = Row::of_floats(LabelSet::empty(), floats);
-        if !lhs.sketches.is_empty() || !rhs.sketches.is_empty() {
-            self.combine_sketches(join.operator, lhs, rhs, &mut row, join.steps);
+        if !lhs.histograms.is_empty() || !rhs.histograms.is_empty() {
+            self.combine_histograms(join.operator, lhs, rhs, &mut row, join.steps);
         }
         row
     }
 
-    fn combine_sketches(&self, operator: Operator, lhs: &Row, rhs: &Row, row: &mut Row, steps: usize) {
-        row.sketches = vec![None; steps];
+    fn combine_histograms(&self, operator: Operator, lhs: &Row, rhs: &Row, row: &mut Row, steps: usize) {
+        row.histograms = vec![None; steps];
         row.floats.resize(steps, ABSENT);
         for step in (0..steps).filter(|&step| lhs.has(step) && rhs.has(step)) {
-            let result = match (operator, lhs.sketch(step), rhs.sketch(step)) {
-                (Operator::Arithmetic(op), Some(l), Some(r)) => op.of_sketches(l, r),
-                (Operator::Arithmetic(op), Some(l), None) => op.of_sketch(l, rhs.float(step), true),
-                (Operator::Arithmetic(op), None, Some(r)) => op.of_sketch(r, lhs.float(step), false),
+            let result = match (operator, lhs.histogram(step), rhs.histogram(step)) {
+                (Operator::Arithmetic(op), Some(l), Some(r)) => op.of_histograms(l, r),
+                (Operator::Arithmetic(op), Some(l), None) => op.of_histogram(l, rhs.float(step), true),
+                (Operator::Arithmetic(op), None, Some(r)) => op.of_histogram(r, lhs.float(step), false),
                 (Operator::Comparison(op, true), Some(l), Some(r)) => {
-                    row.floats[step] = f64::from(u8::from(op.holds_for_sketches(l, r)));
+                    row.floats[step] = f64::from(u8::from(op.holds_for_histograms(l, r)));
                     continue;
                 }
-                (Operator::Comparison(op, false), Some(l), Some(r)) => op.holds_for_sketches(l, r).then(|| l.clone()),
+                (Operator::Comparison(op, false), Some(l), Some(r)) => op.holds_for_histograms(l, r).then(|| l.clone()),
                 (_, None, None) => continue,
                 _ => None,
             };
             if result.is_none() && !matches!(operator, Operator::Comparison(..)) {
                 self.budget.warn("an operator between distributions and numbers left elements out");
             }
-            row.sketches[step] = result.map(Box::new);
+            row.histograms[step] = result.map(Box::new);
         }
     }
 }

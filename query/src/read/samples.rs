@@ -31,15 +31,15 @@ impl Samples {
     pub(crate) fn into_line(self, ranges: Ranges) -> Line {
         let window = spans(&self.timestamps, ranges.view, ranges.width).next().map_or(0..0, |span| span.low..span.high);
         let times = self.timestamps[window.clone()].iter().map(|&time| Timestamp(time));
-        let (mut floats, mut sketches) = (Vec::new(), Vec::new());
+        let (mut floats, mut histograms) = (Vec::new(), Vec::new());
         match self.values {
             Column::Floats(values) => floats.extend(times.zip(values[window].iter().copied())),
-            Column::Sketches(mut values) => {
+            Column::Histograms(mut values) => {
                 values.truncate(window.end);
-                sketches.extend(times.zip(values.into_iter().skip(window.start).map(Box::new)));
+                histograms.extend(times.zip(values.into_iter().skip(window.start).map(Box::new)));
             }
         }
-        Line { labels: self.labels, floats, sketches }
+        Line { labels: self.labels, floats, histograms }
     }
 }
 

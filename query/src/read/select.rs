@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
 use promql_parser::parser::{AtModifier, Offset, VectorSelector};
-use weir_sample::{Sketch, Timestamp};
+use weir_sample::{Histogram, Timestamp};
 use weir_store::{Column, Hint, Hole, Selection};
 
 use crate::error::QueryError;
@@ -60,8 +60,8 @@ impl Evaluator<'_> {
                 Column::Floats(values) => {
                     sink(Row::of_floats(labels, newest_floats(&timestamps, &values, view, lookback, &pick)))
                 }
-                Column::Sketches(values) => {
-                    sink(Row::of_sketches(labels, newest_sketches(&timestamps, &values, view, lookback)))
+                Column::Histograms(values) => {
+                    sink(Row::of_histograms(labels, newest_histograms(&timestamps, &values, view, lookback)))
                 }
             }
         })
@@ -159,12 +159,17 @@ fn newest_of_stretch(
     newest
 }
 
-fn newest_sketches(timestamps: &[i64], values: &[Sketch], view: Steps, lookback: i64) -> Vec<Option<Box<Sketch>>> {
+fn newest_histograms(
+    timestamps: &[i64],
+    values: &[Histogram],
+    view: Steps,
+    lookback: i64,
+) -> Vec<Option<Box<Histogram>>> {
     let newest = |low: usize, high: usize| (low < high).then(|| Box::new(values[high - 1].clone()));
     spans(timestamps, view, lookback).map(|span| newest(span.low, span.high)).collect()
 }
 
-/// The times of sketches are not kept apart, so the row that asks for times has floats alone.
+/// The times of histograms are not kept apart, so the row that asks for times has floats alone.
 fn times_of(row: Row) -> Row {
     Row::of_floats(row.labels.without_name(), row.floats)
 }

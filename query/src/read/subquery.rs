@@ -1,7 +1,7 @@
 //! Range selectors and subqueries: what they hand to a function over time.
 
 use promql_parser::parser::{Expr, SubqueryExpr};
-use weir_sample::Sketch;
+use weir_sample::Histogram;
 use weir_store::{Column, Hint};
 
 use crate::error::{Bound, QueryError};
@@ -66,7 +66,7 @@ impl Evaluator<'_> {
     }
 }
 
-/// The values of a row as samples. A row has either floats or sketches, except after a binary operator over a mix;
+/// The values of a row as samples. A row has either floats or histograms, except after a binary operator over a mix;
 /// then the floats count.
 fn samples_of(row: Row, steps: Steps) -> Option<Samples> {
     let mut timestamps = Vec::new();
@@ -76,10 +76,10 @@ fn samples_of(row: Row, steps: Steps) -> Option<Samples> {
         timestamps.extend(times);
         Column::Floats(values)
     } else {
-        let present = steps.instants().zip(row.sketches).filter_map(|(time, sketch)| Some((time, *sketch?)));
-        let (times, values): (Vec<i64>, Vec<Sketch>) = present.unzip();
+        let present = steps.instants().zip(row.histograms).filter_map(|(time, histogram)| Some((time, *histogram?)));
+        let (times, values): (Vec<i64>, Vec<Histogram>) = present.unzip();
         timestamps.extend(times);
-        Column::Sketches(values)
+        Column::Histograms(values)
     };
     (!timestamps.is_empty()).then_some(Samples { labels: row.labels, timestamps, values, resolution: 0, kind: None })
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use weir_query::{Allow, Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source, Tier};
-use weir_sample::{Kind, Series, Sketch, Timestamp};
+use weir_sample::{Histogram, Kind, Series, Timestamp};
 
 use crate::millis;
 
@@ -20,7 +20,7 @@ pub(crate) struct Stored(Vec<SeriesData>);
 
 enum Value {
     Float(f64),
-    Sketch(Sketch),
+    Histogram(Histogram),
 }
 
 impl Stored {
@@ -48,7 +48,7 @@ fn cut(data: &SeriesData, start: i64, end: i64) -> Option<SeriesData> {
     let high = data.timestamps.partition_point(|&time| time <= end);
     let values = match &data.values {
         Column::Floats(values) => Column::Floats(values.get(low..high)?.to_vec()),
-        Column::Sketches(values) => Column::Sketches(values.get(low..high)?.to_vec()),
+        Column::Histograms(values) => Column::Histograms(values.get(low..high)?.to_vec()),
     };
     let timestamps = data.timestamps[low..high].to_vec();
     (low < high).then(|| SeriesData {
@@ -111,18 +111,18 @@ fn parse_series(line: &str, interval: i64) -> SeriesData {
     let named = line.find("} ").filter(|_| line.find('{') < line.find(' ')).map(|at| at + 1);
     let (series, values) = line.split_at(named.or_else(|| line.find(' ')).expect("values after the series"));
     let mut timestamps = Vec::new();
-    let (mut floats, mut sketches) = (Vec::new(), Vec::new());
+    let (mut floats, mut histograms) = (Vec::new(), Vec::new());
     for (at, value) in parse_values(values).into_iter().enumerate() {
         match value {
             None => continue,
             Some(Value::Float(value)) => floats.push(value),
-            Some(Value::Sketch(sketch)) => sketches.push(sketch),
+            Some(Value::Histogram(histogram)) => histograms.push(histogram),
         }
         timestamps.push(at as i64 * interval);
     }
-    let (kind, values) = match sketches.is_empty() {
+    let (kind, values) = match histograms.is_empty() {
         true => (Kind::Gauge, Column::Floats(floats)),
-        false => (Kind::Distribution, Column::Sketches(sketches)),
+        false => (Kind::Distribution, Column::Histograms(histograms)),
     };
     SeriesData { series: parse_labels(series), kind, tier: Tier::Raw, timestamps, values }
 }
@@ -141,7 +141,7 @@ fn parse_values(text: &str) -> Vec<Option<Value>> {
             let (observed, after) = inner.split_once("}}").expect("}}");
             let (times, after) = after.split_once(' ').unwrap_or((after, ""));
             for _ in 0..=repeats(times) {
-                values.push(Some(Value::Sketch(sketch(observed))));
+                values.push(Some(Value::Histogram(histogram(observed))));
             }
             rest = after.trim();
         } else {
@@ -153,10 +153,10 @@ fn parse_values(text: &str) -> Vec<Option<Value>> {
     values
 }
 
-fn sketch(observed: &str) -> Sketch {
-    let mut sketch = Sketch::new();
-    observed.split_whitespace().for_each(|value| sketch.insert(value.parse().expect("a number")));
-    sketch
+fn histogram(observed: &str) -> Histogram {
+    let mut histogram = Histogram::new();
+    observed.split_whitespace().for_each(|value| histogram.insert(value.parse().expect("a number")));
+    histogram
 }
 
 fn repeats(text: &str) -> usize {

@@ -1,4 +1,4 @@
-//! Histograms: sketches, whose samples are deltas, and classic buckets.
+//! Histograms: histograms, whose samples are deltas, and classic buckets.
 
 use crate::check;
 
@@ -9,7 +9,7 @@ const SKETCHES: &str = r#"
 "#;
 
 #[test]
-fn a_range_of_sketches_is_their_merge() {
+fn a_range_of_histograms_is_their_merge() {
     check(SKETCHES, r#"20s: t{host="a"}"#, r#"t{host="a"} {3|6}"#);
     check(SKETCHES, r#"50s: increase(t{host="a"}[30s])"#, r#"{host="a"} {9|18}"#);
     check(SKETCHES, r#"50s: rate(t{host="a"}[30s])"#, r#"{host="a"} {0.3|0.6}"#);
@@ -21,7 +21,7 @@ fn a_range_of_sketches_is_their_merge() {
 }
 
 #[test]
-fn sketches_are_merged_and_asked() {
+fn histograms_are_merged_and_asked() {
     check(SKETCHES, "50s: sum(rate(t[10s]))", "{} {0.4|1.6}");
     check(SKETCHES, "50s: avg(increase(t[10s]))", "{} {2|8}");
     check(SKETCHES, "50s: count(t)", "{} 2");
@@ -37,7 +37,7 @@ fn sketches_are_merged_and_asked() {
 }
 
 #[test]
-fn sketches_meet_numbers() {
+fn histograms_meet_numbers() {
     check(SKETCHES, r#"50s: t{host="a"} * 2"#, r#"{host="a"} {6|12}"#);
     check(SKETCHES, r#"50s: t{host="a"} / on () group_left () n"#, r#"{host="a"} {1.5|3}"#);
     check(SKETCHES, r#"50s: t{host="a"} + ignoring (host) t{host="b"}"#, "{} {4|16}");

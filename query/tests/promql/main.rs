@@ -85,8 +85,10 @@ fn render(answer: &Answer, times: &[i64]) -> Vec<String> {
         Data::Matrix(lines) => {
             let value = |line: &weir_query::Line, time: i64| {
                 let float = line.floats.iter().find(|(at, _)| at.millis() == time).map(|(_, value)| number(*value));
-                let sketch = line.sketches.iter().find(|(at, _)| at.millis() == time);
-                float.or(sketch.map(|(_, sketch)| point(&Point::Sketch(sketch.clone())))).unwrap_or("_".into())
+                let histogram = line.histograms.iter().find(|(at, _)| at.millis() == time);
+                float
+                    .or(histogram.map(|(_, histogram)| point(&Point::Histogram(histogram.clone()))))
+                    .unwrap_or("_".into())
             };
             let raw = times.len() == 1;
             let line = |line: &weir_query::Line| {
@@ -105,7 +107,7 @@ fn render(answer: &Answer, times: &[i64]) -> Vec<String> {
 fn point(point: &Point) -> String {
     match point {
         Point::Float(value) => number(*value),
-        Point::Sketch(sketch) => format!("{{{}|{}}}", number(sketch.count()), number(sketch.sum())),
+        Point::Histogram(histogram) => format!("{{{}|{}}}", number(histogram.count()), number(histogram.sum())),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use weir_sample::{Reading, Sketch};
+use weir_sample::{Histogram, Reading};
 
 /// Counters of one log. The commit thread and the appenders write, anybody reads.
 #[derive(Debug, Default)]
@@ -37,8 +37,8 @@ pub(crate) struct Refused {
 /// Sync times of the running minute and the one before it, so that a quantile speaks of now.
 #[derive(Debug, Default)]
 struct Recent {
-    current: Sketch,
-    previous: Sketch,
+    current: Histogram,
+    previous: Histogram,
     since: Option<Instant>,
 }
 
@@ -55,7 +55,7 @@ impl Stats {
         recent.current.insert(took.as_secs_f64());
     }
 
-    fn recent_syncs(&self) -> Sketch {
+    fn recent_syncs(&self) -> Histogram {
         let recent = self.sync_times.lock().unwrap_or_else(PoisonError::into_inner);
         let mut syncs = recent.previous.clone();
         syncs.merge(&recent.current);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use weir_query::{Answer, Data, LabelSet, Line, Point, QueryError, Sample, bins, write_plain};
-use weir_sample::{Series, Sketch, Timestamp};
+use weir_sample::{Histogram, Series, Timestamp};
 use weir_store::NAME;
 
 /// The body of a successful answer of `/api/v1/query` or `query_range`, made piece by piece as the client takes it, so
@@ -157,9 +157,9 @@ fn write_sample(out: &mut String, sample: &Sample) {
             out.push_str(r#","value":"#);
             float_pair(out, sample.time, *value);
         }
-        Point::Sketch(sketch) => {
+        Point::Histogram(histogram) => {
             out.push_str(r#","histogram":"#);
-            pair(out, sample.time, |out| histogram(out, sketch));
+            pair(out, sample.time, |out| put_histogram(out, histogram));
         }
     }
     out.push('}');
@@ -171,8 +171,8 @@ fn write_line(out: &mut String, line: &Line, from: usize) -> Option<usize> {
         out.push_str(r#"{"metric":"#);
         metric(out, &line.labels);
     }
-    let (floats, sketches) = (line.floats.len(), line.sketches.len());
-    for point in from..floats + sketches {
+    let (floats, histograms) = (line.floats.len(), line.histograms.len());
+    for point in from..floats + histograms {
         out.push_str(match point {
             0 if floats > 0 => r#","values":["#,
             point if point == floats => r#","histograms":["#,
@@ -181,11 +181,11 @@ fn write_line(out: &mut String, line: &Line, from: usize) -> Option<usize> {
         match line.floats.get(point) {
             Some((time, value)) => float_pair(out, *time, *value),
             None => {
-                let (time, sketch) = &line.sketches[point - floats];
-                pair(out, *time, |out| histogram(out, sketch));
+                let (time, histogram) = &line.histograms[point - floats];
+                pair(out, *time, |out| put_histogram(out, histogram));
             }
         }
-        if point + 1 == floats || point + 1 == floats + sketches {
+        if point + 1 == floats || point + 1 == floats + histograms {
             out.push(']');
         }
         if out.len() >= PIECE_BYTES {
@@ -211,9 +211,9 @@ fn metric(out: &mut String, labels: &LabelSet) {
 
 /// Count, sum and filled buckets. The number that leads a bucket says which of its borders belong to it: 0 the upper,
 /// 1 the lower, 3 both.
-fn histogram(out: &mut String, sketch: &Sketch) {
-    let _ = write!(out, r#"{{"count":"{}","sum":"{}""#, number(sketch.count()), number(sketch.sum()));
-    let bins = bins(sketch);
+fn put_histogram(out: &mut String, histogram: &Histogram) {
+    let _ = write!(out, r#"{{"count":"{}","sum":"{}""#, number(histogram.count()), number(histogram.sum()));
+    let bins = bins(histogram);
     if !bins.is_empty() {
         out.push_str(r#","buckets":"#);
         list(out, &bins, |out, bin| {
@@ -334,7 +334,8 @@ mod tests {
     #[test]
     fn a_large_answer_comes_in_pieces_that_join() {
         let floats: Vec<_> = (0..10_000).map(|at| (Timestamp(at * 1_000), at as f64)).collect();
-        let line = |name: &str| Line { labels: LabelSet::new(name, []), floats: floats.clone(), sketches: Vec::new() };
+        let line =
+            |name: &str| Line { labels: LabelSet::new(name, []), floats: floats.clone(), histograms: Vec::new() };
         let mut large = answer(Data::Matrix(vec![line("x"), line("y")]));
         large.infos.push("said".into());
         let pieces: Vec<String> = Pieces::of(large, None).collect();
@@ -357,8 +358,8 @@ mod tests {
         };
         let time = Timestamp(1_500);
         let labels = LabelSet::new("x", [("a", "\"\n\\")]);
-        let mut sketch = Sketch::new();
-        [0.0, 1.0, -1.0].iter().for_each(|&v| sketch.insert(v));
+        let mut histogram = Histogram::new();
+        [0.0, 1.0, -1.0].iter().for_each(|&v| histogram.insert(v));
         check(Data::Scalar(time, 1.0), r#"{"resultType":"scalar","result":[1.500,"1"]}"#);
         check(Data::String(time, "é\u{1}".into()), r#"{"resultType":"string","result":[1.500,"é\u0001"]}"#);
         check(Data::Vector(Vec::new()), r#"{"resultType":"vector","result":[]}"#);
@@ -374,7 +375,7 @@ mod tests {
             Data::Matrix(vec![Line {
                 labels: labels.without_name(),
                 floats: vec![(Timestamp(5), 1.0), (time, 2.0)],
-                sketches: vec![(time, Box::new(sketch))],
+                histograms: vec![(time, Box::new(histogram))],
             }]),
             &[
                 r#"{"resultType":"matrix","result":[{"metric":{"a":"\"\n\\"},"values":[[0.005,"1"],[1.500,"2"]],"#,

@@ -1,7 +1,7 @@
 //! Whatever is delivered how often, it is counted once, also across a crash.
 
 use weir_queue::RecordKind;
-use weir_sample::{Distinct, Series, Sketch, Timestamp, Value};
+use weir_sample::{Distinct, Histogram, Series, Timestamp, Value};
 use weir_wire::AgentId;
 
 use crate::bench::{AGENT, Bench, START, counted, end_of, on_host};
@@ -48,8 +48,8 @@ fn a_crash_after_any_record_leaves_the_same_store() {
 #[test]
 fn distributions_bring_their_count_and_sum_and_sets_their_estimate() {
     let mut bench = Bench::new();
-    let mut sketch = Sketch::new();
-    [1.0, 2.0, 3.0].into_iter().for_each(|value| sketch.insert(value));
+    let mut histogram = Histogram::new();
+    [1.0, 2.0, 3.0].into_iter().for_each(|value| histogram.insert(value));
     let mut users = Distinct::new();
     users.insert(b"ann");
     users.insert(b"bob");
@@ -58,7 +58,7 @@ fn distributions_bring_their_count_and_sum_and_sets_their_estimate() {
             AGENT,
             seq,
             vec![
-                (on_host("a_latency"), Value::Distribution(Box::new(sketch.clone()))),
+                (on_host("a_latency"), Value::Distribution(Box::new(histogram.clone()))),
                 (on_host("users"), Value::Set(Box::new(users.clone()))),
                 (on_host("z_total"), Value::Counter(1.0)),
             ],

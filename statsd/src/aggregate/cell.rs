@@ -1,6 +1,6 @@
 //! What one series has gathered in the open window, and what it remembers from earlier ones.
 
-use weir_sample::{Distinct, Kind, Sketch, Timestamp, Value};
+use weir_sample::{Distinct, Histogram, Kind, Timestamp, Value};
 
 use crate::config::{AggregatorConfig, Idle, TimerUnit};
 use crate::line::{Metric, Type};
@@ -17,7 +17,7 @@ pub(crate) struct Cell {
 enum State {
     Counter(f64),
     Gauge(Gauge),
-    Distribution(Option<Box<Sketch>>),
+    Distribution(Option<Box<Histogram>>),
     Set(Option<Box<Distinct>>),
     /// Expired; the slot waits for another series.
     Free,
@@ -90,10 +90,10 @@ impl Cell {
             // A division is exact where 1/rate is not: 3 / 0.3 is 10.
             State::Counter(sum) => metric.values().for_each(|number| *sum += number.value / metric.rate),
             State::Gauge(gauge) => gauge.adjust(metric, rules.relative_gauges, now),
-            State::Distribution(sketch) => {
-                let sketch = sketch.get_or_insert_default();
+            State::Distribution(histogram) => {
+                let histogram = histogram.get_or_insert_default();
                 let scale = if metric.kind == Type::Timer { rules.timer_scale } else { 1.0 };
-                metric.values().for_each(|number| sketch.insert_weighted(number.value / scale, 1.0 / metric.rate));
+                metric.values().for_each(|number| histogram.insert_weighted(number.value / scale, 1.0 / metric.rate));
             }
             State::Set(set) => set.get_or_insert_default().insert(metric.member().unwrap_or_default()),
             State::Free => {}
@@ -111,7 +111,7 @@ impl Cell {
                 gauge.at = gauge.at.min(end.millis() / 1_000);
                 (fed || rules.repeat_gauges).then_some(Value::Gauge(gauge.value))
             }
-            State::Distribution(sketch) => sketch.take().map(Value::Distribution),
+            State::Distribution(histogram) => histogram.take().map(Value::Distribution),
             State::Set(set) => set.take().map(Value::Set),
             State::Free => None,
         }

@@ -2,6 +2,6 @@
 
 pub(crate) mod bits;
 pub(crate) mod frame;
+pub(crate) mod histogram;
 pub(crate) mod rice;
-pub(crate) mod sketch;
 pub(crate) mod times;

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use weir_sample::{Kind, Sketch, Total};
+use weir_sample::{Histogram, Kind, Total};
 
+use super::histograms::OpenHistograms;
 use super::late::{Late, Scattered};
 use super::segment::{self, Piece, ROWS, Seen};
-use super::sketches::OpenSketches;
 use crate::error::Damaged;
 use crate::index::SetId;
 use crate::tier::overlay::overlay;
@@ -77,7 +77,7 @@ pub(crate) struct Group {
     pub late: Vec<Late>,
     /// While its samples with times of their own share none.
     pub scattered: Option<Scattered>,
-    pub sketches: BTreeMap<u8, OpenSketches>,
+    pub histograms: BTreeMap<u8, OpenHistograms>,
 }
 
 /// Samples of one column.
@@ -107,7 +107,7 @@ impl Group {
             newest: i64::MIN,
             late: Vec::new(),
             scattered: None,
-            sketches: BTreeMap::new(),
+            histograms: BTreeMap::new(),
         }
     }
 
@@ -306,8 +306,8 @@ impl Group {
     pub(crate) fn oldest_open(&self) -> i64 {
         let row = if self.open_rows() > 0 { self.opened } else { i64::MAX };
         let late = self.late.iter().map(|late| late.time).min().unwrap_or(i64::MAX);
-        let sketch = self.sketches.values().filter_map(OpenSketches::oldest).min().unwrap_or(i64::MAX);
-        row.min(late).min(sketch)
+        let histogram = self.histograms.values().filter_map(OpenHistograms::oldest).min().unwrap_or(i64::MAX);
+        row.min(late).min(histogram)
     }
 
     /// Empties the chunk and forgets late samples, which must all have been read.
@@ -352,19 +352,24 @@ impl Group {
         late
     }
 
-    /// The open sketches of one column from `start` to `end`, both included.
-    pub(crate) fn read_sketches(&self, column: usize, start: i64, end: i64) -> Result<Vec<(i64, Sketch)>, Damaged> {
+    /// The open histograms of one column from `start` to `end`, both included.
+    pub(crate) fn read_histograms(
+        &self,
+        column: usize,
+        start: i64,
+        end: i64,
+    ) -> Result<Vec<(i64, Histogram)>, Damaged> {
         let mut out = Vec::new();
-        if let Some(sketches) = self.sketches.get(&(column as u8)) {
-            sketches.read(start, end, &mut out)?;
+        if let Some(histograms) = self.histograms.get(&(column as u8)) {
+            histograms.read(start, end, &mut out)?;
         }
         Ok(out)
     }
 
-    /// Adds a sketch to a column.
-    pub(crate) fn append_sketch(&mut self, column: usize, time: i64, sketch: &Sketch) -> Result<(), Damaged> {
+    /// Adds a histogram to a column.
+    pub(crate) fn append_histogram(&mut self, column: usize, time: i64, histogram: &Histogram) -> Result<(), Damaged> {
         self.active |= 1 << column;
-        self.sketches.entry(column as u8).or_default().add(time, sketch)
+        self.histograms.entry(column as u8).or_default().add(time, histogram)
     }
 }
 

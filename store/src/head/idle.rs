@@ -49,7 +49,7 @@ impl Group {
     /// Columns without a value since the last look.
     fn idle(&self) -> u128 {
         let all = if self.width() == 128 { u128::MAX } else { (1 << self.width()) - 1 };
-        let open = self.sketches.keys().fold(0u128, |open, column| open | 1 << column);
+        let open = self.histograms.keys().fold(0u128, |open, column| open | 1 << column);
         all & !self.active & !open
     }
 
@@ -67,8 +67,9 @@ impl Group {
         (self.counters, self.known) = (squeeze(self.counters), squeeze(self.known));
         self.tails = kept.iter().map(|&column| self.tails[column]).collect();
         self.values = kept.iter().map(|&column| self.values[column]).collect();
-        let sketches = std::mem::take(&mut self.sketches);
+        let histograms = std::mem::take(&mut self.histograms);
         let place = |column: u8| kept.binary_search(&usize::from(column)).ok();
-        self.sketches = sketches.into_iter().filter_map(|(column, open)| Some((place(column)? as u8, open))).collect();
+        self.histograms =
+            histograms.into_iter().filter_map(|(column, open)| Some((place(column)? as u8, open))).collect();
     }
 }

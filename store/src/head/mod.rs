@@ -2,11 +2,11 @@
 
 pub(crate) mod file;
 pub(crate) mod group;
+pub(crate) mod histograms;
 pub(crate) mod idle;
 pub(crate) mod late;
 pub(crate) mod placing;
 pub(crate) mod seal;
 pub(crate) mod segment;
 pub(crate) mod shard;
-pub(crate) mod sketches;
 pub(crate) mod snapshot;

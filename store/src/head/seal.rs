@@ -4,9 +4,9 @@
 use weir_sample::Kind;
 
 use super::group::Group;
+use super::histograms::OpenHistograms;
 use super::segment;
 use super::shard::Shard;
-use super::sketches::OpenSketches;
 use crate::Error;
 use crate::bytes::put_block;
 use crate::codec::{frame, times};
@@ -85,19 +85,19 @@ impl Shard {
         for (slot, extent) in picked {
             let Some(group) = self.groups[slot].as_mut() else { continue };
             group.clear_chunk();
-            let mut open = std::mem::take(&mut group.sketches);
-            open.values_mut().for_each(|sketches| sketches.clear(seals_newest(sketches, group, extent)));
-            open.retain(|_, sketches| !sketches.is_empty());
-            group.sketches = open;
+            let mut open = std::mem::take(&mut group.histograms);
+            open.values_mut().for_each(|histograms| histograms.clear(seals_newest(histograms, group, extent)));
+            open.retain(|_, histograms| !histograms.is_empty());
+            group.histograms = open;
         }
         self.late = self.groups.iter().flatten().map(|group| group.late.len()).sum();
         Ok(coded.sealed.len() as u64)
     }
 }
 
-/// Whether the newest sketch goes too: not while more of its window may come.
-fn seals_newest(sketches: &OpenSketches, group: &Group, extent: Extent) -> bool {
-    extent == Extent::All || sketches.newest().is_some_and(|&(time, _)| time < group.newest)
+/// Whether the newest histogram goes too: not while more of its window may come.
+fn seals_newest(histograms: &OpenHistograms, group: &Group, extent: Extent) -> bool {
+    extent == Extent::All || histograms.newest().is_some_and(|&(time, _)| time < group.newest)
 }
 
 impl Coded {
@@ -121,9 +121,9 @@ impl Coded {
             overlay(&mut times, &mut values, own, |old, new| *old = new);
             self.add_floats(id, kind, &times, &values);
         }
-        for (&column, sketches) in &group.sketches {
+        for (&column, histograms) in &group.histograms {
             let id = index.id(group.common, group.tails[usize::from(column)]);
-            self.add_sketches(id, &sketches.coded(seals_newest(sketches, group, extent)));
+            self.add_histograms(id, &histograms.coded(seals_newest(histograms, group, extent)));
         }
         Ok(())
     }
@@ -138,8 +138,8 @@ impl Coded {
         }
     }
 
-    fn add_sketches(&mut self, id: SeriesId, sketches: &[(i64, Box<[u8]>)]) {
-        for part in sketches.chunk_by(|a, b| window_of(a.0) == window_of(b.0)) {
+    fn add_histograms(&mut self, id: SeriesId, histograms: &[(i64, Box<[u8]>)]) {
+        for part in histograms.chunk_by(|a, b| window_of(a.0) == window_of(b.0)) {
             let start = self.bytes.len() as u32;
             part.iter().for_each(|(_, coded)| put_block(&mut self.bytes, coded));
             let times: Vec<i64> = part.iter().map(|&(time, _)| time).collect();

@@ -3,12 +3,12 @@
 use weir_sample::Kind;
 
 use super::group::{Group, Row};
+use super::histograms::OpenHistograms;
 use super::late::Late;
 use super::segment::{self, COLUMNS, ROWS, Seen};
 use super::shard::{Agent, Shard};
-use super::sketches::OpenSketches;
 use crate::bytes::{Input, put_block, put_signed, put_varint};
-use crate::codec::{frame, sketch};
+use crate::codec::{frame, histogram};
 use crate::error::Damaged;
 use crate::index::{Index, SetId};
 
@@ -87,10 +87,10 @@ fn encode_group(out: &mut Vec<u8>, group: &Group) {
         put_signed(out, late.time);
         out.extend_from_slice(&late.value.to_bits().to_le_bytes());
     }
-    put_varint(out, group.sketches.len() as u64);
-    for (&column, sketches) in &group.sketches {
+    put_varint(out, group.histograms.len() as u64);
+    for (&column, histograms) in &group.histograms {
         out.push(column);
-        encode_sketches(out, sketches);
+        encode_histograms(out, histograms);
     }
 }
 
@@ -111,17 +111,17 @@ fn encode_rows(out: &mut Vec<u8>, group: &Group) {
     }
 }
 
-fn encode_sketches(out: &mut Vec<u8>, sketches: &OpenSketches) {
-    let coded = sketches.coded(false);
+fn encode_histograms(out: &mut Vec<u8>, histograms: &OpenHistograms) {
+    let coded = histograms.coded(false);
     put_varint(out, coded.len() as u64);
     for (time, bytes) in coded {
         put_signed(out, time);
         put_block(out, &bytes);
     }
-    out.push(sketches.newest().is_some().into());
-    if let Some((time, newest)) = sketches.newest() {
+    out.push(histograms.newest().is_some().into());
+    if let Some((time, newest)) = histograms.newest() {
         put_signed(out, *time);
-        sketch::encode(out, newest);
+        histogram::encode(out, newest);
     }
 }
 
@@ -153,9 +153,9 @@ fn decode_group(input: &mut Input<'_>, index: &Index) -> Result<Group, Damaged> 
     for _ in 0..input.count(3)? {
         let column = input.u8()?;
         if usize::from(column) >= width || columns[usize::from(column)].1 != Kind::Distribution {
-            return Err(Damaged("column of a sketch"));
+            return Err(Damaged("column of a histogram"));
         }
-        group.sketches.insert(column, decode_sketches(input)?);
+        group.histograms.insert(column, decode_histograms(input)?);
     }
     Ok(group)
 }
@@ -180,14 +180,14 @@ fn decode_rows(input: &mut Input<'_>, group: &mut Group) -> Result<(), Damaged> 
     Ok(())
 }
 
-fn decode_sketches(input: &mut Input<'_>) -> Result<OpenSketches, Damaged> {
+fn decode_histograms(input: &mut Input<'_>) -> Result<OpenHistograms, Damaged> {
     let mut coded = Vec::new();
     for _ in 0..input.count(2)? {
         coded.push((input.signed()?, input.block()?.into()));
     }
     let newest = match input.u8()? {
         0 => None,
-        _ => Some((input.signed()?, sketch::decode(input)?)),
+        _ => Some((input.signed()?, histogram::decode(input)?)),
     };
-    Ok(OpenSketches::restore(coded, newest))
+    Ok(OpenHistograms::restore(coded, newest))
 }

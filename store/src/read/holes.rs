@@ -59,7 +59,7 @@ pub(super) fn fill_run(run: &mut Run, points: Points, resolution: i64, holes: &[
     let times: Vec<i64> = kept.iter().map(|&at| from.times[at]).collect();
     let values = match from.values {
         Column::Floats(values) => Column::Floats(kept.iter().map(|&at| values[at]).collect()),
-        Column::Sketches(values) => Column::Sketches(kept.iter().map(|&at| values[at].clone()).collect()),
+        Column::Histograms(values) => Column::Histograms(kept.iter().map(|&at| values[at].clone()).collect()),
     };
     let any = !times.is_empty();
     if any {

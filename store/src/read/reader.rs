@@ -423,8 +423,8 @@ impl<'a> Reader<'a> {
         let Some(column) = group.tails.iter().position(|&tail| tail == found.tail) else { return Ok(None) };
         let damaged = |Damaged(what)| Error::Damaged { path: "head".into(), what };
         let run = if kind == Kind::Distribution {
-            let (times, sketches) = group.read_sketches(column, start, end).map_err(damaged)?.into_iter().unzip();
-            Run { times, values: Column::Sketches(sketches) }
+            let (times, histograms) = group.read_histograms(column, start, end).map_err(damaged)?.into_iter().unzip();
+            Run { times, values: Column::Histograms(histograms) }
         } else {
             let samples = group.read(column, start, end).map_err(damaged)?;
             Run { times: samples.times, values: Column::Floats(samples.values) }

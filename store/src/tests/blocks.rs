@@ -117,18 +117,18 @@ fn distributions_merge_in_points() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(folder.path(), config()).unwrap();
     let rows = store.rows(1, &[(Series::named("d"), Kind::Distribution)]);
-    let mut one = Sketch::new();
+    let mut one = Histogram::new();
     one.insert(3.0);
     for step in 1..=3_000 {
-        store.append_sketch(&rows, 0, Timestamp::from_secs(step * 10), &one).unwrap();
+        store.append_histogram(&rows, 0, Timestamp::from_secs(step * 10), &one).unwrap();
     }
     store.maintain(Timestamp::from_secs(30_000)).unwrap();
     let raw: Vec<u64> = store.inner.block_set().of(Tier::Raw).map(|block| block.name.number).collect();
     assert!(!raw.is_empty());
     store.inner.publish(&raw, Vec::new(), i64::MIN, |_| ());
     let found = all(&store, "d");
-    let Column::Sketches(sketches) = &found[0].values else { panic!("not sketches") };
-    assert_eq!((sketches.len(), sketches.iter().map(Sketch::count).sum::<f64>()), (500, 3_000.0));
+    let Column::Histograms(histograms) = &found[0].values else { panic!("not histograms") };
+    assert_eq!((histograms.len(), histograms.iter().map(Histogram::count).sum::<f64>()), (500, 3_000.0));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use weir_sample::{Kind, Series, Sketch, Timestamp};
+use weir_sample::{Histogram, Kind, Series, Timestamp};
 
 use crate::{Column, Error, Hint, MatchOp, Matcher, NAME, Selection, SeriesData, Store, StoreConfig};
 
@@ -102,23 +102,23 @@ fn what_came_after_the_checkpoint_is_gone_after_a_crash_and_a_replay_brings_it_b
 }
 
 #[test]
-fn sketches_of_one_time_merge_and_survive() {
+fn histograms_of_one_time_merge_and_survive() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = open(folder.path());
     let rows = store.rows(1, &[(Series::named("d"), Kind::Distribution)]);
-    let mut one = Sketch::new();
+    let mut one = Histogram::new();
     one.insert(3.0);
     for step in 0..300 {
-        store.append_sketch(&rows, 0, Timestamp::from_secs(step), &one).unwrap();
-        store.append_sketch(&rows, 0, Timestamp::from_secs(step), &one).unwrap();
+        store.append_histogram(&rows, 0, Timestamp::from_secs(step), &one).unwrap();
+        store.append_histogram(&rows, 0, Timestamp::from_secs(step), &one).unwrap();
     }
     store.checkpoint(b"").unwrap();
     let before = all(&store, "d");
     drop(store);
     let (store, _) = open(folder.path());
     assert_eq!(all(&store, "d"), before);
-    let Column::Sketches(sketches) = &before[0].values else { panic!("not sketches") };
-    assert_eq!((sketches.len(), sketches.iter().all(|sketch| sketch.count() == 2.0)), (300, true));
+    let Column::Histograms(histograms) = &before[0].values else { panic!("not histograms") };
+    assert_eq!((histograms.len(), histograms.iter().all(|histogram| histogram.count() == 2.0)), (300, true));
 }
 
 #[test]

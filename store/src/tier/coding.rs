@@ -8,7 +8,7 @@ use weir_sample::Kind;
 use super::points::{Columns, LAST, MAX, MIN, Points, SUM};
 use crate::Hint;
 use crate::bytes::{Input, put_block, put_varint};
-use crate::codec::{frame, rice, sketch};
+use crate::codec::{frame, histogram, rice};
 use crate::disk::page::{Entry, Page};
 use crate::error::Damaged;
 
@@ -36,11 +36,11 @@ pub(crate) fn encode(out: &mut Vec<u8>, points: &Points) {
             put_counts(out, counts, even);
         }
         Columns::Gauge(columns) => encode_gauge(out, columns),
-        Columns::Distribution(sketches) => {
+        Columns::Distribution(histograms) => {
             let mut coded = Vec::new();
-            for one in sketches {
+            for one in histograms {
                 coded.clear();
-                sketch::encode(&mut coded, one);
+                histogram::encode(&mut coded, one);
                 put_block(out, &coded);
             }
         }
@@ -118,7 +118,7 @@ pub(crate) fn decode(page: &Page, entry: &Entry, purpose: Option<Hint>) -> Resul
     let mut input = Input(page.content(entry));
     let columns = match entry.kind {
         Kind::Distribution => {
-            let one = |_| sketch::decode(&mut Input(input.block()?));
+            let one = |_| histogram::decode(&mut Input(input.block()?));
             Columns::Distribution((0..times.len()).map(one).collect::<Result<_, _>>()?)
         }
         Kind::Counter => decode_counter(&mut input, times.len(), purpose)?,

@@ -1,14 +1,14 @@
 //! The values of a series.
 
-use weir_sample::Sketch;
+use weir_sample::Histogram;
 
 /// The values of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Column {
     /// One float per timestamp.
     Floats(Vec<f64>),
-    /// One sketch per timestamp.
-    Sketches(Vec<Sketch>),
+    /// One histogram per timestamp.
+    Histograms(Vec<Histogram>),
 }
 
 impl Column {
@@ -16,7 +16,7 @@ impl Column {
     pub fn len(&self) -> usize {
         match self {
             Self::Floats(floats) => floats.len(),
-            Self::Sketches(sketches) => sketches.len(),
+            Self::Histograms(histograms) => histograms.len(),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Points: what is kept of the samples of one series in each minute or hour.
 //!
 //! A point stands at the end of its stretch. A counter's has its last total and what resets have taken from it; a
-//! gauge's has count, sum, smallest, largest and last; a distribution's is the merged sketch.
+//! gauge's has count, sum, smallest, largest and last; a distribution's is the merged histogram.
 
-use weir_sample::{Kind, Sketch};
+use weir_sample::{Histogram, Kind};
 
 use crate::codec::frame;
 use crate::tier::run::Run;
@@ -27,7 +27,7 @@ pub(crate) enum Columns {
     },
     /// Samples, sum, smallest, largest, last.
     Gauge([Vec<f64>; 5]),
-    Distribution(Vec<Sketch>),
+    Distribution(Vec<Histogram>),
 }
 
 /// Columns of a counter.
@@ -64,7 +64,9 @@ impl Points {
                     counter(columns, before, &values[range]);
                 }
                 (Columns::Gauge(columns), Column::Floats(values)) => gauge(columns, &values[range], &mut decimals),
-                (Columns::Distribution(sketches), Column::Sketches(values)) => sketches.push(merged(&values[range])),
+                (Columns::Distribution(histograms), Column::Histograms(values)) => {
+                    histograms.push(merged(&values[range]))
+                }
                 _ => continue,
             }
             points.times.push(end);
@@ -117,7 +119,7 @@ impl Points {
                 Columns::Counter { first: *first, points: points.each_mut().map(|column| split_off(column, at)) }
             }
             Columns::Gauge(points) => Columns::Gauge(points.each_mut().map(|column| split_off(column, at))),
-            Columns::Distribution(sketches) => Columns::Distribution(sketches.split_off(at)),
+            Columns::Distribution(histograms) => Columns::Distribution(histograms.split_off(at)),
         };
         Self { times, columns }
     }
@@ -131,7 +133,7 @@ impl Points {
             (Columns::Gauge(points), Columns::Gauge(mut next)) => {
                 points.iter_mut().zip(&mut next).for_each(|(column, next)| column.append(next));
             }
-            (Columns::Distribution(sketches), Columns::Distribution(mut next)) => sketches.append(&mut next),
+            (Columns::Distribution(histograms), Columns::Distribution(mut next)) => histograms.append(&mut next),
             _ => {}
         }
     }
@@ -147,7 +149,7 @@ impl Points {
     /// The values for a reader with that purpose.
     pub(crate) fn read(self, hint: Hint) -> Run {
         let values = match self.columns {
-            Columns::Distribution(sketches) => Column::Sketches(sketches),
+            Columns::Distribution(histograms) => Column::Histograms(histograms),
             Columns::Counter { points: [counts, totals, resets], .. } => Column::Floats(match hint {
                 Hint::Count => counts,
                 Hint::Sum => totals.iter().zip(&counts).map(|(total, count)| total * count).collect(),
@@ -235,9 +237,9 @@ fn sum(values: &[f64], decimals: &mut usize) -> f64 {
     exact.unwrap_or_else(|| values.iter().filter(|value| !value.is_nan()).sum())
 }
 
-fn merged(sketches: &[Sketch]) -> Sketch {
-    let mut merged = sketches[0].clone();
-    sketches[1..].iter().for_each(|sketch| merged.merge(sketch));
+fn merged(histograms: &[Histogram]) -> Histogram {
+    let mut merged = histograms[0].clone();
+    histograms[1..].iter().for_each(|histogram| merged.merge(histogram));
     merged
 }
 

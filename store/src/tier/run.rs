@@ -1,11 +1,11 @@
 //! Samples of one series, of one kind: read from pages, laid over one another, written to pages.
 
-use weir_sample::{Kind, Sketch};
+use weir_sample::{Histogram, Kind};
 
 use super::overlay::overlay;
 use crate::Column;
 use crate::bytes::{Input, put_block};
-use crate::codec::{frame, sketch};
+use crate::codec::{frame, histogram};
 use crate::disk::page::{Entry, Page};
 use crate::error::Damaged;
 
@@ -31,7 +31,7 @@ pub(crate) fn decode_within(page: &Page, entry: &Entry, start: i64, end: i64) ->
 impl Run {
     pub(crate) const fn empty(kind: Kind) -> Self {
         let values = match kind {
-            Kind::Distribution => Column::Sketches(Vec::new()),
+            Kind::Distribution => Column::Histograms(Vec::new()),
             Kind::Counter | Kind::Gauge | Kind::Set => Column::Floats(Vec::new()),
         };
         Self { times: Vec::new(), values }
@@ -55,9 +55,9 @@ impl Run {
         let mut input = Input(page.content(entry));
         if entry.kind == Kind::Distribution {
             (0..wanted.start).try_for_each(|_| input.block().map(drop))?;
-            let sketch = |_| sketch::decode(&mut Input(input.block()?));
-            let sketches = wanted.clone().map(sketch).collect::<Result<Vec<Sketch>, _>>()?;
-            self.lay(Run { times: times[wanted].to_vec(), values: Column::Sketches(sketches) });
+            let histogram = |_| histogram::decode(&mut Input(input.block()?));
+            let histograms = wanted.clone().map(histogram).collect::<Result<Vec<Histogram>, _>>()?;
+            self.lay(Run { times: times[wanted].to_vec(), values: Column::Histograms(histograms) });
             return Ok(());
         }
         match &mut self.values {
@@ -80,11 +80,11 @@ impl Run {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match &self.values {
             Column::Floats(values) => frame::encode_all(out, values),
-            Column::Sketches(sketches) => {
+            Column::Histograms(histograms) => {
                 let mut coded = Vec::new();
-                for one in sketches {
+                for one in histograms {
                     coded.clear();
-                    sketch::encode(&mut coded, one);
+                    histogram::encode(&mut coded, one);
                     put_block(out, &coded);
                 }
             }
@@ -99,19 +99,19 @@ impl Run {
             self.times = self.times[from..to].to_vec();
             self.values = match self.values {
                 Column::Floats(values) => Column::Floats(values[from..to].to_vec()),
-                Column::Sketches(values) => Column::Sketches(values[from..to].to_vec()),
+                Column::Histograms(values) => Column::Histograms(values[from..to].to_vec()),
             };
         }
         self
     }
 
-    /// Lays later arrivals over: floats of the same time replace, sketches of the same time merge.
+    /// Lays later arrivals over: floats of the same time replace, histograms of the same time merge.
     pub(crate) fn lay(&mut self, over: Run) {
         match (&mut self.values, over.values) {
             (Column::Floats(values), Column::Floats(new)) => {
                 lay(&mut self.times, values, over.times, new, |old, new| *old = new);
             }
-            (Column::Sketches(values), Column::Sketches(new)) => {
+            (Column::Histograms(values), Column::Histograms(new)) => {
                 lay(&mut self.times, values, over.times, new, |old, new| old.merge(&new));
             }
             (values, new) => (self.times, *values) = (over.times, new),

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use weir_sample::{Kind, Series, Sketch, Timestamp, Total};
+use weir_sample::{Histogram, Kind, Series, Timestamp, Total};
 
 use crate::error::Damaged;
 use crate::head::group::{Appended, Group};
@@ -75,20 +75,26 @@ impl Store {
         Ok(done)
     }
 
-    /// Writes one sketch of a row; a second one of the same time is merged into the first.
+    /// Writes one histogram of a row; a second one of the same time is merged into the first.
     ///
     /// # Errors
     /// As [`Store::append`].
-    pub fn append_sketch(&self, rows: &Rows, column: usize, ts: Timestamp, sketch: &Sketch) -> Result<(), Error> {
+    pub fn append_histogram(
+        &self,
+        rows: &Rows,
+        column: usize,
+        ts: Timestamp,
+        histogram: &Histogram,
+    ) -> Result<(), Error> {
         let (part, column) = rows.find(column).ok_or(Error::Width { expected: rows.width(), found: column + 1 })?;
         let _gate = self.inner.admit()?;
         let mut outcome = Ok(());
         self.inner.with_group(part.group, part.generation, |group| {
-            outcome = group.append_sketch(column, ts.millis(), sketch);
+            outcome = group.append_histogram(column, ts.millis(), histogram);
         })?;
         outcome.map_err(|Damaged(what)| Error::Damaged { path: "head".into(), what })?;
         self.inner.watermark.fetch_max(ts.millis(), Relaxed);
-        self.inner.counters.sketches.fetch_add(1, Relaxed);
+        self.inner.counters.histograms.fetch_add(1, Relaxed);
         Ok(())
     }
 }

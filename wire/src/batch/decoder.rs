@@ -59,7 +59,7 @@ impl Decoder {
             match kind {
                 Kind::Counter | Kind::Gauge => {}
                 Kind::Distribution => {
-                    out.rich.push((at, Value::Distribution(Box::new(rich::read_sketch(&mut input)?))));
+                    out.rich.push((at, Value::Distribution(Box::new(rich::read_histogram(&mut input)?))));
                 }
                 Kind::Set => out.rich.push((at, Value::Set(Box::new(rich::read_set(&mut input)?)))),
             }

@@ -162,10 +162,10 @@ impl Encoder {
             self.encode_slice(batch, low, max_bytes, payloads, left_out);
             return self.encode_slice(batch, high, max_bytes, payloads, left_out);
         }
-        let Some((series, Value::Distribution(sketch))) = points.first() else {
+        let Some((series, Value::Distribution(histogram))) = points.first() else {
             return *left_out += points.len();
         };
-        let Some(halves) = rich::halves(sketch) else {
+        let Some(halves) = rich::halves(histogram) else {
             return *left_out += 1;
         };
         for half in halves {

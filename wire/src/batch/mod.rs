@@ -4,7 +4,7 @@
 //! window end (varint, ms) · interval (varint, ms) · totals (8 varints)
 //! key section:   stored length · packing (0 plain, 1 zstd) · plain length if packed · common labels · series by
 //!                shape, their label values as columns (see `keys`)
-//! value section: packing · plain length if packed · tags, two a byte · digits of floats · sketches and sets
+//! value section: packing · plain length if packed · tags, two a byte · digits of floats · histograms and sets
 //! ```
 //! The key section does not change while an agent's set of series does not: the hash of its stored bytes is the layout
 //! id, and a receiver that has seen it maps values to series by position.

@@ -1,12 +1,12 @@
-//! Sketches and sets as bytes.
+//! Histograms and sets as bytes.
 
-use weir_sample::{Distinct, Sketch, SketchParts, Value};
+use weir_sample::{Distinct, Histogram, HistogramParts, Value};
 
 use super::floats;
 use crate::DecodeError;
 use crate::bytes::{Input, put_varint, put_zigzag};
 
-pub(super) fn put_sketch(out: &mut Vec<u8>, parts: &SketchParts) {
+pub(super) fn put_histogram(out: &mut Vec<u8>, parts: &HistogramParts) {
     for bins in [&parts.positive, &parts.negative] {
         put_varint(out, bins.len() as u64);
         let mut previous = 0;
@@ -21,7 +21,7 @@ pub(super) fn put_sketch(out: &mut Vec<u8>, parts: &SketchParts) {
     }
 }
 
-pub(super) fn read_sketch(input: &mut Input<'_>) -> Result<Sketch, DecodeError> {
+pub(super) fn read_histogram(input: &mut Input<'_>) -> Result<Histogram, DecodeError> {
     let mut bins = || -> Result<Vec<(i32, f64)>, DecodeError> {
         let (count, mut previous) = (input.count()?, 0i64);
         let mut bins = Vec::with_capacity(count.min(4_096));
@@ -35,22 +35,22 @@ pub(super) fn read_sketch(input: &mut Input<'_>) -> Result<Sketch, DecodeError> 
     let (positive, negative) = (bins()?, bins()?);
     let mut total = || read_float(input);
     let (zero, count, sum, min, max) = (total()?, total()?, total()?, total()?, total()?);
-    let parts = SketchParts { positive, negative, zero, count, sum, min, max };
-    Sketch::from_parts(&parts).ok_or(DecodeError::Malformed("sketch"))
+    let parts = HistogramParts { positive, negative, zero, count, sum, min, max };
+    Histogram::from_parts(&parts).ok_or(DecodeError::Malformed("histogram"))
 }
 
-/// Two sketches whose merge is the whole; `None` if neither sign has two bins.
-pub(super) fn halves(sketch: &Sketch) -> Option<[Sketch; 2]> {
-    let mut low = sketch.to_parts();
+/// Two histograms whose merge is the whole; `None` if neither sign has two bins.
+pub(super) fn halves(histogram: &Histogram) -> Option<[Histogram; 2]> {
+    let mut low = histogram.to_parts();
     if low.positive.len().max(low.negative.len()) < 2 {
         return None;
     }
     let positive = low.positive.split_off(low.positive.len() / 2);
     let negative = low.negative.split_off(low.negative.len() / 2);
     let count = positive.iter().chain(&negative).map(|(_, weight)| weight).sum();
-    let high = SketchParts { positive, negative, zero: 0.0, count, sum: 0.0, min: low.min, max: low.max };
+    let high = HistogramParts { positive, negative, zero: 0.0, count, sum: 0.0, min: low.min, max: low.max };
     low.count -= count;
-    Some([Sketch::from_parts(&low)?, Sketch::from_parts(&high)?])
+    Some([Histogram::from_parts(&low)?, Histogram::from_parts(&high)?])
 }
 
 const HASHES: u8 = 0;
@@ -85,7 +85,7 @@ pub(super) fn read_set(input: &mut Input<'_>) -> Result<Distinct, DecodeError> {
 
 pub(super) fn put_value(out: &mut Vec<u8>, value: &Value) {
     match value {
-        Value::Distribution(sketch) => put_sketch(out, &sketch.to_parts()),
+        Value::Distribution(histogram) => put_histogram(out, &histogram.to_parts()),
         Value::Set(set) => put_set(out, set),
         Value::Counter(_) | Value::Gauge(_) => {}
     }

@@ -1,7 +1,7 @@
 //! Properties of the batch codec.
 
 use proptest::prelude::*;
-use weir_sample::{Distinct, Series, Sketch, Timestamp, Value, Window};
+use weir_sample::{Distinct, Histogram, Series, Timestamp, Value, Window};
 
 use super::{Batch, Decoder, Encoder, Totals, Values, decode};
 
@@ -19,9 +19,9 @@ fn any_value() -> impl Strategy<Value = Value> {
         (0..1_000_000i64).prop_map(|count| Value::Counter(count as f64)),
         (0..100_000i64).prop_map(|hundredths| Value::Gauge(hundredths as f64 / 100.0)),
         prop::collection::vec((-1e3..1e6f64, 0.1..20.0f64), 1..40).prop_map(|values| {
-            let mut sketch = Sketch::new();
-            values.iter().for_each(|&(value, weight)| sketch.insert_weighted(value, weight));
-            Value::Distribution(Box::new(sketch))
+            let mut histogram = Histogram::new();
+            values.iter().for_each(|&(value, weight)| histogram.insert_weighted(value, weight));
+            Value::Distribution(Box::new(histogram))
         }),
         (1..400u32).prop_map(|members| {
             let mut set = Distinct::new();

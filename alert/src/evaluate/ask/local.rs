@@ -74,7 +74,7 @@ impl Querier for Local<'_> {
 fn element(sample: Sample) -> Element {
     let (value, is_distribution) = match sample.value {
         Point::Float(value) => (value, false),
-        Point::Sketch(_) => (0.0, true),
+        Point::Histogram(_) => (0.0, true),
     };
     Element { labels: sample.labels, value, is_distribution }
 }

@@ -3,9 +3,9 @@
 mod average;
 mod floats;
 mod function;
+mod histograms;
 mod rate;
 mod regression;
-mod sketches;
 
 use promql_parser::parser::{Call, Expr};
 use weir_store::Column;
@@ -81,8 +81,8 @@ impl Evaluator<'_> {
                 let values = floats::over_time(function, &samples.timestamps, &values, ranges, steps, self.budget);
                 Row::of_floats(labels, values)
             }
-            Column::Sketches(values) => {
-                sketches::over_time(function, labels.clone(), &samples.timestamps, &values, ranges, self.budget)
+            Column::Histograms(values) => {
+                histograms::over_time(function, labels.clone(), &samples.timestamps, &values, ranges, self.budget)
                     .unwrap_or_else(|| {
                         self.budget.warn("a function over time that needs plain numbers left out distributions");
                         Row::of_floats(LabelSet::empty(), Vec::new())

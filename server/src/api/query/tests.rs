@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use weir_identity::{Claims, Scope, SigningKey, issue};
 use weir_query::Engine;
-use weir_sample::{Kind, Series, Sketch, Timestamp};
+use weir_sample::{Histogram, Kind, Series, Timestamp};
 use weir_store::{Store, StoreConfig};
 
 use super::routes;
@@ -22,12 +22,12 @@ fn store() -> (tempfile::TempDir, std::sync::Arc<Store>) {
         (Series::new("t", [("host", "a")]), Kind::Distribution),
     ];
     let rows = store.rows(1, &columns);
-    let mut sketch = Sketch::new();
-    [1.0, 2.0, 3.0].iter().for_each(|&value| sketch.insert(value));
+    let mut histogram = Histogram::new();
+    [1.0, 2.0, 3.0].iter().for_each(|&value| histogram.insert(value));
     for window in 1..=6 {
         let time = Timestamp::from_secs(1_000 + window * 10);
         store.append(&rows, time, Duration::from_secs(10), &[10.0, 1.5, f64::NAN]).unwrap();
-        store.append_sketch(&rows, 2, time, &sketch).unwrap();
+        store.append_histogram(&rows, 2, time, &histogram).unwrap();
     }
     (folder, std::sync::Arc::new(store))
 }

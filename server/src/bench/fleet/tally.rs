@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use weir_sample::Sketch;
+use weir_sample::Histogram;
 
 use super::host::Closed;
 
@@ -21,15 +21,15 @@ pub(crate) struct Tally {
     pub payload_bytes: AtomicU64,
     /// Lost on purpose, either way.
     pub datagrams_lost: AtomicU64,
-    ack_ms: Mutex<Sketch>,
+    ack_ms: Mutex<Histogram>,
     /// Since they were last asked for.
-    recent_ack_ms: Mutex<Sketch>,
+    recent_ack_ms: Mutex<Histogram>,
 }
 
 /// Ack times that one thread has seen, handed to the tally now and then.
 #[derive(Debug)]
 pub(crate) struct AckTimes {
-    ms: Sketch,
+    ms: Histogram,
     since: Instant,
 }
 
@@ -37,7 +37,7 @@ const HAND_ON: Duration = Duration::from_millis(200);
 
 impl AckTimes {
     pub(crate) fn new() -> Self {
-        Self { ms: Sketch::new(), since: Instant::now() }
+        Self { ms: Histogram::new(), since: Instant::now() }
     }
 
     fn observe(&mut self, took: Duration) {

@@ -65,7 +65,7 @@ fn each(
     let answered = store.select(selection, &mut |data| {
         match &data.values {
             Column::Floats(values) => written = write(&data, values),
-            Column::Sketches(_) => left_out += 1,
+            Column::Histograms(_) => left_out += 1,
         }
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;

@@ -1,13 +1,13 @@
-//! A sketch as bytes: its totals, then its bins as distances and weights.
+//! A histogram as bytes: its totals, then its bins as distances and weights.
 
-use weir_sample::{Sketch, SketchParts};
+use weir_sample::{Histogram, HistogramParts};
 
 use super::frame;
 use crate::bytes::{Input, put_signed, put_varint};
 use crate::error::Damaged;
 
-pub(crate) fn encode(out: &mut Vec<u8>, sketch: &Sketch) {
-    let parts = sketch.to_parts();
+pub(crate) fn encode(out: &mut Vec<u8>, histogram: &Histogram) {
+    let parts = histogram.to_parts();
     for total in [parts.zero, parts.count, parts.sum, parts.min, parts.max] {
         frame::put_first(out, total);
     }
@@ -22,14 +22,15 @@ pub(crate) fn encode(out: &mut Vec<u8>, sketch: &Sketch) {
     }
 }
 
-pub(crate) fn decode(input: &mut Input<'_>) -> Result<Sketch, Damaged> {
+pub(crate) fn decode(input: &mut Input<'_>) -> Result<Histogram, Damaged> {
     let mut totals = [0.0; 5];
     for total in &mut totals {
         *total = frame::first(input)?;
     }
     let [zero, count, sum, min, max] = totals;
     let (positive, negative) = (bins(input)?, bins(input)?);
-    Sketch::from_parts(&SketchParts { positive, negative, zero, count, sum, min, max }).ok_or(Damaged("sketch"))
+    Histogram::from_parts(&HistogramParts { positive, negative, zero, count, sum, min, max })
+        .ok_or(Damaged("histogram"))
 }
 
 fn bins(input: &mut Input<'_>) -> Result<Vec<(i32, f64)>, Damaged> {
@@ -50,13 +51,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sketches_come_back(values in prop::collection::vec((-1e9..1e9f64, 0.1..5.0f64), 0..80)) {
-            let mut sketch = Sketch::new();
-            values.iter().for_each(|&(value, weight)| sketch.insert_weighted(value, weight));
+        fn histograms_come_back(values in prop::collection::vec((-1e9..1e9f64, 0.1..5.0f64), 0..80)) {
+            let mut histogram = Histogram::new();
+            values.iter().for_each(|&(value, weight)| histogram.insert_weighted(value, weight));
             let mut out = Vec::new();
-            encode(&mut out, &sketch);
+            encode(&mut out, &histogram);
             let back = decode(&mut Input(&out)).unwrap();
-            prop_assert_eq!(back.to_parts(), sketch.to_parts());
+            prop_assert_eq!(back.to_parts(), histogram.to_parts());
         }
 
         #[test]

@@ -1,7 +1,7 @@
-//! Functions over ranges of sketches. A sketch sample holds what was observed in its own window alone, so a range is
+//! Functions over ranges of histograms. A histogram sample holds what was observed in its own window alone, so a range is
 //! the merge of its samples; there is nothing to extrapolate and no reset.
 
-use weir_sample::Sketch;
+use weir_sample::Histogram;
 
 use crate::budget::Budget;
 use crate::functions::over_time::function::OverTime;
@@ -11,12 +11,12 @@ use crate::read::samples::Ranges;
 use crate::read::window::{Span, spans};
 use crate::row::{ABSENT, Row, Steps};
 
-/// A row per series, or `None` if the function makes no sense of sketches.
+/// A row per series, or `None` if the function makes no sense of histograms.
 pub(crate) fn over_time(
     function: &OverTime,
     labels: LabelSet,
     timestamps: &[i64],
-    values: &[Sketch],
+    values: &[Histogram],
     ranges: Ranges,
     budget: &Budget,
 ) -> Option<Row> {
@@ -25,61 +25,61 @@ pub(crate) fn over_time(
         let value = |span: Span| if span.low == span.high { ABSENT } else { f(span.high - span.low) };
         spans(timestamps, view, width).map(value).collect()
     };
-    let sketches = |f: &dyn Fn(Span) -> Option<Sketch>| {
+    let histograms = |f: &dyn Fn(Span) -> Option<Histogram>| {
         let value = |span: Span| if span.low == span.high { None } else { f(span).map(Box::new) };
         spans(timestamps, view, width).map(value).collect()
     };
     Some(match function {
         OverTime::Change(Change::Rate) => {
-            Row::of_sketches(labels, merged(timestamps, values, (view, width), budget, |_| 1e3 / width as f64))
+            Row::of_histograms(labels, merged(timestamps, values, (view, width), budget, |_| 1e3 / width as f64))
         }
         OverTime::Change(Change::Increase) | OverTime::Sum => {
-            Row::of_sketches(labels, merged(timestamps, values, (view, width), budget, |_| ranges.share()))
+            Row::of_histograms(labels, merged(timestamps, values, (view, width), budget, |_| ranges.share()))
         }
         OverTime::Avg => {
-            Row::of_sketches(labels, merged(timestamps, values, (view, width), budget, |count| 1.0 / count as f64))
+            Row::of_histograms(labels, merged(timestamps, values, (view, width), budget, |count| 1.0 / count as f64))
         }
-        OverTime::Irate => Row::of_sketches(labels, sketches(&|span| last_rate(timestamps, values, span))),
-        OverTime::First => Row::of_sketches(labels, sketches(&|span| Some(values[span.low].clone()))),
-        OverTime::Last => Row::of_sketches(labels, sketches(&|span| Some(values[span.high - 1].clone()))),
+        OverTime::Irate => Row::of_histograms(labels, histograms(&|span| last_rate(timestamps, values, span))),
+        OverTime::First => Row::of_histograms(labels, histograms(&|span| Some(values[span.low].clone()))),
+        OverTime::Last => Row::of_histograms(labels, histograms(&|span| Some(values[span.high - 1].clone()))),
         OverTime::Count => Row::of_floats(labels, floats(|count| count as f64)),
         OverTime::Present => Row::of_floats(labels, floats(|_| 1.0)),
         _ => return None,
     })
 }
 
-/// The last sketch per second of its own window.
-fn last_rate(timestamps: &[i64], values: &[Sketch], span: Span) -> Option<Sketch> {
+/// The last histogram per second of its own window.
+fn last_rate(timestamps: &[i64], values: &[Histogram], span: Span) -> Option<Histogram> {
     let last = span.high - 1;
     let before = last.checked_sub(1).filter(|&before| before >= span.low)?;
-    let mut sketch = values[last].clone();
-    sketch.scale(1e3 / (timestamps[last] - timestamps[before]).max(1) as f64);
-    Some(sketch)
+    let mut histogram = values[last].clone();
+    histogram.scale(1e3 / (timestamps[last] - timestamps[before]).max(1) as f64);
+    Some(histogram)
 }
 
 /// Work of a merge, in the units of a query's budget.
 const MERGE_UNITS: usize = 1_000;
 
-/// The merge of every window's sketches, times what `scale` makes of their number.
+/// The merge of every window's histograms, times what `scale` makes of their number.
 fn merged(
     timestamps: &[i64],
-    values: &[Sketch],
+    values: &[Histogram],
     (view, width): (Steps, i64),
     budget: &Budget,
     scale: impl Fn(usize) -> f64,
-) -> Vec<Option<Box<Sketch>>> {
+) -> Vec<Option<Box<Histogram>>> {
     let mut queue = MergeQueue::default();
     let merge = |span: Span| {
         if budget.is_over(MERGE_UNITS) {
             return None;
         }
         queue.slide(values, span);
-        let mut sketch = queue.merged()?;
+        let mut histogram = queue.merged()?;
         let factor = scale(span.high - span.low);
         if factor != 1.0 {
-            sketch.scale(factor);
+            histogram.scale(factor);
         }
-        Some(Box::new(sketch))
+        Some(Box::new(histogram))
     };
     spans(timestamps, view, width).map(merge).collect()
 }
@@ -89,14 +89,14 @@ fn merged(
 #[derive(Default)]
 struct MergeQueue {
     /// Merges of `[i, middle)`, the smallest `i` last.
-    front: Vec<Sketch>,
-    back: Option<Sketch>,
+    front: Vec<Histogram>,
+    back: Option<Histogram>,
     middle: usize,
     high: usize,
 }
 
 impl MergeQueue {
-    fn slide(&mut self, values: &[Sketch], span: Span) {
+    fn slide(&mut self, values: &[Histogram], span: Span) {
         for value in &values[self.high.max(span.low)..span.high.max(self.high.max(span.low))] {
             self.back.get_or_insert_default().merge(value);
         }
@@ -108,7 +108,7 @@ impl MergeQueue {
     }
 
     /// Moves everything to the front.
-    fn turn(&mut self, values: &[Sketch], span: Span) {
+    fn turn(&mut self, values: &[Histogram], span: Span) {
         self.front.clear();
         self.back = None;
         for value in values[span.low..span.high].iter().rev() {
@@ -121,7 +121,7 @@ impl MergeQueue {
         self.middle = span.high;
     }
 
-    fn merged(&self) -> Option<Sketch> {
+    fn merged(&self) -> Option<Histogram> {
         match (self.front.last(), &self.back) {
             (Some(front), Some(back)) => {
                 let mut merge = front.clone();
@@ -150,13 +150,13 @@ mod tests {
         #[test]
         fn sliding_merges_equal_merging_each_window(gaps in prop::collection::vec(1..30i64, 0..40), width in 1..100i64, step in 1..60i64) {
             let timestamps: Vec<i64> = gaps.iter().scan(0, |t, gap| { *t += gap; Some(*t) }).collect();
-            let values: Vec<Sketch> = timestamps.iter().map(|t| { let mut s = Sketch::new(); s.insert(*t as f64); s }).collect();
+            let values: Vec<Histogram> = timestamps.iter().map(|t| { let mut s = Histogram::new(); s.insert(*t as f64); s }).collect();
             let view = Steps { start: 0, step, count: 25 };
             let got = merged(&timestamps, &values, (view, width), &budget(), |_| 1.0);
             for (span, got) in spans(&timestamps, view, width).zip(got) {
-                let mut expected = Sketch::new();
+                let mut expected = Histogram::new();
                 values[span.low..span.high].iter().for_each(|v| expected.merge(v));
-                prop_assert_eq!(got.map_or(Sketch::new(), |s| *s), expected);
+                prop_assert_eq!(got.map_or(Histogram::new(), |s| *s), expected);
             }
         }
     }

@@ -1,11 +1,11 @@
-//! A quantile sketch with a relative error of 1 %, mergeable without loss.
+//! A quantile histogram with a relative error of 1 %, mergeable without loss.
 //!
 //! DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees",
 //! VLDB 2019): bin `i` counts the values in `(γ^(i-1), γ^i]` with `γ = (1 + α) / (1 - α)`.
 
 use std::sync::LazyLock;
 
-/// The α of every sketch: a quantile is off by at most this share of its value.
+/// The α of every histogram: a quantile is off by at most this share of its value.
 pub const RELATIVE_ERROR: f64 = 0.01;
 
 /// Bins kept per sign. γ^2048 spans 17 decades; beyond that the smallest magnitudes share a bin.
@@ -20,7 +20,7 @@ static LN_GAMMA: LazyLock<f64> = LazyLock::new(|| ((1.0 + RELATIVE_ERROR) / (1.0
 ///
 /// Weights are fractional because a StatsD sample rate of 0.3 stands for 3⅓ observations.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sketch {
+pub struct Histogram {
     positive: Bins,
     negative: Bins,
     zero: f64,
@@ -30,9 +30,9 @@ pub struct Sketch {
     max: f64,
 }
 
-/// A sketch taken apart for encoding; bins are `(index, weight)` in rising order of index, weights above zero.
+/// A histogram taken apart for encoding; bins are `(index, weight)` in rising order of index, weights above zero.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct SketchParts {
+pub struct HistogramParts {
     /// Bins of values above zero.
     pub positive: Vec<(i32, f64)>,
     /// Bins of values below zero, indexed by magnitude.
@@ -49,8 +49,8 @@ pub struct SketchParts {
     pub max: f64,
 }
 
-impl Sketch {
-    /// An empty sketch.
+impl Histogram {
+    /// An empty histogram.
     pub fn new() -> Self {
         Self::default()
     }
@@ -77,7 +77,7 @@ impl Sketch {
     }
 
     /// Adds everything `other` has counted.
-    pub fn merge(&mut self, other: &Sketch) {
+    pub fn merge(&mut self, other: &Histogram) {
         if other.count == 0.0 {
             return;
         }
@@ -159,10 +159,10 @@ impl Sketch {
         negative.chain(zero).chain(positive).filter(|(value, _)| *value <= bound).map(|(_, weight)| weight).sum()
     }
 
-    /// Takes the sketch apart.
-    pub fn to_parts(&self) -> SketchParts {
+    /// Takes the histogram apart.
+    pub fn to_parts(&self) -> HistogramParts {
         let bins = |bins: &Bins| bins.iter().filter(|(_, weight)| *weight > 0.0).collect();
-        SketchParts {
+        HistogramParts {
             positive: bins(&self.positive),
             negative: bins(&self.negative),
             zero: self.zero,
@@ -173,9 +173,9 @@ impl Sketch {
         }
     }
 
-    /// Builds a sketch from parts that may come from anywhere: bins out of range, weights that are not above zero and
+    /// Builds a histogram from parts that may come from anywhere: bins out of range, weights that are not above zero and
     /// totals that are not finite make it `None`.
-    pub fn from_parts(parts: &SketchParts) -> Option<Self> {
+    pub fn from_parts(parts: &HistogramParts) -> Option<Self> {
         let finite = [parts.zero, parts.count, parts.sum, parts.min, parts.max].iter().all(|v| v.is_finite());
         if !finite || parts.zero < 0.0 {
             return None;
@@ -190,7 +190,7 @@ impl Sketch {
         Some(Self { positive, negative, zero: parts.zero, count, sum: parts.sum, min: parts.min, max: parts.max })
     }
 
-    /// Bytes this sketch holds on the heap.
+    /// Bytes this histogram holds on the heap.
     pub fn heap_bytes(&self) -> usize {
         (self.positive.weights.capacity() + self.negative.weights.capacity()) * size_of::<f64>()
     }
@@ -304,25 +304,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn sketch_of(values: &[f64]) -> Sketch {
-        let mut sketch = Sketch::new();
-        values.iter().for_each(|&v| sketch.insert(v));
-        sketch
+    fn histogram_of(values: &[f64]) -> Histogram {
+        let mut histogram = Histogram::new();
+        values.iter().for_each(|&v| histogram.insert(v));
+        histogram
     }
 
     proptest! {
         #[test]
         fn quantiles_are_within_one_percent(mut values in prop::collection::vec(-1e6..1e6f64, 1..300), q in 0.0..=1.0f64) {
-            let sketch = sketch_of(&values);
+            let histogram = histogram_of(&values);
             values.sort_by(f64::total_cmp);
             let exact = values[(q * (values.len() - 1) as f64) as usize];
-            let got = sketch.quantile(q);
+            let got = histogram.quantile(q);
             prop_assert!((got - exact).abs() <= RELATIVE_ERROR * exact.abs() * 1.0001 + MIN_MAGNITUDE, "{got} for {exact}");
         }
 
         #[test]
         fn merge_order_does_not_matter(a in prop::collection::vec(-1e3..1e9f64, 0..50), b in prop::collection::vec(-1e3..1e9f64, 0..50)) {
-            let (a, b) = (sketch_of(&a), sketch_of(&b));
+            let (a, b) = (histogram_of(&a), histogram_of(&b));
             let (mut ab, mut ba) = (a.clone(), b.clone());
             ab.merge(&b);
             ba.merge(&a);
@@ -330,40 +330,40 @@ mod tests {
         }
 
         #[test]
-        fn parts_make_the_same_sketch(values in prop::collection::vec(-1e9..1e9f64, 0..100)) {
-            let sketch = sketch_of(&values);
-            prop_assert_eq!(Sketch::from_parts(&sketch.to_parts()), Some(sketch));
+        fn parts_make_the_same_histogram(values in prop::collection::vec(-1e9..1e9f64, 0..100)) {
+            let histogram = histogram_of(&values);
+            prop_assert_eq!(Histogram::from_parts(&histogram.to_parts()), Some(histogram));
         }
     }
 
     #[test]
     fn weights_count_as_repeats() {
-        let mut weighted = Sketch::new();
+        let mut weighted = Histogram::new();
         weighted.insert_weighted(2.0, 3.0);
         weighted.insert_weighted(f64::NAN, 1.0);
         weighted.insert_weighted(1.0, 0.0);
-        assert_eq!(weighted, sketch_of(&[2.0, 2.0, 2.0]));
+        assert_eq!(weighted, histogram_of(&[2.0, 2.0, 2.0]));
     }
 
     #[test]
     fn a_range_past_the_limit_keeps_its_top_exact() {
-        let mut sketch = sketch_of(&[1e-11, 1e-10, 1.0]);
-        sketch.insert(1e300);
-        assert_eq!(sketch.count(), 4.0);
-        assert_eq!(sketch.positive.weights.len(), MAX_BINS);
-        sketch.insert(1e-11);
-        assert_eq!((sketch.count(), sketch.positive.total()), (5.0, 5.0));
-        assert!((sketch.quantile(0.99) - 1.0).abs() > 0.5);
-        assert_eq!(sketch.quantile(1.0), 1e300);
+        let mut histogram = histogram_of(&[1e-11, 1e-10, 1.0]);
+        histogram.insert(1e300);
+        assert_eq!(histogram.count(), 4.0);
+        assert_eq!(histogram.positive.weights.len(), MAX_BINS);
+        histogram.insert(1e-11);
+        assert_eq!((histogram.count(), histogram.positive.total()), (5.0, 5.0));
+        assert!((histogram.quantile(0.99) - 1.0).abs() > 0.5);
+        assert_eq!(histogram.quantile(1.0), 1e300);
     }
 
     #[test]
     fn hostile_parts_are_refused() {
-        let ok = sketch_of(&[1.0, 2.0]).to_parts();
-        let check = |change: fn(&mut SketchParts)| {
+        let ok = histogram_of(&[1.0, 2.0]).to_parts();
+        let check = |change: fn(&mut HistogramParts)| {
             let mut parts = ok.clone();
             change(&mut parts);
-            assert_eq!(Sketch::from_parts(&parts), None, "{parts:?}");
+            assert_eq!(Histogram::from_parts(&parts), None, "{parts:?}");
         };
         check(|p| p.positive = vec![(0, 1.0), (i32::MAX, 1.0)]);
         check(|p| p.positive = vec![(2, 1.0), (1, 1.0)]);
