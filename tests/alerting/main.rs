@@ -207,7 +207,7 @@ fn a_sink_without_a_gateway_beside_it_has_a_log_for_what_rules_record() {
 
 /// When the first sample over a bound was taken.
 fn first_sample_above(server: &Server, bound: f64) -> f64 {
-    let series = server.query("jobs_waiting[5m]").unwrap();
+    let series = server.query("jobs_waiting[1h]").unwrap();
     let samples = series[0]["values"].as_array().unwrap().iter();
     let value = |sample: &Value| sample[1].as_str().unwrap().parse::<f64>().unwrap();
     samples.filter(|sample| value(sample) > bound).map(|sample| sample[0].as_f64().unwrap()).next().unwrap()
@@ -216,7 +216,7 @@ fn first_sample_above(server: &Server, bound: f64) -> f64 {
 /// The rule is evaluated every second of event time, and has left a sample at each.
 fn assert_no_gap(server: &Server) {
     let times = eventually("some evaluations", PATIENCE, || {
-        let series = server.query("jobs:waiting:sum[5m]")?;
+        let series = server.query("jobs:waiting:sum[1h]")?;
         let times: Vec<f64> = series[0]["values"].as_array()?.iter().filter_map(|sample| sample[0].as_f64()).collect();
         (times.len() > 8).then_some(times)
     });
