@@ -25,7 +25,6 @@ pub use answer::{Answer, Data, Line, Point, Sample};
 pub use budget::{Held, Limits};
 pub use engine::Engine;
 pub use error::{Bound, QueryError};
-pub use functions::histogram::{Bin, bins};
 pub use labels::LabelSet;
 pub use number::write_plain;
 pub use read::source::{Allow, Each, Source};

@@ -15,7 +15,7 @@ mod total;
 mod value;
 
 pub use distinct::Distinct;
-pub use histogram::{Histogram, HistogramParts, RELATIVE_ERROR};
+pub use histogram::{Bucket, Histogram, MAX_SCALE, OldHistogram};
 pub use reading::{Reading, exposition};
 pub use selector::{Pattern, Selector};
 pub use series::{Labels, Series, SeriesBuilder, legal_label_name, legal_metric_name};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use weir_sample::{Histogram, Series, Timestamp, Value, Window};
+use weir_sample::{Bucket, Histogram, Series, Timestamp, Value, Window};
 use weir_statsd::{Aggregator, AggregatorConfig, Item, Reason, parse};
 
 fn window() -> Window {
@@ -172,12 +172,12 @@ fn close_to(a: f64, b: f64) -> bool {
 
 /// The same bins and totals, up to the rounding of fractional weights added in another order.
 fn alike(a: &Histogram, b: &Histogram) -> bool {
-    let (a, b) = (a.to_parts(), b.to_parts());
-    let bins = |a: &[(i32, f64)], b: &[(i32, f64)]| {
-        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && close_to(a.1, b.1))
-    };
-    let totals = [(a.zero, b.zero), (a.count, b.count), (a.sum, b.sum), (a.min, b.min), (a.max, b.max)];
-    bins(&a.positive, &b.positive) && bins(&a.negative, &b.negative) && totals.iter().all(|&(a, b)| close_to(a, b))
+    let close = |a: &Bucket, b: &Bucket| (a.lower, a.upper) == (b.lower, b.upper) && close_to(a.count, b.count);
+    let buckets = [a, b].map(|histogram| histogram.buckets().collect::<Vec<_>>());
+    let totals = [(a.count(), b.count()), (a.sum(), b.sum()), (a.min(), b.min()), (a.max(), b.max())];
+    buckets[0].len() == buckets[1].len()
+        && buckets[0].iter().zip(&buckets[1]).all(|(a, b)| close(a, b))
+        && totals.iter().all(|&(a, b)| close_to(a, b))
 }
 
 proptest! {

@@ -130,7 +130,7 @@ fn the_steady_state_allocates_nothing() {
 #[test]
 fn a_batch_too_large_for_one_payload_is_split_until_its_receiver_takes_it() {
     let mut histogram = Histogram::new();
-    (1..1_500).for_each(|n| histogram.insert_weighted(1.02f64.powi(n), 1.7));
+    (1..1_500).for_each(|n| histogram.insert_weighted(1.02f64.powi(n), 1.7 + f64::from(n) / 7.0));
     let histograms =
         (0..300).map(|n| (Series::named(&format!("latency_{n}")), Value::Distribution(Box::new(histogram.clone()))));
     let labels = (0..600).map(|n| (Series::new("x", [(format!("label_{n}").as_str(), "v")]), Value::Gauge(1.0)));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use promql_parser::parser::Expr;
-use weir_sample::{Histogram, RELATIVE_ERROR};
+use weir_sample::Histogram;
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
@@ -128,8 +128,8 @@ pub(crate) fn figure(name: &str) -> Option<fn(&Histogram) -> f64> {
         "histogram_count" => Histogram::count,
         "histogram_sum" => Histogram::sum,
         "histogram_avg" => |histogram| histogram.sum() / histogram.count(),
-        "histogram_stdvar" => variance,
-        "histogram_stddev" => |histogram| variance(histogram).sqrt(),
+        "histogram_stdvar" => Histogram::variance,
+        "histogram_stddev" => |histogram| histogram.variance().sqrt(),
         _ => return None,
     })
 }
@@ -244,37 +244,3 @@ fn fraction_of_histogram(histogram: &Histogram, lower: f64, upper: f64) -> f64 {
     let below = |value: f64| if value == f64::NEG_INFINITY { 0.0 } else { histogram.count_at_most(value) };
     if lower >= upper { 0.0 } else { (below(upper) - below(lower)) / histogram.count() }
 }
-
-/// The variance, every observation taken at the middle of its bin.
-fn variance(histogram: &Histogram) -> f64 {
-    let mean = histogram.sum() / histogram.count();
-    let bins = bins(histogram);
-    let squares = bins.iter().map(|bin| bin.count * ((bin.lower + bin.upper) / 2.0 - mean).powi(2));
-    squares.sum::<f64>() / histogram.count()
-}
-
-/// A bin of a histogram.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bin {
-    /// Border next to lower values.
-    pub lower: f64,
-    /// Border next to higher values.
-    pub upper: f64,
-    /// Observations between the two.
-    pub count: f64,
-}
-
-/// The filled bins of a histogram from the lowest to the highest.
-pub fn bins(histogram: &Histogram) -> Vec<Bin> {
-    let parts = histogram.to_parts();
-    let gamma = (1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR);
-    let border = |bin: i32| gamma.powi(bin);
-    let negative =
-        parts.negative.iter().rev().map(|&(bin, count)| Bin { lower: -border(bin), upper: -border(bin - 1), count });
-    let zero = (parts.zero > 0.0).then_some(Bin { lower: -ZERO_WIDTH, upper: ZERO_WIDTH, count: parts.zero });
-    let positive = parts.positive.iter().map(|&(bin, count)| Bin { lower: border(bin - 1), upper: border(bin), count });
-    negative.chain(zero).chain(positive).collect()
-}
-
-/// Magnitudes below this are counted as zero by a histogram.
-const ZERO_WIDTH: f64 = 1e-12;

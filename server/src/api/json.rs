@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use weir_query::{Answer, Data, LabelSet, Line, Point, QueryError, Sample, bins, write_plain};
+use weir_query::{Answer, Data, LabelSet, Line, Point, QueryError, Sample, write_plain};
 use weir_sample::{Histogram, Series, Timestamp};
 use weir_store::NAME;
 
@@ -213,18 +213,16 @@ fn metric(out: &mut String, labels: &LabelSet) {
 /// 1 the lower, 3 both.
 fn put_histogram(out: &mut String, histogram: &Histogram) {
     let _ = write!(out, r#"{{"count":"{}","sum":"{}""#, number(histogram.count()), number(histogram.sum()));
-    let bins = bins(histogram);
-    if !bins.is_empty() {
+    let buckets: Vec<_> = histogram.buckets().collect();
+    if !buckets.is_empty() {
         out.push_str(r#","buckets":"#);
-        list(out, &bins, |out, bin| {
-            let borders = if bin.lower > 0.0 {
-                0
-            } else if bin.upper < 0.0 {
-                1
-            } else {
-                3
+        list(out, &buckets, |out, bucket| {
+            let borders = match () {
+                () if bucket.lower > 0.0 => 0,
+                () if bucket.upper < 0.0 => 1,
+                () => 3,
             };
-            let (lower, upper, count) = (number(bin.lower), number(bin.upper), number(bin.count));
+            let (lower, upper, count) = (number(bucket.lower), number(bucket.upper), number(bucket.count));
             let _ = write!(out, r#"[{borders},"{lower}","{upper}","{count}"]"#);
         });
     }
@@ -379,8 +377,8 @@ mod tests {
             }]),
             &[
                 r#"{"resultType":"matrix","result":[{"metric":{"a":"\"\n\\"},"values":[[0.005,"1"],[1.500,"2"]],"#,
-                r#""histograms":[[1.500,{"count":"3","sum":"0","buckets":[[1,"-1","-0.9801980198019803","1"],"#,
-                r#"[3,"-1e-12","1e-12","1"],[0,"0.9801980198019803","1","1"]]}]]}]}"#,
+                r#""histograms":[[1.500,{"count":"3","sum":"0","buckets":[[1,"-1","-0.9892280131939755","1"],"#,
+                r#"[3,"-2.938735877055719e-39","2.938735877055719e-39","1"],[0,"0.9892280131939755","1","1"]]}]]}]}"#,
             ]
             .concat(),
         );

@@ -47,8 +47,9 @@ impl Decoder {
         out.rich.clear();
         let mut input = Input(self.unpacker.unpack(head.values)?);
         let tags = input.bytes(kinds.len().div_ceil(2))?;
+        let tag_of = |at: usize| tags[at / 2] >> (4 * (at % 2)) & 0x0F;
         for (at, kind) in kinds.iter().enumerate() {
-            let tag = tags[at / 2] >> (4 * (at % 2)) & 0x0F;
+            let tag = tag_of(at);
             let is_float = matches!(kind, Kind::Counter | Kind::Gauge);
             if is_float == floats::is_rich(tag) {
                 return Err(DecodeError::Malformed("value tag"));
@@ -59,7 +60,10 @@ impl Decoder {
             match kind {
                 Kind::Counter | Kind::Gauge => {}
                 Kind::Distribution => {
-                    out.rich.push((at, Value::Distribution(Box::new(rich::read_histogram(&mut input)?))));
+                    let is_old = tag_of(at) == floats::RICH;
+                    let histogram =
+                        if is_old { rich::read_old_histogram(&mut input)? } else { rich::read_histogram(&mut input)? };
+                    out.rich.push((at, Value::Distribution(Box::new(histogram))));
                 }
                 Kind::Set => out.rich.push((at, Value::Set(Box::new(rich::read_set(&mut input)?)))),
             }

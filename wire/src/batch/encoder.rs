@@ -165,7 +165,7 @@ impl Encoder {
         let Some((series, Value::Distribution(histogram))) = points.first() else {
             return *left_out += points.len();
         };
-        let Some(halves) = rich::halves(histogram) else {
+        let Some(halves) = histogram.halves() else {
             return *left_out += 1;
         };
         for half in halves {
@@ -229,7 +229,8 @@ impl Encoder {
         for (at, (_, value)) in points.iter().enumerate() {
             let tag = match value {
                 Value::Counter(float) | Value::Gauge(float) => floats::put(&mut self.digits, *float),
-                Value::Distribution(_) | Value::Set(_) => floats::rich(),
+                Value::Distribution(_) => floats::HISTOGRAM,
+                Value::Set(_) => floats::RICH,
             };
             self.plain[at / 2] |= tag << (4 * (at % 2));
         }

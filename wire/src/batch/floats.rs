@@ -1,6 +1,7 @@
 //! The shortest exact spelling of a float: a four-bit tag in one stream, the digits in another.
 //!
-//! Tags: 0 zero · 1 integer · 2–7 decimal with one to six places · 8 f32 · 9 f64 · 10 not a float · 11 multiple of 1,024
+//! Tags: 0 zero · 1 integer · 2–7 decimal with one to six places · 8 f32 · 9 f64 · 10 not a float: a set, or a distribution as it
+//! was sent before exponential histograms · 11 multiple of 1,024 · 12 not a float: a histogram
 
 use crate::DecodeError;
 use crate::bytes::{Input, put_zigzag};
@@ -10,8 +11,11 @@ const INTEGER: u8 = 1;
 const DECIMAL: u8 = 2;
 const F32: u8 = 8;
 const F64: u8 = 9;
-const RICH: u8 = 10;
+/// The value is no float and stands elsewhere.
+pub(super) const RICH: u8 = 10;
 const KIB: u8 = 11;
+/// The same of a histogram.
+pub(super) const HISTOGRAM: u8 = 12;
 
 const POWERS: [f64; 7] = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
 /// Integers up to here are exact in a float, and so is their product with a power of ten before rounding.
@@ -44,14 +48,9 @@ pub(crate) fn put(digits: &mut Vec<u8>, value: f64) -> u8 {
     F64
 }
 
-/// The tag of a position whose value is not a float.
-pub(crate) const fn rich() -> u8 {
-    RICH
-}
-
 /// Whether the tag says that the value stands elsewhere.
 pub(crate) const fn is_rich(tag: u8) -> bool {
-    tag == RICH
+    matches!(tag, RICH | HISTOGRAM)
 }
 
 /// Reads the value of a tag.

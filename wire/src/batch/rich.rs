@@ -1,27 +1,17 @@
 //! Histograms and sets as bytes.
 
-use weir_sample::{Distinct, Histogram, HistogramParts, Value};
+use weir_sample::{Distinct, Histogram, OldHistogram, Value};
 
 use super::floats;
 use crate::DecodeError;
-use crate::bytes::{Input, put_varint, put_zigzag};
-
-pub(super) fn put_histogram(out: &mut Vec<u8>, parts: &HistogramParts) {
-    for bins in [&parts.positive, &parts.negative] {
-        put_varint(out, bins.len() as u64);
-        let mut previous = 0;
-        for &(bin, weight) in bins {
-            put_zigzag(out, i64::from(bin) - previous);
-            put_float(out, weight);
-            previous = i64::from(bin);
-        }
-    }
-    for total in [parts.zero, parts.count, parts.sum, parts.min, parts.max] {
-        put_float(out, total);
-    }
-}
+use crate::bytes::{Input, put_varint};
 
 pub(super) fn read_histogram(input: &mut Input<'_>) -> Result<Histogram, DecodeError> {
+    Histogram::decode(&mut input.0).ok_or(DecodeError::Malformed("histogram"))
+}
+
+/// As agents before exponential histograms sent it.
+pub(super) fn read_old_histogram(input: &mut Input<'_>) -> Result<Histogram, DecodeError> {
     let mut bins = || -> Result<Vec<(i32, f64)>, DecodeError> {
         let (count, mut previous) = (input.count()?, 0i64);
         let mut bins = Vec::with_capacity(count.min(4_096));
@@ -35,22 +25,8 @@ pub(super) fn read_histogram(input: &mut Input<'_>) -> Result<Histogram, DecodeE
     let (positive, negative) = (bins()?, bins()?);
     let mut total = || read_float(input);
     let (zero, count, sum, min, max) = (total()?, total()?, total()?, total()?, total()?);
-    let parts = HistogramParts { positive, negative, zero, count, sum, min, max };
-    Histogram::from_parts(&parts).ok_or(DecodeError::Malformed("histogram"))
-}
-
-/// Two histograms whose merge is the whole; `None` if neither sign has two bins.
-pub(super) fn halves(histogram: &Histogram) -> Option<[Histogram; 2]> {
-    let mut low = histogram.to_parts();
-    if low.positive.len().max(low.negative.len()) < 2 {
-        return None;
-    }
-    let positive = low.positive.split_off(low.positive.len() / 2);
-    let negative = low.negative.split_off(low.negative.len() / 2);
-    let count = positive.iter().chain(&negative).map(|(_, weight)| weight).sum();
-    let high = HistogramParts { positive, negative, zero: 0.0, count, sum: 0.0, min: low.min, max: low.max };
-    low.count -= count;
-    Some([Histogram::from_parts(&low)?, Histogram::from_parts(&high)?])
+    let old = OldHistogram { positive, negative, zero, count, sum, min, max };
+    old.histogram().ok_or(DecodeError::Malformed("histogram"))
 }
 
 const HASHES: u8 = 0;
@@ -85,19 +61,13 @@ pub(super) fn read_set(input: &mut Input<'_>) -> Result<Distinct, DecodeError> {
 
 pub(super) fn put_value(out: &mut Vec<u8>, value: &Value) {
     match value {
-        Value::Distribution(histogram) => put_histogram(out, &histogram.to_parts()),
+        Value::Distribution(histogram) => histogram.encode(out),
         Value::Set(set) => put_set(out, set),
         Value::Counter(_) | Value::Gauge(_) => {}
     }
 }
 
 /// A float with its tag in a byte before it.
-fn put_float(out: &mut Vec<u8>, value: f64) {
-    let at = out.len();
-    out.push(0);
-    out[at] = floats::put(out, value);
-}
-
 fn read_float(input: &mut Input<'_>) -> Result<f64, DecodeError> {
     let tag = input.byte()?;
     floats::read(tag, input)
