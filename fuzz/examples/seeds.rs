@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use weir_fuzz::{batch, datagram, frame, segment, statsd, text};
+use weir_fuzz::{batch, datagram, frame, histogram, segment, statsd, text};
 
 fn main() -> std::io::Result<()> {
     let targets = [
         ("batch", batch::seeds()),
         ("datagram", datagram::seeds()),
         ("frame", frame::seeds()),
+        ("histogram", histogram::seeds()),
         ("segment", segment::seeds()),
         ("statsd", statsd::seeds()),
         ("text", text::seeds()),

@@ -1,6 +1,6 @@
 //! Batches: what an agent's key holder can make a gateway and a sink unpack.
 
-use weir_sample::{Distinct, Kind, Series, Histogram, Timestamp, Value, Window};
+use weir_sample::{Distinct, Histogram, Kind, Series, Timestamp, Value, Window};
 use weir_wire::{Batch, Decoder, Encoder, Totals, Values, decode};
 
 /// Unpacks by both ways; what a decoder takes, an encoder can write, and the decoder takes that for the same.

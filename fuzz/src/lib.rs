@@ -7,6 +7,7 @@ pub mod batch;
 pub mod datagram;
 pub mod driver;
 pub mod frame;
+pub mod histogram;
 pub mod segment;
 pub mod statsd;
 pub mod text;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_fuzz::{batch, datagram, driver::drive, frame, segment, statsd, text};
+use weir_fuzz::{batch, datagram, driver::drive, frame, histogram, segment, statsd, text};
 
 fn budget() -> Duration {
     let seconds = std::env::var("WEIR_FUZZ_SECONDS").ok().map(|text| text.parse().expect("WEIR_FUZZ_SECONDS: seconds"));
@@ -23,6 +23,11 @@ fn datagrams() {
 #[test]
 fn batches() {
     smoke("batch", batch::seeds(), batch::run);
+}
+
+#[test]
+fn histograms() {
+    smoke("histogram", histogram::seeds(), histogram::run);
 }
 
 #[test]
