@@ -19,6 +19,7 @@ mod operators;
 mod presence;
 mod read;
 mod row;
+pub mod syntax;
 mod text;
 
 pub use answer::{Answer, Data, Line, Point, Sample};
@@ -30,4 +31,4 @@ pub use number::write_plain;
 pub use read::source::{Allow, Each, Source};
 pub use text::parse::selector;
 pub use text::query::{Query, matchers};
-pub use weir_store::{Answered, Column, Hint, MatchOp, Matcher, Selection, SeriesData, Tier};
+pub use weir_store::{Answered, Column, Hint, MatchOp, Matcher, NAME, Selection, SeriesData, Tier};

@@ -1,0 +1,154 @@
+//! An expression as text, as Prometheus prints it.
+
+use std::fmt::{Display, Formatter, Result};
+use std::time::Duration;
+
+use weir_store::MatchOp;
+
+use super::strings::quoted;
+use super::tree::{
+    AggregateExpr, AtModifier, BinaryExpr, Expr, LabelMatcher, LabelModifier, Offset, VectorMatchCardinality,
+    VectorSelector,
+};
+use super::value_type::ValueType;
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Aggregate(e) => aggregate(e, f),
+            Self::Unary(e) => write!(f, "-{}", e.expr),
+            Self::Binary(e) => binary(e, f),
+            Self::Paren(e) => write!(f, "({})", e.expr),
+            Self::Subquery(e) => {
+                let step = e.step.map(duration).unwrap_or_default();
+                write!(f, "{}[{}:{step}]{}", e.expr, duration(e.range), when(e.at, e.offset))
+            }
+            Self::NumberLiteral(e) => {
+                let mut text = String::new();
+                crate::number::write_plain(&mut text, e.val);
+                f.write_str(&text)
+            }
+            Self::StringLiteral(e) => f.write_str(&quoted(&e.val)),
+            Self::VectorSelector(e) => write!(f, "{}{}", series(e), when(e.at, e.offset)),
+            Self::MatrixSelector(e) => {
+                write!(f, "{}[{}]{}", series(&e.vs), duration(e.range), when(e.vs.at, e.vs.offset))
+            }
+            Self::Call(e) => write!(f, "{}({})", e.func.name, list(&e.args)),
+        }
+    }
+}
+
+impl Display for ValueType {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::Vector => "vector",
+            Self::Scalar => "scalar",
+            Self::Matrix => "matrix",
+            Self::String => "string",
+        })
+    }
+}
+
+fn aggregate(e: &AggregateExpr, f: &mut Formatter<'_>) -> Result {
+    f.write_str(e.op)?;
+    match &e.modifier {
+        Some(LabelModifier::Include(by)) if !by.is_empty() => write!(f, " by ({}) ", labels(by))?,
+        Some(LabelModifier::Exclude(without)) => write!(f, " without ({}) ", labels(without))?,
+        _ => {}
+    }
+    match &e.param {
+        Some(param) => write!(f, "({param}, {})", e.expr),
+        None => write!(f, "({})", e.expr),
+    }
+}
+
+fn binary(e: &BinaryExpr, f: &mut Formatter<'_>) -> Result {
+    write!(f, "{} {}", e.lhs, e.op)?;
+    if let Some(modifier) = &e.modifier {
+        f.write_str(if modifier.return_bool { " bool" } else { "" })?;
+        match &modifier.matching {
+            Some(LabelModifier::Include(on)) => write!(f, " on ({})", labels(on))?,
+            Some(LabelModifier::Exclude(ignoring))
+                if !ignoring.is_empty() || modifier.card != VectorMatchCardinality::OneToOne =>
+            {
+                write!(f, " ignoring ({})", labels(ignoring))?;
+            }
+            _ => {}
+        }
+        match &modifier.card {
+            VectorMatchCardinality::OneToOne => {}
+            VectorMatchCardinality::ManyToOne(include) => write!(f, " group_left ({})", labels(include))?,
+            VectorMatchCardinality::OneToMany(include) => write!(f, " group_right ({})", labels(include))?,
+        }
+    }
+    write!(f, " {}", e.rhs)
+}
+
+fn list<T: Display>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn labels(labels: &[String]) -> String {
+    labels.iter().map(|name| label(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// A label's name, in quotes where it is no word.
+fn label(name: &str) -> String {
+    if weir_sample::legal_label_name(name) == name { name.to_owned() } else { quoted(name) }
+}
+
+fn series(selector: &VectorSelector) -> String {
+    let name = selector.name.as_deref().unwrap_or_default();
+    let is_plain = weir_sample::legal_metric_name(name) == name;
+    let quoted = selector.name.iter().filter(|_| !is_plain).map(|name| quoted(name));
+    let conditions: Vec<_> = quoted.chain(selector.matchers.iter().map(condition)).collect();
+    let name = if is_plain { name } else { "" };
+    if conditions.is_empty() && !name.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}{{{}}}", conditions.join(","))
+    }
+}
+
+fn condition(matcher: &LabelMatcher) -> String {
+    let op = match matcher.op {
+        MatchOp::Equal => "=",
+        MatchOp::NotEqual => "!=",
+        MatchOp::Regex => "=~",
+        MatchOp::NotRegex => "!~",
+    };
+    format!("{}{op}{}", label(&matcher.name), quoted(&matcher.value))
+}
+
+fn when(at: Option<AtModifier>, offset: Option<Offset>) -> String {
+    let at = match at {
+        None => String::new(),
+        Some(AtModifier::Start) => " @ start()".into(),
+        Some(AtModifier::End) => " @ end()".into(),
+        Some(AtModifier::At(millis)) => format!(" @ {:.3}", millis as f64 / 1e3),
+    };
+    match offset {
+        None => at,
+        Some(Offset::Pos(by)) => format!("{at} offset {}", duration(by)),
+        Some(Offset::Neg(by)) => format!("{at} offset -{}", duration(by)),
+    }
+}
+
+/// A duration in the units that Prometheus takes: years and weeks only where they are whole.
+fn duration(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    if rest == 0 {
+        return "0s".into();
+    }
+    let units =
+        [("y", 31_536_000_000, true), ("w", 604_800_000, true), ("d", 86_400_000, false), ("h", 3_600_000, false)];
+    let smaller = [("m", 60_000, false), ("s", 1_000, false), ("ms", 1, false)];
+    let mut text = String::new();
+    for (unit, millis, whole) in units.into_iter().chain(smaller) {
+        if rest >= millis && (!whole || rest.is_multiple_of(millis)) {
+            text += &format!("{}{unit}", rest / millis);
+            rest %= millis;
+        }
+    }
+    text
+}
