@@ -1,6 +1,6 @@
 //! Function calls: which function there is for a name, and what it takes.
 
-use promql_parser::parser::{Call, Expr};
+use crate::syntax::{Call, Expr};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
@@ -9,7 +9,6 @@ use crate::functions::histogram::{self, Question};
 use crate::functions::maths;
 use crate::labels::LabelSet;
 use crate::row::{Row, Steps};
-use crate::text::tree::unwrap_parens;
 
 impl Evaluator<'_> {
     /// A function whose result is an instant vector.
@@ -18,7 +17,7 @@ impl Evaluator<'_> {
             return outcome;
         }
         let name = call.func.name;
-        let args: Vec<&Expr> = call.args.args.iter().map(|arg| &**arg).collect();
+        let args: Vec<&Expr> = call.args.iter().collect();
         if let (Some(function), [vector]) = (maths::function(name), args.as_slice()) {
             return self.vector(vector, steps, &mut |row| sink(row.map(function)));
         }
@@ -44,7 +43,9 @@ impl Evaluator<'_> {
             ("clamp_max", [vector, high]) => self.clamp(vector, None, Some(high), steps, sink),
             ("round", [vector, to @ ..]) => self.round(vector, to.first().copied(), steps, sink),
             ("histogram_quantile", [phi, vector]) => {
-                self.histogram(&Question::Quantile(self.scalar(phi, steps)?), vector, steps, sink)
+                let asked = self.scalar(phi, steps)?;
+                self.check_quantiles(phi, &asked);
+                self.histogram(&Question::Quantile(asked), vector, steps, sink)
             }
             ("histogram_fraction", [low, high, vector]) => {
                 let question = Question::Fraction(self.scalar(low, steps)?, self.scalar(high, steps)?);
@@ -56,7 +57,7 @@ impl Evaluator<'_> {
 
     /// A function whose result is a scalar.
     pub(crate) fn scalar_call(&self, call: &Call, steps: Steps) -> Result<Vec<f64>, QueryError> {
-        let args: Vec<&Expr> = call.args.args.iter().map(|arg| &**arg).collect();
+        let args: Vec<&Expr> = call.args.iter().collect();
         let all = |value: f64| Ok(vec![value; steps.count]);
         let (start, end) = (self.query.start as f64 / 1e3, self.query.end() as f64 / 1e3);
         match (call.func.name, args.as_slice()) {
@@ -80,7 +81,7 @@ impl Evaluator<'_> {
 
     /// The time of a selector's sample; any other vector's elements are as old as the step.
     fn timestamp(&self, vector: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
-        match unwrap_parens(vector) {
+        match vector.bare() {
             Expr::VectorSelector(selector) => self.latest_times(selector, steps, sink),
             _ => self.vector(vector, steps, &mut |row| sink(row.map_steps(|step, _| steps.at(step) as f64 / 1e3))),
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use promql_parser::parser::Expr;
-use promql_parser::parser::value::ValueType;
+use crate::syntax::Expr;
+use crate::syntax::ValueType;
 use weir_sample::{Reading, Timestamp};
 use weir_store::{Hint, Matcher};
 
@@ -288,7 +288,7 @@ impl<'a> Evaluation<'a> {
         rows.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         if is_sorted_by_value(expr) {
             self.evaluator.inform(
-                "sort",
+                expr,
                 "the series of a range query come in the order of their labels: sorting them changes nothing",
             );
         }

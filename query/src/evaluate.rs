@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 
-use promql_parser::parser::Expr;
-use promql_parser::parser::value::ValueType;
+use crate::syntax::{Expr, ValueType, place};
 use weir_store::Tier;
 
 use crate::budget::Budget;
@@ -86,7 +85,7 @@ impl Evaluator<'_> {
             Expr::Unary(e) => Ok(self.scalar(&e.expr, steps)?.into_iter().map(|v| -v).collect()),
             Expr::Binary(e) if expr.value_type() == ValueType::Scalar => {
                 let (lhs, rhs) = (self.scalar(&e.lhs, steps)?, self.scalar(&e.rhs, steps)?);
-                let operator = Operator::of(e)?;
+                let operator = Operator::of(e);
                 Ok(lhs.into_iter().zip(rhs).map(|(l, r)| operator.scalars(l, r)).collect())
             }
             Expr::Call(e) if expr.value_type() == ValueType::Scalar => self.scalar_call(e, steps),
@@ -120,32 +119,21 @@ impl Evaluator<'_> {
         Ok(values)
     }
 
-    /// Warns of what happens in a function, and says where it stands in the query.
-    pub(crate) fn warn(&self, function: &str, warning: &str) {
-        self.budget.warn(&format!("{warning} ({})", self.place(function)));
+    /// Warns of what an expression does, and says where it stands in the query.
+    pub(crate) fn warn(&self, expr: &Expr, warning: &str) {
+        self.budget.warn(&format!("PromQL warning: {warning} ({})", place(self.text, expr.place())));
     }
 
     /// As [`Evaluator::warn`], for what is not as bad.
-    pub(crate) fn inform(&self, function: &str, info: &str) {
-        self.budget.inform(&format!("{info} ({})", self.place(function)));
+    pub(crate) fn inform(&self, expr: &Expr, info: &str) {
+        self.budget.inform(&format!("PromQL info: {info} ({})", place(self.text, expr.place())));
     }
 
-    /// Warns of quantiles that nothing has.
-    pub(crate) fn check_quantiles(&self, function: &str, phi: &[f64]) {
+    /// Warns of quantiles that nothing has, which an expression gave.
+    pub(crate) fn check_quantiles(&self, expr: &Expr, phi: &[f64]) {
         if let Some(phi) = phi.iter().find(|phi| !(0.0..=1.0).contains(*phi)) {
-            self.warn(function, &format!("quantile value should be between 0 and 1, got {phi}"));
+            self.warn(expr, &format!("quantile value should be between 0 and 1, got {phi}"));
         }
-    }
-
-    /// Line and column of a function's first call.
-    fn place(&self, function: &str) -> String {
-        let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let alone =
-            |at: &usize| !self.text[..*at].ends_with(part) && !self.text[at + function.len()..].starts_with(part);
-        let at = self.text.match_indices(function).map(|(at, _)| at).find(alone).unwrap_or(0);
-        let before = &self.text[..at];
-        let line = before.matches('\n').count() + 1;
-        format!("{line}:{}", before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
     }
 
     /// A scalar expression as a vector of one series without labels.

@@ -7,7 +7,7 @@ pub(crate) mod summation;
 
 use std::collections::HashMap;
 
-use promql_parser::parser::{AggregateExpr, Expr, LabelModifier};
+use crate::syntax::{AggregateExpr, Expr, LabelModifier};
 
 use crate::aggregate::fold::{Fold, Kind, Quantiles};
 use crate::aggregate::ranking::{Keep, Ranking};
@@ -18,15 +18,15 @@ use crate::row::{Row, Steps, is_present};
 
 impl Evaluator<'_> {
     pub(crate) fn aggregate(&self, e: &AggregateExpr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
-        let name = e.op.to_string();
+        let name = e.op;
         let param = || e.param.as_deref().ok_or_else(|| QueryError::parse(format!("{name} needs a parameter")));
-        if let Some(kind) = Kind::named(&name) {
+        if let Some(kind) = Kind::named(name) {
             return self.fold(e, steps, || Fold::new(kind, steps.count), sink);
         }
-        match name.as_str() {
+        match name {
             "quantile" => {
                 let phi = self.scalar(param()?, steps)?;
-                self.check_quantiles("quantile", &phi);
+                self.check_quantiles(param()?, &phi);
                 self.fold_quantiles(e, steps, &phi, sink)
             }
             "count_values" => self.count_values(e, string(param()?)?, steps, sink),
@@ -93,7 +93,7 @@ impl Evaluator<'_> {
     }
 
     fn rank(&self, e: &AggregateExpr, keep: Keep, size: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
-        if size.value_type() != promql_parser::parser::value::ValueType::Scalar {
+        if size.value_type() != crate::syntax::ValueType::Scalar {
             return Err(wrong_type("scalar", size));
         }
         let sizes = sizes(&self.scalar(size, steps)?)?;
@@ -126,8 +126,8 @@ fn sizes(values: &[f64]) -> Result<Vec<usize>, QueryError> {
 /// The labels that make a group.
 fn choice(e: &AggregateExpr) -> Choice {
     match &e.modifier {
-        Some(LabelModifier::Include(labels)) => Choice::only(&labels.labels),
-        Some(LabelModifier::Exclude(labels)) => Choice::all_but(&labels.labels),
+        Some(LabelModifier::Include(labels)) => Choice::only(labels),
+        Some(LabelModifier::Exclude(labels)) => Choice::all_but(labels),
         None => Choice::only(&[]),
     }
 }

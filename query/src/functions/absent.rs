@@ -1,8 +1,8 @@
 //! `absent` and `absent_over_time`: a 1 where a vector has nothing.
 
-use promql_parser::label::MatchOp;
-use promql_parser::parser::{Expr, VectorSelector};
+use crate::syntax::{Expr, VectorSelector};
 use weir_store::Hint;
+use weir_store::MatchOp;
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
@@ -10,7 +10,6 @@ use crate::labels::{LabelSet, METRIC_NAME};
 use crate::presence::Presence;
 use crate::read::window::spans;
 use crate::row::{ABSENT, Row, Steps};
-use crate::text::tree::unwrap_parens;
 
 impl Evaluator<'_> {
     pub(crate) fn absent(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
@@ -41,7 +40,7 @@ fn absence(expr: &Expr, seen: &Presence, steps: Steps) -> Row {
 
 /// The labels that a selector fixes by one equality each.
 fn labels_of(expr: &Expr) -> LabelSet {
-    match unwrap_parens(expr) {
+    match expr.bare() {
         Expr::VectorSelector(selector) => fixed_labels(selector),
         Expr::MatrixSelector(range) => fixed_labels(&range.vs),
         _ => LabelSet::empty(),
@@ -49,7 +48,7 @@ fn labels_of(expr: &Expr) -> LabelSet {
 }
 
 fn fixed_labels(selector: &VectorSelector) -> LabelSet {
-    let matchers = &selector.matchers.matchers;
+    let matchers = &selector.matchers;
     let fixed = matchers.iter().filter(|matcher| {
         let alone = matchers.iter().filter(|other| other.name == matcher.name).count() == 1;
         alone && matcher.op == MatchOp::Equal && matcher.name != METRIC_NAME

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use promql_parser::parser::Expr;
+use crate::syntax::Expr;
 use weir_sample::Histogram;
 
 use crate::error::QueryError;
@@ -45,13 +45,6 @@ impl Question {
             Self::Fraction(..) => f64::NAN,
         }
     }
-
-    fn function(&self) -> &'static str {
-        match self {
-            Self::Quantile(_) => "histogram_quantile",
-            Self::Fraction(..) => "histogram_fraction",
-        }
-    }
 }
 
 /// The buckets of one classic histogram: upper bound and counts per step.
@@ -73,9 +66,6 @@ impl Evaluator<'_> {
         steps: Steps,
         sink: Sink<'_>,
     ) -> Result<(), QueryError> {
-        if let Question::Quantile(phi) = question {
-            self.check_quantiles(question.function(), phi);
-        }
         let choice = Choice::all_but(&[BOUND.to_owned()]);
         // Buckets of two metrics make two histograms, whose results then have the same labels.
         let mut classic: HashMap<(Box<str>, LabelSet), Classic> = HashMap::new();
@@ -92,7 +82,7 @@ impl Evaluator<'_> {
                     let histogram = (row.labels.name().into(), choice.of(&row.labels));
                     classic.entry(histogram).or_default().push((bound, row.floats));
                 }
-                None => self.warn(question.function(), &misbounded(&row.labels)),
+                None => self.warn(expr, &misbounded(&row.labels)),
             }
             Ok(())
         })?;
@@ -102,7 +92,7 @@ impl Evaluator<'_> {
             sink(Row::of_floats(labels, of_classic(question, &buckets, steps.count, &mut forced)))?;
         }
         if forced {
-            self.inform(question.function(), "counts of buckets fell where they must rise, and were mended");
+            self.inform(expr, "counts of buckets fell where they must rise, and were mended");
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `label_replace` and `label_join`.
 
-use promql_parser::parser::Expr;
+use crate::syntax::Expr;
 use weir_store::compile_regex;
 
 use crate::collect::Collected;

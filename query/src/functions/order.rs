@@ -3,12 +3,11 @@
 
 use std::cmp::Ordering;
 
-use promql_parser::parser::Expr;
+use crate::syntax::Expr;
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink, string};
 use crate::row::{Row, Steps};
-use crate::text::tree::unwrap_parens;
 
 impl Evaluator<'_> {
     /// By value, NaN last in either direction. Distributions have no order and are left out.
@@ -42,16 +41,16 @@ impl Evaluator<'_> {
 
 /// Whether an instant query decides on the order of its elements.
 pub(crate) fn is_ordered(expr: &Expr) -> bool {
-    match unwrap_parens(expr) {
+    match expr.bare() {
         Expr::Call(call) => call.func.name.starts_with("sort"),
-        Expr::Aggregate(e) => matches!(e.op.to_string().as_str(), "topk" | "bottomk"),
+        Expr::Aggregate(e) => matches!(e.op, "topk" | "bottomk"),
         _ => false,
     }
 }
 
 /// Whether an expression orders its elements by their values.
 pub(crate) fn is_sorted_by_value(expr: &Expr) -> bool {
-    matches!(unwrap_parens(expr), Expr::Call(call) if matches!(call.func.name, "sort" | "sort_desc"))
+    matches!(expr.bare(), Expr::Call(call) if matches!(call.func.name, "sort" | "sort_desc"))
 }
 
 fn by_value(a: f64, b: f64, descending: bool) -> Ordering {

@@ -1,9 +1,7 @@
 //! Binary operators on single values.
 
-use promql_parser::parser::BinaryExpr;
+use crate::syntax::BinaryExpr;
 use weir_sample::Histogram;
-
-use crate::error::QueryError;
 
 /// A binary operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +41,8 @@ pub(crate) enum SetOperator {
 }
 
 impl Operator {
-    pub(crate) fn of(e: &BinaryExpr) -> Result<Self, QueryError> {
-        let symbol = e.op.to_string();
-        let operator = match symbol.as_str() {
+    pub(crate) fn of(e: &BinaryExpr) -> Self {
+        match e.op {
             "+" => Self::Arithmetic(Arithmetic::Add),
             "-" => Self::Arithmetic(Arithmetic::Subtract),
             "*" => Self::Arithmetic(Arithmetic::Multiply),
@@ -61,12 +58,7 @@ impl Operator {
             ">=" => Self::Comparison(Comparison::GreaterOrEqual, e.return_bool()),
             "and" => Self::Set(SetOperator::And),
             "or" => Self::Set(SetOperator::Or),
-            "unless" => Self::Set(SetOperator::Unless),
-            _ => return Err(QueryError::Unsupported(format!("operator {symbol}"))),
-        };
-        match e.modifier.as_ref().is_some_and(|m| m.fill_values.lhs.is_some() || m.fill_values.rhs.is_some()) {
-            true => Err(QueryError::Unsupported(format!("\"fill\" on operator {symbol}"))),
-            false => Ok(operator),
+            _ => Self::Set(SetOperator::Unless),
         }
     }
 

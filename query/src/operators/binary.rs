@@ -1,7 +1,7 @@
 //! Binary operators with a vector on at least one side.
 
-use promql_parser::parser::value::ValueType;
-use promql_parser::parser::{BinaryExpr, Expr};
+use crate::syntax::ValueType;
+use crate::syntax::{BinaryExpr, Expr};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
@@ -10,7 +10,7 @@ use crate::row::{ABSENT, Row, Steps, is_present};
 
 impl Evaluator<'_> {
     pub(crate) fn binary(&self, e: &BinaryExpr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
-        let operator = Operator::of(e)?;
+        let operator = Operator::of(e);
         match (operator, e.lhs.value_type(), e.rhs.value_type()) {
             (Operator::Set(set), ..) => self.set(set, e, steps, sink),
             (_, ValueType::Vector, ValueType::Vector) => self.matched(operator, e, steps, sink),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality};
+use crate::syntax::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
@@ -14,8 +14,8 @@ use crate::row::{ABSENT, Row, Steps, is_absent};
 /// The labels by which elements are matched.
 pub(crate) fn signature(e: &BinaryExpr) -> Choice {
     match e.modifier.as_ref().and_then(|modifier| modifier.matching.as_ref()) {
-        Some(LabelModifier::Include(labels)) => Choice::only(&labels.labels),
-        Some(LabelModifier::Exclude(labels)) => Choice::all_but(&labels.labels),
+        Some(LabelModifier::Include(labels)) => Choice::only(labels),
+        Some(LabelModifier::Exclude(labels)) => Choice::all_but(labels),
         None => Choice::all_but(&[]),
     }
 }
@@ -159,8 +159,8 @@ impl<'e> Join<'e> {
     fn of(operator: Operator, e: &'e BinaryExpr, steps: usize) -> Self {
         let modifier = e.modifier.as_ref();
         let (many_is_right, include) = match modifier.map(|modifier| &modifier.card) {
-            Some(VectorMatchCardinality::ManyToOne(labels)) => (false, Some(labels.labels.as_slice())),
-            Some(VectorMatchCardinality::OneToMany(labels)) => (true, Some(labels.labels.as_slice())),
+            Some(VectorMatchCardinality::ManyToOne(labels)) => (false, Some(labels.as_slice())),
+            Some(VectorMatchCardinality::OneToMany(labels)) => (true, Some(labels.as_slice())),
             _ => (false, None),
         };
         Self { operator, modifier, many_is_right, include, steps }
@@ -171,9 +171,9 @@ impl<'e> Join<'e> {
         let mut labels = if self.operator.drops_name() { named.without_name() } else { named };
         if self.include.is_none() {
             labels = match self.modifier.and_then(|modifier| modifier.matching.as_ref()) {
-                Some(LabelModifier::Include(on)) => Choice::only(&on.labels).of(&labels),
+                Some(LabelModifier::Include(on)) => Choice::only(on).of(&labels),
                 Some(LabelModifier::Exclude(ignoring)) => {
-                    ignoring.labels.iter().fold(labels, |labels, name| labels.with(name, ""))
+                    ignoring.iter().fold(labels, |labels, name| labels.with(name, ""))
                 }
                 None => labels,
             };

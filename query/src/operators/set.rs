@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use promql_parser::parser::BinaryExpr;
+use crate::syntax::BinaryExpr;
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};

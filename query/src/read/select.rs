@@ -1,9 +1,9 @@
 //! Selectors: which series and instants a query reads, and what an instant selector sees at each step.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use promql_parser::parser::{AtModifier, Offset, VectorSelector};
+use crate::syntax::{AtModifier, Offset, VectorSelector};
 use weir_sample::{Histogram, Timestamp};
 use weir_store::{Column, Hint, Hole, Selection};
 
@@ -77,7 +77,7 @@ impl Evaluator<'_> {
         let fixed = at.map(|at| match at {
             AtModifier::Start => self.query.start,
             AtModifier::End => self.query.end(),
-            AtModifier::At(time) => unix_millis(*time),
+            AtModifier::At(time) => *time,
         });
         match fixed {
             Some(at) => Steps { start: at.saturating_sub(offset), step: 0, count: steps.count },
@@ -176,11 +176,4 @@ fn times_of(row: Row) -> Row {
 
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
-}
-
-fn unix_millis(time: SystemTime) -> i64 {
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => millis(after),
-        Err(before) => -millis(before.duration()),
-    }
 }

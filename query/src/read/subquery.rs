@@ -1,6 +1,6 @@
 //! Range selectors and subqueries: what they hand to a function over time.
 
-use promql_parser::parser::{Expr, SubqueryExpr};
+use crate::syntax::{Expr, SubqueryExpr};
 use weir_sample::Histogram;
 use weir_store::{Column, Hint};
 

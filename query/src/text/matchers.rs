@@ -1,7 +1,6 @@
 //! The conditions of a selector.
 
-use promql_parser::label::MatchOp as ParsedOp;
-use promql_parser::parser::VectorSelector;
+use crate::syntax::VectorSelector;
 use weir_store::{MatchOp, Matcher};
 
 use crate::error::QueryError;
@@ -12,23 +11,14 @@ pub(crate) type Clock<'c> = &'c dyn Fn() -> Result<(), QueryError>;
 
 /// The conditions of a selector, its metric name among them.
 pub(crate) fn matchers(selector: &VectorSelector, clock: Clock<'_>) -> Result<Vec<Matcher>, QueryError> {
-    if !selector.matchers.or_matchers.is_empty() {
-        return Err(QueryError::Unsupported("\"or\" between label matchers".into()));
-    }
     let name = selector.name.iter().map(|name| matcher(METRIC_NAME, MatchOp::Equal, name));
-    let labels = selector.matchers.matchers.iter().map(|parsed| {
+    let labels = selector.matchers.iter().map(|condition| {
         clock()?;
-        let op = match parsed.op {
-            ParsedOp::Equal => MatchOp::Equal,
-            ParsedOp::NotEqual => MatchOp::NotEqual,
-            ParsedOp::Re(_) => MatchOp::Regex,
-            ParsedOp::NotRe(_) => MatchOp::NotRegex,
-        };
-        matcher(&parsed.name, op, &parsed.value)
+        matcher(&condition.name, condition.op, &condition.value)
     });
     name.chain(labels).collect()
 }
 
 fn matcher(label: &str, op: MatchOp, value: &str) -> Result<Matcher, QueryError> {
-    Matcher::new(label, op, value).map_err(|error| QueryError::parse(error.to_string()))
+    Matcher::new(label, op, value).map_err(|error| QueryError::Parse(error.to_string()))
 }

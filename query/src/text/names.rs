@@ -1,10 +1,8 @@
 //! Which metric names the elements of an expression have, and with it: where two of them may come to have the same labels.
 
-use promql_parser::label::MatchOp;
-use promql_parser::parser::value::ValueType;
-use promql_parser::parser::{
-    AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector,
-};
+use crate::syntax::ValueType;
+use crate::syntax::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector};
+use weir_store::MatchOp;
 
 use crate::labels::METRIC_NAME;
 
@@ -55,7 +53,7 @@ pub(crate) fn is_joined(expr: &Expr) -> bool {
     match expr {
         Expr::Paren(e) => is_joined(&e.expr),
         Expr::Unary(_) => true,
-        Expr::Binary(e) => match (e.op.to_string().as_str(), e.lhs.value_type(), e.rhs.value_type()) {
+        Expr::Binary(e) => match (e.op, e.lhs.value_type(), e.rhs.value_type()) {
             ("or", ..) => false,
             ("and" | "unless", ..) => is_joined(&e.lhs),
             (_, ValueType::Vector, ValueType::Vector) => false,
@@ -89,7 +87,7 @@ fn names(expr: &Expr) -> Names<'_> {
 }
 
 fn selected(selector: &VectorSelector) -> Names<'_> {
-    let exact = selector.matchers.matchers.iter().find(|m| m.name == METRIC_NAME && m.op == MatchOp::Equal);
+    let exact = selector.matchers.iter().find(|m| m.name == METRIC_NAME && m.op == MatchOp::Equal);
     match selector.name.as_deref().or(exact.map(|matcher| matcher.value.as_str())) {
         Some(name) => Names::Only(name),
         None => Names::Various,
@@ -100,14 +98,14 @@ fn aggregated(e: &AggregateExpr) -> Names<'_> {
     if passes_elements(e) {
         return names(&e.expr);
     }
-    let by_name = matches!(&e.modifier, Some(LabelModifier::Include(by)) if by.labels.iter().any(|l| l == METRIC_NAME));
+    let by_name = matches!(&e.modifier, Some(LabelModifier::Include(by)) if by.iter().any(|l| l == METRIC_NAME));
     let counted = matches!(e.param.as_deref(), Some(Expr::StringLiteral(label)) if label.val == METRIC_NAME);
     if by_name || counted { Names::Various } else { Names::Nameless }
 }
 
 fn operated(e: &BinaryExpr) -> Names<'_> {
     let (lhs, rhs) = (e.lhs.value_type(), e.rhs.value_type());
-    match e.op.to_string().as_str() {
+    match e.op {
         "or" if names(&e.lhs) == names(&e.rhs) => names(&e.lhs),
         "or" => Names::Various,
         "and" | "unless" => names(&e.lhs),
@@ -124,12 +122,12 @@ fn operated(e: &BinaryExpr) -> Names<'_> {
 }
 
 fn drops_name(e: &BinaryExpr) -> bool {
-    let filters = matches!(e.op.to_string().as_str(), "==" | "!=" | "<" | "<=" | ">" | ">=") && !e.return_bool();
-    !filters && !matches!(e.op.to_string().as_str(), "and" | "or" | "unless")
+    let filters = matches!(e.op, "==" | "!=" | "<" | "<=" | ">" | ">=") && !e.return_bool();
+    !filters && !matches!(e.op, "and" | "or" | "unless")
 }
 
 fn passes_elements(e: &AggregateExpr) -> bool {
-    matches!(e.op.to_string().as_str(), "topk" | "bottomk" | "limitk")
+    matches!(e.op, "topk" | "bottomk" | "limitk")
 }
 
 fn keeps_name(call: &Call) -> bool {
@@ -139,12 +137,12 @@ fn keeps_name(call: &Call) -> bool {
 
 /// Whether the metric name is what a function over labels writes.
 fn sets_name(call: &Call) -> bool {
-    let target = call.args.args.get(1).map(|target| &**target);
+    let target = call.args.get(1);
     matches!(target, Some(Expr::StringLiteral(label)) if label.val == METRIC_NAME)
 }
 
 /// The vector or range that a function looks at.
 fn argument(call: &Call) -> Option<&Expr> {
     let many = |expr: &&Expr| matches!(expr.value_type(), ValueType::Vector | ValueType::Matrix);
-    call.args.args.iter().map(|arg| &**arg).find(many)
+    call.args.iter().find(many)
 }

@@ -1,46 +1,53 @@
 //! Text to syntax tree: nothing that the parser or the evaluator could choke on gets past here.
 
-use std::panic::catch_unwind;
-
-use promql_parser::parser::{Expr, VectorSelector, parse as parse_promql};
 use weir_store::Matcher;
 
 use crate::error::QueryError;
-use crate::text::literals::Taken;
+use crate::syntax::{Expr, ParseError, VectorSelector};
 use crate::text::matchers::{Clock, matchers};
-use crate::text::tree::children;
-use crate::text::{numbers, plus};
 
 /// Longest query; dashboards with long value lists reach a few kilobytes.
 const MAX_BYTES: usize = 64 << 10;
 
-/// Operators and parentheses in a query. Parsing and dropping the tree recurse, and stacks are 2 MiB.
-const MAX_NESTING_TOKENS: usize = 1_500;
-
-/// Depth of a tree that is evaluated.
-const MAX_DEPTH: usize = 128;
-
 /// Parses a query.
 pub(crate) fn parse(query: &str, clock: Clock<'_>) -> Result<Expr, QueryError> {
+    parse_within(query, clock)?.map_err(|error| QueryError::Parse(error.told(query)))
+}
+
+/// As [`parse`], while there is time.
+pub(super) fn parse_within(query: &str, clock: Clock<'_>) -> Result<Result<Expr, ParseError>, QueryError> {
     if query.len() > MAX_BYTES {
-        return Err(QueryError::parse(format!("query is longer than {MAX_BYTES} bytes")));
+        return Ok(Err(ParseError { at: 0, problem: format!("query is longer than {MAX_BYTES} bytes") }));
     }
-    let taken = Taken::out_of(query).map_err(QueryError::parse)?;
-    if nesting_tokens(&taken.text) > MAX_NESTING_TOKENS {
-        return Err(QueryError::parse(format!("query has more than {MAX_NESTING_TOKENS} operators and parentheses")));
+    let expr = match crate::syntax::parse(query) {
+        Ok(expr) => expr,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut open = vec![&expr];
+    while let Some(inner) = open.pop() {
+        let selector = match inner {
+            Expr::VectorSelector(selector) => Some(selector),
+            Expr::MatrixSelector(range) => Some(&range.vs),
+            _ => None,
+        };
+        if let Some(selector) = selector
+            && let Some(problem) = wrong_selector(selector, clock)?
+        {
+            return Ok(Err(ParseError { at: selector.place, problem }));
+        }
+        open.extend(inner.children());
     }
-    if let Some(number) = numbers::too_large(&taken.text) {
-        return Err(QueryError::parse(format!("number {number} is out of range")));
-    }
-    let tree = |text: &str| tree(text).map_err(|error| QueryError::parse(taken.in_error(&error)));
-    if let Some(signed) = plus::as_minus(&taken.text) {
-        tree(&signed)?;
-    }
-    let mut expr = tree(&taken.text)?;
-    check_depth(&expr)?;
-    taken.put_into(&mut expr);
-    check_selectors(&expr, clock)?;
-    Ok(expr)
+    Ok(Ok(expr))
+}
+
+/// What is wrong with the conditions of a selector. They have expressions of their own, which take time.
+fn wrong_selector(selector: &VectorSelector, clock: Clock<'_>) -> Result<Option<String>, QueryError> {
+    let matchers = match matchers(selector, clock) {
+        Err(QueryError::Parse(problem)) => return Ok(Some(problem)),
+        outcome => outcome?,
+    };
+    let is_empty = selector.name.is_none() && matchers.iter().all(|matcher| matcher.accepts(""));
+    Ok(is_empty.then(|| "vector selector must contain at least one non-empty matcher".into()))
 }
 
 /// The conditions of a series selector such as `x{host="a"}`, as the API's `match[]` has it.
@@ -65,59 +72,6 @@ pub(crate) fn selector_within(text: &str, clock: Clock<'_>) -> Result<Vec<Matche
         }
         _ => Err(wrong(&format_args!("{text} is no series selector"))),
     }
-}
-
-/// The parser turns some numbers into durations without a check, which panics when they are negative or too large.
-fn tree(text: &str) -> Result<Expr, String> {
-    catch_unwind(|| parse_promql(text)).unwrap_or_else(|_| Err("a duration or number is out of range".into()))
-}
-
-/// Counts what can nest; strings have been taken out.
-fn nesting_tokens(query: &str) -> usize {
-    let mut count = 0;
-    let mut previous = b' ';
-    for byte in query.bytes() {
-        count += match byte {
-            b'(' | b'[' | b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'=' | b'<' | b'>' | b'!' => 1,
-            // Operators that are words stand between spaces.
-            byte => usize::from(byte.is_ascii_whitespace() && !previous.is_ascii_whitespace()),
-        };
-        previous = byte;
-    }
-    count
-}
-
-fn check_depth(root: &Expr) -> Result<(), QueryError> {
-    let mut open = vec![(root, 1)];
-    while let Some((expr, depth)) = open.pop() {
-        if depth > MAX_DEPTH {
-            return Err(QueryError::parse(format!("query nests deeper than {MAX_DEPTH} levels")));
-        }
-        open.extend(children(expr).into_iter().map(|child| (child, depth + 1)));
-    }
-    Ok(())
-}
-
-/// What the parser cannot know of selectors whose texts it has not seen.
-fn check_selectors(root: &Expr, clock: Clock<'_>) -> Result<(), QueryError> {
-    let mut open = vec![root];
-    while let Some(expr) = open.pop() {
-        match expr {
-            Expr::VectorSelector(selector) => check_selector(selector, clock)?,
-            Expr::MatrixSelector(range) => check_selector(&range.vs, clock)?,
-            _ => {}
-        }
-        open.extend(children(expr));
-    }
-    Ok(())
-}
-
-fn check_selector(selector: &VectorSelector, clock: Clock<'_>) -> Result<(), QueryError> {
-    let matchers = matchers(selector, clock)?;
-    if selector.name.is_none() && matchers.iter().all(|matcher| matcher.accepts("")) {
-        return Err(QueryError::parse("vector selector must contain at least one non-empty matcher"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

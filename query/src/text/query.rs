@@ -1,11 +1,11 @@
 //! A query that is parsed once and asked often, and what its selectors ask.
 
-use promql_parser::parser::{Expr, VectorSelector};
+use crate::syntax::{Expr, ParseError, VectorSelector};
 use weir_store::Matcher;
 
 use crate::error::QueryError;
 use crate::text::matchers;
-use crate::text::parse::parse;
+use crate::text::parse::parse_within;
 
 /// A query that is parsed once and asked often.
 #[derive(Clone, Debug)]
@@ -18,9 +18,11 @@ impl Query {
     /// Parses a query.
     ///
     /// # Errors
-    /// [`QueryError::Parse`].
-    pub fn parse(text: &str) -> Result<Self, QueryError> {
-        Ok(Self { text: text.into(), expr: parse(text, &|| Ok(()))? })
+    /// What is wrong, and where.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let outcome = parse_within(text, &|| Ok(()));
+        let expr = outcome.unwrap_or_else(|error| Err(ParseError { at: 0, problem: error.to_string() }))?;
+        Ok(Self { text: text.into(), expr })
     }
 
     /// The query as written.

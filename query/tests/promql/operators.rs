@@ -27,7 +27,10 @@ fn scalars() {
     check("\"text\"", "text");
     check("0x10 + 1e1 + 1m", "86");
     check("min_of(1, 2) + max_of(1, 2)", "3");
-    check("1 > 2", "bad_data: invalid parameter \"query\": parse error: comparisons between scalars must use BOOL");
+    check(
+        "1 > 2",
+        "bad_data: invalid parameter \"query\": 1:3: parse error: comparisons between scalars must use BOOL",
+    );
 }
 
 #[test]

@@ -17,7 +17,11 @@ const DATA: &str = r#"
 #[test]
 fn strings_are_those_of_go() {
     check(DATA, r"0s: x{i=~`a\.b.*`}", r#"x{i="a.b1", j="d"} 1"#);
-    check(DATA, r#"0s: x{i=~"a\.b.*"}"#, "bad_data: invalid parameter \"query\": parse error: unknown escape sequence");
+    check(
+        DATA,
+        r#"0s: x{i=~"a\.b.*"}"#,
+        "bad_data: invalid parameter \"query\": 1:6: parse error: unknown escape sequence",
+    );
     check(DATA, r"0s: label_replace(x{j='f'}, `y`, `$1`, `i`, `/(\w+)/.*`)", r#"x{i="/x/{id}", j="f", y="x"} 3"#);
     check(DATA, r#"0s: sum by ("j") ({"x", j="\u0064"})"#, r#"{j="d"} 1"#);
 }
@@ -52,10 +56,10 @@ fn what_is_doubtful_is_said() {
             answer.infos
         );
     };
-    check("50s: rate(g[1m])", "", "not be a counter, name does not end in _total/_sum/_count/_bucket: \"g\" (1:1)");
-    check("50s: quantile_over_time(2, g[1m])", "between 0 and 1, got 2 (1:1)", "");
-    check("50s: 1 + quantile(-1, g)", "between 0 and 1, got -1 (1:5)", "");
-    check("50s: histogram_quantile(NaN, h_bucket{le!=\"\"})", "between 0 and 1, got NaN (1:1)", "");
+    check("50s: rate(g[1m])", "", "not be a counter, name does not end in _total/_sum/_count/_bucket: \"g\" (1:6)");
+    check("50s: quantile_over_time(2, g[1m])", "between 0 and 1, got 2 (1:20)", "");
+    check("50s: 1 + quantile(-1, g)", "between 0 and 1, got -1 (1:14)", "");
+    check("50s: histogram_quantile(NaN, h_bucket{le!=\"\"})", "between 0 and 1, got NaN (1:20)", "");
     check("50s: histogram_quantile(0.5, h_bucket{le!=\"\"})", "", "must rise");
     check("50s: histogram_quantile(0.5, h_bucket{le!=\"2\"})", "malformed value of \"\"", "");
     check("0s..10s/10s: sort(g)", "", "sorting them changes nothing");

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use promql_parser::parser::Expr;
+use crate::syntax::Expr;
 use weir_store::{Column, Hint};
 
 use crate::aggregate::summation::Sum;

@@ -7,7 +7,7 @@ mod histograms;
 mod rate;
 mod regression;
 
-use promql_parser::parser::{Call, Expr};
+use crate::syntax::{Call, Expr};
 use weir_store::Column;
 
 use crate::error::QueryError;
@@ -24,15 +24,15 @@ impl Evaluator<'_> {
             Ok(found) => found,
             Err(error) => return Some(Err(error)),
         };
-        if let OverTime::Quantile(phi) = &function {
-            self.check_quantiles("quantile_over_time", phi);
+        if let (OverTime::Quantile(phi), [asked, ..]) = (&function, &call.args[..]) {
+            self.check_quantiles(asked, phi);
         }
         if function == OverTime::Avg {
             return Some(self.average(range, steps, sink));
         }
         Some(self.ranges(range, steps, function.hint(), &mut |samples, ranges| {
             if function.counts() && samples.is_no_counter() {
-                self.inform(call.func.name, &no_counter(samples.labels.name()));
+                self.inform(range, &no_counter(samples.labels.name()));
             }
             let row = self.apply(&function, samples, ranges, steps)?;
             if row.is_empty() { Ok(()) } else { sink(row) }
@@ -41,7 +41,7 @@ impl Evaluator<'_> {
 
     /// The function, and which argument is the range.
     fn over_time_function<'e>(&self, call: &'e Call, steps: Steps) -> Option<Result<(OverTime, &'e Expr), QueryError>> {
-        let args: Vec<&Expr> = call.args.args.iter().map(|arg| &**arg).collect();
+        let args: Vec<&Expr> = call.args.iter().collect();
         let scalar = |expr| self.scalar(expr, steps);
         Some(match (call.func.name, args.as_slice()) {
             ("quantile_over_time", [phi, range]) => scalar(phi).map(|phi| (OverTime::Quantile(phi), *range)),

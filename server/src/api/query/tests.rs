@@ -119,7 +119,12 @@ fn errors_have_prometheus_shape() {
     let path = "/api/v1/query";
     check(path, "query=x%7B", 400, r#"{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\""#);
     check(path, "", 400, r#"invalid parameter \"query\": it is missing"#);
-    check(path, "query=info(x)", 422, r#""errorType":"execution","error":"function info() is not supported"#);
+    check(
+        path,
+        "query=limit_ratio(1,x)",
+        422,
+        r#""errorType":"execution","error":"aggregation limit_ratio() is not supported"#,
+    );
     check(path, "query=x&timeout=0", 503, r#""errorType":"timeout""#);
 }
 
@@ -132,7 +137,7 @@ fn series_and_labels() {
         r#"[{"__name__":"x","host":"a"},{"__name__":"y","host":"a","tenant":"7"}]"#,
     );
     check("/api/v1/series", "match[]=x&match[]=y&limit=1", 200, r#"[{"__name__":"x","host":"a"}],"warnings":["#);
-    check("/api/v1/series", "match[]=x%7B", 400, r#"invalid parameter \"match[]\": parse error"#);
+    check("/api/v1/series", "match[]=x%7B", 400, r#"invalid parameter \"match[]\": 1:3: parse error"#);
     let ever = "match[]=x&start=-292273086-05-16T16:47:06Z&end=292277025-08-18T07:12:54.999999999Z";
     check("/api/v1/series", ever, 200, r#"[{"__name__":"x","host":"a"}]"#);
     check("/api/v1/series", "", 400, "no match[] parameter provided");
