@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
-use promql_parser::parser::{Expr, Offset, VectorSelector};
+use weir_query::syntax::{Expr, Offset, ParseError, VectorSelector};
 use weir_query::{MatchOp, Matcher, Query, QueryError};
 
-use super::diagnosis::{BadExpression, diagnose};
+/// An expression that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct BadExpression {
+    /// Byte of the expression at which it goes wrong.
+    pub offset: usize,
+    /// What is wrong.
+    pub problem: String,
+}
 
 /// A PromQL expression.
 #[derive(Clone, Debug)]
@@ -34,7 +42,8 @@ impl Expression {
     /// # Errors
     /// What is wrong with it, and where.
     pub fn parse(text: &str) -> Result<Self, BadExpression> {
-        let query = Query::parse(text).map_err(|error| diagnose(text, &error))?;
+        let bad = |error: ParseError| BadExpression { offset: error.at, problem: error.problem };
+        let query = Query::parse(text).map_err(bad)?;
         let kind = query.expr().value_type();
         if !matches!(kind.to_string().as_str(), "vector" | "scalar") {
             let problem = format!("the result is a {kind}, and a rule needs a vector or a number");
@@ -80,7 +89,7 @@ fn walk(expr: &Expr, back: Duration, reads: &mut Vec<Reads>) -> Result<(), Query
         Expr::VectorSelector(selector) => reads.push(read(selector, back + LOOKBACK)?),
         Expr::MatrixSelector(matrix) => reads.push(read(&matrix.vs, back + matrix.range)?),
         Expr::Subquery(sub) => walk(&sub.expr, back + sub.range + before(sub.offset.as_ref()), reads)?,
-        other => children(other).into_iter().try_for_each(|child| walk(child, back, reads))?,
+        other => other.children().into_iter().try_for_each(|child| walk(child, back, reads))?,
     }
     Ok(())
 }
@@ -97,27 +106,6 @@ fn read(selector: &VectorSelector, back: Duration) -> Result<Reads, QueryError> 
     let exact = |matcher: &&Matcher| matcher.label() == "__name__" && matcher.op() == MatchOp::Equal;
     let name = matchers.iter().find(exact).map(|matcher| matcher.value().to_owned());
     Ok(Reads { name, matchers, back: back + before(selector.offset.as_ref()) })
-}
-
-/// The parts of an expression.
-pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::Aggregate(e) => e.param.iter().map(|param| &**param).chain([&*e.expr]).collect(),
-        Expr::Unary(e) => vec![&e.expr],
-        Expr::Binary(e) => vec![&e.lhs, &e.rhs],
-        Expr::Paren(e) => vec![&e.expr],
-        Expr::Subquery(e) => vec![&e.expr],
-        Expr::Call(e) => e.args.args.iter().map(|arg| &**arg).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The expression inside any parentheses.
-pub(crate) fn bare(mut expr: &Expr) -> &Expr {
-    while let Expr::Paren(inner) = expr {
-        expr = &inner.expr;
-    }
-    expr
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Rule files in Prometheus' format: read with places, checked, and the last good set kept.
 
-mod diagnosis;
 mod document;
 mod doubts;
 mod dry_run;
@@ -14,9 +13,8 @@ mod rule;
 mod set;
 mod text;
 
-pub use diagnosis::BadExpression;
 pub use duration::write_duration;
-pub use expression::{Expression, Reads};
+pub use expression::{BadExpression, Expression, Reads};
 pub use fault::{Fault, Place, Weight};
 pub(crate) use meaning::keeps_apart;
 pub use read::read_rules;

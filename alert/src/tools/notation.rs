@@ -1,6 +1,6 @@
 //! Series as promtool's tests write them: `up{job="a"}` and `0 1+2x3 _x4 stale`.
 
-use promql_parser::parser::Expr;
+use weir_query::syntax::Expr;
 use weir_query::{LabelSet, MatchOp};
 use weir_sample::{STALE, Series};
 

@@ -1,20 +1,18 @@
 //! Whether an expression keeps the values of a label apart: then each element of its result is made of series alone that have the
 //! element's own value, and nothing of others changes it.
 
-use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier};
-
-use crate::rules::expression::bare;
+use weir_query::syntax::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier};
 
 /// Whether every element with the label is made of series alone that have its value.
 pub(crate) fn keeps_apart(expr: &Expr, label: &str) -> bool {
-    match bare(expr) {
+    match expr.bare() {
         Expr::VectorSelector(_) | Expr::MatrixSelector(_) | Expr::NumberLiteral(_) | Expr::StringLiteral(_) => true,
         Expr::Subquery(sub) => keeps_apart(&sub.expr, label),
         Expr::Unary(unary) => keeps_apart(&unary.expr, label),
         Expr::Aggregate(aggregate) => aggregate_does(aggregate, label),
         Expr::Binary(binary) => binary_does(binary, label),
         Expr::Call(call) => call_does(call, label),
-        Expr::Paren(_) | Expr::Extension(_) => false,
+        Expr::Paren(_) => false,
     }
 }
 
@@ -22,8 +20,8 @@ fn aggregate_does(aggregate: &AggregateExpr, label: &str) -> bool {
     // Without `by` even `topk` lets elements displace one another.
     let groups_by_it = match &aggregate.modifier {
         None => false,
-        Some(LabelModifier::Include(by)) => by.labels.iter().any(|one| one == label),
-        Some(LabelModifier::Exclude(without)) => !without.labels.iter().any(|one| one == label),
+        Some(LabelModifier::Include(by)) => by.iter().any(|one| one == label),
+        Some(LabelModifier::Exclude(without)) => !without.iter().any(|one| one == label),
     };
     let parameter = aggregate.param.as_deref().is_none_or(|param| keeps_apart(param, label));
     groups_by_it && parameter && keeps_apart(&aggregate.expr, label)
@@ -33,24 +31,24 @@ fn binary_does(binary: &BinaryExpr, label: &str) -> bool {
     let matching = binary.modifier.as_ref().and_then(|modifier| modifier.matching.as_ref());
     let matches_on_it = match matching {
         None => true,
-        Some(LabelModifier::Include(on)) => on.labels.iter().any(|one| one == label),
-        Some(LabelModifier::Exclude(ignoring)) => !ignoring.labels.iter().any(|one| one == label),
+        Some(LabelModifier::Include(on)) => on.iter().any(|one| one == label),
+        Some(LabelModifier::Exclude(ignoring)) => !ignoring.iter().any(|one| one == label),
     };
     matches_on_it && keeps_apart(&binary.lhs, label) && keeps_apart(&binary.rhs, label)
 }
 
 fn call_does(call: &Call, label: &str) -> bool {
-    let arguments = &call.args.args;
+    let arguments = &call.args;
     match call.func.name {
         // What these give has no label of what they read, and stands for all of it.
         "absent" | "absent_over_time" | "scalar" | "info" => false,
-        "label_replace" | "label_join" if is_text(arguments.get(1).map(|arg| &**arg), label) => false,
+        "label_replace" | "label_join" if is_text(arguments.get(1), label) => false,
         _ => arguments.iter().all(|argument| keeps_apart(argument, label)),
     }
 }
 
 fn is_text(expr: Option<&Expr>, text: &str) -> bool {
-    matches!(expr.map(bare), Some(Expr::StringLiteral(literal)) if literal.val == text)
+    matches!(expr.map(Expr::bare), Some(Expr::StringLiteral(literal)) if literal.val == text)
 }
 
 #[cfg(test)]

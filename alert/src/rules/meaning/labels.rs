@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use promql_parser::label::{METRIC_NAME, MatchOp};
-use promql_parser::parser::value::ValueType;
-use promql_parser::parser::{
+use weir_query::syntax::ValueType;
+use weir_query::syntax::{
     AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector,
 };
-
-use crate::rules::expression::bare;
+use weir_query::{MatchOp, NAME};
 
 /// The labels that a result can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +20,11 @@ pub(crate) enum Possible {
 impl Possible {
     /// The labels of an expression's result.
     pub(crate) fn of(expr: &Expr) -> Self {
-        match bare(expr) {
+        match expr.bare() {
             Expr::VectorSelector(selector) => Self::of_selector(selector),
             Expr::MatrixSelector(matrix) => Self::of_selector(&matrix.vs),
             Expr::Subquery(sub) => Self::of(&sub.expr),
-            Expr::Unary(unary) => Self::of(&unary.expr).without([METRIC_NAME]),
+            Expr::Unary(unary) => Self::of(&unary.expr).without([NAME]),
             Expr::Aggregate(aggregate) => Self::of_aggregate(aggregate),
             Expr::Binary(binary) => Self::of_binary(binary),
             Expr::Call(call) => Self::of_call(call),
@@ -90,24 +88,22 @@ impl Possible {
     }
 
     fn of_selector(selector: &VectorSelector) -> Self {
-        let empty = selector.matchers.matchers.iter().filter(|m| m.op == MatchOp::Equal && m.value.is_empty());
+        let empty = selector.matchers.iter().filter(|m| m.op == MatchOp::Equal && m.value.is_empty());
         Self::AllBut(empty.map(|matcher| matcher.name.clone()).collect())
     }
 
     fn of_aggregate(aggregate: &AggregateExpr) -> Self {
         let inner = Self::of(&aggregate.expr);
-        let op = aggregate.op.to_string();
-        if ["topk", "bottomk", "limitk", "limit_ratio"].contains(&op.as_str()) {
+        let op = aggregate.op;
+        if ["topk", "bottomk", "limitk", "limit_ratio"].contains(&op) {
             return inner;
         }
         let grouped = match &aggregate.modifier {
             None => Self::none(),
-            Some(LabelModifier::Include(labels)) => inner.kept(labels.labels.iter().map(String::as_str)),
-            Some(LabelModifier::Exclude(labels)) => {
-                inner.without(labels.labels.iter().map(String::as_str).chain([METRIC_NAME]))
-            }
+            Some(LabelModifier::Include(labels)) => inner.kept(labels.iter().map(String::as_str)),
+            Some(LabelModifier::Exclude(labels)) => inner.without(labels.iter().map(String::as_str).chain([NAME])),
         };
-        match aggregate.param.as_deref().map(bare) {
+        match aggregate.param.as_deref().map(Expr::bare) {
             Some(Expr::StringLiteral(label)) if op == "count_values" => grouped.with([label.val.as_str()]),
             _ => grouped,
         }
@@ -116,32 +112,32 @@ impl Possible {
     fn of_binary(binary: &BinaryExpr) -> Self {
         let (left, right) = (Self::of(&binary.lhs), Self::of(&binary.rhs));
         let returns_bool = binary.modifier.as_ref().is_some_and(|modifier| modifier.return_bool);
-        let filters = binary.op.is_comparison_operator() && !returns_bool;
-        let named = |possible: Self| if filters { possible } else { possible.without([METRIC_NAME]) };
+        let filters = binary.is_comparison() && !returns_bool;
+        let named = |possible: Self| if filters { possible } else { possible.without([NAME]) };
         match (binary.lhs.value_type(), binary.rhs.value_type()) {
             (ValueType::Vector, ValueType::Vector) => {}
             (ValueType::Vector, _) => return named(left),
             _ => return named(right),
         }
-        match binary.op.to_string().as_str() {
+        match binary.op {
             "and" | "unless" => return left,
             "or" => return left.or(&right),
             _ => {}
         }
         let Some(modifier) = &binary.modifier else { return named(left) };
         match &modifier.card {
-            VectorMatchCardinality::ManyToOne(more) => named(left).with(more.labels.iter().map(String::as_str)),
-            VectorMatchCardinality::OneToMany(more) => named(right).with(more.labels.iter().map(String::as_str)),
+            VectorMatchCardinality::ManyToOne(more) => named(left).with(more.iter().map(String::as_str)),
+            VectorMatchCardinality::OneToMany(more) => named(right).with(more.iter().map(String::as_str)),
             _ => match &modifier.matching {
-                Some(LabelModifier::Include(on)) => left.kept(on.labels.iter().map(String::as_str)),
-                Some(LabelModifier::Exclude(ignored)) => named(left).without(ignored.labels.iter().map(String::as_str)),
+                Some(LabelModifier::Include(on)) => left.kept(on.iter().map(String::as_str)),
+                Some(LabelModifier::Exclude(ignored)) => named(left).without(ignored.iter().map(String::as_str)),
                 None => named(left),
             },
         }
     }
 
     fn of_call(call: &Call) -> Self {
-        let args: Vec<&Expr> = call.args.args.iter().map(|arg| bare(arg)).collect();
+        let args: Vec<&Expr> = call.args.iter().map(|arg| arg.bare()).collect();
         let text = |at: usize| match args.get(at) {
             Some(Expr::StringLiteral(text)) => text.val.as_str(),
             _ => "",
@@ -156,8 +152,8 @@ impl Possible {
             "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" | "last_over_time" | "first_over_time" => {
                 inner
             }
-            "histogram_quantile" | "histogram_fraction" => inner.without([METRIC_NAME, "le"]),
-            _ => inner.without([METRIC_NAME]),
+            "histogram_quantile" | "histogram_fraction" => inner.without([NAME, "le"]),
+            _ => inner.without([NAME]),
         }
     }
 
@@ -168,9 +164,9 @@ impl Possible {
             Expr::MatrixSelector(matrix) => &matrix.vs,
             _ => return Self::none(),
         };
-        let matchers = &selector.matchers.matchers;
+        let matchers = &selector.matchers;
         let alone = |name: &str| matchers.iter().filter(|other| other.name == name).count() == 1;
-        let fixed = matchers.iter().filter(|m| m.op == MatchOp::Equal && m.name != METRIC_NAME && alone(&m.name));
+        let fixed = matchers.iter().filter(|m| m.op == MatchOp::Equal && m.name != NAME && alone(&m.name));
         Self::Only(fixed.map(|matcher| matcher.name.clone()).collect())
     }
 }

@@ -1,15 +1,14 @@
 //! Expressions that can never have a result: contradictions that can be seen without data.
 
-use promql_parser::parser::value::ValueType;
-use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, VectorSelector};
 use weir_query::MatchOp;
+use weir_query::syntax::ValueType;
+use weir_query::syntax::{AggregateExpr, BinaryExpr, Call, Expr, VectorSelector};
 
 use super::bounds::Bounds;
-use crate::rules::expression::{bare, children};
 
 /// Why an expression can never have a result; `None` if it may.
 pub(crate) fn never(expr: &Expr) -> Option<String> {
-    let expr = bare(expr);
+    let expr = expr.bare();
     let reason = match expr {
         Expr::VectorSelector(selector) => never_matches(selector),
         Expr::MatrixSelector(matrix) => never_matches(&matrix.vs),
@@ -29,9 +28,9 @@ pub(crate) fn never(expr: &Expr) -> Option<String> {
 
 /// Why parts of an expression that it can do without never have a result.
 pub(crate) fn never_in_parts(expr: &Expr) -> Option<String> {
-    let absent = matches!(bare(expr), Expr::Call(call) if call.func.name.starts_with("absent"));
+    let absent = matches!(expr.bare(), Expr::Call(call) if call.func.name.starts_with("absent"));
     let part = |child: &&Expr| child.value_type() != ValueType::Scalar && !absent;
-    children(expr).into_iter().filter(part).find_map(|child| never(child).or_else(|| never_in_parts(child)))
+    expr.children().into_iter().filter(part).find_map(|child| never(child).or_else(|| never_in_parts(child)))
 }
 
 fn never_matches(selector: &VectorSelector) -> Option<String> {
@@ -48,7 +47,7 @@ fn never_matches(selector: &VectorSelector) -> Option<String> {
 }
 
 fn never_called(call: &Call) -> Option<String> {
-    let args: Vec<&Expr> = call.args.args.iter().map(|arg| bare(arg)).collect();
+    let args: Vec<&Expr> = call.args.iter().map(|arg| arg.bare()).collect();
     match (call.func.name, args.as_slice()) {
         ("absent", [arg]) if always_there(arg) => Some(format!("\"{arg}\" always has a result, so it is never absent")),
         ("absent" | "absent_over_time", _) => None,
@@ -58,8 +57,8 @@ fn never_called(call: &Call) -> Option<String> {
 }
 
 fn never_both(binary: &BinaryExpr) -> Option<String> {
-    let (left, right) = (bare(&binary.lhs), bare(&binary.rhs));
-    match binary.op.to_string().as_str() {
+    let (left, right) = (binary.lhs.bare(), binary.rhs.bare());
+    match binary.op {
         "or" => never(left).filter(|_| never(right).is_some()),
         "unless" if is_same_or_wider(right, left) => Some(format!("\"{right}\" has whatever \"{left}\" has")),
         "unless" => never(left),
@@ -84,7 +83,7 @@ impl Plain for BinaryExpr {
 
 /// What is compared with numbers: `x` in `(x > 1) < 3`.
 fn base(expr: &Expr) -> &Expr {
-    match bare(expr) {
+    match expr.bare() {
         Expr::Binary(binary) if filters(binary) && binary.rhs.value_type() == ValueType::Scalar => base(&binary.lhs),
         Expr::Binary(binary) if filters(binary) && binary.lhs.value_type() == ValueType::Scalar => base(&binary.rhs),
         other => other,
@@ -98,16 +97,16 @@ fn is_same_or_wider(wide: &Expr, narrow: &Expr) -> bool {
 
 fn filters(binary: &BinaryExpr) -> bool {
     let bool_asked = binary.modifier.as_ref().is_some_and(|modifier| modifier.return_bool);
-    binary.op.is_comparison_operator() && !bool_asked
+    binary.is_comparison() && !bool_asked
 }
 
 /// Whether an expression has a result whatever the data.
 fn always_there(expr: &Expr) -> bool {
-    match bare(expr) {
+    match expr.bare() {
         Expr::Call(call) if call.func.name == "vector" => true,
-        Expr::Call(call) => call.args.args.is_empty() && call.func.return_type == ValueType::Vector,
-        Expr::Binary(binary) if binary.op.to_string() == "or" => always_there(&binary.lhs) || always_there(&binary.rhs),
-        Expr::Binary(binary) if !filters(binary) && !["and", "unless"].contains(&binary.op.to_string().as_str()) => {
+        Expr::Call(call) => call.args.is_empty() && call.func.return_type == ValueType::Vector,
+        Expr::Binary(binary) if binary.op == "or" => always_there(&binary.lhs) || always_there(&binary.rhs),
+        Expr::Binary(binary) if !filters(binary) && !["and", "unless"].contains(&binary.op) => {
             let sides = [&*binary.lhs, &*binary.rhs];
             sides.iter().all(|side| side.value_type() == ValueType::Scalar || always_there(side))
         }
@@ -119,7 +118,7 @@ fn always_there(expr: &Expr) -> bool {
 
 /// Between what numbers an expression's values are.
 fn bounds(expr: &Expr) -> Bounds {
-    match bare(expr) {
+    match expr.bare() {
         Expr::NumberLiteral(number) if number.val.is_nan() => Bounds::NOTHING,
         Expr::NumberLiteral(number) => Bounds::between(number.val, number.val),
         Expr::Unary(unary) => Bounds::between(0.0, 0.0).computed("-", bounds(&unary.expr)),
@@ -131,7 +130,7 @@ fn bounds(expr: &Expr) -> Bounds {
 }
 
 fn of_aggregate(aggregate: &AggregateExpr) -> Bounds {
-    match aggregate.op.to_string().as_str() {
+    match aggregate.op {
         "count" | "count_values" => Bounds::from(1.0),
         "group" => Bounds::between(1.0, 1.0),
         "stddev" | "stdvar" => Bounds::from(0.0),
@@ -145,16 +144,16 @@ fn of_aggregate(aggregate: &AggregateExpr) -> Bounds {
 
 fn of_binary(binary: &BinaryExpr) -> Bounds {
     let (left, right) = (bounds(&binary.lhs), bounds(&binary.rhs));
-    let op = binary.op.to_string();
+    let op = binary.op;
     let vectors = [&binary.lhs, &binary.rhs].map(|side| side.value_type() == ValueType::Vector);
-    match op.as_str() {
+    match op {
         "or" => left.or(right),
         "and" | "unless" => left,
-        _ if !binary.op.is_comparison_operator() => left.computed(&op, right),
+        _ if !binary.is_comparison() => left.computed(op, right),
         _ if !filters(binary) => Bounds::between(0.0, 1.0),
         // `1 < x` keeps the values of x.
-        _ if vectors == [false, true] => right.compared(mirrored(&op), left),
-        _ => left.compared(&op, right),
+        _ if vectors == [false, true] => right.compared(mirrored(op), left),
+        _ => left.compared(op, right),
     }
 }
 
@@ -170,7 +169,7 @@ fn mirrored(op: &str) -> &str {
 
 /// What functions promise. Rates are of counters, which only grow.
 fn of_call(call: &Call) -> Bounds {
-    let args: Vec<&Expr> = call.args.args.iter().map(|arg| bare(arg)).collect();
+    let args: Vec<&Expr> = call.args.iter().map(|arg| arg.bare()).collect();
     match (call.func.name, args.as_slice()) {
         ("absent" | "absent_over_time" | "present_over_time", _) => Bounds::between(1.0, 1.0),
         ("count_over_time", _) => Bounds::from(1.0),
