@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use weir_fuzz::{batch, datagram, frame, histogram, segment, statsd, text};
+use weir_fuzz::{batch, datagram, frame, histogram, promql, segment, statsd, text};
 
 fn main() -> std::io::Result<()> {
     let targets = [
@@ -10,6 +10,7 @@ fn main() -> std::io::Result<()> {
         ("datagram", datagram::seeds()),
         ("frame", frame::seeds()),
         ("histogram", histogram::seeds()),
+        ("promql", promql::seeds()),
         ("segment", segment::seeds()),
         ("statsd", statsd::seeds()),
         ("text", text::seeds()),

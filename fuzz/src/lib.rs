@@ -8,6 +8,7 @@ pub mod datagram;
 pub mod driver;
 pub mod frame;
 pub mod histogram;
+pub mod promql;
 pub mod segment;
 pub mod statsd;
 pub mod text;

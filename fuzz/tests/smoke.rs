@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_fuzz::{batch, datagram, driver::drive, frame, histogram, segment, statsd, text};
+use weir_fuzz::{batch, datagram, driver::drive, frame, histogram, promql, segment, statsd, text};
 
 fn budget() -> Duration {
     let seconds = std::env::var("WEIR_FUZZ_SECONDS").ok().map(|text| text.parse().expect("WEIR_FUZZ_SECONDS: seconds"));
@@ -28,6 +28,11 @@ fn batches() {
 #[test]
 fn histograms() {
     smoke("histogram", histogram::seeds(), histogram::run);
+}
+
+#[test]
+fn queries() {
+    smoke("promql", promql::seeds(), promql::run);
 }
 
 #[test]
