@@ -3,11 +3,11 @@
 use crate::syntax::{Call, Expr};
 
 use crate::error::QueryError;
-use crate::evaluate::{Evaluator, Sink};
+use crate::evaluate::{Evaluator, Sink, string};
 use crate::functions::calendar;
 use crate::functions::histogram::{self, Question};
 use crate::functions::maths;
-use crate::labels::LabelSet;
+use crate::labels::{LabelSet, is_label_name};
 use crate::row::{Row, Steps};
 
 impl Evaluator<'_> {
@@ -47,6 +47,9 @@ impl Evaluator<'_> {
                 self.check_quantiles(phi, &asked);
                 self.histogram(&Question::Quantile(asked), vector, steps, sink)
             }
+            ("histogram_quantiles", [vector, label, phi @ ..]) => {
+                self.histogram_quantiles(vector, string(label)?, phi, steps, sink)
+            }
             ("histogram_fraction", [low, high, vector]) => {
                 let question = Question::Fraction(self.scalar(low, steps)?, self.scalar(high, steps)?);
                 self.histogram(&question, vector, steps, sink)
@@ -77,6 +80,31 @@ impl Evaluator<'_> {
     fn scalar_pair(&self, a: &Expr, b: &Expr, steps: Steps, f: fn(f64, f64) -> f64) -> Result<Vec<f64>, QueryError> {
         let (a, b) = (self.scalar(a, steps)?, self.scalar(b, steps)?);
         Ok(a.into_iter().zip(b).map(|(a, b)| f(a, b)).collect())
+    }
+
+    /// A series for each quantile of each histogram, told apart by a label.
+    fn histogram_quantiles(
+        &self,
+        vector: &Expr,
+        label: &str,
+        asked: &[&Expr],
+        steps: Steps,
+        sink: Sink<'_>,
+    ) -> Result<(), QueryError> {
+        if !is_label_name(label) {
+            return Err(QueryError::execution(format!("invalid label name {label:?}")));
+        }
+        for one in asked {
+            let phi = self.scalar(one, steps)?;
+            self.check_quantiles(one, &phi);
+            // A label cannot change from step to step.
+            let text = open_metrics(phi.first().copied().unwrap_or(f64::NAN));
+            self.histogram(&Question::Quantile(phi), vector, steps, &mut |mut row| {
+                row.labels = row.labels.with(label, &text);
+                sink(row)
+            })?;
+        }
+        Ok(())
     }
 
     /// The time of a selector's sample; any other vector's elements are as old as the step.
@@ -131,6 +159,13 @@ impl Evaluator<'_> {
         let to = to.map_or_else(|| Ok(vec![1.0; steps.count]), |to| self.scalar(to, steps))?;
         self.vector(vector, steps, &mut |row| sink(row.map_steps(|step, value| maths::round(value, to[step]))))
     }
+}
+
+/// A number as OpenMetrics has it in labels: whole ones with a point.
+fn open_metrics(number: f64) -> String {
+    let mut text = String::new();
+    crate::number::write_plain(&mut text, number);
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') { text + ".0" } else { text }
 }
 
 fn unsupported(name: &str) -> QueryError {

@@ -121,7 +121,11 @@ impl Evaluator<'_> {
 
     /// Warns of what an expression does, and says where it stands in the query.
     pub(crate) fn warn(&self, expr: &Expr, warning: &str) {
-        self.budget.warn(&format!("PromQL warning: {warning} ({})", place(self.text, expr.place())));
+        self.warn_at(expr.place(), warning);
+    }
+
+    pub(crate) fn warn_at(&self, at: usize, warning: &str) {
+        self.budget.warn(&format!("PromQL warning: {warning} ({})", place(self.text, at)));
     }
 
     /// As [`Evaluator::warn`], for what is not as bad.

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 
 use crate::syntax::{AggregateExpr, Expr, LabelModifier};
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::aggregate::fold::{Fold, Kind, Quantiles};
 use crate::aggregate::ranking::{Keep, Ranking};
 use crate::error::QueryError;
@@ -33,7 +35,7 @@ impl Evaluator<'_> {
             "topk" => self.rank(e, Keep::Largest, param()?, steps, sink),
             "bottomk" => self.rank(e, Keep::Smallest, param()?, steps, sink),
             "limitk" => self.rank(e, Keep::First, param()?, steps, sink),
-            _ => Err(QueryError::Unsupported(format!("aggregation {name}()"))),
+            _ => self.limit_ratio(&e.expr, param()?, steps, sink),
         }
     }
 
@@ -90,6 +92,30 @@ impl Evaluator<'_> {
             Ok(())
         })?;
         counts.into_iter().try_for_each(|(labels, counts)| sink(Row::of_floats(labels, counts)))
+    }
+
+    /// Of all elements a share, the same ones every time; of a negative share those that its opposite leaves out.
+    fn limit_ratio(&self, vector: &Expr, ratio: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        let ratios = self.scalar(ratio, steps)?;
+        if ratios.iter().any(|ratio| ratio.is_nan()) {
+            return Err(QueryError::execution("Ratio value is NaN"));
+        }
+        if let Some(wrong) = ratios.iter().find(|ratio| ratio.abs() > 1.0) {
+            let capped = wrong.signum();
+            self.warn(ratio, &format!("ratio value should be between -1 and 1, got {wrong}, capping to {capped}"));
+        }
+        let mut key = String::new();
+        self.vector(vector, steps, &mut |mut row| {
+            Choice::all_but(&[]).write(&row.labels, &mut key);
+            let place = (xxh3_64(key.as_bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
+            for (step, ratio) in ratios.iter().enumerate() {
+                let is_kept = if *ratio >= 0.0 { place < *ratio } else { place >= 1.0 + ratio };
+                if !is_kept {
+                    row.clear(step);
+                }
+            }
+            if row.is_empty() { Ok(()) } else { sink(row) }
+        })
     }
 
     fn rank(&self, e: &AggregateExpr, keep: Keep, size: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {

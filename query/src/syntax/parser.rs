@@ -161,12 +161,23 @@ impl<'t> Parser<'t> {
         if self.takes(sign) { Ok(()) } else { Err(self.unexpected(&format!("{sign:?}"))) }
     }
 
-    /// An expression whose operators bind as tightly as `least`.
-    fn binary(&mut self, least: u8) -> Result<Expr, ParseError> {
+    /// What nests, as far as it may.
+    pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(too_deep(self.place()));
         }
+        let outcome = read(self)?;
+        self.depth -= 1;
+        Ok(outcome)
+    }
+
+    /// An expression whose operators bind as tightly as `least`.
+    fn binary(&mut self, least: u8) -> Result<Expr, ParseError> {
+        self.deeper(|parser| parser.operators(least))
+    }
+
+    fn operators(&mut self, least: u8) -> Result<Expr, ParseError> {
         let mut lhs = self.unary()?;
         loop {
             let operator = match self.peek() {
@@ -183,7 +194,6 @@ impl<'t> Parser<'t> {
             check::binary(&e)?;
             lhs = Expr::Binary(e);
         }
-        self.depth -= 1;
         Ok(lhs)
     }
 

@@ -7,7 +7,7 @@ use weir_store::MatchOp;
 use super::check;
 use super::error::ParseError;
 use super::lexer::Token;
-use super::number::{duration, number, seconds};
+use super::number::{number, seconds};
 use super::parser::Parser;
 use super::tree::{AtModifier, Expr, LabelMatcher, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
 use super::value_type::ValueType;
@@ -96,36 +96,61 @@ impl Parser<'_> {
         }
     }
 
-    /// A duration above zero.
+    /// A duration above zero, which may be computed.
     fn span(&mut self) -> Result<Duration, ParseError> {
         let place = self.place();
-        let span = self.duration()?;
-        if span.is_zero() {
+        let span = self.seconds(0)?;
+        if span <= 0.0 {
             return Err(ParseError::new(place, "duration must be greater than 0"));
         }
-        Ok(span)
+        as_duration(span, place)
     }
 
-    /// A duration, or a number of seconds.
-    fn duration(&mut self) -> Result<Duration, ParseError> {
+    /// A computed number of seconds, of operators that bind as tightly as `least`.
+    fn seconds(&mut self, least: u8) -> Result<f64, ParseError> {
+        let mut lhs = self.seconds_of_one()?;
+        while let Token::Sign(sign) = *self.peek() {
+            let Some(strength) = arithmetic(sign).filter(|strength| *strength >= least) else { break };
+            let place = self.place();
+            self.take();
+            let rhs = self.seconds(if sign == "^" { strength } else { strength + 1 })?;
+            lhs = match sign {
+                "+" => lhs + rhs,
+                "-" => lhs - rhs,
+                "*" => lhs * rhs,
+                "/" | "%" if rhs == 0.0 => return Err(ParseError::new(place, "division by zero")),
+                "/" => lhs / rhs,
+                "%" => lhs % rhs,
+                _ => lhs.powf(rhs),
+            };
+        }
+        Ok(lhs)
+    }
+
+    /// A duration, a number of seconds, or what parentheses have of them.
+    fn seconds_of_one(&mut self) -> Result<f64, ParseError> {
         let place = self.place();
+        if self.takes("-") {
+            return Ok(-self.deeper(Self::seconds_of_one)?);
+        }
+        if self.takes("+") {
+            return self.deeper(Self::seconds_of_one);
+        }
+        if self.takes("(") {
+            let inner = self.deeper(|parser| parser.seconds(0))?;
+            self.expect(")")?;
+            return Ok(inner);
+        }
         let Token::Number(text) = *self.peek() else { return Err(self.unexpected("a duration")) };
-        let read = duration(text).or_else(|problem| match number(text) {
-            Ok(number) => seconds(number).ok_or_else(|| format!("duration {text} is out of range")),
-            Err(_) => Err(problem),
-        });
-        let read = read.map_err(|problem| ParseError::new(place, problem))?;
+        let seconds = number(text).map_err(|problem| ParseError::new(place, problem))?;
         self.take();
-        Ok(read)
+        Ok(seconds)
     }
 
     pub(super) fn offset(&mut self, mut expr: Expr, place: usize) -> Result<Expr, ParseError> {
-        let is_later = self.takes("-");
-        if !is_later {
-            self.takes("+");
-        }
-        let by = self.duration()?;
-        let offset = if is_later { Offset::Neg(by) } else { Offset::Pos(by) };
+        let by = self.seconds_of_one()?;
+        let length = as_duration(by.abs(), place)?;
+        let offset = if by < 0.0 { Offset::Neg(length) } else { Offset::Pos(length) };
         let slot = match &mut expr {
             Expr::VectorSelector(vs) => &mut vs.offset,
             Expr::MatrixSelector(range) => &mut range.vs.offset,
@@ -178,6 +203,20 @@ impl Parser<'_> {
         }
         Ok(AtModifier::At(millis as i64))
     }
+}
+
+/// How tightly an operator between durations binds.
+fn arithmetic(sign: &str) -> Option<u8> {
+    match sign {
+        "+" | "-" => Some(1),
+        "*" | "/" | "%" => Some(2),
+        "^" => Some(3),
+        _ => None,
+    }
+}
+
+fn as_duration(number: f64, place: usize) -> Result<Duration, ParseError> {
+    seconds(number).ok_or_else(|| ParseError::new(place, format!("duration {number:e}s is out of range")))
 }
 
 fn set_twice(one: &str, other: &str, place: usize) -> ParseError {

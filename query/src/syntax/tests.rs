@@ -42,6 +42,8 @@ fn an_expression_is_printed_as_it_was_understood() {
     check("x[300]", "x[5m]");
     check("x[7d] offset 1w", "x[1w] offset 1w");
     check("+x", "x");
+    check("x[5m + 1m * 2 : (2 ^ 3) * 1s] offset -(1h / 2)", "x[7m:8s] offset -30m");
+    check("x[90 % 60]", "x[30s]");
     check("5m", "300");
     check("- 5", "-5");
     check("x # a comment\n + 1", "x + 1");
@@ -88,7 +90,7 @@ fn what_is_wrong_is_told_with_its_place() {
     check("up\n  + * 5", "2:5: parse error: unexpected \"*\", expected an expression");
     check("x y", "1:3: parse error: unexpected \"y\", expected an operator or the end of the query");
     check("x[5m", "1:5: parse error: unexpected end of input, expected \":\" or \"]\"");
-    check("x[-5m]", "1:3: parse error: unexpected \"-\", expected a duration");
+    check("x[-5m]", "1:3: parse error: duration must be greater than 0");
     check("x[0s]", "1:3: parse error: duration must be greater than 0");
     check("x{a=b}", "1:5: parse error: unexpected \"b\", expected a string");
     check("x{a}", "1:4: parse error: unexpected \"}\", expected one of =, !=, =~ and !~");
@@ -133,7 +135,9 @@ fn what_is_wrong_is_told_with_its_place() {
     check("x @ inf", "1:5: parse error: timestamp out of bounds for @ modifier: inf");
     check("x{__name__=\"y\"}", "1:3: parse error: metric name must not be set twice: \"x\" or \"y\"");
     check("up == 1e400", "1:7: parse error: number 1e400 is out of range");
-    check("x[1e300]", "1:3: parse error: duration 1e300 is out of range");
+    check("x[1e300]", "1:3: parse error: duration 1e300s is out of range");
+    check("x[1m/0]", "1:5: parse error: division by zero");
+    check("x[1m*]", "1:6: parse error: unexpected \"]\", expected a duration");
     check("bool", "1:1: parse error: unexpected \"bool\", expected an expression");
 }
 

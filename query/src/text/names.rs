@@ -127,7 +127,7 @@ fn drops_name(e: &BinaryExpr) -> bool {
 }
 
 fn passes_elements(e: &AggregateExpr) -> bool {
-    matches!(e.op, "topk" | "bottomk" | "limitk")
+    matches!(e.op, "topk" | "bottomk" | "limitk" | "limit_ratio")
 }
 
 fn keeps_name(call: &Call) -> bool {

@@ -60,3 +60,17 @@ fn values_are_counted() {
     );
     check("x 1", "0s: count_values(\"a-b\", x)", "execution: invalid label name");
 }
+
+#[test]
+fn a_share_of_the_elements_and_the_rest_are_all() {
+    let data: String = (0..200).map(|n| format!("x{{n=\"{n}\"}} {n}\n")).collect();
+    let count = |query: &str, expected: &str| check(&data, &format!("0s: {query}"), expected);
+    count("count(limit_ratio(0.3, x) or limit_ratio(-0.7, x))", "{} 200");
+    count("count(limit_ratio(0.3, x) and limit_ratio(-0.7, x)) or vector(0)", "{} 0");
+    count("count(limit_ratio(0.3, x)) > bool 40", "{} 1");
+    count("count(limit_ratio(0.3, x)) < bool 80", "{} 1");
+    count("count(limit_ratio(0.3, x) == limit_ratio(0.5, x)) == bool count(limit_ratio(0.3, x))", "{} 1");
+    count("count(limit_ratio(2, x))", "{} 200");
+    count("limit_ratio(0, x)", "");
+    count("limit_ratio(NaN, x)", "execution: Ratio value is NaN");
+}

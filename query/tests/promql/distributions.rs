@@ -1,8 +1,8 @@
-//! Histograms: histograms, whose samples are deltas, and classic buckets.
+//! Histograms: our own, whose samples are deltas, and classic ones of buckets.
 
 use crate::check;
 
-const SKETCHES: &str = r#"
+const OWN: &str = r#"
     t{host="a"} {{1 2 3}}x5
     t{host="b"} {{10}}x5
     n 2x5
@@ -10,42 +10,48 @@ const SKETCHES: &str = r#"
 
 #[test]
 fn a_range_of_histograms_is_their_merge() {
-    check(SKETCHES, r#"20s: t{host="a"}"#, r#"t{host="a"} {3|6}"#);
-    check(SKETCHES, r#"50s: increase(t{host="a"}[30s])"#, r#"{host="a"} {9|18}"#);
-    check(SKETCHES, r#"50s: rate(t{host="a"}[30s])"#, r#"{host="a"} {0.3|0.6}"#);
-    check(SKETCHES, r#"50s: irate(t{host="a"}[30s])"#, r#"{host="a"} {0.3|0.6}"#);
-    check(SKETCHES, r#"50s: avg_over_time(t{host="a"}[30s])"#, r#"{host="a"} {3|6}"#);
-    check(SKETCHES, r#"50s: count_over_time(t{host="a"}[30s])"#, r#"{host="a"} 3"#);
-    check(SKETCHES, r#"0s..20s/10s: increase(t{host="a"}[20s])"#, r#"{host="a"} {3|6} {6|12} {6|12}"#);
-    check(SKETCHES, r#"50s: max_over_time(t[30s])"#, "");
+    check(OWN, r#"20s: t{host="a"}"#, r#"t{host="a"} {3|6}"#);
+    check(OWN, r#"50s: increase(t{host="a"}[30s])"#, r#"{host="a"} {9|18}"#);
+    check(OWN, r#"50s: rate(t{host="a"}[30s])"#, r#"{host="a"} {0.3|0.6}"#);
+    check(OWN, r#"50s: irate(t{host="a"}[30s])"#, r#"{host="a"} {0.3|0.6}"#);
+    check(OWN, r#"50s: avg_over_time(t{host="a"}[30s])"#, r#"{host="a"} {3|6}"#);
+    check(OWN, r#"50s: count_over_time(t{host="a"}[30s])"#, r#"{host="a"} 3"#);
+    check(OWN, r#"0s..20s/10s: increase(t{host="a"}[20s])"#, r#"{host="a"} {3|6} {6|12} {6|12}"#);
+    check(OWN, r#"50s: max_over_time(t[30s])"#, "");
 }
 
 #[test]
 fn histograms_are_merged_and_asked() {
-    check(SKETCHES, "50s: sum(rate(t[10s]))", "{} {0.4|1.6}");
-    check(SKETCHES, "50s: avg(increase(t[10s]))", "{} {2|8}");
-    check(SKETCHES, "50s: count(t)", "{} 2");
-    check(SKETCHES, "50s: histogram_count(sum(increase(t[20s])))", "{} 8");
-    check(SKETCHES, "50s: histogram_sum(sum(increase(t[20s])))", "{} 32");
-    check(SKETCHES, "50s: histogram_avg(sum(t))", "{} 4");
-    check(SKETCHES, "50s: histogram_quantile(1, sum(t))", "{} 10");
-    check(SKETCHES, "50s: histogram_quantile(0, sum(t))", "{} 1");
-    check(SKETCHES, "50s: round(histogram_quantile(0.5, t{host=\"a\"}), 0.1)", r#"{host="a"} 2"#);
-    check(SKETCHES, "50s: histogram_fraction(0, 5, sum(t))", "{} 0.75");
-    check(SKETCHES, "50s: round(histogram_stddev(t{host=\"a\"}), 0.1)", r#"{host="a"} 0.8"#);
-    check(SKETCHES, "50s: histogram_count(increase(t[20s:10s]))", "{host=\"a\"} 6\n {host=\"b\"} 2");
+    check(OWN, "50s: sum(rate(t[10s]))", "{} {0.4|1.6}");
+    check(OWN, "50s: avg(increase(t[10s]))", "{} {2|8}");
+    check(OWN, "50s: count(t)", "{} 2");
+    check(OWN, "50s: histogram_count(sum(increase(t[20s])))", "{} 8");
+    check(OWN, "50s: histogram_sum(sum(increase(t[20s])))", "{} 32");
+    check(OWN, "50s: histogram_avg(sum(t))", "{} 4");
+    check(OWN, "50s: histogram_quantile(1, sum(t))", "{} 10");
+    check(OWN, "50s: histogram_quantile(0, sum(t))", "{} 1");
+    check(OWN, "50s: round(histogram_quantile(0.5, t{host=\"a\"}), 0.1)", r#"{host="a"} 2"#);
+    check(
+        OWN,
+        "50s: histogram_quantiles(t{host=\"b\"}, \"q\", 0.25, 1)",
+        "{host=\"b\", q=\"0.25\"} 10\n {host=\"b\", q=\"1.0\"} 10",
+    );
+    check(OWN, "50s: histogram_quantiles(t, \"9\", 1)", "execution: invalid label name \"9\"");
+    check(OWN, "50s: histogram_fraction(0, 5, sum(t))", "{} 0.75");
+    check(OWN, "50s: round(histogram_stddev(t{host=\"a\"}), 0.1)", r#"{host="a"} 0.8"#);
+    check(OWN, "50s: histogram_count(increase(t[20s:10s]))", "{host=\"a\"} 6\n {host=\"b\"} 2");
 }
 
 #[test]
 fn histograms_meet_numbers() {
-    check(SKETCHES, r#"50s: t{host="a"} * 2"#, r#"{host="a"} {6|12}"#);
-    check(SKETCHES, r#"50s: t{host="a"} / on () group_left () n"#, r#"{host="a"} {1.5|3}"#);
-    check(SKETCHES, r#"50s: t{host="a"} + ignoring (host) t{host="b"}"#, "{} {4|16}");
-    check(SKETCHES, r#"50s: t{host="a"} + 1"#, "");
-    check(SKETCHES, r#"50s: t == t"#, "t{host=\"a\"} {3|6}\n t{host=\"b\"} {1|10}");
-    check(SKETCHES, r#"50s: t == bool on () group_left () t{host="b"}"#, "{host=\"a\"} 0\n {host=\"b\"} 1");
-    check(SKETCHES, r#"50s: sum({__name__=~"t|n"})"#, "");
-    check(SKETCHES, "50s: scalar(t{host=\"a\"})", "NaN");
+    check(OWN, r#"50s: t{host="a"} * 2"#, r#"{host="a"} {6|12}"#);
+    check(OWN, r#"50s: t{host="a"} / on () group_left () n"#, r#"{host="a"} {1.5|3}"#);
+    check(OWN, r#"50s: t{host="a"} + ignoring (host) t{host="b"}"#, "{} {4|16}");
+    check(OWN, r#"50s: t{host="a"} + 1"#, "");
+    check(OWN, r#"50s: t == t"#, "t{host=\"a\"} {3|6}\n t{host=\"b\"} {1|10}");
+    check(OWN, r#"50s: t == bool on () group_left () t{host="b"}"#, "{host=\"a\"} 0\n {host=\"b\"} 1");
+    check(OWN, r#"50s: sum({__name__=~"t|n"})"#, "");
+    check(OWN, "50s: scalar(t{host=\"a\"})", "NaN");
 }
 
 const CLASSIC: &str = r#"

@@ -27,6 +27,10 @@ impl Evaluator<'_> {
         if let (OverTime::Quantile(phi), [asked, ..]) = (&function, &call.args[..]) {
             self.check_quantiles(asked, phi);
         }
+        if call.func.name == "holt_winters" {
+            let name = call.func.name;
+            self.warn_at(call.place, &format!("{name} is the old name of double_exponential_smoothing, and will go"));
+        }
         if function == OverTime::Avg {
             return Some(self.average(range, steps, sink));
         }
@@ -46,7 +50,7 @@ impl Evaluator<'_> {
         Some(match (call.func.name, args.as_slice()) {
             ("quantile_over_time", [phi, range]) => scalar(phi).map(|phi| (OverTime::Quantile(phi), *range)),
             ("predict_linear", [range, ahead]) => scalar(ahead).map(|ahead| (OverTime::Predict(ahead), *range)),
-            ("double_exponential_smoothing", [range, smoothing, trend]) => {
+            ("double_exponential_smoothing" | "holt_winters", [range, smoothing, trend]) => {
                 self.smoothing(smoothing, trend, steps).map(|function| (function, *range))
             }
             (name, [range]) => Ok((OverTime::named(name)?, *range)),

@@ -119,12 +119,7 @@ fn errors_have_prometheus_shape() {
     let path = "/api/v1/query";
     check(path, "query=x%7B", 400, r#"{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\""#);
     check(path, "", 400, r#"invalid parameter \"query\": it is missing"#);
-    check(
-        path,
-        "query=limit_ratio(1,x)",
-        422,
-        r#""errorType":"execution","error":"aggregation limit_ratio() is not supported"#,
-    );
+    check(path, "query=limit_ratio(NaN,x)", 422, r#""errorType":"execution","error":"Ratio value is NaN"#);
     check(path, "query=x&timeout=0", 503, r#""errorType":"timeout""#);
 }
 
