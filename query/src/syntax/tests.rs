@@ -77,13 +77,13 @@ fn operators_bind_as_prometheus_has_them() {
     check("a % b atan2 c", "[[a % b] atan2 c]");
 }
 
+fn check(text: &str, expected: &str) {
+    let told = parse(text).map(|expr| expr.to_string()).map_err(|error| error.told(text));
+    assert_eq!(told.expect_err(text), expected, "{text}");
+}
+
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
-    let check = |text: &str, expected: &str| {
-        let told = parse(text).map(|expr| expr.to_string()).map_err(|error| error.told(text));
-        let told = told.expect_err(text);
-        assert_eq!(told, expected, "{text}");
-    };
     check("", "1:1: parse error: no expression found in input");
     check("(1+", "1:4: parse error: unexpected end of input, expected an expression");
     check("sum(up", "1:7: parse error: unexpected end of input, expected \",\" or \")\"");
@@ -100,6 +100,10 @@ fn what_is_wrong_is_told_with_its_place() {
     check("up{a=\"x\\q\"}", "1:6: parse error: unknown escape sequence \\q");
     check("x $ y", "1:3: parse error: unexpected character: '$'");
     check("é", "1:1: parse error: unexpected character: 'é'");
+}
+
+#[test]
+fn what_does_not_fit_together_is_told_with_its_place() {
     check("nope(x)", "1:1: parse error: unknown function with name \"nope\"");
     check("rate(x)", "1:1: parse error: expected type range vector in call to function \"rate\", got instant vector");
     check("rate(x[5m], 1)", "1:1: parse error: expected 1 argument(s) in call to \"rate\", got 2");
