@@ -50,7 +50,7 @@ fn kills_and_a_channel_that_fails_lose_no_alert_and_invent_none() {
     assert_eq!(states, expected);
     let refused = came.iter().filter(|one| !one.taken).count();
     println!("{kills} kills, {} requests, {refused} of them refused", came.len());
-    let history = data(&server, "/api/v1/alerts/history").unwrap();
+    let history = data(&server, "/api/v1/alerts/history?limit=10000").unwrap();
     let fired = history["states"].as_array().unwrap().iter().filter(|entry| entry["what"] == "firing").count();
     assert_eq!(fired, states.iter().filter(|state| **state == "firing").count());
     assert_no_gap(&server);
