@@ -158,5 +158,7 @@ fn hostile_texts_end_soon() {
     }
     assert!(parse(&format!("x{}", " or x".repeat(1_400))).is_err());
     assert!(parse(&format!("x{}", " or x".repeat(100))).is_ok());
+    // Many side by side are not deep.
+    assert!(parse(&format!("label_join(x, 'a', ','{})", ", 'b'".repeat(300))).is_ok());
     assert!(parse(&format!("x{{a=~\"{}\"}}", "a-b|(".repeat(10_000))).is_ok());
 }
