@@ -3,7 +3,6 @@
 mod document;
 mod doubts;
 mod dry_run;
-mod duration;
 mod expression;
 mod fault;
 mod meaning;
@@ -13,7 +12,6 @@ mod rule;
 mod set;
 mod text;
 
-pub use duration::write_duration;
 pub use expression::{BadExpression, Expression, Reads};
 pub use fault::{Fault, Place, Weight};
 pub(crate) use meaning::keeps_apart;
@@ -21,6 +19,7 @@ pub use read::read_rules;
 pub use rule::{Alerting, Group, Kind, Rule};
 pub use set::{Look, RuleSet};
 pub use text::{BadTemplate, Scope, Surroundings, Template};
+pub use weir_query::syntax::write_duration;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! PromQL's text: tokens, a tree, and whether its parts fit together. What is wrong is told with its place.
 
 mod check;
+mod duration;
 mod error;
 mod functions;
 mod lexer;
@@ -12,6 +13,7 @@ mod strings;
 mod tree;
 mod value_type;
 
+pub use duration::{BadDuration, read_duration, write_duration};
 pub use error::{ParseError, place};
 pub use functions::{Function, Variadic};
 pub use parser::parse;

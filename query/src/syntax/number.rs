@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::duration::{BadDuration, read_duration};
+
 /// A number, or the seconds of a duration.
 pub(super) fn number(text: &str) -> Result<f64, String> {
     let wrong = || format!("bad number or duration syntax: {text:?}");
@@ -17,38 +19,16 @@ pub(super) fn number(text: &str) -> Result<f64, String> {
     if is_plain && let Ok(number) = text.parse::<f64>() {
         return if number.is_finite() { Ok(number) } else { Err(format!("number {text} is out of range")) };
     }
-    duration(text).map(|duration| duration.as_millis() as f64 / 1e3)
+    let too_long = || format!("duration {text} is out of range");
+    match read_duration(text) {
+        Ok(duration) if duration.as_millis() <= u128::from(MOST_MS) => Ok(duration.as_millis() as f64 / 1e3),
+        Ok(_) | Err(BadDuration::TooLong) => Err(too_long()),
+        Err(BadDuration::Syntax) => Err(wrong()),
+    }
 }
-
-/// Units from the largest, in milliseconds; each may come once, in this order.
-const UNITS: [(&str, u64); 7] = [
-    ("y", 31_536_000_000),
-    ("w", 604_800_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
 
 /// The longest that Go's durations hold.
 const MOST_MS: u64 = i64::MAX as u64 / 1_000_000;
-
-/// A duration such as `1h30m`, or a number of seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("bad number or duration syntax: {text:?}");
-    let (mut rest, mut next, mut total) = (text, 0, 0_u64);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let unit = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |length| digits + length);
-        let at = UNITS.iter().position(|(name, _)| *name == &rest[digits..unit]).filter(|at| *at >= next);
-        let (at, count) = (at.ok_or_else(wrong)?, rest[..digits].parse::<u64>().map_err(|_| wrong())?);
-        let sum = count.checked_mul(UNITS[at].1).and_then(|part| total.checked_add(part));
-        total = sum.filter(|total| *total <= MOST_MS).ok_or_else(|| format!("duration {text} is out of range"))?;
-        (rest, next) = (&rest[unit..], at + 1);
-    }
-    if text.is_empty() { Err(wrong()) } else { Ok(Duration::from_millis(total)) }
-}
 
 /// Seconds as a duration.
 pub(super) fn seconds(number: f64) -> Option<Duration> {

@@ -1,10 +1,9 @@
 //! An expression as text, as Prometheus prints it.
 
 use std::fmt::{Display, Formatter, Result};
-use std::time::Duration;
-
 use weir_store::MatchOp;
 
+use super::duration::write_duration;
 use super::strings::quoted;
 use super::tree::{
     AggregateExpr, AtModifier, BinaryExpr, Expr, LabelMatcher, LabelModifier, Offset, VectorMatchCardinality,
@@ -20,8 +19,8 @@ impl Display for Expr {
             Self::Binary(e) => binary(e, f),
             Self::Paren(e) => write!(f, "({})", e.expr),
             Self::Subquery(e) => {
-                let step = e.step.map(duration).unwrap_or_default();
-                write!(f, "{}[{}:{step}]{}", e.expr, duration(e.range), when(e.at, e.offset))
+                let step = e.step.map(write_duration).unwrap_or_default();
+                write!(f, "{}[{}:{step}]{}", e.expr, write_duration(e.range), when(e.at, e.offset))
             }
             Self::NumberLiteral(e) => {
                 let mut text = String::new();
@@ -31,7 +30,7 @@ impl Display for Expr {
             Self::StringLiteral(e) => f.write_str(&quoted(&e.val)),
             Self::VectorSelector(e) => write!(f, "{}{}", series(e), when(e.at, e.offset)),
             Self::MatrixSelector(e) => {
-                write!(f, "{}[{}]{}", series(&e.vs), duration(e.range), when(e.vs.at, e.vs.offset))
+                write!(f, "{}[{}]{}", series(&e.vs), write_duration(e.range), when(e.vs.at, e.vs.offset))
             }
             Self::Call(e) => write!(f, "{}({})", e.func.name, list(&e.args)),
         }
@@ -129,26 +128,7 @@ fn when(at: Option<AtModifier>, offset: Option<Offset>) -> String {
     };
     match offset {
         None => at,
-        Some(Offset::Pos(by)) => format!("{at} offset {}", duration(by)),
-        Some(Offset::Neg(by)) => format!("{at} offset -{}", duration(by)),
+        Some(Offset::Pos(by)) => format!("{at} offset {}", write_duration(by)),
+        Some(Offset::Neg(by)) => format!("{at} offset -{}", write_duration(by)),
     }
-}
-
-/// A duration in the units that Prometheus takes: years and weeks only where they are whole.
-fn duration(duration: Duration) -> String {
-    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    if rest == 0 {
-        return "0s".into();
-    }
-    let units =
-        [("y", 31_536_000_000, true), ("w", 604_800_000, true), ("d", 86_400_000, false), ("h", 3_600_000, false)];
-    let smaller = [("m", 60_000, false), ("s", 1_000, false), ("ms", 1, false)];
-    let mut text = String::new();
-    for (unit, millis, whole) in units.into_iter().chain(smaller) {
-        if rest >= millis && (!whole || rest.is_multiple_of(millis)) {
-            text += &format!("{}{unit}", rest / millis);
-            rest %= millis;
-        }
-    }
-    text
 }

@@ -1,6 +1,7 @@
 //! Times and durations as Prometheus' API takes them.
 
 use std::time::Duration;
+use weir_query::syntax::read_duration;
 
 use weir_sample::Timestamp;
 
@@ -28,33 +29,11 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok().filter(|duration| duration.as_secs_f64() < MAX_SECONDS);
     }
-    let mut rest = text;
-    let mut millis: u64 = 0;
-    let mut previous = u64::MAX;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u64 = rest[..digits].parse().ok()?;
-        let letters = rest[digits..].find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len() - digits);
-        let (_, unit) = UNITS.iter().find(|(name, _)| *name == &rest[digits..digits + letters])?;
-        // Units fall, so that `1m1h` is no duration.
-        millis = millis.checked_add(number.checked_mul(*unit)?)?;
-        (previous, rest) = if *unit < previous { (*unit, &rest[digits + letters..]) } else { return None };
-    }
-    (!text.is_empty() && millis < MAX_SECONDS as u64 * 1_000).then(|| Duration::from_millis(millis))
+    read_duration(text).ok().filter(|duration| duration.as_millis() < MAX_SECONDS as u128 * 1_000)
 }
 
 /// Far past any date, and far from where milliseconds overflow.
 const MAX_SECONDS: f64 = 1e13;
-
-const UNITS: [(&str, u64); 7] = [
-    ("y", 365 * 86_400_000),
-    ("w", 7 * 86_400_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
 
 /// `2026-11-23T13:20:00.5+01:00`.
 fn rfc3339(text: &str) -> Option<Timestamp> {
