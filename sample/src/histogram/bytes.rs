@@ -40,7 +40,8 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 impl Histogram {
     /// Appends it.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let no_numbers = self.count - self.in_buckets();
+        let in_buckets = self.in_buckets();
+        let no_numbers = self.count - in_buckets;
         // What rounding has left is nothing.
         let no_numbers = if self.sum.is_nan() && no_numbers > 1e-9 * self.count { no_numbers } else { 0.0 };
         let unit = self.unit(no_numbers);
@@ -52,7 +53,7 @@ impl Histogram {
             | given(UNRANGED, self.min.is_nan())
             | given(THRESHOLD, self.zero_threshold != ZERO_THRESHOLD)
             | given(NO_NUMBERS, no_numbers != 0.0)
-            | given(COUNT, self.in_buckets() + no_numbers != self.count);
+            | given(COUNT, in_buckets + no_numbers != self.count);
         out.extend([flags, self.scale as u8]);
         if flags & UNIT != 0 {
             out.extend(unit.unwrap_or(1.0).to_le_bytes());
