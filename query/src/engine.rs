@@ -15,7 +15,7 @@ use crate::answer::{Answer, Data, Line, Point, Sample};
 use crate::budget::{Budget, Held, Limits};
 use crate::collect::Collected;
 use crate::error::{QueryError, REASONS};
-use crate::evaluate::{Evaluator, string, type_name};
+use crate::evaluate::{Evaluator, string};
 use crate::functions::order::{is_ordered, is_sorted_by_value};
 use crate::labels::LabelSet;
 use crate::read::source::{Allow, Source};
@@ -280,7 +280,7 @@ impl<'a> Evaluation<'a> {
             other => {
                 let message = format!(
                     "invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
-                    type_name(other)
+                    other.told()
                 );
                 return Err(QueryError::Parse(message));
             }

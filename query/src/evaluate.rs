@@ -157,15 +157,5 @@ pub(crate) fn string(expr: &Expr) -> Result<&str, QueryError> {
 
 /// An expression where another type is needed.
 pub(crate) fn wrong_type(expected: &str, expr: &Expr) -> QueryError {
-    QueryError::parse(format!("expected {expected}, got {} in {expr}", type_name(expr.value_type())))
-}
-
-/// Prometheus' words for the types of values.
-pub(crate) fn type_name(value_type: ValueType) -> &'static str {
-    match value_type {
-        ValueType::Vector => "instant vector",
-        ValueType::Scalar => "scalar",
-        ValueType::Matrix => "range vector",
-        ValueType::String => "string",
-    }
+    QueryError::parse(format!("expected {expected}, got {} in {expr}", expr.value_type().told()))
 }

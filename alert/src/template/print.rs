@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use weir_query::syntax::quoted;
+
 use super::format::{exponential, fixed, general};
 use super::time::span_text;
 use super::value::{Table, Value};
@@ -197,29 +199,6 @@ impl Verb {
             format!("{}{text}", " ".repeat(missing))
         }
     }
-}
-
-/// `%q` of a text.
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\x07' => out.push_str("\\a"),
-            '\x08' => out.push_str("\\b"),
-            '\x0c' => out.push_str("\\f"),
-            '\x0b' => out.push_str("\\v"),
-            c if c.is_ascii_control() => _ = write!(out, "\\x{:02x}", u32::from(c)),
-            c if c.is_control() => _ = write!(out, "\\u{:04x}", u32::from(c)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]

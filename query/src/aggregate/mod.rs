@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::aggregate::fold::{Fold, Kind, Quantiles};
 use crate::aggregate::ranking::{Keep, Ranking};
 use crate::error::QueryError;
-use crate::evaluate::{Evaluator, Sink, string, wrong_type};
+use crate::evaluate::{Evaluator, Sink, string};
 use crate::labels::{Choice, LabelSet, is_label_name};
 use crate::row::{Row, Steps, is_present};
 
@@ -119,9 +119,6 @@ impl Evaluator<'_> {
     }
 
     fn rank(&self, e: &AggregateExpr, keep: Keep, size: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
-        if size.value_type() != crate::syntax::ValueType::Scalar {
-            return Err(wrong_type("scalar", size));
-        }
         let sizes = sizes(&self.scalar(size, steps)?)?;
         let mut groups = Groups::by(e);
         let mut ranking = Ranking::new(keep, sizes);

@@ -5,22 +5,12 @@ use super::functions::Variadic;
 use super::tree::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality};
 use super::value_type::ValueType;
 
-/// Prometheus' words for the types of values.
-pub(super) fn told(value: ValueType) -> &'static str {
-    match value {
-        ValueType::Vector => "instant vector",
-        ValueType::Scalar => "scalar",
-        ValueType::Matrix => "range vector",
-        ValueType::String => "string",
-    }
-}
-
 fn expect(expr: &Expr, wanted: ValueType, context: &str, place: usize) -> Result<(), ParseError> {
     let found = expr.value_type();
     if found == wanted {
         return Ok(());
     }
-    Err(ParseError::new(place, format!("expected type {} in {context}, got {}", told(wanted), told(found))))
+    Err(ParseError::new(place, format!("expected type {} in {context}, got {}", wanted.told(), found.told())))
 }
 
 /// Aggregations that have a parameter.
@@ -59,7 +49,7 @@ pub(super) fn unary(expr: &Expr, place: usize) -> Result<(), ParseError> {
             place,
             format!(
                 "unary expression only allowed on expressions of type scalar or instant vector, got {:?}",
-                told(other)
+                other.told()
             ),
         )),
     }

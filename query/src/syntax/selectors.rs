@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use weir_store::MatchOp;
 
-use super::check;
+use crate::labels::METRIC_NAME;
+
 use super::error::ParseError;
 use super::lexer::Token;
 use super::number::{number, seconds};
 use super::parser::Parser;
 use super::tree::{AtModifier, Expr, LabelMatcher, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
 use super::value_type::ValueType;
-
-const METRIC_NAME: &str = "__name__";
 
 impl Parser<'_> {
     pub(super) fn selector(&mut self, name: Option<&str>, place: usize) -> Result<Expr, ParseError> {
@@ -76,7 +75,7 @@ impl Parser<'_> {
             let step = if matches!(self.peek(), Token::Sign("]")) { None } else { Some(self.span()?) };
             self.expect("]")?;
             if expr.value_type() != ValueType::Vector {
-                let found = check::told(expr.value_type());
+                let found = expr.value_type().told();
                 return Err(ParseError::new(
                     place,
                     format!("subquery is only allowed on instant vector, got {found} instead"),

@@ -64,8 +64,8 @@ fn escape<'t>(after: &'t str, quote: u8, value: &mut Vec<u8>) -> Result<&'t str,
     Ok(&after[length..])
 }
 
-/// A text as a string that is read as the same.
-pub(super) fn quoted(text: &str) -> String {
+/// A text as a string that is read as the same: Go's `%q`.
+pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
@@ -73,8 +73,12 @@ pub(super) fn quoted(text: &str) -> String {
             '\n' => out += "\\n",
             '\t' => out += "\\t",
             '\r' => out += "\\r",
-            c if c.is_control() && c.is_ascii() => out += &format!("\\x{:02x}", c as u32),
-            c if c.is_control() => out += &format!("\\u{:04x}", c as u32),
+            '\x07' => out += "\\a",
+            '\x08' => out += "\\b",
+            '\x0c' => out += "\\f",
+            '\x0b' => out += "\\v",
+            c if c.is_ascii_control() => out += &format!("\\x{:02x}", u32::from(c)),
+            c if c.is_control() => out += &format!("\\u{:04x}", u32::from(c)),
             c => out.push(c),
         }
     }

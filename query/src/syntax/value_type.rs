@@ -12,3 +12,15 @@ pub enum ValueType {
     /// A text.
     String,
 }
+
+impl ValueType {
+    /// Prometheus' words for it in errors.
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Vector => "instant vector",
+            Self::Scalar => "scalar",
+            Self::Matrix => "range vector",
+            Self::String => "string",
+        }
+    }
+}
