@@ -92,6 +92,12 @@ pub enum Point {
     Histogram(Box<Histogram>),
 }
 
+impl From<f64> for Point {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
 /// One series' values over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {

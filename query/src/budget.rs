@@ -32,6 +32,8 @@ pub struct Limits {
     pub time: Duration,
     /// Time that an instant selector looks back for a sample.
     pub lookback: Duration,
+    /// Metric names go at the end of a query, not in each function that loses them; Prometheus has it as an experiment.
+    pub delayed_name_removal: bool,
 }
 
 impl Default for Limits {
@@ -49,6 +51,7 @@ impl Default for Limits {
             waiting: 200,
             time: Duration::from_secs(120),
             lookback: Duration::from_secs(300),
+            delayed_name_removal: false,
         }
     }
 }

@@ -8,7 +8,9 @@ use crate::functions::calendar;
 use crate::functions::histogram::{self, Question};
 use crate::functions::maths;
 use crate::labels::{LabelSet, is_label_name};
-use crate::row::{Row, Steps};
+use crate::presence::Presence;
+use crate::read::select::Newest;
+use crate::row::{ABSENT, Row, Steps};
 
 impl Evaluator<'_> {
     /// A function whose result is an instant vector.
@@ -19,7 +21,7 @@ impl Evaluator<'_> {
         let name = call.func.name;
         let args: Vec<&Expr> = call.args.iter().collect();
         if let (Some(function), [vector]) = (maths::function(name), args.as_slice()) {
-            return self.vector(vector, steps, &mut |row| sink(row.map(function)));
+            return self.vector(vector, steps, &mut |row| sink(self.nameless(row.map(function))));
         }
         if let Some(part) = calendar::part(name) {
             return self.date_part(part, args.first().copied(), steps, sink);
@@ -32,6 +34,8 @@ impl Evaluator<'_> {
             ("absent_over_time", [range]) => self.absent_over_time(range, steps, sink),
             ("vector", [scalar]) => self.vector_of_scalar(scalar, steps, sink),
             ("timestamp", [vector]) => self.timestamp(vector, steps, sink),
+            ("start_timestamp", [vector]) => self.start_timestamp(vector, steps, sink),
+            ("info", [vector, labels @ ..]) => self.info(vector, labels.first().copied(), steps, sink),
             ("sort", [vector]) => self.sort(vector, false, steps, sink),
             ("sort_desc", [vector]) => self.sort(vector, true, steps, sink),
             ("sort_by_label", args) => self.sort_by_label(args, false, steps, sink),
@@ -110,8 +114,26 @@ impl Evaluator<'_> {
     /// The time of a selector's sample; any other vector's elements are as old as the step.
     fn timestamp(&self, vector: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         match vector.bare() {
-            Expr::VectorSelector(selector) => self.latest_times(selector, steps, sink),
-            _ => self.vector(vector, steps, &mut |row| sink(row.map_steps(|step, _| steps.at(step) as f64 / 1e3))),
+            Expr::VectorSelector(selector) => {
+                self.newest(selector, steps, Newest::Time, &mut |row| sink(self.nameless(row)))
+            }
+            _ => self.vector(vector, steps, &mut |row| {
+                let present = Presence::of(&row, steps.count);
+                let time = |step| if present.has(step) { steps.at(step) as f64 / 1e3 } else { ABSENT };
+                let mut times = Row::of_floats(row.labels, (0..steps.count).map(time).collect());
+                times.drops_name = row.drops_name;
+                sink(self.nameless(times))
+            }),
+        }
+    }
+
+    /// Since when a selector's sample counts; nothing of what does not say so.
+    fn start_timestamp(&self, vector: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        match vector.bare() {
+            Expr::VectorSelector(selector) => {
+                self.newest(selector, steps, Newest::Start, &mut |row| sink(self.nameless(row)))
+            }
+            _ => self.vector(vector, steps, &mut |_| Ok(())),
         }
     }
 
@@ -124,7 +146,7 @@ impl Evaluator<'_> {
         sink: Sink<'_>,
     ) -> Result<(), QueryError> {
         match vector {
-            Some(vector) => self.vector(vector, steps, &mut |row| sink(row.map(part))),
+            Some(vector) => self.vector(vector, steps, &mut |row| sink(self.nameless(row.map(part)))),
             None => {
                 let values = steps.instants().map(|at| part(at as f64 / 1e3)).collect();
                 sink(Row::of_floats(LabelSet::empty(), values))
@@ -151,13 +173,13 @@ impl Evaluator<'_> {
             for step in (0..steps.count).filter(|&step| high[step] < low[step]) {
                 row.clear(step);
             }
-            sink(row)
+            sink(self.nameless(row))
         })
     }
 
     fn round(&self, vector: &Expr, to: Option<&Expr>, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         let to = to.map_or_else(|| Ok(vec![1.0; steps.count]), |to| self.scalar(to, steps))?;
-        self.vector(vector, steps, &mut |row| sink(row.map_steps(|step, value| maths::round(value, to[step]))))
+        self.vector(vector, steps, &mut |row| sink(self.nameless(row.map_steps(|step, value| maths::round(value, to[step])))))
     }
 }
 

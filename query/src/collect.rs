@@ -1,7 +1,7 @@
 //! Rows kept together, one per label set.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::budget::Budget;
 use crate::error::QueryError;
@@ -38,23 +38,6 @@ impl<'a> Collected<'a> {
 
     pub(crate) fn into_rows(self) -> Vec<Row> {
         self.rows
-    }
-}
-
-/// The label sets of rows that pass by; each may come once.
-pub(crate) struct Seen<'a> {
-    budget: &'a Budget,
-    labels: HashSet<LabelSet>,
-}
-
-impl<'a> Seen<'a> {
-    pub(crate) fn new(budget: &'a Budget) -> Self {
-        Self { budget, labels: HashSet::new() }
-    }
-
-    pub(crate) fn add(&mut self, row: &Row) -> Result<(), QueryError> {
-        self.budget.hold(size_of::<LabelSet>() + row.labels.heap_bytes())?;
-        if self.labels.insert(row.labels.clone()) { Ok(()) } else { Err(doubled(&row.labels)) }
     }
 }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::syntax::Expr;
-use crate::syntax::ValueType;
+use crate::syntax::{Asked, Expr, ValueType};
 use weir_sample::{Reading, Timestamp};
 use weir_store::{Hint, Matcher};
 
@@ -16,8 +15,11 @@ use crate::budget::{Budget, Held, Limits};
 use crate::collect::Collected;
 use crate::error::{QueryError, REASONS};
 use crate::evaluate::{Evaluator, string};
-use crate::functions::order::{is_ordered, is_sorted_by_value};
+use crate::functions::order::{is_ordered, sorts};
+use crate::functions::over_time::edges::shown;
 use crate::labels::LabelSet;
+use crate::read::reach::Reach;
+use crate::read::samples::{Points, Ranges, Samples};
 use crate::read::source::{Allow, Source};
 use crate::row::{Row, Steps, is_present};
 use crate::text::parse::{parse, selector_within};
@@ -120,7 +122,7 @@ impl Engine {
     /// Every [`QueryError`].
     pub fn instant(&self, source: &dyn Source, query: &str, time: Timestamp) -> Result<Answer, QueryError> {
         self.count(|budget| {
-            let expr = parse(query, &|| budget.check_time())?;
+            let expr = parse(query, Asked::default(), &|| budget.check_time())?;
             evaluate_instant(source, budget, &expr, query, time)
         })
         .map(|(answer, held)| Answer { held, ..answer })
@@ -149,7 +151,8 @@ impl Engine {
     ) -> Result<Answer, QueryError> {
         self.count(|budget| {
             let steps = self.steps(start, end, step)?;
-            let expr = parse(query, &|| budget.check_time())?;
+            let range = (end.millis() - start.millis()) as f64 / 1e3;
+            let expr = parse(query, Asked { step: step.as_secs_f64(), range }, &|| budget.check_time())?;
             let evaluation = Evaluation::new(source, budget, steps, query);
             let data = evaluation.range(&expr)?;
             evaluation.answer(data)
@@ -286,11 +289,9 @@ impl<'a> Evaluation<'a> {
             }
         };
         rows.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        if is_sorted_by_value(expr) {
-            self.evaluator.inform(
-                expr,
-                "the series of a range query come in the order of their labels: sorting them changes nothing",
-            );
+        for place in sorts(expr) {
+            let what = "sort is ineffective for range queries since results are always ordered by labels";
+            self.evaluator.warn_at(place, what);
         }
         let line = |row: Row| {
             // The points of a line take twice the room of its row's numbers.
@@ -302,22 +303,37 @@ impl<'a> Evaluation<'a> {
 
     fn collect(&self, expr: &Expr) -> Result<Vec<Row>, QueryError> {
         let mut rows = Collected::new(self.evaluator.budget);
-        self.evaluator.vector(expr, self.steps, &mut |row| rows.add(row))?;
+        self.evaluator.vector(expr, self.steps, &mut |row| rows.add(row.named()))?;
         Ok(rows.into_rows())
     }
 
     /// The samples of a range expression as they are.
     fn raw(&self, expr: &Expr) -> Result<Vec<Line>, QueryError> {
         let mut lines = Vec::new();
-        self.evaluator.ranges(expr, self.steps, Hint::Raw, &mut |samples, ranges| {
-            self.evaluator.budget.hold(samples.timestamps.len() * size_of::<(i64, f64)>())?;
-            lines.push(samples.into_line(ranges));
+        let reach = self.evaluator.reach(expr);
+        self.evaluator.ranges(expr, self.steps, Hint::Raw, &mut |mut samples, ranges| {
+            if let Some(reach) = reach {
+                samples = with_edges(samples, (ranges, reach))?;
+            }
+            self.evaluator.budget.hold(samples.len() * size_of::<(i64, f64)>())?;
+            lines.push(samples.into_line(ranges, reach.is_some()));
             Ok(())
         })?;
         lines.retain(|line| !line.floats.is_empty() || !line.histograms.is_empty());
         lines.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         Ok(lines)
     }
+}
+
+/// The samples of an anchored or smoothed range.
+fn with_edges(mut samples: Samples, reaching: (Ranges, Reach)) -> Result<Samples, QueryError> {
+    if !samples.histograms.is_empty() {
+        let word = if reaching.1.is_smoothed { "smoothed" } else { "anchored" };
+        return Err(QueryError::execution(format!("{word} modifier is not supported with histograms")));
+    }
+    let (times, values) = shown(&samples.floats, reaching).into_iter().unzip();
+    samples.floats = Points { times, values, starts: Vec::new() };
+    Ok(samples)
 }
 
 fn sample(mut row: Row, time: Timestamp) -> Option<Sample> {

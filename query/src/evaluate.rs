@@ -6,13 +6,14 @@ use crate::syntax::{Expr, ValueType, place};
 use weir_store::Tier;
 
 use crate::budget::Budget;
-use crate::collect::{Collected, Seen};
+use crate::collect::Collected;
 use crate::error::QueryError;
 use crate::labels::LabelSet;
+use crate::number::short;
 use crate::operators::arithmetic::Operator;
 use crate::read::source::Source;
-use crate::row::{Row, Steps, is_absent};
-use crate::text::names::{Doubling, doubling, is_joined};
+use crate::row::{Row, Steps, is_present};
+use crate::text::names::{is_joined, may_double};
 
 /// A receiver of rows, one after another.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(Row) -> Result<(), QueryError>;
@@ -32,19 +33,13 @@ pub(crate) struct Evaluator<'a> {
 impl Evaluator<'_> {
     /// Evaluates an instant-vector expression. No two of its elements have the same labels at one step.
     pub(crate) fn vector(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
-        match doubling(expr) {
-            Doubling::Never => self.elements(expr, steps, &mut |row| {
-                self.budget.work(steps.count)?;
-                sink(row)
-            }),
-            Doubling::PerStep => self.collected(expr, steps)?.into_iter().try_for_each(sink),
-            Doubling::Overall => {
-                let mut seen = Seen::new(self.budget);
-                self.elements(expr, steps, &mut |row| {
-                    if row.is_empty() { Ok(()) } else { seen.add(&row).and_then(|()| sink(row)) }
-                })
-            }
+        if !self.budget.limits.delayed_name_removal && may_double(expr) {
+            return self.collected(expr, steps)?.into_iter().try_for_each(sink);
         }
+        self.elements(expr, steps, &mut |row| {
+            self.budget.work(steps.count)?;
+            sink(row)
+        })
     }
 
     /// As [`Evaluator::vector`], with one row per label set over all steps.
@@ -67,7 +62,7 @@ impl Evaluator<'_> {
             Expr::VectorSelector(e) => self.latest(e, steps, sink),
             Expr::Aggregate(e) => self.aggregate(e, steps, sink),
             Expr::Binary(e) => self.binary(e, steps, sink),
-            Expr::Unary(e) => self.joined(&e.expr, steps, &mut |row| sink(row.map(|v| -v))),
+            Expr::Unary(e) => self.joined(&e.expr, steps, &mut |row| sink(self.nameless(negated(row)))),
             Expr::Call(e) => self.call(e, steps, sink),
             _ => Err(wrong_type("instant vector", expr)),
         }
@@ -93,6 +88,21 @@ impl Evaluator<'_> {
         }
     }
 
+    /// A row that is no longer what its metric name says.
+    pub(crate) fn nameless(&self, mut row: Row) -> Row {
+        if self.budget.limits.delayed_name_removal {
+            row.drops_name = true;
+        } else {
+            row.labels = row.labels.without_name();
+        }
+        row
+    }
+
+    /// The metric name that is told of a series whose name is lost already, which is none.
+    pub(crate) fn told_name<'l>(&self, labels: &'l LabelSet) -> &'l str {
+        if self.budget.limits.delayed_name_removal { labels.name() } else { "" }
+    }
+
     /// The rows of an expression, kept.
     pub(crate) fn rows(&self, expr: &Expr, steps: Steps) -> Result<Vec<Row>, QueryError> {
         let mut rows = Vec::new();
@@ -109,10 +119,9 @@ impl Evaluator<'_> {
         let mut values = vec![f64::NAN; steps.count];
         let mut seen = vec![0_u8; steps.count];
         self.vector(expr, steps, &mut |row| {
-            for step in (0..steps.count).filter(|&step| row.has(step)) {
+            for (step, value) in row.floats.iter().enumerate().filter(|(_, value)| is_present(**value)) {
                 seen[step] = seen[step].saturating_add(1);
-                let value = row.float(step);
-                values[step] = if seen[step] > 1 || is_absent(value) { f64::NAN } else { value };
+                values[step] = if seen[step] > 1 { f64::NAN } else { *value };
             }
             Ok(())
         })?;
@@ -130,13 +139,17 @@ impl Evaluator<'_> {
 
     /// As [`Evaluator::warn`], for what is not as bad.
     pub(crate) fn inform(&self, expr: &Expr, info: &str) {
-        self.budget.inform(&format!("PromQL info: {info} ({})", place(self.text, expr.place())));
+        self.inform_at(expr.place(), info);
+    }
+
+    pub(crate) fn inform_at(&self, at: usize, info: &str) {
+        self.budget.inform(&format!("PromQL info: {info} ({})", place(self.text, at)));
     }
 
     /// Warns of quantiles that nothing has, which an expression gave.
     pub(crate) fn check_quantiles(&self, expr: &Expr, phi: &[f64]) {
         if let Some(phi) = phi.iter().find(|phi| !(0.0..=1.0).contains(*phi)) {
-            self.warn(expr, &format!("quantile value should be between 0 and 1, got {phi}"));
+            self.warn(expr, &format!("quantile value should be between 0 and 1, got {}", short(*phi)));
         }
     }
 
@@ -144,6 +157,12 @@ impl Evaluator<'_> {
     pub(crate) fn vector_of_scalar(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         sink(Row::of_floats(LabelSet::empty(), self.scalar(expr, steps)?))
     }
+}
+
+fn negated(mut row: Row) -> Row {
+    row.floats.iter_mut().filter(|value| is_present(**value)).for_each(|value| *value = -*value);
+    row.histograms.iter_mut().flatten().for_each(|histogram| histogram.scale(-1.0));
+    row
 }
 
 /// The text of a string literal.

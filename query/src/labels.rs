@@ -6,6 +6,14 @@ use std::sync::Arc;
 
 use weir_sample::Series;
 
+/// Labels that say of what type and unit a metric is.
+const ABOUT_METRIC: [&str; 2] = ["__type__", "__unit__"];
+
+/// Whether a label is of the metric rather than of the series: its name, type or unit.
+pub(crate) fn is_about_metric(label: &str) -> bool {
+    label == METRIC_NAME || ABOUT_METRIC.contains(&label)
+}
+
 /// The label that stands for the metric name.
 pub(crate) const METRIC_NAME: &str = "__name__";
 
@@ -71,10 +79,13 @@ impl LabelSet {
         self.labels().find_map(|(name, value)| (name == label).then_some(value)).unwrap_or_default()
     }
 
-    /// The same set without the metric name.
+    /// The same set without the metric name, and without the labels that tell of the metric's type and unit.
     pub fn without_name(mut self) -> Self {
         self.from += self.name().len() as u32;
-        self
+        if !ABOUT_METRIC.iter().any(|label| self.key().contains(label)) {
+            return self;
+        }
+        Self::new("", self.labels().filter(|(label, _)| !is_about_metric(label)))
     }
 
     /// The same set with one label (or `__name__`) set; an empty value takes it away.
@@ -157,7 +168,7 @@ impl Choice {
         Self { names: sorted(names), keep: true }
     }
 
-    /// All but `names`; the metric name is left out as well.
+    /// All but `names`; the metric's name, type and unit are left out as well.
     pub(crate) fn all_but(names: &[String]) -> Self {
         Self { names: sorted(names), keep: false }
     }
@@ -172,7 +183,7 @@ impl Choice {
             return;
         }
         for (label, value) in labels.labels() {
-            if self.has(label) == self.keep {
+            if self.has(label) == self.keep && (self.keep || !ABOUT_METRIC.contains(&label)) {
                 push_label(key, label, value);
             }
         }

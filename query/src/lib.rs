@@ -14,14 +14,17 @@ mod error;
 mod evaluate;
 mod functions;
 mod labels;
+mod notes;
 mod number;
 mod operators;
 mod presence;
 mod read;
 mod row;
 pub mod syntax;
+pub mod table;
 mod text;
 
+pub use aggregate::told::told_histogram;
 pub use answer::{Answer, Data, Line, Point, Sample};
 pub use budget::{Held, Limits};
 pub use engine::Engine;

@@ -27,6 +27,10 @@ impl Presence {
         self.0[step / 64] |= 1 << (step % 64);
     }
 
+    pub(crate) fn unmark(&mut self, step: usize) {
+        self.0[step / 64] &= !(1 << (step % 64));
+    }
+
     pub(crate) fn has(&self, step: usize) -> bool {
         self.0[step / 64] & (1 << (step % 64)) != 0
     }
@@ -39,6 +43,11 @@ impl Presence {
     /// The steps that both mark.
     pub(crate) fn both(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(word, other)| word & other).collect())
+    }
+
+    /// The steps that this one marks and the other does not.
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(word, other)| word & !other).collect())
     }
 
     /// The first marked step.

@@ -61,6 +61,8 @@ pub(crate) fn is_present(value: f64) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) labels: LabelSet,
+    /// Its metric name goes at the end of the query.
+    pub(crate) drops_name: bool,
     /// A float or [`ABSENT`] per step; empty if no step has a float.
     pub(crate) floats: Vec<f64>,
     /// A histogram or none per step; empty if no step has a histogram.
@@ -69,11 +71,7 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn of_floats(labels: LabelSet, floats: Vec<f64>) -> Self {
-        Self { labels, floats, histograms: Vec::new() }
-    }
-
-    pub(crate) fn of_histograms(labels: LabelSet, histograms: Vec<Option<Box<Histogram>>>) -> Self {
-        Self { labels, floats: Vec::new(), histograms }
+        Self { labels, drops_name: false, floats, histograms: Vec::new() }
     }
 
     /// The float at a step, or [`ABSENT`].
@@ -106,12 +104,21 @@ impl Row {
         }
     }
 
-    /// Every float replaced, the metric name dropped, histograms left out: what most functions do.
+    /// As it leaves the query.
+    pub(crate) fn named(mut self) -> Self {
+        if self.drops_name {
+            self.labels = self.labels.without_name();
+        }
+        self
+    }
+
+    /// Every float replaced, histograms left out: what most functions do.
     pub(crate) fn map(mut self, f: impl Fn(f64) -> f64) -> Self {
         for value in self.floats.iter_mut().filter(|v| is_present(**v)) {
             *value = f(*value);
         }
-        Self::of_floats(self.labels.without_name(), self.floats)
+        self.histograms = Vec::new();
+        self
     }
 
     /// As [`Row::map`], where the function also depends on the step.
@@ -119,7 +126,8 @@ impl Row {
         for (step, value) in self.floats.iter_mut().enumerate().filter(|(_, v)| is_present(**v)) {
             *value = f(step, *value);
         }
-        Self::of_floats(self.labels.without_name(), self.floats)
+        self.histograms = Vec::new();
+        self
     }
 
     /// Roughly the bytes this row holds.

@@ -15,7 +15,10 @@ mod total;
 mod value;
 
 pub use distinct::Distinct;
-pub use histogram::{Bucket, Histogram, MAX_SCALE, OldHistogram};
+pub use histogram::{
+    Bucket, CUSTOM_BOUNDS, Histogram, HistogramSum, Incompatible, Joined, MAX_SCALE, OldHistogram, Parts, ResetHint,
+    Side, add_one,
+};
 pub use reading::{Reading, exposition};
 pub use selector::{Pattern, Selector};
 pub use series::{Labels, Series, SeriesBuilder, legal_label_name, legal_metric_name};

@@ -103,7 +103,8 @@ impl<'a> Before<'a> {
             Column::Histograms(values) => Column::Histograms(values.into_iter().take(end).collect()),
         };
         let timestamps: Vec<i64> = data.timestamps.into_iter().take(end).collect();
-        (end > 0).then_some(SeriesData { timestamps, values, ..data })
+        let starts = data.starts.into_iter().take(end).collect();
+        (end > 0).then_some(SeriesData { timestamps, values, starts, ..data })
     }
 }
 

@@ -9,7 +9,7 @@ use weir_alert::evaluate::{Evaluator, LeftOut, Local, Outlet, Overlay, Row, Sett
 use weir_alert::event::{Event, Status};
 use weir_alert::rules::{Group, read_rules};
 use weir_alert::states::StateStore;
-use weir_alert::tools::Memory;
+use weir_query::table::Memory;
 use weir_query::{Engine, Limits};
 use weir_sample::{Series, Timestamp};
 

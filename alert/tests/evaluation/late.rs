@@ -140,7 +140,7 @@ fn no_data_at_all_is_told_apart() {
 }
 
 /// A store that says of every answer that something of it is elsewhere.
-struct Elsewhere<'m>(&'m weir_alert::tools::Memory);
+struct Elsewhere<'m>(&'m weir_query::table::Memory);
 
 impl weir_query::Source for Elsewhere<'_> {
     fn select(

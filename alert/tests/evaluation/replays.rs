@@ -1,7 +1,8 @@
 //! Rules over what is stored already.
 
 use weir_alert::evaluate::{Local, Overlay, Settings};
-use weir_alert::tools::{Before, Memory, Replayed, replay};
+use weir_alert::tools::{Before, Replayed, replay};
+use weir_query::table::Memory;
 use weir_query::{Engine, Limits};
 use weir_sample::Timestamp;
 

@@ -1,11 +1,13 @@
 //! What an aggregation keeps of the rows of one group: a few numbers per step.
 
-use weir_sample::Histogram;
+use weir_sample::{Histogram, HistogramSum, Incompatible, Joined, ResetHint};
 
+use crate::aggregate::histograms::HistogramMean;
 use crate::aggregate::quantile::quantile;
 use crate::aggregate::summation::{Mean, Spread, Sum, extreme};
-use crate::budget::Budget;
+use crate::evaluate::Evaluator;
 use crate::labels::LabelSet;
+use crate::syntax::{Expr, quoted};
 use crate::row::{ABSENT, Row, is_absent, is_present};
 
 /// Which aggregation.
@@ -35,6 +37,19 @@ impl Kind {
             _ => return None,
         })
     }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Count => "count",
+            Self::Group => "group",
+            Self::Stddev => "stddev",
+            Self::Stdvar => "stdvar",
+        }
+    }
 }
 
 /// The running aggregate of one group, per step.
@@ -42,8 +57,46 @@ pub(crate) struct Fold {
     kind: Kind,
     steps: usize,
     floats: Floats,
-    /// The merge of histograms and how many they are; empty as long as there are none.
-    histograms: Vec<Option<(Box<Histogram>, f64)>>,
+    /// Empty as long as there are none.
+    histograms: Vec<Option<Box<Histograms>>>,
+    /// The name of some element goes at the end of the query.
+    drops_name: bool,
+}
+
+/// The histograms of one step.
+struct Histograms {
+    total: Total,
+    /// One says that its counting began anew, and another that it did not.
+    has_reset: bool,
+    has_not_reset: bool,
+}
+
+/// What they come to.
+enum Total {
+    Sum(HistogramSum),
+    Mean(HistogramMean),
+    /// Some have bounds of their own and others do not.
+    Incompatible,
+}
+
+impl Total {
+    fn add(&mut self, histogram: &Histogram) -> Result<Joined, Incompatible> {
+        let outcome = match self {
+            Self::Sum(sum) => sum.add(histogram),
+            Self::Mean(mean) => mean.add(histogram),
+            Self::Incompatible => return Ok(Joined::default()),
+        };
+        if outcome.is_err() {
+            *self = Self::Incompatible;
+        }
+        outcome
+    }
+}
+
+/// Whom a fold tells what it had to leave out, and what it aggregates.
+pub(crate) struct Told<'t, 'a> {
+    pub(crate) evaluator: &'t Evaluator<'a>,
+    pub(crate) expr: &'t Expr,
 }
 
 enum Floats {
@@ -61,7 +114,7 @@ impl Fold {
             Kind::Min | Kind::Max | Kind::Count | Kind::Group => Floats::Values(vec![ABSENT; steps]),
             Kind::Stddev | Kind::Stdvar => Floats::Spreads(vec![Spread::default(); steps]),
         };
-        Self { kind, steps, floats, histograms: Vec::new() }
+        Self { kind, steps, floats, histograms: Vec::new(), drops_name: false }
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -74,12 +127,13 @@ impl Fold {
         size_of::<Self>() + self.steps * per_step
     }
 
-    pub(crate) fn add(&mut self, row: &Row, budget: &Budget) {
+    pub(crate) fn add(&mut self, row: &Row, told: &Told<'_, '_>) {
+        self.drops_name |= row.drops_name;
         if !row.floats.is_empty() {
             self.add_floats(&row.floats);
         }
-        if !row.histograms.is_empty() {
-            self.add_histograms(&row.histograms, budget);
+        if row.histograms.iter().any(Option::is_some) {
+            self.add_histograms(row, told);
         }
     }
 
@@ -98,50 +152,94 @@ impl Fold {
         }
     }
 
-    fn add_histograms(&mut self, histograms: &[Option<Box<Histogram>>], budget: &Budget) {
+    fn add_histograms(&mut self, row: &Row, told: &Told<'_, '_>) {
         match (self.kind, &mut self.floats) {
-            (Kind::Sum | Kind::Avg, _) => self.merge_histograms(histograms),
+            (Kind::Sum | Kind::Avg, _) => self.sum_histograms(row, told),
             (kind @ (Kind::Count | Kind::Group), Floats::Values(kept)) => {
-                for (kept, _) in kept.iter_mut().zip(histograms).filter(|(_, histogram)| histogram.is_some()) {
+                for (kept, _) in kept.iter_mut().zip(&row.histograms).filter(|(_, histogram)| histogram.is_some()) {
                     if kind == Kind::Count { count_one(kept) } else { *kept = 1.0 }
                 }
             }
-            _ => budget.warn("an aggregation that needs plain numbers left out distributions"),
+            _ => told.ignored(self.kind.name()),
         }
     }
 
-    fn merge_histograms(&mut self, histograms: &[Option<Box<Histogram>>]) {
+    fn sum_histograms(&mut self, row: &Row, told: &Told<'_, '_>) {
         self.histograms.resize_with(self.steps, || None);
-        for (merged, histogram) in self.histograms.iter_mut().zip(histograms) {
-            match (merged, histogram) {
-                (Some((merged, count)), Some(histogram)) => {
-                    merged.merge(histogram);
-                    *count += 1.0;
+        for (kept, histogram) in self.histograms.iter_mut().zip(&row.histograms) {
+            let Some(histogram) = histogram else { continue };
+            let kept = match kept {
+                Some(kept) => {
+                    match kept.total.add(histogram) {
+                        Ok(Joined { bounds_reconciled: true, .. }) => told.reconciled(),
+                        Ok(_) => {}
+                        Err(Incompatible) => told.incompatible(&row.labels),
+                    }
+                    kept
                 }
-                (merged @ None, Some(histogram)) => *merged = Some((histogram.clone(), 1.0)),
-                _ => {}
-            }
+                None => kept.insert(Box::new(Histograms {
+                    total: match self.kind {
+                        Kind::Avg => Total::Mean(HistogramMean::of(histogram)),
+                        _ => Total::Sum(HistogramSum::of(histogram)),
+                    },
+                    has_reset: false,
+                    has_not_reset: false,
+                })),
+            };
+            kept.has_reset |= histogram.hint() == ResetHint::Reset;
+            kept.has_not_reset |= histogram.hint() == ResetHint::NotReset;
         }
     }
 
-    /// The group's row. A step with both numbers and distributions has no sum: it is left out with a warning.
-    pub(crate) fn finish(self, labels: LabelSet, budget: &Budget) -> Row {
-        let average = self.kind == Kind::Avg;
-        let histogram = |(mut histogram, count): (Box<Histogram>, f64)| {
-            if average && count > 1.0 {
-                histogram.scale(1.0 / count);
+    /// The group's row. A step with both numbers and histograms has no sum: it is left out with a warning.
+    pub(crate) fn finish(self, labels: LabelSet, told: &Told<'_, '_>) -> Row {
+        let total = |kept: Box<Histograms>| {
+            if kept.has_reset && kept.has_not_reset {
+                told.collision();
             }
-            histogram
+            match kept.total {
+                Total::Sum(sum) => Some(Box::new(sum.total())),
+                Total::Mean(mean) => Some(Box::new(mean.value())),
+                Total::Incompatible => None,
+            }
         };
-        let histograms = self.histograms.into_iter().map(|merged| merged.map(histogram)).collect();
-        let mut row = Row { labels, floats: self.floats.finish(self.kind), histograms };
-        for step in 0..row.histograms.len() {
-            if row.histogram(step).is_some() && is_present(row.float(step)) {
-                budget.warn("an aggregation met a mix of numbers and distributions and left the step out");
+        let floats = self.floats.finish(self.kind);
+        let mut row = Row::of_floats(labels, floats);
+        row.drops_name = self.drops_name;
+        for (step, kept) in self.histograms.into_iter().enumerate() {
+            let Some(kept) = kept else { continue };
+            if is_present(row.float(step)) {
+                told.mixed();
                 row.clear(step);
+                continue;
             }
+            row.histograms.resize(self.steps, None);
+            row.histograms[step] = total(kept);
         }
         row
+    }
+}
+
+impl Told<'_, '_> {
+    pub(crate) fn ignored(&self, aggregation: &str) {
+        self.evaluator.inform(self.expr, &format!("ignored histogram in {aggregation} aggregation"));
+    }
+
+    fn mixed(&self) {
+        self.evaluator.warn(self.expr, "encountered a mix of histograms and floats for aggregation");
+    }
+
+    fn collision(&self) {
+        self.evaluator.warn(self.expr, "conflicting counter resets during histogram aggregation");
+    }
+
+    fn reconciled(&self) {
+        self.evaluator.inform(self.expr, "mismatched custom buckets were reconciled during aggregation");
+    }
+
+    fn incompatible(&self, labels: &LabelSet) {
+        let what = "vector contains a mix of histograms with exponential and custom buckets schemas for metric name";
+        self.evaluator.warn(self.expr, &format!("{what} {}", quoted(labels.name())));
     }
 }
 

@@ -1,21 +1,24 @@
 //! Aggregations: rows fall into groups by their labels and are folded as they come.
 
 mod fold;
+pub(crate) mod histograms;
 pub(crate) mod quantile;
 mod ranking;
 pub(crate) mod summation;
+pub(crate) mod told;
 
 use std::collections::HashMap;
 
 use crate::syntax::{AggregateExpr, Expr, LabelModifier};
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh64::xxh64;
 
-use crate::aggregate::fold::{Fold, Kind, Quantiles};
+use crate::aggregate::fold::{Fold, Kind, Quantiles, Told};
 use crate::aggregate::ranking::{Keep, Ranking};
+use crate::aggregate::told::told_histogram;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink, string};
-use crate::labels::{Choice, LabelSet, is_label_name};
+use crate::labels::{Choice, LabelSet, METRIC_NAME, is_label_name};
 use crate::row::{Row, Steps, is_present};
 
 impl Evaluator<'_> {
@@ -41,16 +44,17 @@ impl Evaluator<'_> {
 
     fn fold(&self, e: &AggregateExpr, steps: Steps, make: impl Fn() -> Fold, sink: Sink<'_>) -> Result<(), QueryError> {
         let mut groups = Groups::by(e);
+        let told = Told { evaluator: self, expr: &e.expr };
         self.vector(&e.expr, steps, &mut |row| {
             let (fold, new) = groups.of(&row.labels, &make);
             if new {
                 self.budget.hold(fold.heap_bytes() + row.labels.heap_bytes())?;
             }
-            fold.add(&row, self.budget);
+            fold.add(&row, &told);
             Ok(())
         })?;
         for (labels, fold) in groups.into_groups() {
-            let row = fold.finish(labels, self.budget);
+            let row = fold.finish(labels, &told);
             if !row.is_empty() {
                 sink(row)?;
             }
@@ -61,6 +65,9 @@ impl Evaluator<'_> {
     fn fold_quantiles(&self, e: &AggregateExpr, steps: Steps, phi: &[f64], sink: Sink<'_>) -> Result<(), QueryError> {
         let mut groups = Groups::by(e);
         self.vector(&e.expr, steps, &mut |row| {
+            if row.histograms.iter().any(Option::is_some) {
+                Told { evaluator: self, expr: &e.expr }.ignored("quantile");
+            }
             let (quantiles, _) = groups.of(&row.labels, &|| Quantiles::new(steps.count));
             self.budget.hold(quantiles.add(&row))
         })?;
@@ -79,9 +86,15 @@ impl Evaluator<'_> {
         let mut counts: HashMap<LabelSet, Vec<f64>> = HashMap::new();
         self.vector(&e.expr, steps, &mut |row| {
             let labels = choice.of(&row.labels);
-            for (step, &value) in row.floats.iter().enumerate().filter(|(_, value)| is_present(**value)) {
-                let mut text = String::new();
-                crate::number::write_plain(&mut text, value);
+            for step in (0..steps.count).filter(|&step| row.has(step)) {
+                let text = match row.histogram(step) {
+                    Some(histogram) => told_histogram(histogram),
+                    None => {
+                        let mut text = String::new();
+                        crate::number::write_plain(&mut text, row.float(step));
+                        text
+                    }
+                };
                 let labels = labels.with(label, &text);
                 if !counts.contains_key(&labels) {
                     self.budget.hold(labels.heap_bytes() + steps.count * size_of::<f64>())?;
@@ -104,10 +117,8 @@ impl Evaluator<'_> {
             let capped = wrong.signum();
             self.warn(ratio, &format!("ratio value should be between -1 and 1, got {wrong}, capping to {capped}"));
         }
-        let mut key = String::new();
         self.vector(vector, steps, &mut |mut row| {
-            Choice::all_but(&[]).write(&row.labels, &mut key);
-            let place = (xxh3_64(key.as_bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
+            let place = place_of(&row.labels);
             for (step, ratio) in ratios.iter().enumerate() {
                 let is_kept = if *ratio >= 0.0 { place < *ratio } else { place >= 1.0 + ratio };
                 if !is_kept {
@@ -120,18 +131,41 @@ impl Evaluator<'_> {
 
     fn rank(&self, e: &AggregateExpr, keep: Keep, size: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         let sizes = sizes(&self.scalar(size, steps)?)?;
+        if sizes.iter().all(|size| *size == 0) {
+            return Ok(());
+        }
         let mut groups = Groups::by(e);
         let mut ranking = Ranking::new(keep, sizes);
         self.vector(&e.expr, steps, &mut |row| {
             let (places, _) = groups.of(&row.labels, &|| ranking.places());
-            if !row.histograms.is_empty() {
-                self.budget.warn("topk, bottomk and limitk left out distributions");
+            if keep != Keep::First && row.histograms.iter().any(Option::is_some) {
+                self.inform_at(e.place, &format!("ignored histogram in {} aggregation", e.op));
             }
             self.budget.hold(ranking.add(places, row))
         })?;
         let places = groups.into_groups().map(|(_, places)| places).collect();
         ranking.finish(places).into_iter().try_for_each(sink)
     }
+}
+
+/// Where a label set lies between 0 and 1, as Prometheus has it: it keeps the same ones.
+fn place_of(labels: &LabelSet) -> f64 {
+    let name = (METRIC_NAME, labels.name());
+    let mut pairs: Vec<(&str, &str)> =
+        labels.labels().chain([name].into_iter().filter(|(_, name)| !name.is_empty())).collect();
+    pairs.sort_unstable();
+    let mut bytes = Vec::new();
+    for text in pairs.iter().flat_map(|(label, value)| [label, value]) {
+        match u8::try_from(text.len()) {
+            Ok(length) if length < u8::MAX => bytes.push(length),
+            _ => {
+                bytes.push(u8::MAX);
+                bytes.extend(&(text.len() as u32).to_le_bytes()[..3]);
+            }
+        }
+        bytes.extend(text.as_bytes());
+    }
+    xxh64(&bytes, 0) as f64 / u64::MAX as f64
 }
 
 /// The number of elements that `topk` keeps at each step.

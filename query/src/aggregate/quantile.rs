@@ -13,12 +13,18 @@ pub(crate) fn quantile(phi: f64, values: &mut [f64]) -> f64 {
     let rank = phi * (values.len() - 1) as f64;
     let weight = rank - rank.floor();
     let (_, low, above) = values.select_nth_unstable_by(rank.floor() as usize, |a, b| nan_first(*a, *b));
+    if weight == 0.0 {
+        return *low;
+    }
     let high = above.iter().copied().min_by(|a, b| nan_first(*a, *b)).unwrap_or(*low);
     *low * (1.0 - weight) + high * weight
 }
 
 /// The median of the distances from the median.
 pub(crate) fn median_deviation(values: &[f64]) -> f64 {
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
     let mut values = values.to_vec();
     let median = quantile(0.5, &mut values);
     values.iter_mut().for_each(|v| *v = (*v - median).abs());

@@ -17,15 +17,18 @@ pub(crate) enum Keep {
 pub(crate) struct Ranking {
     keep: Keep,
     sizes: Vec<usize>,
-    labels: Vec<Option<LabelSet>>,
+    kept: Vec<Option<Kept>>,
 }
 
-/// The kept elements of one group per step, best first: value and row.
+/// A row that has a place at some step; of those that are ranked only the labels.
+struct Kept(Row);
+
+/// The kept elements of one group per step, best first: value and row. A histogram has no value.
 pub(crate) type Places = Vec<Vec<(f64, usize)>>;
 
 impl Ranking {
     pub(crate) fn new(keep: Keep, sizes: Vec<usize>) -> Self {
-        Self { keep, sizes, labels: Vec::new() }
+        Self { keep, sizes, kept: Vec::new() }
     }
 
     pub(crate) fn places(&self) -> Places {
@@ -34,10 +37,11 @@ impl Ranking {
 
     /// Offers a row to its group; returns the bytes that it now takes.
     pub(crate) fn add(&mut self, places: &mut Places, row: Row) -> usize {
-        let id = self.labels.len();
+        let id = self.kept.len();
         let (mut bytes, mut placed) = (size_of::<LabelSet>(), false);
-        for ((kept, &size), &value) in places.iter_mut().zip(&self.sizes).zip(&row.floats) {
-            if !is_present(value) || size == 0 {
+        for (step, (kept, &size)) in places.iter_mut().zip(&self.sizes).enumerate() {
+            let (value, is_histogram) = (row.float(step), row.histogram(step).is_some());
+            if size == 0 || !is_present(value) && !(is_histogram && self.keep == Keep::First) {
                 continue;
             }
             let at = kept.partition_point(|&(other, _)| !self.beats(value, other));
@@ -48,8 +52,9 @@ impl Ranking {
                 placed = true;
             }
         }
-        bytes += if placed { row.labels.heap_bytes() } else { 0 };
-        self.labels.push(placed.then_some(row.labels));
+        bytes += if placed { row.heap_bytes() } else { 0 };
+        let histograms = if self.keep == Keep::First { row.histograms } else { Vec::new() };
+        self.kept.push(placed.then_some(Kept(Row { floats: Vec::new(), histograms, ..row })));
         bytes
     }
 
@@ -71,10 +76,17 @@ impl Ranking {
                 for (value, id) in kept {
                     let at = *order.entry(id).or_insert(rows.len());
                     if at == rows.len() {
-                        let labels = self.labels[id].take().unwrap_or_else(LabelSet::empty);
-                        rows.push(Row::of_floats(labels, vec![ABSENT; self.sizes.len()]));
+                        let Some(Kept(row)) = self.kept[id].take() else { continue };
+                        let histograms = vec![None; row.histograms.len()];
+                        rows.push(Row { floats: vec![ABSENT; self.sizes.len()], histograms, ..row.clone() });
+                        self.kept[id] = Some(Kept(row));
                     }
                     rows[at].floats[step] = value;
+                    if let Some(Kept(row)) = &self.kept[id]
+                        && let Some(histogram) = row.histograms.get(step)
+                    {
+                        rows[at].histograms[step] = histogram.clone();
+                    }
                 }
             }
         }

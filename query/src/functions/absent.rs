@@ -6,7 +6,7 @@ use weir_store::MatchOp;
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
-use crate::labels::{LabelSet, METRIC_NAME};
+use crate::labels::{LabelSet, is_about_metric};
 use crate::presence::Presence;
 use crate::read::window::spans;
 use crate::row::{ABSENT, Row, Steps};
@@ -24,7 +24,9 @@ impl Evaluator<'_> {
     pub(crate) fn absent_over_time(&self, range: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         let mut seen = Presence::nowhere(steps.count);
         self.ranges(range, steps, Hint::Raw, &mut |samples, ranges| {
-            for span in spans(&samples.timestamps, ranges.view, ranges.width).filter(|span| span.low < span.high) {
+            let floats = spans(&samples.floats.times, ranges.view, ranges.width);
+            let histograms = spans(&samples.histograms.times, ranges.view, ranges.width);
+            for span in floats.chain(histograms).filter(|span| span.low < span.high) {
                 seen.mark(span.step);
             }
             Ok(())
@@ -51,7 +53,8 @@ fn fixed_labels(selector: &VectorSelector) -> LabelSet {
     let matchers = &selector.matchers;
     let fixed = matchers.iter().filter(|matcher| {
         let alone = matchers.iter().filter(|other| other.name == matcher.name).count() == 1;
-        alone && matcher.op == MatchOp::Equal && matcher.name != METRIC_NAME
+        alone && matcher.op == MatchOp::Equal
     });
+    let fixed = fixed.filter(|matcher| !is_about_metric(&matcher.name));
     LabelSet::new("", fixed.map(|matcher| (matcher.name.as_str(), matcher.value.as_str())))
 }

@@ -56,6 +56,14 @@ fn days_to(year: i128, month: i128, day: i128) -> i128 {
     era * 146_097 + year * 365 + year / 4 - year / 100 + day_of_year - 719_468
 }
 
+/// Seconds since the epoch as RFC 3339 writes them, in UTC.
+pub(crate) fn rfc3339(seconds: i64) -> String {
+    let seconds = i128::from(seconds);
+    let ((year, month, day), of_day) = (civil(days(seconds)), seconds.rem_euclid(DAY));
+    let (hour, minute, second) = (of_day / 3_600, of_day % 3_600 / 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 fn days_in_month((year, month, _): (i128, i128, i128)) -> i128 {
     let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
     days_to(next.0, next.1, 1) - days_to(year, month, 1)

@@ -6,7 +6,7 @@ use weir_store::compile_regex;
 use crate::collect::Collected;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink, string};
-use crate::labels::{LabelSet, is_label_name};
+use crate::labels::{LabelSet, METRIC_NAME, is_label_name};
 use crate::row::Steps;
 
 impl Evaluator<'_> {
@@ -21,7 +21,7 @@ impl Evaluator<'_> {
         let regex = compile_regex(pattern).map_err(|error| {
             QueryError::execution(format!("invalid regular expression in label_replace(): {error}"))
         })?;
-        self.relabel(vector, steps, sink, |labels| {
+        self.relabel(vector, target, steps, sink, |labels| {
             let Some(captures) = regex.captures(labels.value(source)) else { return Ok(None) };
             let mut value = String::new();
             // A piece at a time: a replacement may name a group more often than memory has room for.
@@ -44,7 +44,7 @@ impl Evaluator<'_> {
         for source in &sources {
             check_label_name("source", "label_join", source)?;
         }
-        self.relabel(vector, steps, sink, |labels| {
+        self.relabel(vector, target, steps, sink, |labels| {
             let values: Vec<_> = sources.iter().map(|source| labels.value(source)).collect();
             let bytes = values.iter().map(|value| value.len() + separator.len()).sum();
             self.budget.check_label(bytes)?;
@@ -52,10 +52,11 @@ impl Evaluator<'_> {
         })
     }
 
-    /// Passes rows on under other labels. Two rows may come to share a label set, so all are kept and compared.
+    /// Passes rows on under other labels, of which the target is set; a name that is set stays. Two rows may come to share a label set, so all are kept and compared.
     fn relabel(
         &self,
         vector: &Expr,
+        target: &str,
         steps: Steps,
         sink: Sink<'_>,
         relabel: impl Fn(&LabelSet) -> Result<Option<LabelSet>, QueryError>,
@@ -64,6 +65,7 @@ impl Evaluator<'_> {
         self.vector(vector, steps, &mut |mut row| {
             if let Some(labels) = relabel(&row.labels)? {
                 row.labels = labels;
+                row.drops_name &= target != METRIC_NAME;
             }
             rows.add(row)
         })?;

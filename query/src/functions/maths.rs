@@ -23,8 +23,8 @@ pub(crate) fn function(name: &str) -> Option<fn(f64) -> f64> {
         "asinh" => f64::asinh,
         "acosh" => f64::acosh,
         "atanh" => f64::atanh,
-        "deg" => |v| v * 180.0 / std::f64::consts::PI,
-        "rad" => |v| v * std::f64::consts::PI / 180.0,
+        "deg" => |v| v * (180.0 / std::f64::consts::PI),
+        "rad" => |v| v * (std::f64::consts::PI / 180.0),
         "sgn" => sign,
         _ => return None,
     })

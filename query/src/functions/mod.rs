@@ -2,8 +2,10 @@
 
 mod absent;
 pub(crate) mod calendar;
+mod classic;
 pub(crate) mod histogram;
+mod info;
 mod label_functions;
 pub(crate) mod maths;
 pub(crate) mod order;
-mod over_time;
+pub(crate) mod over_time;

@@ -14,7 +14,8 @@ impl Evaluator<'_> {
     pub(crate) fn sort(&self, expr: &Expr, descending: bool, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         let mut rows = self.rows(expr, steps)?;
         if steps.count == 1 {
-            rows.retain(|row| !row.floats.is_empty());
+            rows.iter_mut().for_each(|row| row.histograms = Vec::new());
+            rows.retain(|row| !row.is_empty());
             rows.sort_by(|a, b| by_value(a.float(0), b.float(0), descending));
         }
         rows.into_iter().try_for_each(sink)
@@ -48,9 +49,17 @@ pub(crate) fn is_ordered(expr: &Expr) -> bool {
     }
 }
 
-/// Whether an expression orders its elements by their values.
-pub(crate) fn is_sorted_by_value(expr: &Expr) -> bool {
-    matches!(expr.bare(), Expr::Call(call) if matches!(call.func.name, "sort" | "sort_desc"))
+/// Where a query sorts.
+pub(crate) fn sorts(expr: &Expr) -> Vec<usize> {
+    let (mut places, mut open) = (Vec::new(), vec![expr]);
+    while let Some(inner) = open.pop() {
+        match inner {
+            Expr::Call(call) if call.func.name.starts_with("sort") => places.push(call.place),
+            _ => {}
+        }
+        open.extend(inner.children());
+    }
+    places
 }
 
 fn by_value(a: f64, b: f64, descending: bool) -> Ordering {

@@ -1,7 +1,7 @@
 //! Binary operators on single values.
 
 use crate::syntax::BinaryExpr;
-use weir_sample::Histogram;
+use weir_sample::Side;
 
 /// A binary operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub(crate) enum Operator {
     Arithmetic(Arithmetic),
     /// A comparison; `true` if it answers 0 or 1 (`bool`) rather than filters.
     Comparison(Comparison, bool),
+    /// What is left of a histogram on one side of a number.
+    Trim(Side),
     Set(SetOperator),
 }
 
@@ -56,6 +58,8 @@ impl Operator {
             "<=" => Self::Comparison(Comparison::LessOrEqual, e.return_bool()),
             ">" => Self::Comparison(Comparison::Greater, e.return_bool()),
             ">=" => Self::Comparison(Comparison::GreaterOrEqual, e.return_bool()),
+            "</" => Self::Trim(Side::Below),
+            ">/" => Self::Trim(Side::Above),
             "and" => Self::Set(SetOperator::And),
             "or" => Self::Set(SetOperator::Or),
             _ => Self::Set(SetOperator::Unless),
@@ -67,7 +71,7 @@ impl Operator {
         match self {
             Self::Arithmetic(arithmetic) => arithmetic.of(lhs, rhs),
             Self::Comparison(comparison, _) => f64::from(u8::from(comparison.holds(lhs, rhs))),
-            Self::Set(_) => f64::NAN,
+            Self::Trim(_) | Self::Set(_) => f64::NAN,
         }
     }
 
@@ -90,31 +94,6 @@ impl Arithmetic {
             Self::Atan2 => lhs.atan2(rhs),
         }
     }
-
-    /// The operator between two histograms, of which only the sum exists.
-    pub(crate) fn of_histograms(self, lhs: &Histogram, rhs: &Histogram) -> Option<Histogram> {
-        if self != Self::Add {
-            return None;
-        }
-        let mut sum = lhs.clone();
-        sum.merge(rhs);
-        Some(sum)
-    }
-
-    /// A histogram and a number: weights can be multiplied and divided, but not turned negative.
-    pub(crate) fn of_histogram(self, histogram: &Histogram, number: f64, histogram_is_left: bool) -> Option<Histogram> {
-        let factor = match self {
-            Self::Multiply => number,
-            Self::Divide if histogram_is_left => 1.0 / number,
-            _ => return None,
-        };
-        if !(factor.is_finite() && factor > 0.0) {
-            return None;
-        }
-        let mut scaled = histogram.clone();
-        scaled.scale(factor);
-        Some(scaled)
-    }
 }
 
 impl Comparison {
@@ -127,15 +106,6 @@ impl Comparison {
             Self::LessOrEqual => lhs <= rhs,
             Self::Greater => lhs > rhs,
             Self::GreaterOrEqual => lhs >= rhs,
-        }
-    }
-
-    /// Histograms can only be told apart.
-    pub(crate) fn holds_for_histograms(self, lhs: &Histogram, rhs: &Histogram) -> bool {
-        match self {
-            Self::Equal => lhs == rhs,
-            Self::NotEqual => lhs != rhs,
-            _ => false,
         }
     }
 }

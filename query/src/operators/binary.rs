@@ -1,11 +1,11 @@
 //! Binary operators with a vector on at least one side.
 
-use crate::syntax::ValueType;
-use crate::syntax::{BinaryExpr, Expr};
+use crate::syntax::{BinaryExpr, ValueType};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::operators::arithmetic::Operator;
+use crate::operators::elements::{Element, Outcome};
 use crate::row::{ABSENT, Row, Steps, is_present};
 
 impl Evaluator<'_> {
@@ -14,8 +14,8 @@ impl Evaluator<'_> {
         match (operator, e.lhs.value_type(), e.rhs.value_type()) {
             (Operator::Set(set), ..) => self.set(set, e, steps, sink),
             (_, ValueType::Vector, ValueType::Vector) => self.matched(operator, e, steps, sink),
-            (_, ValueType::Scalar, _) => self.with_scalar(operator, &e.rhs, &e.lhs, true, steps, sink),
-            _ => self.with_scalar(operator, &e.lhs, &e.rhs, false, steps, sink),
+            (_, ValueType::Scalar, _) => self.with_scalar(operator, e, true, steps, sink),
+            _ => self.with_scalar(operator, e, false, steps, sink),
         }
     }
 
@@ -23,34 +23,46 @@ impl Evaluator<'_> {
     fn with_scalar(
         &self,
         operator: Operator,
-        vector: &Expr,
-        scalar: &Expr,
+        e: &BinaryExpr,
         swapped: bool,
         steps: Steps,
         sink: Sink<'_>,
     ) -> Result<(), QueryError> {
+        let (vector, scalar) = if swapped { (&e.rhs, &e.lhs) } else { (&e.lhs, &e.rhs) };
         let scalars = self.scalar(scalar, steps)?;
         self.vector(vector, steps, &mut |mut row| {
-            self.histograms_with_scalar(operator, &mut row, &scalars, swapped);
+            if let (Operator::Trim(_), true) = (operator, row.floats.iter().any(|value| is_present(*value))) {
+                self.mismatched(e, Element::Float(0.0), Element::Float(0.0));
+                row.floats = Vec::new();
+            }
             for (value, &scalar) in row.floats.iter_mut().zip(&scalars).filter(|(value, _)| is_present(**value)) {
                 *value = float_with_scalar(operator, *value, scalar, swapped);
             }
-            if operator.drops_name() {
-                row.labels = row.labels.without_name();
-            }
+            self.histograms_with_scalar(operator, e, &mut row, &scalars, swapped);
+            let row = if operator.drops_name() { self.nameless(row) } else { row };
             if row.is_empty() { Ok(()) } else { sink(row) }
         })
     }
 
-    fn histograms_with_scalar(&self, operator: Operator, row: &mut Row, scalars: &[f64], swapped: bool) {
-        for (histogram, &scalar) in row.histograms.iter_mut().zip(scalars) {
-            let Some(old) = histogram.take() else { continue };
-            *histogram = match operator {
-                Operator::Arithmetic(op) => op.of_histogram(&old, scalar, !swapped).map(Box::new),
-                _ => None,
-            };
-            if histogram.is_none() {
-                self.budget.warn("an operator between distributions and numbers left elements out");
+    fn histograms_with_scalar(
+        &self,
+        operator: Operator,
+        e: &BinaryExpr,
+        row: &mut Row,
+        scalars: &[f64],
+        swapped: bool,
+    ) {
+        for step in 0..row.histograms.len() {
+            let Some(old) = row.histograms[step].take() else { continue };
+            let (histogram, scalar) = (Element::Histogram(&old), Element::Float(scalars[step]));
+            let (lhs, rhs) = if swapped { (scalar, histogram) } else { (histogram, scalar) };
+            match self.elements_of(operator, e, lhs, rhs) {
+                Outcome::Float(value) => {
+                    row.floats.resize(scalars.len(), ABSENT);
+                    row.floats[step] = value;
+                }
+                Outcome::Histogram(histogram) => row.histograms[step] = Some(histogram),
+                Outcome::Filtered | Outcome::Nothing => {}
             }
         }
     }

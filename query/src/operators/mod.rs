@@ -2,5 +2,6 @@
 
 pub(crate) mod arithmetic;
 mod binary;
+mod elements;
 mod matching;
 mod set;

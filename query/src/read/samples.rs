@@ -1,18 +1,64 @@
 //! Samples of one series, and the windows over them that a range means.
 
-use weir_sample::{Kind, Timestamp};
-use weir_store::Column;
+use weir_sample::{Histogram, Kind, Timestamp};
 
 use crate::answer::Line;
 use crate::labels::LabelSet;
 use crate::read::window::spans;
-use crate::row::Steps;
+use crate::row::{Steps, is_absent};
+
+/// Samples of one kind, in rising order of time.
+#[derive(Clone, Debug)]
+pub(crate) struct Points<V> {
+    pub(crate) times: Vec<i64>,
+    pub(crate) values: Vec<V>,
+    /// When what counts on began to count, zero where that is not known; empty where it never is.
+    pub(crate) starts: Vec<i64>,
+}
+
+impl<V> Default for Points<V> {
+    fn default() -> Self {
+        Self { times: Vec::new(), values: Vec::new(), starts: Vec::new() }
+    }
+}
+
+impl<V> Points<V> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// When a sample's counting began, or zero.
+    pub(crate) fn start(&self, at: usize) -> i64 {
+        self.starts.get(at).copied().unwrap_or(0)
+    }
+
+    /// Leaves out those that only say that their series ended: ranges do not see them.
+    pub(crate) fn drop_stale(&mut self, is_stale: impl Fn(&V) -> bool) {
+        if !self.values.iter().any(&is_stale) {
+            return;
+        }
+        let kept: Vec<bool> = self.values.iter().map(|value| !is_stale(value)).collect();
+        retain(&mut self.times, &kept);
+        retain(&mut self.values, &kept);
+        if !self.starts.is_empty() {
+            retain(&mut self.starts, &kept);
+        }
+    }
+}
+
+fn retain<T>(items: &mut Vec<T>, kept: &[bool]) {
+    let mut kept = kept.iter();
+    items.retain(|_| kept.next().copied().unwrap_or(true));
+}
 
 /// One series' samples, ready for a window to move over.
+#[derive(Debug)]
 pub(crate) struct Samples {
     pub(crate) labels: LabelSet,
-    pub(crate) timestamps: Vec<i64>,
-    pub(crate) values: Column,
+    /// The name goes at the end of the query.
+    pub(crate) drops_name: bool,
+    pub(crate) floats: Points<f64>,
+    pub(crate) histograms: Points<Histogram>,
     /// Distance of a coarser tier's points in milliseconds; zero for samples as they came.
     pub(crate) resolution: i64,
     /// What was stored; `None` for the results of a subquery.
@@ -20,26 +66,38 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
+    pub(crate) fn len(&self) -> usize {
+        self.floats.times.len() + self.histograms.times.len()
+    }
+
     /// Whether neither the store nor its name takes a series for a counter.
     pub(crate) fn is_no_counter(&self) -> bool {
-        let floats = matches!(self.values, Column::Floats(_));
-        let named = || ["_total", "_sum", "_count", "_bucket"].iter().any(|end| self.labels.name().ends_with(end));
-        floats && self.kind.is_some_and(|kind| kind != Kind::Counter) && !named()
+        let name = self.labels.name();
+        let named = || ["_total", "_sum", "_count", "_bucket"].iter().any(|end| name.ends_with(end));
+        self.kind.is_some_and(|kind| kind != Kind::Counter) && !name.is_empty() && !named()
+    }
+
+    pub(crate) fn drop_stale(&mut self) {
+        self.floats.drop_stale(|value| is_absent(*value));
+        self.histograms.drop_stale(|histogram| is_absent(histogram.sum()));
     }
 
     /// The samples of the first window, as an instant query for a range shows them.
-    pub(crate) fn into_line(self, ranges: Ranges) -> Line {
-        let window = spans(&self.timestamps, ranges.view, ranges.width).next().map_or(0..0, |span| span.low..span.high);
-        let times = self.timestamps[window.clone()].iter().map(|&time| Timestamp(time));
-        let (mut floats, mut histograms) = (Vec::new(), Vec::new());
-        match self.values {
-            Column::Floats(values) => floats.extend(times.zip(values[window].iter().copied())),
-            Column::Histograms(mut values) => {
-                values.truncate(window.end);
-                histograms.extend(times.zip(values.into_iter().skip(window.start).map(Box::new)));
-            }
-        }
-        Line { labels: self.labels, floats, histograms }
+    pub(crate) fn into_line(self, ranges: Ranges, has_edges: bool) -> Line {
+        let window = |times: &[i64]| match has_edges {
+            true => 0..times.len(),
+            false => spans(times, ranges.view, ranges.width).next().map_or(0..0, |span| span.low..span.high),
+        };
+        let time = |at: &i64| Timestamp(*at);
+        let Points { times, values, .. } = self.floats;
+        let within = window(&times);
+        let floats = times[within.clone()].iter().map(time).zip(values[within].iter().copied()).collect();
+        let Points { times, values, .. } = self.histograms;
+        let within = window(&times);
+        let boxed = values.into_iter().take(within.end).skip(within.start).map(Box::new);
+        let histograms = times[within].iter().map(time).zip(boxed).collect();
+        let labels = if self.drops_name { self.labels.without_name() } else { self.labels };
+        Line { labels, floats, histograms }
     }
 }
 

@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::syntax::{AtModifier, Offset, VectorSelector};
+use crate::syntax::{AtModifier, Edges, Offset, VectorSelector};
 use weir_sample::{Histogram, Timestamp};
-use weir_store::{Column, Hint, Hole, Selection};
+use weir_store::{Column, Hint, Hole, Matcher, Selection, SeriesData};
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::labels::LabelSet;
-use crate::read::samples::Samples;
+use crate::read::samples::{Points, Samples};
 use crate::read::window::{Stretch, spans, steady};
 use crate::row::{ABSENT, Row, Steps, is_absent};
 use crate::text::matchers::matchers;
@@ -27,44 +27,53 @@ fn damaged(hole: &Hole) -> String {
     )
 }
 
+/// What is asked of a selector's newest sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Newest {
+    Value,
+    /// When it was taken.
+    Time,
+    /// Since when it counts.
+    Start,
+}
+
 impl Evaluator<'_> {
     /// An instant selector: the newest sample at each step, unless it is too old or marks the series as stale.
     pub(crate) fn latest(&self, selector: &VectorSelector, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
-        self.newest(selector, steps, sink, |_, value| value)
+        if selector.edges == Edges::Smoothed {
+            return self.smoothed(selector, steps, sink);
+        }
+        self.newest(selector, steps, Newest::Value, sink)
     }
 
-    /// `timestamp(selector)`: when that sample was taken, in seconds.
-    pub(crate) fn latest_times(
+    /// As [`Evaluator::latest`], for the samples themselves or their times in seconds.
+    pub(crate) fn newest(
         &self,
         selector: &VectorSelector,
         steps: Steps,
+        asked: Newest,
         sink: Sink<'_>,
-    ) -> Result<(), QueryError> {
-        self.newest(selector, steps, &mut |row| sink(times_of(row)), |time, _| time as f64 / 1e3)
-    }
-
-    fn newest(
-        &self,
-        selector: &VectorSelector,
-        steps: Steps,
-        sink: Sink<'_>,
-        pick: impl Fn(i64, f64) -> f64,
     ) -> Result<(), QueryError> {
         let view = self.view(steps, selector.at.as_ref(), selector.offset.as_ref());
-        let lookback = self.budget.limits.lookback.as_millis() as i64;
-        self.read(selector, view, lookback, Hint::Raw, &mut |samples| {
-            let Samples { labels, timestamps, values, resolution, .. } = samples;
+        let lookback = self.lookback();
+        self.read(selector, view, (lookback, 0), Hint::Raw, &mut |samples| {
             // An instant sees a point as long as the next one takes.
-            let lookback = lookback.max(resolution);
-            match values {
-                Column::Floats(values) => {
-                    sink(Row::of_floats(labels, newest_floats(&timestamps, &values, view, lookback, &pick)))
-                }
-                Column::Histograms(values) => {
-                    sink(Row::of_histograms(labels, newest_histograms(&timestamps, &values, view, lookback)))
-                }
+            let lookback = lookback.max(samples.resolution);
+            let Samples { labels, floats, histograms, .. } = samples;
+            let mut row = Row::of_floats(labels, Vec::new());
+            if !floats.is_empty() {
+                row.floats = newest_floats(&floats, view, lookback, asked);
             }
+            if !histograms.is_empty() {
+                add_newest(&mut row, &floats, &histograms, (view, lookback), asked);
+            }
+            sink(row)
         })
+    }
+
+    /// How far back an instant looks.
+    pub(crate) fn lookback(&self) -> i64 {
+        self.budget.limits.lookback.as_millis() as i64
     }
 
     /// Where a selector looks when the query is at `steps`.
@@ -85,29 +94,47 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Reads what `selector` matches in the windows `(t - width, t]` of all steps, series by series.
+    /// Reads what `selector` matches in the windows `(t - before, t + after]` of all steps, series by series.
     pub(crate) fn read(
         &self,
         selector: &VectorSelector,
         view: Steps,
-        width: i64,
+        (before, after): (i64, i64),
         hint: Hint,
         each: &mut dyn FnMut(Samples) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         let matchers = matchers(selector, &|| self.budget.check_time())?;
+        let span = (view.start.saturating_sub(before).saturating_add(1), view.end().saturating_add(after));
+        self.read_matching(matchers, span, hint, each)
+    }
+
+    /// Reads what all matchers match from one time to another, both included, series by series.
+    pub(crate) fn read_matching(
+        &self,
+        matchers: Vec<Matcher>,
+        (start, end): (i64, i64),
+        hint: Hint,
+        each: &mut dyn FnMut(Samples) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
         let wanted = self.budget.wanted();
         let matchers: Vec<_> = matchers.into_iter().map(|matcher| matcher.while_wanted(wanted.clone())).collect();
-        let start = Timestamp(view.start.saturating_sub(width).saturating_add(1));
-        let selection = Selection { matchers: &matchers, start, end: Timestamp(view.end()), hint, any_order: true };
+        let (start, end) = (Timestamp(start), Timestamp(end));
+        let selection = Selection { matchers: &matchers, start, end, hint, any_order: true };
         let mut outcome = Ok(());
+        // A series with floats and histograms comes in two pieces.
+        let mut waiting: Option<Samples> = None;
         let answered = self.source.select(&selection, &mut |data| {
-            let labels = LabelSet::from(&data.series);
-            let resolution = data.tier.resolution().as_millis() as i64;
-            let kind = Some(data.kind);
-            let samples = Samples { labels, timestamps: data.timestamps, values: data.values, resolution, kind };
-            outcome = self.budget.read(samples.timestamps.len()).and_then(|()| each(samples));
+            let more = samples_of(data);
+            outcome = self.budget.read(more.len()).and_then(|()| match &mut waiting {
+                Some(first) if first.labels == more.labels => {
+                    join(first, more);
+                    Ok(())
+                }
+                _ => waiting.replace(more).map_or(Ok(()), &mut *each),
+            });
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
+        outcome = outcome.and_then(|()| waiting.map_or(Ok(()), each));
         if answered.partial {
             self.budget.warn(PARTIAL);
         }
@@ -122,56 +149,91 @@ impl Evaluator<'_> {
     }
 }
 
-fn newest_floats(
-    timestamps: &[i64],
-    values: &[f64],
-    view: Steps,
-    lookback: i64,
-    pick: impl Fn(i64, f64) -> f64,
-) -> Vec<f64> {
-    if let Some(stretch) = steady(timestamps, view, 0).filter(|stretch| stretch.interval <= lookback) {
-        return newest_of_stretch(timestamps, values, view, lookback, pick, &stretch);
+fn samples_of(data: SeriesData) -> Samples {
+    let SeriesData { series, kind, tier, timestamps: times, values, starts } = data;
+    let (mut floats, mut histograms) = (Points::default(), Points::default());
+    match values {
+        Column::Floats(values) => floats = Points { times, values, starts },
+        Column::Histograms(values) => histograms = Points { times, values, starts },
     }
-    let newest = |low: usize, high: usize| match high.checked_sub(1).filter(|_| low < high) {
-        Some(at) if !is_absent(values[at]) => pick(timestamps[at], values[at]),
-        _ => ABSENT,
+    let resolution = tier.resolution().as_millis() as i64;
+    Samples { labels: LabelSet::from(&series), drops_name: false, floats, histograms, resolution, kind: Some(kind) }
+}
+
+fn join(samples: &mut Samples, more: Samples) {
+    if samples.floats.is_empty() {
+        samples.floats = more.floats;
+    }
+    if samples.histograms.is_empty() {
+        samples.histograms = more.histograms;
+    }
+    samples.resolution = samples.resolution.max(more.resolution);
+}
+
+pub(crate) fn newest_floats(floats: &Points<f64>, view: Steps, lookback: i64, asked: Newest) -> Vec<f64> {
+    let pick = |at: usize| match asked {
+        _ if is_absent(floats.values[at]) => ABSENT,
+        Newest::Value => floats.values[at],
+        Newest::Time => floats.times[at] as f64 / 1e3,
+        Newest::Start => floats.start(at) as f64 / 1e3,
     };
-    spans(timestamps, view, lookback).map(|span| newest(span.low, span.high)).collect()
+    if let Some(stretch) = steady(&floats.times, view, 0).filter(|stretch| stretch.interval <= lookback) {
+        return newest_of_stretch(&floats.times, view, lookback, pick, &stretch);
+    }
+    let newest = |low: usize, high: usize| if low < high { pick(high - 1) } else { ABSENT };
+    spans(&floats.times, view, lookback).map(|span| newest(span.low, span.high)).collect()
 }
 
 /// Where samples keep the pace of the steps nothing is searched: before the stretch there is no sample, and after it the
 /// last one until it is too old.
 fn newest_of_stretch(
-    timestamps: &[i64],
-    values: &[f64],
+    times: &[i64],
     view: Steps,
     lookback: i64,
-    pick: impl Fn(i64, f64) -> f64,
+    pick: impl Fn(usize) -> f64,
     stretch: &Stretch,
 ) -> Vec<f64> {
-    let pick = |at: usize| if is_absent(values[at]) { ABSENT } else { pick(timestamps[at], values[at]) };
     let mut newest = vec![ABSENT; stretch.steps.start];
     newest.reserve(view.count - newest.len());
     newest.extend((0..stretch.steps.len()).map(|i| pick(stretch.high - 1 + i * stretch.stride)));
-    let last = timestamps.len() - 1;
-    let fresh = |step: usize| timestamps[last] > view.at(step).saturating_sub(lookback);
+    let last = times.len() - 1;
+    let fresh = |step: usize| times[last] > view.at(step).saturating_sub(lookback);
     newest.extend((stretch.steps.end..view.count).map(|step| if fresh(step) { pick(last) } else { ABSENT }));
     newest
 }
 
-fn newest_histograms(
-    timestamps: &[i64],
-    values: &[Histogram],
-    view: Steps,
-    lookback: i64,
-) -> Vec<Option<Box<Histogram>>> {
-    let newest = |low: usize, high: usize| (low < high).then(|| Box::new(values[high - 1].clone()));
-    spans(timestamps, view, lookback).map(|span| newest(span.low, span.high)).collect()
-}
-
-/// The times of histograms are not kept apart, so the row that asks for times has floats alone.
-fn times_of(row: Row) -> Row {
-    Row::of_floats(row.labels.without_name(), row.floats)
+/// Puts histograms where they are newer than the floats of a row.
+fn add_newest(
+    row: &mut Row,
+    floats: &Points<f64>,
+    histograms: &Points<Histogram>,
+    (view, lookback): (Steps, i64),
+    asked: Newest,
+) {
+    if asked == Newest::Value {
+        row.histograms.resize(view.count, None);
+    } else {
+        row.floats.resize(view.count, ABSENT);
+    }
+    let of_floats = spans(&floats.times, view, lookback);
+    for (span, of_floats) in spans(&histograms.times, view, lookback).zip(of_floats) {
+        let is_older = of_floats.low < of_floats.high
+            && span.low < span.high
+            && floats.times[of_floats.high - 1] > histograms.times[span.high - 1];
+        if span.low == span.high || is_older {
+            continue;
+        }
+        row.clear(span.step);
+        let at = span.high - 1;
+        if is_absent(histograms.values[at].sum()) {
+            continue;
+        }
+        match asked {
+            Newest::Value => row.histograms[span.step] = Some(Box::new(histograms.values[at].clone())),
+            Newest::Time => row.floats[span.step] = histograms.times[at] as f64 / 1e3,
+            Newest::Start => row.floats[span.step] = histograms.start(at) as f64 / 1e3,
+        }
+    }
 }
 
 pub(crate) fn millis(duration: Duration) -> i64 {

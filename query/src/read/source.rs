@@ -16,7 +16,8 @@ pub type Allow<'a> = &'a mut dyn FnMut(usize) -> ControlFlow<()>;
 
 /// Where series come from.
 pub trait Source: Send + Sync {
-    /// Hands over every series that matches, with its samples in `[start, end]`; each series once.
+    /// Hands over every series that matches, with its samples in `[start, end]`; each series once, or in two pieces one right
+    /// after the other where it has both floats and histograms.
     ///
     /// # Errors
     /// [`QueryError::Source`] if storage cannot be read.

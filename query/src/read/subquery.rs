@@ -1,14 +1,14 @@
 //! Range selectors and subqueries: what they hand to a function over time.
 
 use crate::syntax::{Expr, SubqueryExpr};
-use weir_sample::Histogram;
-use weir_store::{Column, Hint};
+use weir_sample::ResetHint;
+use weir_store::Hint;
 
 use crate::error::{Bound, QueryError};
 use crate::evaluate::{Evaluator, wrong_type};
-use crate::read::samples::{Ranges, Samples};
+use crate::read::reach::Reach;
+use crate::read::samples::{Points, Ranges, Samples};
 use crate::read::select::millis;
-use crate::read::window::drop_stale;
 use crate::row::{Row, Steps, is_present};
 
 /// A receiver of one series' samples and where the windows lie.
@@ -25,10 +25,9 @@ impl Evaluator<'_> {
             Expr::MatrixSelector(e) => {
                 let view = self.view(steps, e.vs.at.as_ref(), e.vs.offset.as_ref());
                 let ranges = Ranges::new(view, millis(e.range));
-                self.read(&e.vs, view, ranges.width, hint, &mut |mut samples| {
-                    if let Column::Floats(values) = &mut samples.values {
-                        drop_stale(&mut samples.timestamps, values);
-                    }
+                let (before, after) = self.reach(expr).map_or((0, 0), Reach::millis);
+                self.read(&e.vs, view, (ranges.width.saturating_add(before), after), hint, &mut |mut samples| {
+                    samples.drop_stale();
                     let ranges = ranges.over(samples.resolution);
                     each(samples, ranges)
                 })
@@ -66,20 +65,19 @@ impl Evaluator<'_> {
     }
 }
 
-/// The values of a row as samples. A row has either floats or histograms, except after a binary operator over a mix;
-/// then the floats count.
+/// The values of a row as samples. What histograms say of the one before them does not hold between the steps of a subquery.
 fn samples_of(row: Row, steps: Steps) -> Option<Samples> {
-    let mut timestamps = Vec::new();
-    let values = if row.floats.iter().any(|&v| is_present(v)) {
-        let present = steps.instants().zip(row.floats).filter(|(_, value)| is_present(*value));
-        let (times, values): (Vec<i64>, Vec<f64>) = present.unzip();
-        timestamps.extend(times);
-        Column::Floats(values)
-    } else {
-        let present = steps.instants().zip(row.histograms).filter_map(|(time, histogram)| Some((time, *histogram?)));
-        let (times, values): (Vec<i64>, Vec<Histogram>) = present.unzip();
-        timestamps.extend(times);
-        Column::Histograms(values)
-    };
-    (!timestamps.is_empty()).then_some(Samples { labels: row.labels, timestamps, values, resolution: 0, kind: None })
+    let present = steps.instants().zip(row.floats).filter(|(_, value)| is_present(*value));
+    let (times, values): (Vec<i64>, Vec<f64>) = present.unzip();
+    let floats = Points { times, values, starts: Vec::new() };
+    let present = steps.instants().zip(row.histograms).filter_map(|(time, histogram)| Some((time, *histogram?)));
+    let unhinted = present.map(|(time, histogram)| match histogram.hint() {
+        ResetHint::Reset | ResetHint::NotReset => (time, histogram.with_hint(ResetHint::Unknown)),
+        _ => (time, histogram),
+    });
+    let (times, values) = unhinted.unzip();
+    let histograms = Points { times, values, starts: Vec::new() };
+    let (labels, drops_name) = (row.labels, row.drops_name);
+    let samples = Samples { labels, drops_name, floats, histograms, resolution: 0, kind: None };
+    (samples.len() > 0).then_some(samples)
 }

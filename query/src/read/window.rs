@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::row::{ABSENT, Steps, is_absent};
+use crate::row::{ABSENT, Steps};
 
 /// The samples inside one window, and which step it belongs to.
 pub(crate) struct Window<'a> {
@@ -88,22 +88,6 @@ pub(crate) fn over_windows(
     spans(timestamps, view, width).map(value).collect()
 }
 
-/// Removes staleness markers: ranges do not see them.
-pub(crate) fn drop_stale(timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
-    if !values.iter().any(|&v| is_absent(v)) {
-        return;
-    }
-    let mut kept = 0;
-    for at in 0..values.len() {
-        if !is_absent(values[at]) {
-            (timestamps[kept], values[kept]) = (timestamps[at], values[at]);
-            kept += 1;
-        }
-    }
-    timestamps.truncate(kept);
-    values.truncate(kept);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,12 +120,5 @@ mod tests {
                 prop_assert_eq!(all[step].high - all[step].low, all[stretch.steps.start].high - all[stretch.steps.start].low);
             }
         }
-    }
-
-    #[test]
-    fn stale_samples_leave() {
-        let (mut times, mut values) = (vec![1, 2, 3], vec![1.0, ABSENT, 3.0]);
-        drop_stale(&mut times, &mut values);
-        assert_eq!((times, values), (vec![1, 3], vec![1.0, 3.0]));
     }
 }

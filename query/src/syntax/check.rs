@@ -36,6 +36,14 @@ pub(super) fn call(e: &Call) -> Result<(), ParseError> {
         Variadic::UpTo(more) if given > least + more => return wrong(format!("at most {} argument(s)", least + more)),
         _ => {}
     }
+    if let ("info", [_, labels]) = (name, e.args.as_slice()) {
+        let wrong = |problem: &str| Err(ParseError::new(labels.place(), problem));
+        match labels {
+            Expr::VectorSelector(selector) if selector.name.is_none() => {}
+            Expr::VectorSelector(_) => return wrong("expected label selectors only, got vector selector instead"),
+            _ => return wrong("expected label selectors only"),
+        }
+    }
     for (at, arg) in e.args.iter().enumerate() {
         expect(arg, types[at.min(types.len() - 1)], &format!("call to function {name:?}"), e.place)?;
     }
@@ -71,7 +79,18 @@ pub(super) fn binary(e: &BinaryExpr) -> Result<(), ParseError> {
     if is_set && sides.contains(&ValueType::Scalar) {
         return wrong(format!("set operator {:?} not allowed in binary scalar expression", e.op));
     }
+    if matches!(e.op, "</" | ">/") && sides == [ValueType::Scalar; 2] {
+        return wrong(format!("operator {:?} not allowed for Scalar operations", e.op));
+    }
     let Some(modifier) = &e.modifier else { return Ok(()) };
+    if modifier.fill_left.or(modifier.fill_right).is_some() {
+        if sides.contains(&ValueType::Scalar) {
+            return wrong("filling in missing series only allowed between instant vectors".into());
+        }
+        if is_set {
+            return wrong("filling in missing series not allowed for set operators".into());
+        }
+    }
     if modifier.matching.is_some() && sides.contains(&ValueType::Scalar) {
         return wrong("vector matching only allowed between instant vectors".into());
     }

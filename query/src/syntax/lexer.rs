@@ -35,8 +35,8 @@ impl Token<'_> {
 pub(super) type Placed<'t> = (Token<'t>, usize);
 
 /// Longer ones first.
-const SIGNS: [&str; 25] = [
-    "==", "!=", "<=", ">=", "=~", "!~", "+", "-", "*", "/", "%", "^", "<", ">", "=", "(", ")", "{", "}", "[", "]", ",",
+const SIGNS: [&str; 27] = [
+    "</", ">/", "==", "!=", "<=", ">=", "=~", "!~", "+", "-", "*", "/", "%", "^", "<", ">", "=", "(", ")", "{", "}", "[", "]", ",",
     ":", "@", "!",
 ];
 
@@ -63,7 +63,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed<'_>>, ParseError> {
                 Token::Number(take(text, &mut at, number(rest)))
             }
             // Within brackets a colon is between a range and its step.
-            'a'..='z' | 'A'..='Z' | '_' | ':' if first != ':' || brackets == 0 => {
+            _ if is_of_word(first) && first != '.' && (first != ':' || brackets == 0) => {
                 let length = rest.find(|c: char| !is_of_word(c) || c == ':' && brackets > 0).unwrap_or(rest.len());
                 Token::Word(take(text, &mut at, length))
             }
@@ -98,8 +98,9 @@ fn blank(text: &str) -> usize {
     }
 }
 
+/// Names are words of ASCII in most places; letters of others and points are taken without quotes as well.
 fn is_of_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == ':'
+    c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '.') || !c.is_ascii() && c.is_alphabetic()
 }
 
 /// The length of a number or duration: letters and digits, a point, and the sign of an exponent.

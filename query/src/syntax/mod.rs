@@ -16,10 +16,10 @@ mod value_type;
 pub use duration::{BadDuration, read_duration, write_duration};
 pub use error::{ParseError, place};
 pub use functions::{Function, Variadic};
-pub use parser::parse;
+pub use parser::{Asked, parse, parse_for};
 pub use strings::quoted;
 pub use tree::{
-    AggregateExpr, AtModifier, BinModifier, BinaryExpr, Call, Expr, LabelMatcher, LabelModifier, MatrixSelector,
+    AggregateExpr, AtModifier, BinModifier, BinaryExpr, Call, Edges, Expr, LabelMatcher, LabelModifier, MatrixSelector,
     NumberLiteral, Offset, ParenExpr, StringLiteral, SubqueryExpr, UnaryExpr, VectorMatchCardinality, VectorSelector,
 };
 

@@ -6,7 +6,7 @@ use super::functions::function;
 use super::lexer::{Placed, Token, tokens};
 use super::number::number;
 use super::tree::{
-    AggregateExpr, BinModifier, BinaryExpr, Call, Expr, LabelModifier, NumberLiteral, ParenExpr, StringLiteral,
+    AggregateExpr, BinModifier, BinaryExpr, Call, Edges, Expr, LabelModifier, NumberLiteral, ParenExpr, StringLiteral,
     UnaryExpr, VectorMatchCardinality,
 };
 
@@ -16,11 +16,28 @@ const MAX_DEPTH: usize = 128;
 /// Operators and brackets of an expression. Where they do not nest, the tree is as deep all the same.
 const MAX_OPERATORS: usize = 1_500;
 
-/// Parses an expression, and checks that its parts fit together.
+/// How a query is asked, which `step()` and `range()` tell in its durations.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// Seconds from one step to the next; zero at an instant.
+    pub step: f64,
+    /// Seconds from the first step to the last.
+    pub range: f64,
+}
+
+/// Parses an expression that is asked at an instant, and checks that its parts fit together.
 ///
 /// # Errors
 /// What is wrong, and where.
 pub fn parse(text: &str) -> Result<Expr, ParseError> {
+    parse_for(text, Asked::default())
+}
+
+/// As [`parse`], for a query that is asked so.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn parse_for(text: &str, asked: Asked) -> Result<Expr, ParseError> {
     let tokens = tokens(text)?;
     if tokens.len() == 1 {
         return Err(ParseError::new(0, "no expression found in input"));
@@ -33,7 +50,7 @@ pub fn parse(text: &str) -> Result<Expr, ParseError> {
     if tokens.iter().filter(|(token, _)| nests(token)).count() > MAX_OPERATORS {
         return Err(ParseError::new(0, format!("query has more than {MAX_OPERATORS} operators and parentheses")));
     }
-    let mut parser = Parser { tokens, next: 0, depth: 0 };
+    let mut parser = Parser { tokens, next: 0, depth: 0, asked };
     let expr = parser.binary(0)?;
     parser.end_with(&Token::End, "an operator or the end of the query")?;
     check_depth(&expr)?;
@@ -59,6 +76,7 @@ pub(super) struct Parser<'t> {
     tokens: Vec<Placed<'t>>,
     next: usize,
     depth: usize,
+    pub(super) asked: Asked,
 }
 
 /// How tightly the operators bind; those of one number from the left, but for the power.
@@ -66,7 +84,7 @@ const POWER: u8 = 6;
 
 /// An operator with its strength.
 fn binary_operator(word: &str) -> Option<(&'static str, u8)> {
-    const OPERATORS: [(&str, u8); 16] = [
+    const OPERATORS: [(&str, u8); 18] = [
         ("or", 1),
         ("and", 2),
         ("unless", 2),
@@ -76,6 +94,8 @@ fn binary_operator(word: &str) -> Option<(&'static str, u8)> {
         ("<=", 3),
         (">", 3),
         (">=", 3),
+        ("</", 3),
+        (">/", 3),
         ("+", 4),
         ("-", 4),
         ("*", 5),
@@ -110,6 +130,21 @@ fn aggregation(word: &str) -> Option<&'static str> {
 /// Words that are no metric's name where an expression begins.
 fn is_reserved(word: &str) -> bool {
     ["bool", "on", "ignoring", "group_left", "group_right", "atan2"].iter().any(|one| one.eq_ignore_ascii_case(word))
+}
+
+fn edged(mut expr: Expr, edges: Edges, word: &str, place: usize) -> Result<Expr, ParseError> {
+    let wrong = |problem: String| Err(ParseError::new(place, problem));
+    let slot = match &mut expr {
+        Expr::VectorSelector(vs) => &mut vs.edges,
+        Expr::MatrixSelector(range) => &mut range.vs.edges,
+        Expr::Subquery(_) => return wrong(format!("{word} modifier is not supported for subqueries")),
+        _ => return wrong(format!("{word} modifier not implemented")),
+    };
+    if *slot != Edges::Within && *slot != edges {
+        return wrong("anchored and smoothed modifiers cannot be used together".into());
+    }
+    *slot = edges;
+    Ok(expr)
 }
 
 impl<'t> Parser<'t> {
@@ -214,7 +249,47 @@ impl<'t> Parser<'t> {
                 };
             }
         }
+        self.fill(&mut modifier)?;
         Ok(Some(modifier).filter(|modifier| *modifier != BinModifier::default()))
+    }
+
+    /// `fill(0)`, or `fill_left(0)` and `fill_right(0)` in any order. What no parenthesis follows is a metric's name.
+    fn fill(&mut self, modifier: &mut BinModifier) -> Result<(), ParseError> {
+        while let Token::Word(word) = *self.peek() {
+            let sides = match word.to_ascii_lowercase().as_str() {
+                "fill" => (true, true),
+                "fill_left" => (true, false),
+                "fill_right" => (false, true),
+                _ => break,
+            };
+            let is_taken = sides.0 && modifier.fill_left.is_some() || sides.1 && modifier.fill_right.is_some();
+            if is_taken || !matches!(self.tokens.get(self.next + 1), Some((Token::Sign("("), _))) {
+                break;
+            }
+            self.take();
+            self.take();
+            let value = self.signed_number()?;
+            self.expect(")")?;
+            modifier.fill_left = if sides.0 { Some(value) } else { modifier.fill_left };
+            modifier.fill_right = if sides.1 { Some(value) } else { modifier.fill_right };
+        }
+        Ok(())
+    }
+
+    fn signed_number(&mut self) -> Result<f64, ParseError> {
+        let is_minus = self.takes("-");
+        if !is_minus {
+            self.takes("+");
+        }
+        let place = self.place();
+        let value = match *self.peek() {
+            Token::Number(text) => number(text).map_err(|problem| ParseError::new(place, problem))?,
+            Token::Word(word) if word.eq_ignore_ascii_case("inf") => f64::INFINITY,
+            Token::Word(word) if word.eq_ignore_ascii_case("nan") => f64::NAN,
+            _ => return Err(self.unexpected("a number")),
+        };
+        self.take();
+        Ok(if is_minus { -value } else { value })
     }
 
     /// A sign binds as tightly as a multiplication: `-a ^ b` is `-(a ^ b)`.
@@ -243,6 +318,10 @@ impl<'t> Parser<'t> {
                 self.offset(expr, place)?
             } else if self.takes("@") {
                 self.at(expr, place)?
+            } else if self.takes_word("anchored") {
+                edged(expr, Edges::Anchored, "anchored", place)?
+            } else if self.takes_word("smoothed") {
+                edged(expr, Edges::Smoothed, "smoothed", place)?
             } else {
                 return Ok(expr);
             };

@@ -6,7 +6,7 @@ use weir_store::MatchOp;
 use super::duration::write_duration;
 use super::strings::quoted;
 use super::tree::{
-    AggregateExpr, AtModifier, BinaryExpr, Expr, LabelMatcher, LabelModifier, Offset, VectorMatchCardinality,
+    AggregateExpr, AtModifier, BinaryExpr, Edges, Expr, LabelMatcher, LabelModifier, Offset, VectorMatchCardinality,
     VectorSelector,
 };
 use super::value_type::ValueType;
@@ -22,15 +22,12 @@ impl Display for Expr {
                 let step = e.step.map(write_duration).unwrap_or_default();
                 write!(f, "{}[{}:{step}]{}", e.expr, write_duration(e.range), when(e.at, e.offset))
             }
-            Self::NumberLiteral(e) => {
-                let mut text = String::new();
-                crate::number::write_plain(&mut text, e.val);
-                f.write_str(&text)
-            }
+            Self::NumberLiteral(e) => f.write_str(&plain(e.val)),
             Self::StringLiteral(e) => f.write_str(&quoted(&e.val)),
-            Self::VectorSelector(e) => write!(f, "{}{}", series(e), when(e.at, e.offset)),
+            Self::VectorSelector(e) => write!(f, "{}{}{}", series(e), edges(e.edges), when(e.at, e.offset)),
             Self::MatrixSelector(e) => {
-                write!(f, "{}[{}]{}", series(&e.vs), write_duration(e.range), when(e.vs.at, e.vs.offset))
+                let (range, edges) = (write_duration(e.range), edges(e.vs.edges));
+                write!(f, "{}[{range}]{edges}{}", series(&e.vs), when(e.vs.at, e.vs.offset))
             }
             Self::Call(e) => write!(f, "{}({})", e.func.name, list(&e.args)),
         }
@@ -79,8 +76,30 @@ fn binary(e: &BinaryExpr, f: &mut Formatter<'_>) -> Result {
             VectorMatchCardinality::ManyToOne(include) => write!(f, " group_left ({})", labels(include))?,
             VectorMatchCardinality::OneToMany(include) => write!(f, " group_right ({})", labels(include))?,
         }
+        match (modifier.fill_left, modifier.fill_right) {
+            (None, None) => {}
+            (Some(left), Some(right)) if left.to_bits() == right.to_bits() => write!(f, " fill ({})", plain(left))?,
+            (left, right) => {
+                left.map_or(Ok(()), |left| write!(f, " fill_left ({})", plain(left)))?;
+                right.map_or(Ok(()), |right| write!(f, " fill_right ({})", plain(right)))?;
+            }
+        }
     }
     write!(f, " {}", e.rhs)
+}
+
+fn plain(number: f64) -> String {
+    let mut text = String::new();
+    crate::number::write_plain(&mut text, number);
+    text
+}
+
+fn edges(edges: Edges) -> &'static str {
+    match edges {
+        Edges::Within => "",
+        Edges::Anchored => " anchored",
+        Edges::Smoothed => " smoothed",
+    }
 }
 
 fn list<T: Display>(items: &[T]) -> String {

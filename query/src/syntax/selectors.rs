@@ -10,13 +10,20 @@ use super::error::ParseError;
 use super::lexer::Token;
 use super::number::{number, seconds};
 use super::parser::Parser;
-use super::tree::{AtModifier, Expr, LabelMatcher, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
+use super::tree::{AtModifier, Edges, Expr, LabelMatcher, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
 use super::value_type::ValueType;
 
 impl Parser<'_> {
     pub(super) fn selector(&mut self, name: Option<&str>, place: usize) -> Result<Expr, ParseError> {
         let mut selector =
-            VectorSelector { name: name.map(str::to_owned), matchers: Vec::new(), offset: None, at: None, place };
+            VectorSelector {
+                name: name.map(str::to_owned),
+                matchers: Vec::new(),
+                offset: None,
+                at: None,
+                edges: Edges::Within,
+                place,
+            };
         if self.takes("{") {
             let mut first = true;
             while !self.takes("}") {
@@ -107,7 +114,13 @@ impl Parser<'_> {
 
     /// A computed number of seconds, of operators that bind as tightly as `least`.
     fn seconds(&mut self, least: u8) -> Result<f64, ParseError> {
-        let mut lhs = self.seconds_of_one()?;
+        // As among numbers, a power binds tighter than a sign.
+        let mut lhs = if self.takes("-") {
+            -self.deeper(|parser| parser.seconds(3))?
+        } else {
+            self.takes("+");
+            self.seconds_of_one()?
+        };
         while let Token::Sign(sign) = *self.peek() {
             let Some(strength) = arithmetic(sign).filter(|strength| *strength >= least) else { break };
             let place = self.place();
@@ -140,10 +153,36 @@ impl Parser<'_> {
             self.expect(")")?;
             return Ok(inner);
         }
+        if let Token::Word(word) = *self.peek() {
+            return self.seconds_of_word(word);
+        }
         let Token::Number(text) = *self.peek() else { return Err(self.unexpected("a duration")) };
         let seconds = number(text).map_err(|problem| ParseError::new(place, problem))?;
         self.take();
         Ok(seconds)
+    }
+
+    /// `step()`, `range()`, and the smaller or larger of two.
+    fn seconds_of_word(&mut self, word: &str) -> Result<f64, ParseError> {
+        let of_two: fn(f64, f64) -> f64 = match word.to_ascii_lowercase().as_str() {
+            "step" | "range" => {
+                let seconds = if word.eq_ignore_ascii_case("step") { self.asked.step } else { self.asked.range };
+                self.take();
+                self.expect("(")?;
+                self.expect(")")?;
+                return Ok(seconds);
+            }
+            "min_of" => f64::min,
+            "max_of" => f64::max,
+            _ => return Err(self.unexpected("a duration")),
+        };
+        self.take();
+        self.expect("(")?;
+        let one = self.deeper(|parser| parser.seconds(0))?;
+        self.expect(",")?;
+        let other = self.deeper(|parser| parser.seconds(0))?;
+        self.expect(")")?;
+        Ok(of_two(one, other))
     }
 
     pub(super) fn offset(&mut self, mut expr: Expr, place: usize) -> Result<Expr, ParseError> {

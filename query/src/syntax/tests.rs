@@ -99,7 +99,7 @@ fn what_is_wrong_is_told_with_its_place() {
     check("up{a=`x", "1:6: parse error: unterminated raw string");
     check("up{a=\"x\\q\"}", "1:6: parse error: unknown escape sequence \\q");
     check("x $ y", "1:3: parse error: unexpected character: '$'");
-    check("é", "1:1: parse error: unexpected character: 'é'");
+    check("é €", "1:3: parse error: unexpected character: '€'");
 }
 
 #[test]

@@ -97,7 +97,7 @@ pub(super) fn is_comparison(op: &str) -> bool {
 }
 
 /// How the elements of two vectors find each other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BinModifier {
     /// How many may match how many.
     pub card: VectorMatchCardinality,
@@ -105,6 +105,10 @@ pub struct BinModifier {
     pub matching: Option<LabelModifier>,
     /// `bool`.
     pub return_bool: bool,
+    /// What stands for an element of the left side that is missing.
+    pub fill_left: Option<f64>,
+    /// What stands for an element of the right side that is missing.
+    pub fill_right: Option<f64>,
 }
 
 /// How many elements may match how many.
@@ -172,8 +176,22 @@ pub struct VectorSelector {
     pub offset: Option<Offset>,
     /// `@`.
     pub at: Option<AtModifier>,
+    /// `anchored`, `smoothed`.
+    pub edges: Edges,
     /// Byte of the query at which it begins.
     pub place: usize,
+}
+
+/// What stands at the edges of a range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edges {
+    /// Nothing but the samples in it.
+    #[default]
+    Within,
+    /// `anchored`: the sample before its start.
+    Anchored,
+    /// `smoothed`: what lies between the samples on both sides of an edge.
+    Smoothed,
 }
 
 /// A condition on a label.

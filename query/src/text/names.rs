@@ -16,35 +16,19 @@ enum Names<'e> {
     Various,
 }
 
-/// Where an expression loses the names that tell its elements apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doubling {
-    /// It does not.
-    Never,
-    /// Two elements with the same labels at one step are an error.
-    PerStep,
-    /// Two elements with the same labels are an error whenever they have values, as Prometheus has it for functions over
-    /// ranges and for the sign.
-    Overall,
-}
-
-/// Whether elements of an expression may end up with the same labels.
-pub(crate) fn doubling(expr: &Expr) -> Doubling {
-    let of = |inner: &Expr, doubling| if names(inner) == Names::Various { doubling } else { Doubling::Never };
+/// Whether elements of an expression may end up with the same labels, which is an error where both have values at a step.
+pub(crate) fn may_double(expr: &Expr) -> bool {
+    let of = |inner: &Expr| names(inner) == Names::Various;
     match expr {
-        Expr::Unary(e) => of(&e.expr, Doubling::Overall),
+        Expr::Unary(e) => of(&e.expr),
         Expr::Binary(e) => match (drops_name(e), e.lhs.value_type(), e.rhs.value_type()) {
-            (true, ValueType::Vector, ValueType::Scalar) => of(&e.lhs, Doubling::PerStep),
-            (true, ValueType::Scalar, ValueType::Vector) => of(&e.rhs, Doubling::PerStep),
-            _ => Doubling::Never,
+            (true, ValueType::Vector, ValueType::Scalar) => of(&e.lhs),
+            (true, ValueType::Scalar, ValueType::Vector) => of(&e.rhs),
+            _ => false,
         },
-        Expr::Call(call) if keeps_name(call) || call.func.name.starts_with("absent") => Doubling::Never,
-        Expr::Call(call) => match argument(call) {
-            Some(range) if range.value_type() == ValueType::Matrix => of(range, Doubling::Overall),
-            Some(vector) => of(vector, Doubling::PerStep),
-            None => Doubling::Never,
-        },
-        _ => Doubling::Never,
+        Expr::Call(call) if keeps_name(call) || call.func.name.starts_with("absent") => false,
+        Expr::Call(call) => argument(call).is_some_and(of),
+        _ => false,
     }
 }
 
@@ -122,7 +106,7 @@ fn operated(e: &BinaryExpr) -> Names<'_> {
 }
 
 fn drops_name(e: &BinaryExpr) -> bool {
-    let filters = matches!(e.op, "==" | "!=" | "<" | "<=" | ">" | ">=") && !e.return_bool();
+    let filters = matches!(e.op, "==" | "!=" | "<" | "<=" | ">" | ">=") && !e.return_bool() || matches!(e.op, "</" | ">/");
     !filters && !matches!(e.op, "and" | "or" | "unless")
 }
 
@@ -132,7 +116,7 @@ fn passes_elements(e: &AggregateExpr) -> bool {
 
 fn keeps_name(call: &Call) -> bool {
     let name = call.func.name;
-    name.starts_with("sort") || matches!(name, "last_over_time" | "first_over_time" | "label_replace" | "label_join")
+    name.starts_with("sort") || matches!(name, "last_over_time" | "first_over_time" | "label_replace" | "label_join" | "info")
 }
 
 /// Whether the metric name is what a function over labels writes.

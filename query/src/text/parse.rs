@@ -3,23 +3,23 @@
 use weir_store::Matcher;
 
 use crate::error::QueryError;
-use crate::syntax::{Expr, ParseError, VectorSelector};
+use crate::syntax::{Asked, Expr, ParseError, VectorSelector};
 use crate::text::matchers::{Clock, matchers};
 
 /// Longest query; dashboards with long value lists reach a few kilobytes.
 const MAX_BYTES: usize = 64 << 10;
 
-/// Parses a query.
-pub(crate) fn parse(query: &str, clock: Clock<'_>) -> Result<Expr, QueryError> {
-    parse_within(query, clock)?.map_err(|error| QueryError::Parse(error.told(query)))
+/// Parses a query that is asked so.
+pub(crate) fn parse(query: &str, asked: Asked, clock: Clock<'_>) -> Result<Expr, QueryError> {
+    parse_within(query, asked, clock)?.map_err(|error| QueryError::Parse(error.told(query)))
 }
 
 /// As [`parse`], while there is time.
-pub(super) fn parse_within(query: &str, clock: Clock<'_>) -> Result<Result<Expr, ParseError>, QueryError> {
+pub(super) fn parse_within(query: &str, asked: Asked, clock: Clock<'_>) -> Result<Result<Expr, ParseError>, QueryError> {
     if query.len() > MAX_BYTES {
         return Ok(Err(ParseError { at: 0, problem: format!("query is longer than {MAX_BYTES} bytes") }));
     }
-    let expr = match crate::syntax::parse(query) {
+    let expr = match crate::syntax::parse_for(query, asked) {
         Ok(expr) => expr,
         Err(error) => return Ok(Err(error)),
     };
@@ -31,22 +31,33 @@ pub(super) fn parse_within(query: &str, clock: Clock<'_>) -> Result<Result<Expr,
             _ => None,
         };
         if let Some(selector) = selector
-            && let Some(problem) = wrong_selector(selector, clock)?
+            && let Some(problem) = wrong_selector(selector, true, clock)?
         {
             return Ok(Err(ParseError { at: selector.place, problem }));
         }
-        open.extend(inner.children());
+        match inner {
+            Expr::Call(call) if call.func.name == "info" => {
+                if let Some(Expr::VectorSelector(labels)) = call.args.get(1)
+                    && let Some(problem) = wrong_selector(labels, false, clock)?
+                {
+                    return Ok(Err(ParseError { at: labels.place, problem }));
+                }
+                open.extend(call.args.first());
+            }
+            _ => open.extend(inner.children()),
+        }
     }
     Ok(Ok(expr))
 }
 
-/// What is wrong with the conditions of a selector. They have expressions of their own, which take time.
-fn wrong_selector(selector: &VectorSelector, clock: Clock<'_>) -> Result<Option<String>, QueryError> {
+/// What is wrong with the conditions of a selector, which may have to leave something out. They have expressions of their own,
+/// which take time.
+fn wrong_selector(selector: &VectorSelector, selects: bool, clock: Clock<'_>) -> Result<Option<String>, QueryError> {
     let matchers = match matchers(selector, clock) {
         Err(QueryError::Parse(problem)) => return Ok(Some(problem)),
         outcome => outcome?,
     };
-    let is_empty = selector.name.is_none() && matchers.iter().all(|matcher| matcher.accepts(""));
+    let is_empty = selects && selector.name.is_none() && matchers.iter().all(|matcher| matcher.accepts(""));
     Ok(is_empty.then(|| "vector selector must contain at least one non-empty matcher".into()))
 }
 
@@ -62,7 +73,7 @@ pub fn selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
 pub(crate) fn selector_within(text: &str, clock: Clock<'_>) -> Result<Vec<Matcher>, QueryError> {
     let wrong =
         |problem: &dyn std::fmt::Display| QueryError::Parameter(format!("invalid parameter \"match[]\": {problem}"));
-    let expr = parse(text, clock).map_err(|error| match error {
+    let expr = parse(text, Asked::default(), clock).map_err(|error| match error {
         QueryError::Parse(problem) => wrong(&problem),
         error => error,
     })?;
@@ -80,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_selector_needs_one_condition_that_no_empty_value_meets() {
-        let is_right = |query: &str| parse(query, &|| Ok(())).is_ok();
+        let is_right = |query: &str| parse(query, Asked::default(), &|| Ok(())).is_ok();
         for right in
             [r#"{host!=""}"#, r#"{host!~""}"#, r#"{a!~".*"}"#, r#"{a!="",b!="x"}"#, r#"{a=~".+"}"#, r#"x{a!="b"}"#]
         {
@@ -92,7 +103,7 @@ mod tests {
     }
 
     fn check(query: &str, expected: Result<(), &str>) {
-        let got = parse(query, &|| Ok(())).map(|_| ()).map_err(|error| error.to_string());
+        let got = parse(query, Asked::default(), &|| Ok(())).map(|_| ()).map_err(|error| error.to_string());
         match (&got, expected) {
             (Ok(()), Ok(())) => {}
             (Err(got), Err(part)) if got.contains(part) => {}

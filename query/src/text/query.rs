@@ -1,6 +1,6 @@
 //! A query that is parsed once and asked often, and what its selectors ask.
 
-use crate::syntax::{Expr, ParseError, VectorSelector};
+use crate::syntax::{Asked, Expr, ParseError, VectorSelector};
 use weir_store::Matcher;
 
 use crate::error::QueryError;
@@ -20,7 +20,7 @@ impl Query {
     /// # Errors
     /// What is wrong, and where.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let outcome = parse_within(text, &|| Ok(()));
+        let outcome = parse_within(text, Asked::default(), &|| Ok(()));
         let expr = outcome.unwrap_or_else(|error| Err(ParseError { at: 0, problem: error.to_string() }))?;
         Ok(Self { text: text.into(), expr })
     }

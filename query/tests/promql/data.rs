@@ -57,6 +57,7 @@ fn cut(data: &SeriesData, start: i64, end: i64) -> Option<SeriesData> {
         tier: data.tier,
         timestamps,
         values,
+        starts: Vec::new(),
     })
 }
 
@@ -124,7 +125,7 @@ fn parse_series(line: &str, interval: i64) -> SeriesData {
         true => (Kind::Gauge, Column::Floats(floats)),
         false => (Kind::Distribution, Column::Histograms(histograms)),
     };
-    SeriesData { series: parse_labels(series), kind, tier: Tier::Raw, timestamps, values }
+    SeriesData { series: parse_labels(series), kind, tier: Tier::Raw, timestamps, values, starts: Vec::new() }
 }
 
 fn parse_labels(text: &str) -> Series {

@@ -84,14 +84,55 @@ impl Buckets {
         }
     }
 
+    /// Adds those of another so many times. There must be room.
+    pub(super) fn add_times(&mut self, other: &Self, times: f64) {
+        self.add_each(&mut Self::default(), other, |own, _, more| *own += times * more);
+    }
+
+    /// Adds those of another by a function of its own and beside it another's bucket, which has room for the same. There must
+    /// be room.
+    pub(super) fn add_each(&mut self, beside: &mut Self, other: &Self, add: impl Fn(&mut f64, &mut f64, f64)) {
+        let Some((low, high)) = other.range() else { return };
+        for buckets in [&mut *self, &mut *beside] {
+            buckets.add(low, 0.0);
+            buckets.add(high, 0.0);
+        }
+        for (index, weight) in other.filled() {
+            let (at, at_beside) = ((index - self.first) as usize, (index - beside.first) as usize);
+            add(&mut self.weights[at], &mut beside.weights[at_beside], weight);
+        }
+    }
+
+    /// The weight of one.
+    pub(super) fn at(&self, index: i32) -> f64 {
+        let at = index.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        at.and_then(|at| self.weights.get(at)).copied().unwrap_or(0.0)
+    }
+
+    /// Puts another weight in the place of one that is filled.
+    pub(super) fn set(&mut self, index: i32, weight: f64) {
+        let more = weight - self.at(index);
+        self.add(index, more);
+        if weight == 0.0
+            && let Some(slot) = self.weights.get_mut((index - self.first) as usize)
+        {
+            *slot = 0.0;
+        }
+    }
+
+    /// Whether one that was filled before has less now, or nothing.
+    pub(super) fn is_below(&self, before: &Self) -> bool {
+        before.filled().any(|(index, weight)| self.at(index) < weight || self.at(index) == 0.0)
+    }
+
     pub(super) fn coarsen(&mut self, by: u32) {
         let mut coarse = Self::default();
         coarse.add_all(self, by);
         *self = coarse;
     }
 
-    pub(super) fn multiply(&mut self, by: f64) {
-        self.weights.iter_mut().for_each(|weight| *weight *= by);
+    pub(super) fn change(&mut self, change: impl Fn(f64) -> f64) {
+        self.weights.iter_mut().filter(|weight| **weight != 0.0).for_each(|weight| *weight = change(*weight));
     }
 
     /// Takes those up to an index out: their weight, and the last of them.

@@ -1,8 +1,8 @@
 //! A histogram as bytes, the same on the wire, in the queue and in the store.
 //!
 //! ```text
-//! flags u8 · scale i8 · [unit f64] · [count f64] · sum · [min · max] · [zero threshold f64] · [weight at zero]
-//!       · [weight of no number] · buckets above zero · [buckets below zero]             (little-endian)
+//! flags u8 · scale i8 or EXTENDED · [scale i8 · hint u8 · [how many bounds, and each f64]] · [unit f64] · [count f64]
+//!       · sum · [min · max] · [zero threshold f64] · [weight at zero] · [weight of no number] · buckets above zero · [buckets below zero]             (little-endian)
 //! buckets: how many runs, and for each: gap and form (varint), [length − 2], weights
 //! float: d u8 and the value times 10^d (zigzag varint), or RAW and eight bytes
 //! weight: how many units (varint), or a float of eight bytes where they are no multiples of one
@@ -11,9 +11,14 @@
 //! The gap of the first run is its index in zigzag form, of others what lies between. The count is there where it is not the sum
 //! of the weights to the bit.
 
-use super::buckets::Buckets;
+use std::sync::Arc;
+
+use super::buckets::{Buckets, MAX_BUCKETS};
 use super::scale::{MAX_SCALE, MIN_SCALE, border, coarser};
-use super::{Histogram, ZERO_THRESHOLD};
+use super::{CUSTOM_BOUNDS, Histogram, ResetHint, ZERO_THRESHOLD};
+
+/// In the place of a scale: what is no delta, or has bounds of its own, says more of itself.
+const EXTENDED: u8 = 0x40;
 
 const UNITS: u8 = 1;
 const UNIT: u8 = 2;
@@ -54,7 +59,8 @@ impl Histogram {
             | given(THRESHOLD, self.zero_threshold != ZERO_THRESHOLD)
             | given(NO_NUMBERS, no_numbers != 0.0)
             | given(COUNT, in_buckets + no_numbers != self.count);
-        out.extend([flags, self.scale as u8]);
+        out.push(flags);
+        self.put_kind(out);
         if flags & UNIT != 0 {
             out.extend(unit.unwrap_or(1.0).to_le_bytes());
         }
@@ -81,6 +87,17 @@ impl Histogram {
         }
     }
 
+    fn put_kind(&self, out: &mut Vec<u8>) {
+        if self.hint == ResetHint::Delta && self.bounds.is_none() {
+            return out.push(self.scale as u8);
+        }
+        out.extend([EXTENDED, self.scale as u8, self.hint as u8]);
+        if let Some(bounds) = &self.bounds {
+            put_varint(out, bounds.len() as u64);
+            bounds.iter().for_each(|bound| out.extend(bound.to_le_bytes()));
+        }
+    }
+
     /// What all weights are multiples of: one, or the smallest of them.
     fn unit(&self, no_numbers: f64) -> Option<f64> {
         let weights = || {
@@ -97,11 +114,8 @@ impl Histogram {
 
     /// Reads what [`Histogram::encode`] wrote from the front of `input`, which may come from anywhere.
     pub fn decode(input: &mut &[u8]) -> Option<Self> {
-        let [flags, scale] = take(input)?;
-        let scale = scale as i8;
-        if !(MIN_SCALE..=MAX_SCALE).contains(&scale) {
-            return None;
-        }
+        let [flags] = take(input)?;
+        let (scale, hint, bounds) = kind(input)?;
         let unit = match flags & (UNITS | UNIT) {
             0 => None,
             UNITS => Some(1.0),
@@ -119,7 +133,8 @@ impl Histogram {
         let (zero, no_numbers) = (weight_if(ZERO)?, weight_if(NO_NUMBERS)?);
         let positive = buckets(input, scale, unit)?;
         let negative = if flags & NEGATIVE != 0 { buckets(input, scale, unit)? } else { Buckets::default() };
-        let mut read = Self { scale, positive, negative, zero, zero_threshold, count: 0.0, sum, min, max };
+        let mut read =
+            Self { scale, hint, positive, negative, zero, zero_threshold, count: 0.0, sum, min, max, bounds };
         let weights = read.in_buckets() + no_numbers;
         read.count = count.unwrap_or(weights);
         // What is around zero and the buckets do not overlap.
@@ -127,13 +142,34 @@ impl Histogram {
             [&read.positive, &read.negative].into_iter().filter_map(Buckets::range).map(|(first, _)| first).min();
         let is_sound = zero_threshold.is_finite()
             && zero_threshold >= 0.0
-            && lowest.is_none_or(|first| border(first - 1, scale) >= zero_threshold)
+            && (read.bounds.is_some() || lowest.is_none_or(|first| border(first - 1, scale) >= zero_threshold))
+            && read.is_sound()
             && weights.is_finite()
             && (read.count - weights).abs() <= 1e-6 * weights
             && (read.sum.is_nan() || no_numbers == 0.0)
             && (read.min <= read.max || read.min.is_nan() == read.max.is_nan() && read.min.is_nan());
         is_sound.then_some(read)
     }
+}
+
+/// Scale, hint and bounds.
+fn kind(input: &mut &[u8]) -> Option<(i8, ResetHint, Option<Arc<[f64]>>)> {
+    let [mut scale] = take(input)?;
+    let mut hint = ResetHint::Delta;
+    if scale == EXTENDED {
+        let [own, number] = take(input)?;
+        (scale, hint) = (own, ResetHint::from_u8(number)?);
+    }
+    let scale = scale as i8;
+    if scale == CUSTOM_BOUNDS {
+        let count = varint(input)?;
+        if count >= MAX_BUCKETS as u64 || count * 8 > input.len() as u64 {
+            return None;
+        }
+        let bounds: Option<Arc<[f64]>> = (0..count).map(|_| take(input).map(f64::from_le_bytes)).collect();
+        return Some((scale, hint, Some(bounds?)));
+    }
+    (MIN_SCALE..=MAX_SCALE).contains(&scale).then_some((scale, hint, None))
 }
 
 /// How many units a weight is, if that is exact.
@@ -186,7 +222,7 @@ fn put_buckets(out: &mut Vec<u8>, buckets: &Buckets, unit: Option<f64>) {
 }
 
 fn buckets(input: &mut &[u8], scale: i8, unit: Option<f64>) -> Option<Buckets> {
-    let last = coarser(LAST, (MAX_SCALE - scale) as u32);
+    let last = if scale == CUSTOM_BOUNDS { MAX_BUCKETS as i32 } else { coarser(LAST, (MAX_SCALE - scale) as u32) };
     let mut pairs = Vec::new();
     let mut next = None;
     for _ in 0..varint(input)? {

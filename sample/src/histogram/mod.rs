@@ -5,15 +5,28 @@
 //! within 0.54 % of all that is in it) and comes down only where its buckets would be more than 2,048. Each step down joins
 //! neighbours, so that merges in any order, through any scales, end with the same buckets.
 
+mod align;
 mod buckets;
 mod bytes;
+mod hint;
 mod old;
+mod parts;
 mod quantile;
+mod resets;
 mod scale;
+mod sum;
+mod trim;
 
+pub use align::Incompatible;
+pub use hint::ResetHint;
 pub use old::OldHistogram;
+pub use parts::{CUSTOM_BOUNDS, Parts};
 pub use quantile::Bucket;
 pub use scale::MAX_SCALE;
+pub use sum::{HistogramSum, Joined, add_one};
+pub use trim::Side;
+
+use std::sync::Arc;
 
 use buckets::Buckets;
 use scale::MIN_SCALE;
@@ -27,6 +40,7 @@ const ZERO_THRESHOLD: f64 = f64::from_bits(895 << 52);
 #[derive(Clone, Debug)]
 pub struct Histogram {
     scale: i8,
+    hint: ResetHint,
     positive: Buckets,
     negative: Buckets,
     zero: f64,
@@ -37,17 +51,20 @@ pub struct Histogram {
     /// NaN where it is not known.
     min: f64,
     max: f64,
+    /// Upper bounds of the buckets where they are not powers of a base; the last bucket has none.
+    bounds: Option<Arc<[f64]>>,
 }
 
 /// Equal when the same buckets have the same weights, and what is not known of one is not of the other.
 impl PartialEq for Histogram {
     fn eq(&self, other: &Self) -> bool {
         let same = |one: f64, other: f64| one == other || one.is_nan() && other.is_nan();
-        (self.scale, self.zero_threshold, self.zero, self.count)
-            == (other.scale, other.zero_threshold, other.zero, other.count)
+        (self.scale, self.hint, self.zero_threshold, self.zero, self.count)
+            == (other.scale, other.hint, other.zero_threshold, other.zero, other.count)
             && [(self.sum, other.sum), (self.min, other.min), (self.max, other.max)].iter().all(|&(a, b)| same(a, b))
             && self.positive == other.positive
             && self.negative == other.negative
+            && self.bounds == other.bounds
     }
 }
 
@@ -55,6 +72,7 @@ impl Default for Histogram {
     fn default() -> Self {
         Self {
             scale: MAX_SCALE,
+            hint: ResetHint::Delta,
             positive: Buckets::default(),
             negative: Buckets::default(),
             zero: 0.0,
@@ -63,6 +81,7 @@ impl Default for Histogram {
             sum: 0.0,
             min: f64::NAN,
             max: f64::NAN,
+            bounds: None,
         }
     }
 }
@@ -121,7 +140,7 @@ impl Histogram {
         self.zero + self.positive.total() + self.negative.total()
     }
 
-    /// Adds everything `other` has counted.
+    /// Adds everything `other` has counted; one that has no buckets in common with it takes its place.
     pub fn merge(&mut self, other: &Histogram) {
         if other.count == 0.0 {
             return;
@@ -130,38 +149,15 @@ impl Histogram {
             return self.clone_from(other);
         }
         let known = (self.is_ranged() || self.in_buckets() == 0.0) && (other.is_ranged() || other.in_buckets() == 0.0);
+        let Ok((other, _)) = self.align(other) else { return self.clone_from(other) };
         (self.min, self.max) =
             if known { (self.min.min(other.min), self.max.max(other.max)) } else { (f64::NAN, f64::NAN) };
+        self.hint = self.hint.and(other.hint);
         self.count += other.count;
         self.sum += other.sum;
-        if self.zero_threshold == other.zero_threshold {
-            return self.add(other);
-        }
-        let mut other = other.clone();
-        self.come_down(other.scale);
-        other.come_down(self.scale);
-        // A threshold may grow to the border of a bucket that it cuts, on either side.
-        while self.zero_threshold != other.zero_threshold {
-            self.widen_zero(other.zero_threshold);
-            other.widen_zero(self.zero_threshold);
-        }
-        self.add(&other);
-    }
-
-    /// Adds the buckets of one with the same threshold.
-    fn add(&mut self, other: &Histogram) {
         self.zero += other.zero;
-        self.come_down(other.scale);
-        let has_room = |own: &Buckets, more: &Buckets, by: u32| {
-            more.range().is_none_or(|(low, high)| own.has_room(scale::coarser(low, by), scale::coarser(high, by)))
-        };
-        let mut by = (other.scale - self.scale) as u32;
-        while !has_room(&self.positive, &other.positive, by) || !has_room(&self.negative, &other.negative, by) {
-            self.come_down(self.scale - 1);
-            by += 1;
-        }
-        self.positive.add_all(&other.positive, by);
-        self.negative.add_all(&other.negative, by);
+        self.positive.add_all(&other.positive, 0);
+        self.negative.add_all(&other.negative, 0);
     }
 
     /// Comes down to a coarser scale; a finer one changes nothing.
@@ -175,36 +171,28 @@ impl Histogram {
         }
     }
 
-    /// Counts as zero what is at most `threshold` from it, and the whole of a bucket that the threshold cuts.
-    fn widen_zero(&mut self, threshold: f64) {
-        if threshold <= self.zero_threshold {
-            return;
-        }
-        self.zero_threshold = threshold;
-        for is_positive in [true, false] {
-            let scale = self.scale;
-            let side = self.side(is_positive);
-            // The bucket that has the threshold, which is its own border or cuts it.
-            let (moved, last) = side.take_to(scale::index(threshold, scale));
-            self.zero += moved;
-            if let Some(last) = last {
-                self.zero_threshold = self.zero_threshold.max(scale::border(last, scale));
-            }
-        }
-        if self.zero_threshold > threshold {
-            let wider = self.zero_threshold;
-            self.zero_threshold = threshold;
-            self.widen_zero(wider);
-        }
+    /// Multiplies every weight; turns a merged window into a rate. Below zero nothing is known of what it goes on from, nor of
+    /// its range.
+    pub fn scale(&mut self, by: f64) {
+        self.change_weights(by < 0.0, |weight| weight * by);
     }
 
-    /// Multiplies every weight; turns a merged window into a rate.
-    pub fn scale(&mut self, by: f64) {
-        self.count *= by;
-        self.sum *= by;
-        self.zero *= by;
-        self.positive.multiply(by);
-        self.negative.multiply(by);
+    /// Divides every weight. By zero nothing is left of its buckets but what counts as zero.
+    pub fn divide(&mut self, by: f64) {
+        if by == 0.0 {
+            (self.positive, self.negative) = (Buckets::default(), Buckets::default());
+        }
+        self.change_weights(by < 0.0, |weight| weight / by);
+    }
+
+    fn change_weights(&mut self, turns: bool, change: impl Fn(f64) -> f64) {
+        if turns {
+            self.hint = ResetHint::Gauge;
+            (self.min, self.max) = (f64::NAN, f64::NAN);
+        }
+        [&mut self.count, &mut self.sum, &mut self.zero].into_iter().for_each(|weight| *weight = change(*weight));
+        self.positive.change(&change);
+        self.negative.change(&change);
     }
 
     /// Total weight.
@@ -225,6 +213,28 @@ impl Histogram {
     /// Largest value; NaN when empty or not known.
     pub fn max(&self) -> f64 {
         self.max
+    }
+
+    /// How it stands to the one before it in its series.
+    pub fn hint(&self) -> ResetHint {
+        self.hint
+    }
+
+    /// The same under another hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: ResetHint) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    /// Whether its buckets end at bounds of its own.
+    pub fn has_own_bounds(&self) -> bool {
+        self.bounds.is_some()
+    }
+
+    /// Weight of the observations that are no number, which no bucket has.
+    pub fn no_numbers(&self) -> f64 {
+        if self.sum.is_nan() { (self.count - self.in_buckets()).max(0.0) } else { 0.0 }
     }
 
     /// The scale of its buckets; Prometheus calls it the schema.

@@ -35,11 +35,11 @@ fn element(result: &Value) -> Option<Element> {
     let labels = LabelSet::new(name, labels.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default())));
     let is_distribution = result.get("histogram").is_some();
     let value = if is_distribution { 0.0 } else { number(&result["value"][1])? };
-    Some(Element { labels, value, is_distribution })
+    Some(Element { labels, value, is_distribution, histogram: None })
 }
 
 fn scalar(value: f64) -> Element {
-    Element { labels: LabelSet::empty(), value, is_distribution: false }
+    Element { labels: LabelSet::empty(), value, is_distribution: false, histogram: None }
 }
 
 fn number(value: &Value) -> Option<f64> {

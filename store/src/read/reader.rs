@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
         if run.times.is_empty() {
             return Ok(None);
         }
-        Ok(Some(SeriesData { series, kind, tier, timestamps: run.times, values: run.values }))
+        Ok(Some(SeriesData { series, kind, tier, timestamps: run.times, values: run.values, starts: Vec::new() }))
     }
 
     fn kind(&self, found: &Found) -> Option<Kind> {

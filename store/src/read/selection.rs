@@ -33,6 +33,8 @@ pub struct SeriesData {
     pub timestamps: Vec<i64>,
     /// One value per timestamp.
     pub values: Column,
+    /// When what counts on began to count, one per timestamp, zero where that is not known; empty where it never is.
+    pub starts: Vec<i64>,
 }
 
 /// Sources of an answer.

@@ -54,7 +54,7 @@ impl Querier for Local<'_> {
         let (series, samples_read) = source.read();
         let elements = match answer.data {
             Data::Vector(samples) => samples.into_iter().map(element).collect(),
-            Data::Scalar(_, value) => vec![Element { labels: LabelSet::empty(), value, is_distribution: false }],
+            Data::Scalar(_, value) => vec![Element { labels: LabelSet::empty(), value, is_distribution: false, histogram: None }],
             Data::Matrix(_) | Data::String(..) => return Err("the result is no vector and no number".into()),
         };
         let partial = source.is_incomplete();
@@ -72,9 +72,9 @@ impl Querier for Local<'_> {
 }
 
 fn element(sample: Sample) -> Element {
-    let (value, is_distribution) = match sample.value {
-        Point::Float(value) => (value, false),
-        Point::Histogram(_) => (0.0, true),
+    let (value, histogram) = match sample.value {
+        Point::Float(value) => (value, None),
+        Point::Histogram(histogram) => (0.0, Some(histogram)),
     };
-    Element { labels: sample.labels, value, is_distribution }
+    Element { labels: sample.labels, value, is_distribution: histogram.is_some(), histogram }
 }

@@ -207,7 +207,14 @@ impl Source for Overlaid<'_> {
 
 fn whole(series: Series, samples: Vec<(i64, f64)>) -> SeriesData {
     let (timestamps, values) = samples.into_iter().unzip();
-    SeriesData { series, kind: Kind::Gauge, tier: Tier::Raw, timestamps, values: Column::Floats(values) }
+    SeriesData {
+        series,
+        kind: Kind::Gauge,
+        tier: Tier::Raw,
+        timestamps,
+        values: Column::Floats(values),
+        starts: Vec::new(),
+    }
 }
 
 /// A stored series with the rows over it; a distribution stays as it is, for rows are numbers.
@@ -216,5 +223,5 @@ fn merged(data: SeriesData, over: &[(i64, f64)]) -> SeriesData {
     let stored = data.timestamps.iter().copied().zip(values.iter().copied());
     let all: BTreeMap<i64, f64> = stored.chain(over.iter().copied()).collect();
     let (timestamps, values) = all.into_iter().unzip();
-    SeriesData { timestamps, values: Column::Floats(values), ..data }
+    SeriesData { timestamps, values: Column::Floats(values), starts: Vec::new(), ..data }
 }

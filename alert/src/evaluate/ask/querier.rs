@@ -1,7 +1,7 @@
 //! Who answers a rule's question: an engine over a store, or another system's API.
 
 use weir_query::LabelSet;
-use weir_sample::Timestamp;
+use weir_sample::{Histogram, Timestamp};
 
 use crate::evaluate::left_out::LeftOut;
 use crate::evaluate::row::Row;
@@ -16,6 +16,8 @@ pub struct Element {
     pub value: f64,
     /// Whether it is a distribution, which has no one value.
     pub is_distribution: bool,
+    /// The distribution, where the querier has it.
+    pub histogram: Option<Box<Histogram>>,
 }
 
 /// A rule's result.

@@ -1,14 +1,14 @@
 //! Tests of expressions: a query at a time, and the samples that it should have.
 
-use weir_query::LabelSet;
+use weir_query::table::{Written, metric, values};
+use weir_query::{LabelSet, Point, told_histogram};
 use weir_sample::Timestamp;
 
 use super::document::{ExpectedSample, ExpressionTest};
 use super::verdict::{Verdict, time_of};
-use crate::evaluate::Querier;
-use crate::tools::notation::metric;
+use crate::evaluate::{Element, Querier};
 
-type Samples = Vec<(LabelSet, f64)>;
+type Samples = Vec<(LabelSet, Point)>;
 
 pub(super) fn check_expressions(
     tests: &[ExpressionTest],
@@ -24,11 +24,7 @@ pub(super) fn check_expressions(
         let at = Timestamp(time_of(time)?);
         let about = format!("expr: {expr:?}, time: {}", time.unwrap_or("0s"));
         let mut got: Samples = match querier.query_text(expr, at) {
-            Ok(elements) if elements.iter().any(|element| element.is_distribution) => {
-                failures.push(format!("{about}, err: the result is a distribution, which tests cannot name yet"));
-                continue;
-            }
-            Ok(elements) => elements.into_iter().map(|element| (element.labels, element.value)).collect(),
+            Ok(elements) => elements.into_iter().map(|element| (element.labels.clone(), point(element))).collect(),
             Err(error) => {
                 failures.push(format!("{about}, err: {error}"));
                 continue;
@@ -51,15 +47,31 @@ pub(super) fn check_expressions(
 }
 
 fn expected(samples: &[ExpectedSample]) -> Result<Samples, String> {
-    let read = |sample: &ExpectedSample| match &sample.histogram {
-        Some(histogram) => Err(format!("histogram {histogram:?}: native histograms cannot be expected yet")),
-        None => Ok((metric(&sample.labels)?, sample.value)),
+    let read = |sample: &ExpectedSample| {
+        let Some(written) = &sample.histogram else { return Ok((metric(&sample.labels)?, Point::Float(sample.value))) };
+        match values(written)?.as_slice() {
+            [Some(Written { point: histogram @ Point::Histogram(_), .. })] => {
+                Ok((metric(&sample.labels)?, histogram.clone()))
+            }
+            _ => Err(format!("{written:?} is no histogram")),
+        }
     };
     samples.iter().map(read).collect()
 }
 
+fn point(element: Element) -> Point {
+    element.histogram.map_or(Point::Float(element.value), Point::Histogram)
+}
+
 fn are_same(expected: &Samples, got: &Samples, fuzzy: bool) -> bool {
-    let same = |(a, b): (&(LabelSet, f64), &(LabelSet, f64))| a.0 == b.0 && is_same(a.1, b.1, fuzzy);
+    let same = |(a, b): (&(LabelSet, Point), &(LabelSet, Point))| {
+        a.0 == b.0
+            && match (&a.1, &b.1) {
+                (Point::Float(a), Point::Float(b)) => is_same(*a, *b, fuzzy),
+                (Point::Histogram(a), Point::Histogram(b)) => a.is_same(b),
+                _ => false,
+            }
+    };
     expected.len() == got.len() && expected.iter().zip(got).all(same)
 }
 
@@ -72,6 +84,10 @@ fn list(samples: &Samples) -> String {
     if samples.is_empty() {
         return "nil".to_owned();
     }
-    let all: Vec<String> = samples.iter().map(|(labels, value)| format!("{labels} {value:?}")).collect();
+    let told = |point: &Point| match point {
+        Point::Float(value) => format!("{value:?}"),
+        Point::Histogram(histogram) => told_histogram(histogram),
+    };
+    let all: Vec<String> = samples.iter().map(|(labels, point)| format!("{labels} {}", told(point))).collect();
     all.join(", ")
 }

@@ -14,8 +14,7 @@ use crate::evaluate::{Evaluator, Local, Names, Outlet, Overlay, Row, Settings, T
 use crate::event::{Event, Pairs};
 use crate::rules::Group;
 use crate::states::{Phase, StateStore};
-use crate::tools::memory::Memory;
-use crate::tools::notation::{series, values};
+use weir_query::table::{Memory, series, values};
 
 /// Rows stay where the evaluator lays them; events go nowhere.
 struct Nowhere;
@@ -94,7 +93,7 @@ fn load(test: &TestGroup, interval: Duration) -> Result<Memory, String> {
         let text = input.values.as_ref().map(|values| values.value.as_str()).unwrap_or_default();
         for (number, value) in values(text)?.into_iter().enumerate() {
             if let Some(value) = value {
-                memory.add(&series, Timestamp(number as i64 * step), value);
+                memory.add(&series, Timestamp(number as i64 * step), value.point);
             }
         }
     }

@@ -2,31 +2,31 @@
 
 use std::collections::HashMap;
 
-use crate::syntax::Expr;
-use weir_store::{Column, Hint};
+use weir_store::Hint;
 
 use crate::aggregate::summation::Sum;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
-use crate::functions::over_time::function::OverTime;
+use crate::functions::over_time::Asked;
 use crate::labels::LabelSet;
-use crate::read::samples::{Ranges, Samples};
+use crate::read::samples::Ranges;
 use crate::read::window::over_windows;
-use crate::row::{ABSENT, Row, Steps, is_present};
+use crate::row::{ABSENT, Row, is_present};
 
 impl Evaluator<'_> {
     /// The mean of samples, or of those that the points of a range stand for, whose numbers are then read as well.
-    pub(crate) fn average(&self, range: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+    pub(crate) fn average(&self, asked: &Asked<'_>, sink: Sink<'_>) -> Result<(), QueryError> {
+        let Asked { range, steps, .. } = *asked;
         let mut sums: HashMap<LabelSet, Vec<f64>> = HashMap::new();
-        self.ranges(range, steps, Hint::Sum, &mut |samples, ranges| match &samples.values {
-            Column::Floats(values) if samples.resolution > 0 => {
-                let totals = totals(&samples.timestamps, values, ranges);
+        self.ranges(range, steps, Hint::Sum, &mut |samples, ranges| match samples.resolution {
+            1.. if samples.histograms.is_empty() => {
+                let totals = totals(&samples.floats.times, &samples.floats.values, ranges);
                 self.budget.hold(samples.labels.heap_bytes() + totals.len() * size_of::<f64>())?;
                 sums.insert(samples.labels, totals);
                 Ok(())
             }
             _ => {
-                let row = self.apply(&OverTime::Avg, samples, ranges, steps)?;
+                let (row, _) = self.apply(asked, samples, ranges)?;
                 if row.is_empty() { Ok(()) } else { sink(row) }
             }
         })?;
@@ -34,11 +34,10 @@ impl Evaluator<'_> {
             return Ok(());
         }
         self.ranges(range, steps, Hint::Count, &mut |samples, ranges| {
-            let Samples { labels, timestamps, values, .. } = samples;
-            let (Some(sums), Column::Floats(values)) = (sums.remove(&labels), values) else { return Ok(()) };
-            let counts = totals(&timestamps, &values, ranges);
+            let Some(sums) = sums.remove(&samples.labels) else { return Ok(()) };
+            let counts = totals(&samples.floats.times, &samples.floats.values, ranges);
             let mean = |(sum, count): (f64, f64)| if is_present(sum) && count > 0.0 { sum / count } else { ABSENT };
-            sink(Row::of_floats(labels.without_name(), sums.into_iter().zip(counts).map(mean).collect()))
+            sink(self.nameless(Row::of_floats(samples.labels, sums.into_iter().zip(counts).map(mean).collect())))
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::aggregate::summation::{Mean, Spread, Sum, extreme};
 use crate::budget::Budget;
 use crate::functions::over_time::function::OverTime;
 use crate::functions::over_time::rate::{extrapolated, idelta, irate};
-use crate::functions::over_time::regression::{deriv, predict, smooth};
+use crate::functions::over_time::regression::{deriv, integral, predict, smooth};
 use crate::read::samples::Ranges;
 use crate::read::window::{Window, over_windows};
 use crate::row::{ABSENT, Steps};
@@ -56,6 +56,7 @@ pub(crate) fn over_time(
             })
         }
         OverTime::MedianDeviation => each!(|w| median_deviation(w.values)),
+        OverTime::Integral(rules) => each!(|w| integral(&w, rules[w.step])),
         OverTime::TimeOfFirst => each!(|w| w.timestamps[0] as f64 / 1e3),
         OverTime::TimeOfLast => each!(|w| w.timestamps[w.timestamps.len() - 1] as f64 / 1e3),
         OverTime::TimeOfMin => each!(|w| w.timestamps[last_extreme_at(w.values, false)] as f64 / 1e3),

@@ -27,10 +27,41 @@ pub(crate) enum OverTime {
     Present,
     Quantile(Vec<f64>),
     MedianDeviation,
+    Integral(Vec<Rule>),
     TimeOfFirst,
     TimeOfLast,
     TimeOfMin,
     TimeOfMax,
+}
+
+/// What a function makes of a window with both floats and histograms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mixture {
+    /// Nothing, and a warning.
+    Refused,
+    /// What it makes of the two newest samples.
+    LastTwo,
+    /// What it makes of those whose first is the earlier one.
+    Earlier,
+    /// What it makes of those whose last is the later one.
+    Later,
+    /// The sum of what it makes of both.
+    Added,
+    /// Each pair of neighbours counts, and one of different kinds always does.
+    InTurn,
+    /// What it makes of the floats; histograms are left out and that is told.
+    FloatsAlone,
+}
+
+/// How an integral takes values between two samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// As the earlier one.
+    Left,
+    /// As the later one.
+    Right,
+    /// As on a line between them.
+    Trapezoid,
 }
 
 impl OverTime {
@@ -48,7 +79,31 @@ impl OverTime {
 
     /// Whether it makes sense of counters alone.
     pub(crate) fn counts(&self) -> bool {
-        matches!(self, Self::Change(Change::Rate | Change::Increase) | Self::Irate)
+        matches!(self, Self::Change(Change::Rate | Change::Increase))
+    }
+
+    /// Whether it tells where counting began anew.
+    pub(crate) fn sees_starts(&self) -> bool {
+        self.counts() || matches!(self, Self::Irate | Self::Resets)
+    }
+
+    /// Whether it looks at all that a window has.
+    pub(crate) fn looks_at_all(&self) -> bool {
+        !matches!(self, Self::First | Self::Last | Self::Irate | Self::Idelta | Self::Count | Self::Present)
+    }
+
+    /// What it makes of a window with both floats and histograms.
+    pub(crate) fn mixture(&self) -> Mixture {
+        match self {
+            Self::Change(_) | Self::Sum | Self::Avg => Mixture::Refused,
+            Self::Irate | Self::Idelta => Mixture::LastTwo,
+            Self::First | Self::TimeOfFirst => Mixture::Earlier,
+            Self::Last | Self::TimeOfLast => Mixture::Later,
+            Self::Count => Mixture::Added,
+            Self::Present => Mixture::Earlier,
+            Self::Changes | Self::Resets => Mixture::InTurn,
+            _ => Mixture::FloatsAlone,
+        }
     }
 
     /// Work per sample of a window, in the units of a query's budget.

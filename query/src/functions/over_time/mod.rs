@@ -1,103 +1,115 @@
 //! Functions over ranges: the call, its parameters, and a row per series.
 
 mod average;
+mod call;
+mod counters;
+pub(crate) mod edges;
 mod floats;
 mod function;
 mod histograms;
+mod merge_queue;
+mod mixed;
 mod rate;
 mod regression;
 
-use crate::syntax::{Call, Expr};
-use weir_store::Column;
+use crate::syntax::Expr;
 
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::functions::over_time::function::OverTime;
+use crate::notes::Notes;
 use crate::labels::LabelSet;
 use crate::read::samples::{Ranges, Samples};
-use crate::row::{Row, Steps};
+use crate::row::{Row, Steps, is_present};
+
+/// A function over a range that is asked for somewhere in a query.
+pub(crate) struct Asked<'q> {
+    pub(crate) function: &'q OverTime,
+    pub(crate) range: &'q Expr,
+    /// Where notes say that it stands.
+    pub(crate) place: usize,
+    pub(crate) steps: Steps,
+}
 
 impl Evaluator<'_> {
-    /// Evaluates a call if it is one of a function over ranges.
-    pub(crate) fn over_time(&self, call: &Call, steps: Steps, sink: Sink<'_>) -> Option<Result<(), QueryError>> {
-        let (function, range) = match self.over_time_function(call, steps)? {
-            Ok(found) => found,
-            Err(error) => return Some(Err(error)),
-        };
-        if let (OverTime::Quantile(phi), [asked, ..]) = (&function, &call.args[..]) {
-            self.check_quantiles(asked, phi);
-        }
-        if call.func.name == "holt_winters" {
-            let name = call.func.name;
-            self.warn_at(call.place, &format!("{name} is the old name of double_exponential_smoothing, and will go"));
-        }
-        if function == OverTime::Avg {
-            return Some(self.average(range, steps, sink));
-        }
-        Some(self.ranges(range, steps, function.hint(), &mut |samples, ranges| {
-            if function.counts() && samples.is_no_counter() {
-                self.inform(range, &no_counter(samples.labels.name()));
+    pub(crate) fn over_range(&self, asked: &Asked<'_>, sink: Sink<'_>) -> Result<(), QueryError> {
+        let function = asked.function;
+        let mut overlaps: Vec<(String, usize)> = Vec::new();
+        self.ranges(asked.range, asked.steps, function.hint(), &mut |samples, ranges| {
+            let name = samples.labels.clone();
+            let hint = function.counts().then(|| no_counter(&samples)).flatten();
+            let (row, overlapping) = self.apply(asked, samples, ranges)?;
+            if overlapping > 0 {
+                overlaps.push((crate::syntax::quoted(name.name()), overlapping));
             }
-            let row = self.apply(&function, samples, ranges, steps)?;
+            if row.floats.iter().any(|value| is_present(*value)) {
+                hint.iter().for_each(|hint| self.inform(asked.range, hint));
+            }
             if row.is_empty() { Ok(()) } else { sink(row) }
-        }))
+        })?;
+        self.tell_overlaps(overlaps, asked.place);
+        Ok(())
     }
 
-    /// The function, and which argument is the range.
-    fn over_time_function<'e>(&self, call: &'e Call, steps: Steps) -> Option<Result<(OverTime, &'e Expr), QueryError>> {
-        let args: Vec<&Expr> = call.args.iter().collect();
-        let scalar = |expr| self.scalar(expr, steps);
-        Some(match (call.func.name, args.as_slice()) {
-            ("quantile_over_time", [phi, range]) => scalar(phi).map(|phi| (OverTime::Quantile(phi), *range)),
-            ("predict_linear", [range, ahead]) => scalar(ahead).map(|ahead| (OverTime::Predict(ahead), *range)),
-            ("double_exponential_smoothing" | "holt_winters", [range, smoothing, trend]) => {
-                self.smoothing(smoothing, trend, steps).map(|function| (function, *range))
-            }
-            (name, [range]) => Ok((OverTime::named(name)?, *range)),
-            _ => return None,
-        })
+    fn tell_overlaps(&self, mut overlaps: Vec<(String, usize)>, place: usize) {
+        overlaps.sort();
+        for same in overlaps.chunk_by(|one, other| one.0 == other.0) {
+            let count: usize = same.iter().map(|(_, count)| count).sum();
+            let often = if count > 1 { format!(" ({count} occurrences)") } else { String::new() };
+            let what = "sample has start time that overlaps with previous sample timestamp for metric";
+            self.warn_at(place, &format!("{what} {}{often}", same[0].0));
+        }
     }
 
-    fn smoothing(&self, smoothing: &Expr, trend: &Expr, steps: Steps) -> Result<OverTime, QueryError> {
-        let factors = |expr, what: &str| {
-            let factors = self.scalar(expr, steps)?;
-            match factors.iter().find(|factor| !(0.0 < **factor && **factor < 1.0)) {
-                Some(wrong) => {
-                    Err(QueryError::execution(format!("invalid {what} factor. Expected: 0 < factor < 1, got: {wrong}")))
-                }
-                None => Ok(factors),
-            }
-        };
-        Ok(OverTime::Smooth(factors(smoothing, "smoothing")?, factors(trend, "trend")?))
-    }
-
+    /// The row of one series, and in how many windows samples count since a time at which the one before was counting.
     pub(crate) fn apply(
         &self,
-        function: &OverTime,
+        asked: &Asked<'_>,
         samples: Samples,
         ranges: Ranges,
-        steps: Steps,
-    ) -> Result<Row, QueryError> {
+    ) -> Result<(Row, usize), QueryError> {
+        let Asked { function, range, place, steps } = *asked;
+        let notes = Notes::new(self, place, &samples.labels);
+        let mut row = Row::of_floats(LabelSet::empty(), Vec::new());
+        if let Some(reach) = self.reach(range) {
+            edges::over_time(function, &mut row, &samples, (ranges, reach), &notes);
+        } else {
+            let floats = &samples.floats;
+            let of_floats = match floats.is_empty() {
+                true => Vec::new(),
+                false if !floats.starts.is_empty() && function.sees_starts() => {
+                    counters::with_starts(function, floats, ranges, &notes)
+                }
+                false => floats::over_time(function, &floats.times, &floats.values, ranges, steps, self.budget),
+            };
+            if !samples.histograms.is_empty() {
+                histograms::over_time(function, &mut row, &samples.histograms, ranges, &notes, self.budget);
+            }
+            match floats.is_empty() || samples.histograms.is_empty() {
+                true if !floats.is_empty() => row.floats = of_floats,
+                true => {}
+                false => mixed::combine(function, of_floats, &mut row, &samples, ranges, &notes),
+            }
+        }
+        row.labels = samples.labels;
+        row.drops_name = samples.drops_name;
         let keeps_name = matches!(function, OverTime::First | OverTime::Last);
-        let labels = if keeps_name { samples.labels } else { samples.labels.without_name() };
-        let row = match samples.values {
-            Column::Floats(values) => {
-                let values = floats::over_time(function, &samples.timestamps, &values, ranges, steps, self.budget);
-                Row::of_floats(labels, values)
-            }
-            Column::Histograms(values) => {
-                histograms::over_time(function, labels.clone(), &samples.timestamps, &values, ranges, self.budget)
-                    .unwrap_or_else(|| {
-                        self.budget.warn("a function over time that needs plain numbers left out distributions");
-                        Row::of_floats(LabelSet::empty(), Vec::new())
-                    })
-            }
-        };
+        let row = if keeps_name { row } else { self.nameless(row) };
         // Where time was up, the loops above ended early.
-        if self.budget.is_over(0) { self.budget.check_time().map(|()| row) } else { Ok(row) }
+        if self.budget.is_over(0) {
+            self.budget.check_time()?;
+        }
+        Ok((row, notes.overlaps()))
     }
 }
 
-fn no_counter(name: &str) -> String {
-    format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}")
+/// What is said of a rate of something that seems to be no counter.
+fn no_counter(samples: &Samples) -> Option<String> {
+    let (name, told_type) = (samples.labels.name(), samples.labels.value("__type__"));
+    if !told_type.is_empty() {
+        let what = "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got";
+        return (!["counter", "histogram"].contains(&told_type)).then(|| format!("{what} {told_type:?}: {name:?}"));
+    }
+    let what = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:";
+    samples.is_no_counter().then(|| format!("{what} {name:?}"))
 }

@@ -1,6 +1,7 @@
-//! `deriv`, `predict_linear` and smoothing: lines through the samples of a window.
+//! `deriv`, `predict_linear`, smoothing and integrals: lines through the samples of a window.
 
 use crate::aggregate::summation::Sum;
+use crate::functions::over_time::function::Rule;
 use crate::read::window::Window;
 use crate::row::ABSENT;
 
@@ -50,4 +51,27 @@ pub(crate) fn smooth(window: &Window<'_>, smoothing: f64, trend: f64) -> f64 {
         (previous, level) = (level, smoothing * value + (1.0 - smoothing) * (level + slope));
     }
     level
+}
+
+/// `integral`: the area under the samples in seconds; what is no number counts as zero.
+pub(crate) fn integral(window: &Window<'_>, rule: Rule) -> f64 {
+    let value = |at: usize| if window.values[at].is_nan() { 0.0 } else { window.values[at] };
+    let mut area = Sum::default();
+    for at in 1..window.values.len() {
+        let (before, after) = (value(at - 1), value(at));
+        let seconds = (window.timestamps[at] - window.timestamps[at - 1]) as f64 / 1e3;
+        let height = match rule {
+            Rule::Left => Sum { sum: before, lost: 0.0 },
+            Rule::Right => Sum { sum: after, lost: 0.0 },
+            // Halved first where the sum would overflow.
+            Rule::Trapezoid if (before + after).is_infinite() => Sum { sum: before / 2.0, lost: 0.0 }.plus(after / 2.0),
+            Rule::Trapezoid => {
+                let both = Sum { sum: before, lost: 0.0 }.plus(after);
+                Sum { sum: both.sum / 2.0, lost: both.lost / 2.0 }
+            }
+        };
+        area.lost += height.lost * seconds;
+        area = area.plus(height.sum * seconds);
+    }
+    area.total()
 }
