@@ -15,15 +15,14 @@ use super::value_type::ValueType;
 
 impl Parser<'_> {
     pub(super) fn selector(&mut self, name: Option<&str>, place: usize) -> Result<Expr, ParseError> {
-        let mut selector =
-            VectorSelector {
-                name: name.map(str::to_owned),
-                matchers: Vec::new(),
-                offset: None,
-                at: None,
-                edges: Edges::Within,
-                place,
-            };
+        let mut selector = VectorSelector {
+            name: name.map(str::to_owned),
+            matchers: Vec::new(),
+            offset: None,
+            at: None,
+            edges: Edges::Within,
+            place,
+        };
         if self.takes("{") {
             let mut first = true;
             while !self.takes("}") {

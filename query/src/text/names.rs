@@ -106,7 +106,8 @@ fn operated(e: &BinaryExpr) -> Names<'_> {
 }
 
 fn drops_name(e: &BinaryExpr) -> bool {
-    let filters = matches!(e.op, "==" | "!=" | "<" | "<=" | ">" | ">=") && !e.return_bool() || matches!(e.op, "</" | ">/");
+    let filters =
+        matches!(e.op, "==" | "!=" | "<" | "<=" | ">" | ">=") && !e.return_bool() || matches!(e.op, "</" | ">/");
     !filters && !matches!(e.op, "and" | "or" | "unless")
 }
 
@@ -116,7 +117,8 @@ fn passes_elements(e: &AggregateExpr) -> bool {
 
 fn keeps_name(call: &Call) -> bool {
     let name = call.func.name;
-    name.starts_with("sort") || matches!(name, "last_over_time" | "first_over_time" | "label_replace" | "label_join" | "info")
+    name.starts_with("sort")
+        || matches!(name, "last_over_time" | "first_over_time" | "label_replace" | "label_join" | "info")
 }
 
 /// Whether the metric name is what a function over labels writes.

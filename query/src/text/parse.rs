@@ -15,7 +15,11 @@ pub(crate) fn parse(query: &str, asked: Asked, clock: Clock<'_>) -> Result<Expr,
 }
 
 /// As [`parse`], while there is time.
-pub(super) fn parse_within(query: &str, asked: Asked, clock: Clock<'_>) -> Result<Result<Expr, ParseError>, QueryError> {
+pub(super) fn parse_within(
+    query: &str,
+    asked: Asked,
+    clock: Clock<'_>,
+) -> Result<Result<Expr, ParseError>, QueryError> {
     if query.len() > MAX_BYTES {
         return Ok(Err(ParseError { at: 0, problem: format!("query is longer than {MAX_BYTES} bytes") }));
     }
