@@ -52,7 +52,8 @@ impl<'e, 'a> Notes<'e, 'a> {
     }
 
     pub(crate) fn deltas_and_totals(&self) {
-        let what = "range contains a mix of histograms that count on and of histograms of single windows for metric name";
+        let what =
+            "range contains a mix of histograms that count on and of histograms of single windows for metric name";
         self.warn(&format!("{what} {}", self.name));
     }
 

@@ -63,9 +63,8 @@ fn smooth(samples: &Samples, view: Steps, lookback: i64, notes: &Notes<'_, '_>) 
                 notes.incompatible();
                 continue;
             }
-            let is_counter = [before.1, after.1].iter().any(|one| {
-                !matches!(one.hint(), ResetHint::Gauge | ResetHint::Delta)
-            });
+            let is_counter =
+                [before.1, after.1].iter().any(|one| !matches!(one.hint(), ResetHint::Gauge | ResetHint::Delta));
             let between = interpolate_histograms(before, after, at, is_counter);
             row.histograms[step] = notes.interpolated(between).map(Box::new);
         }

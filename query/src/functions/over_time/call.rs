@@ -91,6 +91,8 @@ fn check_edges(function: &OverTime, name: &str, range: &Expr) -> Result<(), Quer
     };
     match is_right {
         true => Ok(()),
-        false => Err(QueryError::execution(format!("{word} modifier can only be used with: {known} - not with {name}"))),
+        false => {
+            Err(QueryError::execution(format!("{word} modifier can only be used with: {known} - not with {name}")))
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::functions::over_time::function::OverTime;
 use crate::functions::over_time::histograms::overlaps;
-use crate::notes::Notes;
 use crate::functions::over_time::rate::Change;
+use crate::notes::Notes;
 use crate::read::between::began_anew;
 use crate::read::samples::{Points, Ranges};
 use crate::read::window::{Span, spans};

@@ -5,8 +5,8 @@ use weir_sample::Histogram;
 use crate::functions::over_time::function::OverTime;
 use crate::functions::over_time::histograms::{is_reset, turned_gauge};
 use crate::functions::over_time::mixed::Turn;
-use crate::notes::Notes;
 use crate::functions::over_time::rate::Change;
+use crate::notes::Notes;
 use crate::read::between::{began_after, began_anew, interpolate, interpolate_histograms};
 use crate::read::reach::Reach;
 use crate::read::samples::{Points, Ranges, Samples};
@@ -36,7 +36,8 @@ pub(crate) fn over_time(
             }
             _ if !f.is_empty() && !h.is_empty() => notes.mixed(),
             OverTime::Change(change) if !f.is_empty() => {
-                row.floats[step] = window.change(floats, f, *change != Change::Delta).map_or(ABSENT, |value| value / per);
+                row.floats[step] =
+                    window.change(floats, f, *change != Change::Delta).map_or(ABSENT, |value| value / per);
             }
             OverTime::Change(change) if !h.is_empty() => {
                 let result = window.histogram_change(histograms, h, *change != Change::Delta, notes);

@@ -9,8 +9,8 @@ use crate::aggregate::histograms::HistogramMean;
 use crate::budget::Budget;
 use crate::functions::over_time::function::OverTime;
 use crate::functions::over_time::merge_queue::merged;
-use crate::notes::Notes;
 use crate::functions::over_time::rate::Change;
+use crate::notes::Notes;
 use crate::read::between::began_anew;
 use crate::read::samples::{Points, Ranges};
 use crate::read::window::{Span, spans};
@@ -56,7 +56,9 @@ pub(crate) fn over_time(
         let window = window(points, span, width);
         let in_window = if deltas == 0 { 0 } else { window.values.iter().filter(|value| is_delta(value)).count() };
         let outcome = match function {
-            OverTime::Change(change) if in_window == window.values.len() => merged_window(*change, window, ranges, notes),
+            OverTime::Change(change) if in_window == window.values.len() => {
+                merged_window(*change, window, ranges, notes)
+            }
             OverTime::Change(_) if in_window > 0 => {
                 notes.deltas_and_totals();
                 Outcome::Nothing
@@ -153,7 +155,9 @@ fn of_window(function: &OverTime, window: Window<'_>, ranges: Ranges, notes: &No
         OverTime::Present => Outcome::Float(1.0),
         OverTime::TimeOfFirst => time(first),
         OverTime::TimeOfLast => time(last),
-        OverTime::Changes => Outcome::Float((1..=last).filter(|&at| differs(&window.values[at - 1], &window.values[at])).count() as f64),
+        OverTime::Changes => {
+            Outcome::Float((1..=last).filter(|&at| differs(&window.values[at - 1], &window.values[at])).count() as f64)
+        }
         OverTime::Resets => {
             Outcome::Float((1..=last).filter(|&at| is_reset(window.at(at - 1), window.at(at))).count() as f64)
         }

@@ -17,8 +17,8 @@ use crate::syntax::Expr;
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::functions::over_time::function::OverTime;
-use crate::notes::Notes;
 use crate::labels::LabelSet;
+use crate::notes::Notes;
 use crate::read::samples::{Ranges, Samples};
 use crate::row::{Row, Steps, is_present};
 
