@@ -179,7 +179,9 @@ impl Evaluator<'_> {
 
     fn round(&self, vector: &Expr, to: Option<&Expr>, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         let to = to.map_or_else(|| Ok(vec![1.0; steps.count]), |to| self.scalar(to, steps))?;
-        self.vector(vector, steps, &mut |row| sink(self.nameless(row.map_steps(|step, value| maths::round(value, to[step])))))
+        self.vector(vector, steps, &mut |row| {
+            sink(self.nameless(row.map_steps(|step, value| maths::round(value, to[step]))))
+        })
     }
 }
 

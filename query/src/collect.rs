@@ -1,7 +1,7 @@
 //! Rows kept together, one per label set.
 
-use std::collections::hash_map::Entry;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::budget::Budget;
 use crate::error::QueryError;

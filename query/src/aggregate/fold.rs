@@ -7,8 +7,8 @@ use crate::aggregate::quantile::quantile;
 use crate::aggregate::summation::{Mean, Spread, Sum, extreme};
 use crate::evaluate::Evaluator;
 use crate::labels::LabelSet;
-use crate::syntax::{Expr, quoted};
 use crate::row::{ABSENT, Row, is_absent, is_present};
+use crate::syntax::{Expr, quoted};
 
 /// Which aggregation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

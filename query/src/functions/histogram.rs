@@ -180,7 +180,8 @@ impl Evaluator<'_> {
     }
 
     fn misbounded(&self, labels: &LabelSet) -> String {
-        let what = format!("bucket label \"le\" is missing or has a malformed value of {}", quoted(labels.value(BOUND)));
+        let what =
+            format!("bucket label \"le\" is missing or has a malformed value of {}", quoted(labels.value(BOUND)));
         about(&what, self.told_name(labels))
     }
 
@@ -213,7 +214,10 @@ fn told_forced(name: &str, forced: Forced) -> String {
     let (from, to, diff) = (short(forced.from), short(forced.to), significant(forced.diff, 2));
     let (first, last) = (rfc3339(forced.first / 1_000), rfc3339(forced.last / 1_000));
     let what = about(what, name);
-    format!("{what}, from buckets {from} to {to}, with a max diff of {diff}, over {} samples from {first} to {last}", forced.samples)
+    format!(
+        "{what}, from buckets {from} to {to}, with a max diff of {diff}, over {} samples from {first} to {last}",
+        forced.samples
+    )
 }
 
 /// The function that takes one number from a histogram.

@@ -52,8 +52,7 @@ impl Evaluator<'_> {
         }
         let mut rows = Collected::new(self.budget);
         for row in &base {
-            let found: Vec<&Vec<&Told>> =
-                names.iter().filter_map(|name| by_key.get(&key(name, &row.labels))).collect();
+            let found: Vec<&Vec<&Told>> = names.iter().filter_map(|name| by_key.get(&key(name, &row.labels))).collect();
             for more in enriched(row, &found, &wanted, steps.count)? {
                 rows.add(more)?;
             }

@@ -35,7 +35,13 @@ impl Element<'_> {
 
 impl Evaluator<'_> {
     /// Applies an operator where at least one side is a histogram.
-    pub(crate) fn elements_of(&self, operator: Operator, e: &BinaryExpr, lhs: Element<'_>, rhs: Element<'_>) -> Outcome {
+    pub(crate) fn elements_of(
+        &self,
+        operator: Operator,
+        e: &BinaryExpr,
+        lhs: Element<'_>,
+        rhs: Element<'_>,
+    ) -> Outcome {
         match (operator, lhs, rhs) {
             (Operator::Arithmetic(op), Element::Histogram(l), Element::Histogram(r)) => self.sum_of(op, e, l, r),
             (Operator::Arithmetic(Arithmetic::Multiply), Element::Float(number), Element::Histogram(histogram))
@@ -52,7 +58,11 @@ impl Evaluator<'_> {
                 trimmed.trim(number, side);
                 Outcome::Histogram(trimmed)
             }
-            (Operator::Comparison(op @ (Comparison::Equal | Comparison::NotEqual), is_bool), Element::Histogram(l), Element::Histogram(r)) => {
+            (
+                Operator::Comparison(op @ (Comparison::Equal | Comparison::NotEqual), is_bool),
+                Element::Histogram(l),
+                Element::Histogram(r),
+            ) => {
                 let holds = l.is_same(r) == (op == Comparison::Equal);
                 match (is_bool, holds) {
                     (true, _) => Outcome::Float(f64::from(u8::from(holds))),

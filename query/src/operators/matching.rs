@@ -191,7 +191,8 @@ impl Evaluator<'_> {
         row.histograms = vec![None; join.steps];
         row.floats.resize(join.steps, ABSENT);
         for step in (0..join.steps).filter(|&step| lhs.has(step) && rhs.has(step)) {
-            let element = |row: &'e Row| row.histogram(step).map_or(Element::Float(row.float(step)), Element::Histogram);
+            let element =
+                |row: &'e Row| row.histogram(step).map_or(Element::Float(row.float(step)), Element::Histogram);
             let (l, r) = (element(lhs), element(rhs));
             if let (Element::Float(_), Element::Float(_)) = (l, r) {
                 continue;
@@ -272,7 +273,8 @@ impl<'e> Join<'e> {
 /// A label set with its name among the labels, as Prometheus tells it in errors.
 fn braced(labels: &LabelSet) -> String {
     let named = (!labels.name().is_empty()).then_some((METRIC_NAME, labels.name()));
-    let pairs: Vec<String> = named.into_iter().chain(labels.labels()).map(|(l, v)| format!("{l}={}", quoted(v))).collect();
+    let pairs: Vec<String> =
+        named.into_iter().chain(labels.labels()).map(|(l, v)| format!("{l}={}", quoted(v))).collect();
     format!("{{{}}}", pairs.join(", "))
 }
 

@@ -241,7 +241,10 @@ mod tests {
         };
         assert_eq!(counts("{{schema:1 sum:3 count:22 buckets:[5 10 7]}}"), [(22.0, 3.0)]);
         assert_eq!(counts("{{count:1}}x1 {{}}"), [(1.0, 0.0), (1.0, 0.0), (0.0, 0.0)]);
-        assert_eq!(counts("{{count:1 buckets:[1]}}+{{count:2 sum:1 buckets:[2]}}x2"), [(1.0, 0.0), (3.0, 1.0), (5.0, 2.0)]);
+        assert_eq!(
+            counts("{{count:1 buckets:[1]}}+{{count:2 sum:1 buckets:[2]}}x2"),
+            [(1.0, 0.0), (3.0, 1.0), (5.0, 2.0)]
+        );
         assert_eq!(counts("{{count:5}}-{{count:2}}x1"), [(5.0, 0.0), (3.0, 0.0)]);
     }
 
