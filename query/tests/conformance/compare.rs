@@ -119,7 +119,8 @@ fn matrix(eval: &Eval, lines: &[Line], times: &[i64]) -> Result<(), String> {
             match got {
                 Some((at, point)) if at.millis() == *time && same(expected, &point) => {}
                 got => {
-                    let got = got.map_or("nothing".into(), |(at, point)| format!("{} at {}", told(&point), at.millis()));
+                    let got =
+                        got.map_or("nothing".into(), |(at, point)| format!("{} at {}", told(&point), at.millis()));
                     return Err(format!("{} at {time}: {got}, not {}", line.labels, told(&expected.point)));
                 }
             }

@@ -1,8 +1,8 @@
 //! Lines of a table to commands.
 
+use weir_query::LabelSet;
 use weir_query::syntax::read_duration;
 use weir_query::table::{Written, metric, split, values};
-use weir_query::LabelSet;
 
 /// What a table says to do.
 pub(crate) enum Command {

@@ -76,11 +76,7 @@ fn many_to_one_takes_labels_along() {
 fn ambiguous_matches_are_errors() {
     check(DATA, "0s: role * on (host) used", "execution: found duplicate series for the match group {");
     check(DATA, "0s: used * on (host) role", "execution: multiple matches for labels: many-to-one matching must be");
-    check(
-        DATA,
-        "0s: used * on (disk) group_left () size",
-        "execution: found duplicate series for the match group {",
-    );
+    check(DATA, "0s: used * on (disk) group_left () size", "execution: found duplicate series for the match group {");
     check(
         "a{x=\"1\", y=\"1\"} 1\n a{x=\"1\", y=\"2\"} 1\n b{x=\"1\"} 1",
         "0s: a * on (x) group_left (y) b",

@@ -64,7 +64,11 @@ fn what_is_doubtful_is_said() {
     check("50s: histogram_quantile(0.5, h_bucket{le!=\"2\"})", "malformed value of \"\"", "");
     check("50s: limit_ratio(1.5, g)", "between -1 and 1, got 1.5, capping to 1 (1:13)", "");
     check("50s: 0 + holt_winters(g[1m], 0.5, 0.5)", "old name of double_exponential_smoothing, and will go (1:5)", "");
-    check("0s..10s/10s: sort(g)", "sort is ineffective for range queries since results are always ordered by labels (1:1)", "");
+    check(
+        "0s..10s/10s: sort(g)",
+        "sort is ineffective for range queries since results are always ordered by labels (1:1)",
+        "",
+    );
     check("50s: histogram_quantile(0.5, h_bucket{le!~\"|2\"})", "", "");
 }
 
