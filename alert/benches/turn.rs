@@ -43,7 +43,9 @@ impl Source for MadeUp {
             let timestamps: Vec<i64> = (first..=selection.end.millis()).step_by(15_000).collect();
             let values = Column::Floats(vec![1.0; timestamps.len()]);
             let (series, kind, tier) = (series.clone(), Kind::Gauge, Tier::Raw);
-            if let ControlFlow::Break(()) = each(SeriesData { series, kind, tier, timestamps, values, starts: Vec::new() }) {
+            if let ControlFlow::Break(()) =
+                each(SeriesData { series, kind, tier, timestamps, values, starts: Vec::new() })
+            {
                 break;
             }
         }

@@ -34,7 +34,9 @@ impl Source for MadeUp {
             let timestamps: Vec<i64> = (first..=end).step_by(10_000).collect();
             let values = timestamps.iter().map(|&time| (time / 10_000 * (1 + i as i64 % 7)) as f64).collect();
             let (series, kind, values) = (series.clone(), Kind::Counter, Column::Floats(values));
-            if let ControlFlow::Break(()) = each(SeriesData { series, kind, tier: Tier::Raw, timestamps, values, starts: Vec::new() }) {
+            if let ControlFlow::Break(()) =
+                each(SeriesData { series, kind, tier: Tier::Raw, timestamps, values, starts: Vec::new() })
+            {
                 break;
             }
         }

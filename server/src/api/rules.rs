@@ -149,8 +149,8 @@ mod tests {
     use weir_alert::event::Event;
     use weir_alert::rules::read_rules;
     use weir_alert::states::StateStore;
-    use weir_query::table::Memory;
     use weir_identity::{Claims, Scope, issue};
+    use weir_query::table::Memory;
     use weir_query::{Engine, Limits};
     use weir_sample::Series;
 

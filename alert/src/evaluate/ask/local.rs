@@ -54,7 +54,9 @@ impl Querier for Local<'_> {
         let (series, samples_read) = source.read();
         let elements = match answer.data {
             Data::Vector(samples) => samples.into_iter().map(element).collect(),
-            Data::Scalar(_, value) => vec![Element { labels: LabelSet::empty(), value, is_distribution: false, histogram: None }],
+            Data::Scalar(_, value) => {
+                vec![Element { labels: LabelSet::empty(), value, is_distribution: false, histogram: None }]
+            }
             Data::Matrix(_) | Data::String(..) => return Err("the result is no vector and no number".into()),
         };
         let partial = source.is_incomplete();
