@@ -41,7 +41,8 @@ impl Ranking {
         let (mut bytes, mut placed) = (size_of::<LabelSet>(), false);
         for (step, (kept, &size)) in places.iter_mut().zip(&self.sizes).enumerate() {
             let (value, is_histogram) = (row.float(step), row.histogram(step).is_some());
-            if size == 0 || !is_present(value) && !(is_histogram && self.keep == Keep::First) {
+            let counts = is_present(value) || is_histogram && self.keep == Keep::First;
+            if size == 0 || !counts {
                 continue;
             }
             let at = kept.partition_point(|&(other, _)| !self.beats(value, other));

@@ -5,6 +5,7 @@ mod duration;
 mod error;
 mod functions;
 mod lexer;
+mod modifiers;
 mod number;
 mod parser;
 mod print;

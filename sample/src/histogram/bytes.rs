@@ -153,7 +153,9 @@ impl Histogram {
 }
 
 /// Scale, hint and bounds.
-fn kind(input: &mut &[u8]) -> Option<(i8, ResetHint, Option<Arc<[f64]>>)> {
+type Kind = (i8, ResetHint, Option<Arc<[f64]>>);
+
+fn kind(input: &mut &[u8]) -> Option<Kind> {
     let [mut scale] = take(input)?;
     let mut hint = ResetHint::Delta;
     if scale == EXTENDED {

@@ -93,7 +93,7 @@ impl Histogram {
     /// The value that a share `q` of the observations is at most; NaN when empty or `q` is NaN, −∞ for `q < 0` and +∞ for
     /// `q > 1`. What is no number lies above everything else.
     pub fn quantile(&self, q: f64) -> f64 {
-        if q < 0.0 || q > 1.0 {
+        if !q.is_nan() && !(0.0..=1.0).contains(&q) {
             return if q < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
         }
         if self.count == 0.0 || q.is_nan() {

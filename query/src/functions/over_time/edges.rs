@@ -214,31 +214,45 @@ impl Window {
         let mut change = right.clone();
         notes.joined(change.minus(&left), "subtraction")?;
         if is_counter {
-            let dated = |at: usize| (&values[at], times[at], points.start(at));
-            // What the left edge was taken from the middle of is counted already.
-            let spans_reset = self.reach.is_smoothed
-                && times[first] < self.start
-                && first < last
-                && values[first + 1].is_reset_after(&values[first]);
-            let from = first + 1 + usize::from(spans_reset);
-            let mut before = if spans_reset { &values[first + 1] } else { &left };
-            if from <= last {
-                for at in from..last {
-                    if values[at].is_reset_after(before) || at > from && is_reset(dated(at - 1), dated(at)) {
-                        notes.joined(change.plus(before), "addition")?;
-                    }
-                    before = &values[at];
-                }
-                if right.is_reset_after(before) {
-                    notes.joined(change.plus(before), "addition")?;
-                }
-            }
+            self.add_resets(&mut change, points, (first, last), (&left, &right), notes)?;
         }
         Some(turned_gauge(change))
     }
 
+    /// Adds what histograms had that were followed by a reset.
+    fn add_resets(
+        &self,
+        change: &mut Histogram,
+        points: &Points<Histogram>,
+        (first, last): (usize, usize),
+        (left, right): (&Histogram, &Histogram),
+        notes: &Notes<'_, '_>,
+    ) -> Option<()> {
+        let (times, values) = (&points.times, &points.values);
+        let dated = |at: usize| (&values[at], times[at], points.start(at));
+        // What the left edge was taken from the middle of is counted already.
+        let spans_reset = self.reach.is_smoothed
+            && times[first] < self.start
+            && first < last
+            && values[first + 1].is_reset_after(&values[first]);
+        let from = first + 1 + usize::from(spans_reset);
+        let mut before = if spans_reset { &values[first + 1] } else { left };
+        if from > last {
+            return Some(());
+        }
+        for (at, value) in values.iter().enumerate().take(last).skip(from) {
+            if value.is_reset_after(before) || at > from && is_reset(dated(at - 1), dated(at)) {
+                notes.joined(change.plus(before), "addition")?;
+            }
+            before = value;
+        }
+        if right.is_reset_after(before) {
+            notes.joined(change.plus(before), "addition")?;
+        }
+        Some(())
+    }
+
     /// The samples of a window and the newest one before it, whichever kind that is; `None` if nothing is in it.
-    #[expect(clippy::type_complexity, reason = "the same two ranges enter and leave")]
     fn anchored(
         &self,
         (floats, f): (&[i64], std::ops::Range<usize>),
