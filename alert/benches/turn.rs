@@ -44,7 +44,7 @@ impl Source for MadeUp {
             let values = Column::Floats(vec![1.0; timestamps.len()]);
             let (series, kind, tier) = (series.clone(), Kind::Gauge, Tier::Raw);
             if let ControlFlow::Break(()) =
-                each(SeriesData { series, kind, tier, timestamps, values, starts: Vec::new() })
+                each(SeriesData { series, kind, tier, timestamps, values, starts: Vec::new(), more: false })
             {
                 break;
             }

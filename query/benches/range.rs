@@ -35,7 +35,7 @@ impl Source for MadeUp {
             let values = timestamps.iter().map(|&time| (time / 10_000 * (1 + i as i64 % 7)) as f64).collect();
             let (series, kind, values) = (series.clone(), Kind::Counter, Column::Floats(values));
             if let ControlFlow::Break(()) =
-                each(SeriesData { series, kind, tier: Tier::Raw, timestamps, values, starts: Vec::new() })
+                each(SeriesData { series, kind, tier: Tier::Raw, timestamps, values, starts: Vec::new(), more: false })
             {
                 break;
             }

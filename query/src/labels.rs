@@ -82,7 +82,9 @@ impl LabelSet {
     /// The same set without the metric name, and without the labels that tell of the metric's type and unit.
     pub fn without_name(mut self) -> Self {
         self.from += self.name().len() as u32;
-        if !ABOUT_METRIC.iter().any(|label| self.key().contains(label)) {
+        // In order, no label that tells of the metric comes after the first that begins with a small letter.
+        let may_tell = self.key().as_bytes().get(1).is_some_and(|first| *first <= b'_');
+        if !may_tell || !ABOUT_METRIC.iter().any(|label| self.key().contains(label)) {
             return self;
         }
         Self::new("", self.labels().filter(|(label, _)| !is_about_metric(label)))

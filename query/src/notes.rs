@@ -12,13 +12,17 @@ use crate::syntax::quoted;
 pub(crate) struct Notes<'e, 'a> {
     evaluator: &'e Evaluator<'a>,
     place: usize,
-    name: String,
+    labels: &'e LabelSet,
     overlaps: Cell<usize>,
 }
 
 impl<'e, 'a> Notes<'e, 'a> {
-    pub(crate) fn new(evaluator: &'e Evaluator<'a>, place: usize, labels: &LabelSet) -> Self {
-        Self { evaluator, place, name: quoted(labels.name()), overlaps: Cell::new(0) }
+    pub(crate) fn new(evaluator: &'e Evaluator<'a>, place: usize, labels: &'e LabelSet) -> Self {
+        Self { evaluator, place, labels, overlaps: Cell::new(0) }
+    }
+
+    fn name(&self) -> String {
+        quoted(self.labels.name())
     }
 
     fn warn(&self, warning: &str) {
@@ -30,31 +34,31 @@ impl<'e, 'a> Notes<'e, 'a> {
     }
 
     pub(crate) fn mixed(&self) {
-        self.warn(&format!("encountered a mix of histograms and floats for metric name {}", self.name));
+        self.warn(&format!("encountered a mix of histograms and floats for metric name {}", self.name()));
     }
 
     pub(crate) fn ignored(&self) {
         let what = "ignored histograms in a range containing both floats and histograms for metric name";
-        self.inform(&format!("{what} {}", self.name));
+        self.inform(&format!("{what} {}", self.name()));
     }
 
     pub(crate) fn not_counter(&self) {
-        self.warn(&format!("this native histogram metric is not a counter: {}", self.name));
+        self.warn(&format!("this native histogram metric is not a counter: {}", self.name()));
     }
 
     pub(crate) fn not_gauge(&self) {
-        self.warn(&format!("this native histogram metric is not a gauge: {}", self.name));
+        self.warn(&format!("this native histogram metric is not a gauge: {}", self.name()));
     }
 
     pub(crate) fn incompatible(&self) {
         let what = "vector contains a mix of histograms with exponential and custom buckets schemas for metric name";
-        self.warn(&format!("{what} {}", self.name));
+        self.warn(&format!("{what} {}", self.name()));
     }
 
     pub(crate) fn deltas_and_totals(&self) {
         let what =
             "range contains a mix of histograms that count on and of histograms of single windows for metric name";
-        self.warn(&format!("{what} {}", self.name));
+        self.warn(&format!("{what} {}", self.name()));
     }
 
     pub(crate) fn collision(&self, during: &str) {
@@ -70,8 +74,10 @@ impl<'e, 'a> Notes<'e, 'a> {
         self.overlaps.set(self.overlaps.get() + 1);
     }
 
-    pub(crate) fn overlaps(&self) -> usize {
-        self.overlaps.get()
+    /// The series and in how many windows it does, if in any.
+    pub(crate) fn overlaps(&self) -> Option<(String, usize)> {
+        let count = self.overlaps.get();
+        (count > 0).then(|| (self.name(), count))
     }
 
     /// What an operation between two histograms came to; the bounds it reconciled are told, what hints say is not.

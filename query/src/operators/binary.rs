@@ -31,7 +31,7 @@ impl Evaluator<'_> {
         let (vector, scalar) = if swapped { (&e.rhs, &e.lhs) } else { (&e.lhs, &e.rhs) };
         let scalars = self.scalar(scalar, steps)?;
         self.vector(vector, steps, &mut |mut row| {
-            if let (Operator::Trim(_), true) = (operator, row.floats.iter().any(|value| is_present(*value))) {
+            if matches!(operator, Operator::Trim(_)) && row.floats.iter().any(|value| is_present(*value)) {
                 self.mismatched(e, Element::Float(0.0), Element::Float(0.0));
                 row.floats = Vec::new();
             }

@@ -124,13 +124,19 @@ impl Evaluator<'_> {
         // A series with floats and histograms comes in two pieces.
         let mut waiting: Option<Samples> = None;
         let answered = self.source.select(&selection, &mut |data| {
-            let more = samples_of(data);
-            outcome = self.budget.read(more.len()).and_then(|()| match &mut waiting {
-                Some(first) if first.labels == more.labels => {
-                    join(first, more);
-                    Ok(())
+            let has_more = data.more;
+            let mut samples = samples_of(data);
+            outcome = self.budget.read(samples.len()).and_then(|()| {
+                match waiting.take() {
+                    Some(first) if first.labels == samples.labels => samples.floats = first.floats,
+                    Some(first) => each(first)?,
+                    None => {}
                 }
-                _ => waiting.replace(more).map_or(Ok(()), &mut *each),
+                if has_more {
+                    waiting = Some(samples);
+                    return Ok(());
+                }
+                each(samples)
             });
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -150,7 +156,7 @@ impl Evaluator<'_> {
 }
 
 fn samples_of(data: SeriesData) -> Samples {
-    let SeriesData { series, kind, tier, timestamps: times, values, starts } = data;
+    let SeriesData { series, kind, tier, timestamps: times, values, starts, more: _ } = data;
     let (mut floats, mut histograms) = (Points::default(), Points::default());
     match values {
         Column::Floats(values) => floats = Points { times, values, starts },
@@ -158,16 +164,6 @@ fn samples_of(data: SeriesData) -> Samples {
     }
     let resolution = tier.resolution().as_millis() as i64;
     Samples { labels: LabelSet::from(&series), drops_name: false, floats, histograms, resolution, kind: Some(kind) }
-}
-
-fn join(samples: &mut Samples, more: Samples) {
-    if samples.floats.is_empty() {
-        samples.floats = more.floats;
-    }
-    if samples.histograms.is_empty() {
-        samples.histograms = more.histograms;
-    }
-    samples.resolution = samples.resolution.max(more.resolution);
 }
 
 pub(crate) fn newest_floats(floats: &Points<f64>, view: Steps, lookback: i64, asked: Newest) -> Vec<f64> {

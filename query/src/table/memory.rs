@@ -69,16 +69,20 @@ impl Samples {
             timestamps,
             values,
             starts,
+            more: false,
         };
         let floats = data(Kind::Gauge, floats.times, Column::Floats(floats.values), floats.starts);
         let histograms =
             data(Kind::Distribution, histograms.times, Column::Histograms(histograms.values), histograms.starts);
-        [floats, histograms].into_iter().filter(|data| !data.timestamps.is_empty()).map(|mut data| {
-            if data.starts.iter().all(|start| *start == 0) {
-                data.starts = Vec::new();
-            }
-            data
-        })
+        let more = !histograms.timestamps.is_empty();
+        [SeriesData { more, ..floats }, histograms].into_iter().filter(|data| !data.timestamps.is_empty()).map(
+            |mut data| {
+                if data.starts.iter().all(|start| *start == 0) {
+                    data.starts = Vec::new();
+                }
+                data
+            },
+        )
     }
 }
 

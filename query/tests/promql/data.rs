@@ -58,6 +58,7 @@ fn cut(data: &SeriesData, start: i64, end: i64) -> Option<SeriesData> {
         timestamps,
         values,
         starts: Vec::new(),
+        more: false,
     })
 }
 
@@ -125,7 +126,15 @@ fn parse_series(line: &str, interval: i64) -> SeriesData {
         true => (Kind::Gauge, Column::Floats(floats)),
         false => (Kind::Distribution, Column::Histograms(histograms)),
     };
-    SeriesData { series: parse_labels(series), kind, tier: Tier::Raw, timestamps, values, starts: Vec::new() }
+    SeriesData {
+        series: parse_labels(series),
+        kind,
+        tier: Tier::Raw,
+        timestamps,
+        values,
+        starts: Vec::new(),
+        more: false,
+    }
 }
 
 fn parse_labels(text: &str) -> Series {

@@ -160,6 +160,15 @@ impl Histogram {
         self.negative.add_all(&other.negative, 0);
     }
 
+    /// Takes what arrived later for the same time: to a window more is added, what counts on is replaced.
+    pub fn lay(&mut self, later: &Histogram) {
+        if self.hint == ResetHint::Delta && later.hint == ResetHint::Delta {
+            self.merge(later);
+        } else {
+            self.clone_from(later);
+        }
+    }
+
     /// Comes down to a coarser scale; a finer one changes nothing.
     pub fn come_down(&mut self, scale: i8) {
         let scale = scale.max(MIN_SCALE);

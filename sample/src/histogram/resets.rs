@@ -51,6 +51,36 @@ impl Histogram {
         self.zero < before.zero || self.positive.is_below(&before.positive) || self.negative.is_below(&before.negative)
     }
 
+    /// What it has more than the one before it, to be kept in its place: [`Histogram::after`] brings it back to the bit. `None` where
+    /// it does not go on from that one, or numbers would not come back.
+    pub fn since(&self, before: &Histogram) -> Option<Histogram> {
+        let counts_on = |histogram: &Histogram| !matches!(histogram.hint, ResetHint::Delta | ResetHint::Gauge);
+        let is_alike = counts_on(self)
+            && counts_on(before)
+            && (self.scale, self.zero_threshold) == (before.scale, before.zero_threshold)
+            && self.bounds == before.bounds
+            && !self.sum.is_nan()
+            && !before.sum.is_nan()
+            && (self.min.is_nan() && before.min.is_nan());
+        if !is_alike || self.has_fallen_below(before) {
+            return None;
+        }
+        let mut more = self.clone();
+        more.minus(before).ok()?;
+        (more.sum, more.hint) = (self.sum, self.hint);
+        (more.is_sound() && more.after(before).is_same(self)).then_some(more)
+    }
+
+    /// What [`Histogram::since`] was made of.
+    #[must_use]
+    pub fn after(&self, before: &Histogram) -> Histogram {
+        let mut whole = before.clone();
+        // They are alike, or this was never made of the two.
+        let _ = whole.plus(self);
+        (whole.sum, whole.hint) = (self.sum, self.hint);
+        whole
+    }
+
     /// Whether two are the same to a query: by their buckets, count and sum to the bit.
     pub fn is_same(&self, other: &Histogram) -> bool {
         let bits = |histogram: &Histogram| {

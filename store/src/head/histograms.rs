@@ -15,10 +15,10 @@ pub(crate) struct OpenHistograms {
 }
 
 impl OpenHistograms {
-    /// Adds a histogram; one of the same time is merged with it.
+    /// Adds a histogram; of one time windows are merged, and what counts on is replaced.
     pub(crate) fn add(&mut self, time: i64, histogram: &Histogram) -> Result<(), Damaged> {
         match &mut self.newest {
-            Some((newest, open)) if *newest == time => open.merge(histogram),
+            Some((newest, open)) if *newest == time => open.lay(histogram),
             Some((newest, _)) if *newest > time => return self.add_late(time, histogram),
             newest => {
                 if let Some((time, done)) = newest.replace((time, histogram.clone())) {
@@ -33,7 +33,7 @@ impl OpenHistograms {
         match self.coded.binary_search_by_key(&time, |&(time, _)| time) {
             Ok(at) => {
                 let mut merged = histogram::decode(&mut Input(&self.coded[at].1))?;
-                merged.merge(late);
+                merged.lay(late);
                 self.coded[at].1 = code(&merged);
             }
             Err(at) => self.coded.insert(at, (time, code(late))),

@@ -8,8 +8,7 @@ use super::histograms::OpenHistograms;
 use super::segment;
 use super::shard::Shard;
 use crate::Error;
-use crate::bytes::put_block;
-use crate::codec::{frame, times};
+use crate::codec::{frame, histogram, times};
 use crate::disk::slab::SlabFiles;
 use crate::error::Damaged;
 use crate::index::{Index, SeriesId};
@@ -123,7 +122,7 @@ impl Coded {
         }
         for (&column, histograms) in &group.histograms {
             let id = index.id(group.common, group.tails[usize::from(column)]);
-            self.add_histograms(id, &histograms.coded(seals_newest(histograms, group, extent)));
+            self.add_histograms(id, &histograms.coded(seals_newest(histograms, group, extent)))?;
         }
         Ok(())
     }
@@ -138,13 +137,14 @@ impl Coded {
         }
     }
 
-    fn add_histograms(&mut self, id: SeriesId, histograms: &[(i64, Box<[u8]>)]) {
+    fn add_histograms(&mut self, id: SeriesId, histograms: &[(i64, Box<[u8]>)]) -> Result<(), Damaged> {
         for part in histograms.chunk_by(|a, b| window_of(a.0) == window_of(b.0)) {
             let start = self.bytes.len() as u32;
-            part.iter().for_each(|(_, coded)| put_block(&mut self.bytes, coded));
+            histogram::encode_coded(&mut self.bytes, part.iter().map(|(_, coded)| &**coded))?;
             let times: Vec<i64> = part.iter().map(|&(time, _)| time).collect();
             self.finish(id, Kind::Distribution, &times, start);
         }
+        Ok(())
     }
 
     /// Lists a column whose content begins at `start`. Neighbours mostly share their timestamps, which are coded once.

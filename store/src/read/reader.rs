@@ -1,7 +1,7 @@
 //! What a query keeps open while it goes from series to series, and how it reads one.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -223,8 +223,14 @@ impl<'a> Reader<'a> {
 
     /// Some series of an answer.
     pub(crate) fn batch(&mut self, found: &[Found], selection: &Selection<'_>) -> Result<Vec<SeriesData>, Error> {
-        let series = found.chunk_by(|a, b| a.id == b.id);
-        series.filter_map(|same| self.series(same, selection).transpose()).collect()
+        let mut batch = Vec::with_capacity(found.len());
+        for same in found.chunk_by(|a, b| a.id == b.id) {
+            let _ = self.series(same, selection, &mut |data| {
+                batch.push(data);
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(batch)
     }
 
     /// Pages of the blocks that have a part, where it pays to read series shard by shard: not where next to nothing is newer than
@@ -266,8 +272,14 @@ impl<'a> Reader<'a> {
         all
     }
 
-    /// One series: the same identity may be in many places, and in more than one group, when an agent got a new id.
-    pub(crate) fn series(&mut self, same: &[Found], selection: &Selection<'_>) -> Result<Option<SeriesData>, Error> {
+    /// One series, in two pieces if it has both floats and histograms: the same identity may be in many places, and in more than
+    /// one group, when an agent got a new id.
+    pub(crate) fn series(
+        &mut self,
+        same: &[Found],
+        selection: &Selection<'_>,
+        each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Error> {
         let mut kinds = Vec::with_capacity(1);
         // Memory last: the last writer of a name decides what it is.
         for found in same.iter().rev() {
@@ -275,28 +287,49 @@ impl<'a> Reader<'a> {
             kinds.retain(|&other| other != kind);
             kinds.push(kind);
         }
-        let (mut merged, mut tier): (Option<(Kind, Run)>, _) = (None, self.tier);
+        let (mut pieces, mut tier): ([Option<(Kind, Run)>; 2], _) = ([None, None], self.tier);
         for kind in kinds {
             let run = match self.tier {
                 Tier::Raw => self.samples(same, kind, selection.hint, &mut tier)?,
                 Tier::Minute | Tier::Hour => self.points(same, kind, selection.hint, &mut tier)?,
             };
-            match &mut merged {
-                Some((before, all)) if (*before == Kind::Distribution) == (kind == Kind::Distribution) => {
+            match &mut pieces[usize::from(kind == Kind::Distribution)] {
+                Some((before, all)) => {
                     *before = kind;
                     all.lay(run);
                 }
-                Some(_) if run.times.is_empty() => {}
-                merged => *merged = Some((kind, run)),
+                piece => *piece = Some((kind, run)),
             }
         }
-        let Some((kind, run)) = merged.filter(|(_, run)| !run.times.is_empty()) else { return Ok(None) };
-        let Some(series) = same.iter().find_map(|found| self.labels(found)) else { return Ok(None) };
-        let run = run.within(self.inner.kept_since(self.tier, Some(series.name())), i64::MAX);
-        if run.times.is_empty() {
-            return Ok(None);
+        let pieces = pieces.map(|piece| piece.filter(|(_, run)| !run.times.is_empty()));
+        if pieces.iter().all(Option::is_none) {
+            return Ok(ControlFlow::Continue(()));
         }
-        Ok(Some(SeriesData { series, kind, tier, timestamps: run.times, values: run.values, starts: Vec::new() }))
+        let Some(series) = same.iter().find_map(|found| self.labels(found)) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let since = self.inner.kept_since(self.tier, Some(series.name()));
+        let kept = |(kind, run): (Kind, Run)| {
+            let run = run.within(since, i64::MAX);
+            (!run.times.is_empty()).then_some((kind, run))
+        };
+        let data = |series, (kind, Run { times, values }), more| SeriesData {
+            series,
+            kind,
+            tier,
+            timestamps: times,
+            values,
+            starts: Vec::new(),
+            more,
+        };
+        match pieces.map(|piece| piece.and_then(kept)) {
+            [Some(floats), Some(histograms)] => match each(data(series.clone(), floats, true)) {
+                ControlFlow::Continue(()) => Ok(each(data(series, histograms, false))),
+                ended => Ok(ended),
+            },
+            [Some(piece), None] | [None, Some(piece)] => Ok(each(data(series, piece, false))),
+            [None, None] => Ok(ControlFlow::Continue(())),
+        }
     }
 
     fn kind(&self, found: &Found) -> Option<Kind> {

@@ -8,7 +8,8 @@ use crate::store::Store;
 use crate::{Answered, Error, Selection, SeriesData};
 
 impl Store {
-    /// Gives every series with samples in the range to `each`, in order of identity if any is asked for, until it breaks off.
+    /// Gives every series with samples in the range to `each`, in order of identity if any is asked for, until it breaks off. One
+    /// that has both floats and histograms comes in two pieces, one right after the other.
     /// Writers wait for one series at most.
     /// Where a coarser tier answers, the range begins two of its points earlier.
     ///
@@ -30,8 +31,7 @@ impl Store {
         for stretch in stretches {
             reader.begin(&stretch);
             for same in all[stretch].chunk_by(|a, b| a.id == b.id) {
-                let Some(data) = reader.series(same, selection)? else { continue };
-                if each(data).is_break() {
+                if reader.series(same, selection, each)?.is_break() {
                     return Ok(reader.answered());
                 }
             }

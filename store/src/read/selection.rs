@@ -35,6 +35,8 @@ pub struct SeriesData {
     pub values: Column,
     /// When what counts on began to count, one per timestamp, zero where that is not known; empty where it never is.
     pub starts: Vec<i64>,
+    /// These are its floats, and its histograms come next.
+    pub more: bool,
 }
 
 /// Sources of an answer.

@@ -7,7 +7,7 @@ use weir_sample::Kind;
 
 use super::points::{Columns, LAST, MAX, MIN, Points, SUM};
 use crate::Hint;
-use crate::bytes::{Input, put_block, put_varint};
+use crate::bytes::{Input, put_varint};
 use crate::codec::{frame, histogram, rice};
 use crate::disk::page::{Entry, Page};
 use crate::error::Damaged;
@@ -36,14 +36,7 @@ pub(crate) fn encode(out: &mut Vec<u8>, points: &Points) {
             put_counts(out, counts, even);
         }
         Columns::Gauge(columns) => encode_gauge(out, columns),
-        Columns::Distribution(histograms) => {
-            let mut coded = Vec::new();
-            for one in histograms {
-                coded.clear();
-                histogram::encode(&mut coded, one);
-                put_block(out, &coded);
-            }
-        }
+        Columns::Distribution(histograms) => histogram::encode_all(out, histograms),
     }
 }
 
@@ -117,10 +110,7 @@ pub(crate) fn decode(page: &Page, entry: &Entry, purpose: Option<Hint>) -> Resul
     let times = page.times(entry)?;
     let mut input = Input(page.content(entry));
     let columns = match entry.kind {
-        Kind::Distribution => {
-            let one = |_| histogram::decode(&mut Input(input.block()?));
-            Columns::Distribution((0..times.len()).map(one).collect::<Result<_, _>>()?)
-        }
+        Kind::Distribution => Columns::Distribution(histogram::decode_some(&mut input, 0..times.len())?),
         Kind::Counter => decode_counter(&mut input, times.len(), purpose)?,
         Kind::Gauge | Kind::Set => decode_gauge(&mut input, times.len(), purpose)?,
     };

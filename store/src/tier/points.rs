@@ -1,9 +1,10 @@
 //! Points: what is kept of the samples of one series in each minute or hour.
 //!
 //! A point stands at the end of its stretch. A counter's has its last total and what resets have taken from it; a
-//! gauge's has count, sum, smallest, largest and last; a distribution's is the merged histogram.
+//! gauge's has count, sum, smallest, largest and last; a distribution's is the merge of its windows, or the last
+//! histogram where these count on.
 
-use weir_sample::{Histogram, Kind};
+use weir_sample::{Histogram, Kind, ResetHint};
 
 use crate::codec::frame;
 use crate::tier::run::Run;
@@ -65,7 +66,7 @@ impl Points {
                 }
                 (Columns::Gauge(columns), Column::Floats(values)) => gauge(columns, &values[range], &mut decimals),
                 (Columns::Distribution(histograms), Column::Histograms(values)) => {
-                    histograms.push(merged(&values[range]))
+                    histograms.push(point(range.start.checked_sub(1).map(|before| &values[before]), &values[range]))
                 }
                 _ => continue,
             }
@@ -237,7 +238,18 @@ fn sum(values: &[f64], decimals: &mut usize) -> f64 {
     exact.unwrap_or_else(|| values.iter().filter(|value| !value.is_nan()).sum())
 }
 
-fn merged(histograms: &[Histogram]) -> Histogram {
+/// Of windows the merge; of what counts on the last, which says whether counting began anew in the stretch.
+fn point(before: Option<&Histogram>, histograms: &[Histogram]) -> Histogram {
+    let last = &histograms[histograms.len() - 1];
+    match last.hint() {
+        ResetHint::Delta => {}
+        ResetHint::Gauge => return last.clone(),
+        _ => {
+            let all = || before.into_iter().chain(histograms);
+            let is_reset = all().zip(all().skip(1)).any(|(before, next)| next.is_reset_after(before));
+            return last.clone().with_hint(if is_reset { ResetHint::Reset } else { ResetHint::Unknown });
+        }
+    }
     let mut merged = histograms[0].clone();
     histograms[1..].iter().for_each(|histogram| merged.merge(histogram));
     merged

@@ -1,10 +1,10 @@
 //! Samples of one series, of one kind: read from pages, laid over one another, written to pages.
 
-use weir_sample::{Histogram, Kind};
+use weir_sample::Kind;
 
 use super::overlay::overlay;
 use crate::Column;
-use crate::bytes::{Input, put_block};
+use crate::bytes::Input;
 use crate::codec::{frame, histogram};
 use crate::disk::page::{Entry, Page};
 use crate::error::Damaged;
@@ -54,9 +54,7 @@ impl Run {
         let wanted = from..times.partition_point(|&time| time <= end).max(from);
         let mut input = Input(page.content(entry));
         if entry.kind == Kind::Distribution {
-            (0..wanted.start).try_for_each(|_| input.block().map(drop))?;
-            let histogram = |_| histogram::decode(&mut Input(input.block()?));
-            let histograms = wanted.clone().map(histogram).collect::<Result<Vec<Histogram>, _>>()?;
+            let histograms = histogram::decode_some(&mut input, wanted.clone())?;
             self.lay(Run { times: times[wanted].to_vec(), values: Column::Histograms(histograms) });
             return Ok(());
         }
@@ -80,14 +78,7 @@ impl Run {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match &self.values {
             Column::Floats(values) => frame::encode_all(out, values),
-            Column::Histograms(histograms) => {
-                let mut coded = Vec::new();
-                for one in histograms {
-                    coded.clear();
-                    histogram::encode(&mut coded, one);
-                    put_block(out, &coded);
-                }
-            }
+            Column::Histograms(histograms) => histogram::encode_all(out, histograms),
         }
     }
 
@@ -105,14 +96,14 @@ impl Run {
         self
     }
 
-    /// Lays later arrivals over: floats of the same time replace, histograms of the same time merge.
+    /// Lays later arrivals over: floats of the same time replace, windows of the same time merge.
     pub(crate) fn lay(&mut self, over: Run) {
         match (&mut self.values, over.values) {
             (Column::Floats(values), Column::Floats(new)) => {
                 lay(&mut self.times, values, over.times, new, |old, new| *old = new);
             }
             (Column::Histograms(values), Column::Histograms(new)) => {
-                lay(&mut self.times, values, over.times, new, |old, new| old.merge(&new));
+                lay(&mut self.times, values, over.times, new, |old, new| old.lay(&new));
             }
             (values, new) => (self.times, *values) = (over.times, new),
         }

@@ -214,6 +214,7 @@ fn whole(series: Series, samples: Vec<(i64, f64)>) -> SeriesData {
         timestamps,
         values: Column::Floats(values),
         starts: Vec::new(),
+        more: false,
     }
 }
 

@@ -14,6 +14,8 @@ mod regression;
 
 use crate::syntax::Expr;
 
+use weir_sample::Kind;
+
 use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink};
 use crate::functions::over_time::function::OverTime;
@@ -36,14 +38,13 @@ impl Evaluator<'_> {
         let function = asked.function;
         let mut overlaps: Vec<(String, usize)> = Vec::new();
         self.ranges(asked.range, asked.steps, function.hint(), &mut |samples, ranges| {
-            let name = samples.labels.clone();
             let hint = function.counts().then(|| no_counter(&samples)).flatten();
             let (row, overlapping) = self.apply(asked, samples, ranges)?;
-            if overlapping > 0 {
-                overlaps.push((crate::syntax::quoted(name.name()), overlapping));
-            }
-            if row.floats.iter().any(|value| is_present(*value)) {
-                hint.iter().for_each(|hint| self.inform(asked.range, hint));
+            overlaps.extend(overlapping);
+            if let Some(hint) = hint
+                && row.floats.iter().any(|value| is_present(*value))
+            {
+                self.inform(asked.range, &hint);
             }
             if row.is_empty() { Ok(()) } else { sink(row) }
         })?;
@@ -61,13 +62,14 @@ impl Evaluator<'_> {
         }
     }
 
-    /// The row of one series, and in how many windows samples count since a time at which the one before was counting.
+    /// The row of one series; and where samples count since a time at which the one before was counting, its name and in how many
+    /// windows.
     pub(crate) fn apply(
         &self,
         asked: &Asked<'_>,
         samples: Samples,
         ranges: Ranges,
-    ) -> Result<(Row, usize), QueryError> {
+    ) -> Result<(Row, Option<(String, usize)>), QueryError> {
         let Asked { function, range, place, steps } = *asked;
         let notes = Notes::new(self, place, &samples.labels);
         let mut row = Row::of_floats(LabelSet::empty(), Vec::new());
@@ -91,6 +93,7 @@ impl Evaluator<'_> {
                 false => mixed::combine(function, of_floats, &mut row, &samples, ranges, &notes),
             }
         }
+        let overlaps = notes.overlaps();
         row.labels = samples.labels;
         row.drops_name = samples.drops_name;
         let keeps_name = matches!(function, OverTime::First | OverTime::Last);
@@ -99,12 +102,15 @@ impl Evaluator<'_> {
         if self.budget.is_over(0) {
             self.budget.check_time()?;
         }
-        Ok((row, notes.overlaps()))
+        Ok((row, overlaps))
     }
 }
 
 /// What is said of a rate of something that seems to be no counter.
 fn no_counter(samples: &Samples) -> Option<String> {
+    if samples.kind == Some(Kind::Counter) {
+        return None;
+    }
     let (name, told_type) = (samples.labels.name(), samples.labels.value("__type__"));
     if !told_type.is_empty() {
         let what = "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got";
