@@ -35,9 +35,7 @@ impl Evaluator<'_> {
                 self.mismatched(e, Element::Float(0.0), Element::Float(0.0));
                 row.floats = Vec::new();
             }
-            for (value, &scalar) in row.floats.iter_mut().zip(&scalars).filter(|(value, _)| is_present(**value)) {
-                *value = float_with_scalar(operator, *value, scalar, swapped);
-            }
+            floats_with_scalar(operator, &mut row.floats, &scalars, swapped);
             self.histograms_with_scalar(operator, e, &mut row, &scalars, swapped);
             let row = if operator.drops_name() { self.nameless(row) } else { row };
             if row.is_empty() { Ok(()) } else { sink(row) }
@@ -69,11 +67,18 @@ impl Evaluator<'_> {
 }
 
 /// A comparison that filters keeps the vector's value, whichever side it is on.
-fn float_with_scalar(operator: Operator, value: f64, scalar: f64, swapped: bool) -> f64 {
-    let (lhs, rhs) = if swapped { (scalar, value) } else { (value, scalar) };
-    match operator {
-        Operator::Comparison(comparison, false) if comparison.holds(lhs, rhs) => value,
-        Operator::Comparison(_, false) => ABSENT,
-        _ => operator.scalars(lhs, rhs),
+fn floats_with_scalar(operator: Operator, floats: &mut [f64], scalars: &[f64], swapped: bool) {
+    let pairs = floats.iter_mut().zip(scalars).filter(|(value, _)| is_present(**value));
+    let in_order = |value: f64, scalar: f64| if swapped { (scalar, value) } else { (value, scalar) };
+    if let Operator::Comparison(comparison, false) = operator {
+        for (value, &scalar) in pairs {
+            let (lhs, rhs) = in_order(*value, scalar);
+            *value = if comparison.holds(lhs, rhs) { *value } else { ABSENT };
+        }
+        return;
+    }
+    for (value, &scalar) in pairs {
+        let (lhs, rhs) = in_order(*value, scalar);
+        *value = operator.scalars(lhs, rhs);
     }
 }

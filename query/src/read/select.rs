@@ -167,17 +167,20 @@ fn samples_of(data: SeriesData) -> Samples {
 }
 
 pub(crate) fn newest_floats(floats: &Points<f64>, view: Steps, lookback: i64, asked: Newest) -> Vec<f64> {
-    let pick = |at: usize| match asked {
-        _ if is_absent(floats.values[at]) => ABSENT,
-        Newest::Value => floats.values[at],
-        Newest::Time => floats.times[at] as f64 / 1e3,
-        Newest::Start => floats.start(at) as f64 / 1e3,
-    };
-    if let Some(stretch) = steady(&floats.times, view, 0).filter(|stretch| stretch.interval <= lookback) {
-        return newest_of_stretch(&floats.times, view, lookback, pick, &stretch);
+    let unless_stale = |at: usize, told: f64| if is_absent(floats.values[at]) { ABSENT } else { told };
+    match asked {
+        Newest::Value => newest_of(&floats.times, view, lookback, |at| floats.values[at]),
+        Newest::Time => newest_of(&floats.times, view, lookback, |at| unless_stale(at, floats.times[at] as f64 / 1e3)),
+        Newest::Start => newest_of(&floats.times, view, lookback, |at| unless_stale(at, floats.start(at) as f64 / 1e3)),
+    }
+}
+
+fn newest_of(times: &[i64], view: Steps, lookback: i64, pick: impl Fn(usize) -> f64) -> Vec<f64> {
+    if let Some(stretch) = steady(times, view, 0).filter(|stretch| stretch.interval <= lookback) {
+        return newest_of_stretch(times, view, lookback, pick, &stretch);
     }
     let newest = |low: usize, high: usize| if low < high { pick(high - 1) } else { ABSENT };
-    spans(&floats.times, view, lookback).map(|span| newest(span.low, span.high)).collect()
+    spans(times, view, lookback).map(|span| newest(span.low, span.high)).collect()
 }
 
 /// Where samples keep the pace of the steps nothing is searched: before the stretch there is no sample, and after it the

@@ -1,5 +1,7 @@
 //! Functions over ranges of plain numbers: what each makes of a window.
 
+use std::collections::VecDeque;
+
 use crate::aggregate::quantile::{median_deviation, quantile};
 use crate::aggregate::summation::{Mean, Spread, Sum, extreme};
 use crate::budget::Budget;
@@ -7,7 +9,7 @@ use crate::functions::over_time::function::OverTime;
 use crate::functions::over_time::rate::{extrapolated, idelta, irate};
 use crate::functions::over_time::regression::{deriv, integral, predict, smooth};
 use crate::read::samples::Ranges;
-use crate::read::window::{Window, over_windows};
+use crate::read::window::{Span, Window, over_windows, spans};
 use crate::row::{ABSENT, Steps};
 
 /// A value per step.
@@ -37,8 +39,8 @@ pub(crate) fn over_time(
         OverTime::Resets => each!(|w| pairs(&w, |a, b| b < a)),
         OverTime::Sum => each!(|w| Sum::of(w.values).total() * share),
         OverTime::Avg => each!(|w| mean(w.values)),
-        OverTime::Min => each!(|w| w.values[extreme_at(w.values, false)]),
-        OverTime::Max => each!(|w| w.values[extreme_at(w.values, true)]),
+        OverTime::Min => extremes(timestamps, values, ranges, budget, |kept, value| value < kept),
+        OverTime::Max => extremes(timestamps, values, ranges, budget, |kept, value| value > kept),
         // A point of a coarser tier says how many samples it stands for.
         OverTime::Count if resolution > 0 => each!(|w| (Sum::of(w.values).total() * share).round()),
         OverTime::Count => each!(|w| w.values.len() as f64),
@@ -78,6 +80,33 @@ fn mean(values: &[f64]) -> f64 {
     let mut mean = Mean::default();
     values.iter().for_each(|&v| mean.add(v));
     mean.value()
+}
+
+/// The best value of each window, where NaN gives way to any number. Only those are looked at that no later one beats: windows
+/// that overlap do not cost more than those that do not.
+fn extremes(
+    timestamps: &[i64],
+    values: &[f64],
+    ranges: Ranges,
+    budget: &Budget,
+    beats: impl Fn(f64, f64) -> bool,
+) -> Vec<f64> {
+    let mut unbeaten: VecDeque<usize> = VecDeque::new();
+    let mut next = 0;
+    let best = |Span { low, high, .. }: Span| {
+        if budget.is_over(1 + high - next) {
+            return ABSENT;
+        }
+        for at in next.max(low)..high {
+            let gives_way = |kept: f64| beats(kept, values[at]) || kept.is_nan() && !values[at].is_nan();
+            while unbeaten.pop_back_if(|kept| gives_way(values[*kept])).is_some() {}
+            unbeaten.push_back(at);
+        }
+        next = high;
+        while unbeaten.pop_front_if(|kept| *kept < low).is_some() {}
+        unbeaten.front().map_or(ABSENT, |at| values[*at])
+    };
+    spans(timestamps, ranges.view, ranges.width).map(best).collect()
 }
 
 /// The index of the largest or smallest value; the first of equals.
