@@ -1,6 +1,8 @@
 //! Other systems' bytes: what they send becomes samples here, and samples what they read. Nothing here does IO or asks
 //! for the time.
 
+mod native;
+mod protobuf;
 #[cfg(feature = "remote-write")]
 pub mod remote_write;
 pub mod text;

@@ -1,13 +1,15 @@
 //! Protobuf's fields where they lie: a message is walked, nothing of it is copied.
 
-use super::Refused;
+/// What is no such message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed(pub(crate) &'static str);
 
 /// The fields of a message, in the order in which they came.
-pub(super) struct Fields<'a>(pub &'a [u8]);
+pub(crate) struct Fields<'a>(pub &'a [u8]);
 
 /// What a field has, by its wire type.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Field<'a> {
+pub(crate) enum Field<'a> {
     Varint(u64),
     Fixed64(u64),
     Bytes(&'a [u8]),
@@ -70,7 +72,7 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = Result<(u64, Field<'a>), Refused>;
+    type Item = Result<(u64, Field<'a>), Malformed>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -82,22 +84,60 @@ impl<'a> Iterator for Fields<'a> {
             // Nothing behind a field that cannot be read has a meaning.
             self.0 = &[];
         }
-        Some(field.ok_or(Refused::Protobuf("a field is cut off or of no known type")))
+        Some(field.ok_or(CUT_OFF))
     }
 }
 
 /// The text of a field.
-pub(super) fn text<'a>(field: Field<'a>) -> Result<&'a str, Refused> {
+pub(crate) fn text<'a>(field: Field<'a>) -> Result<&'a str, Malformed> {
     let Field::Bytes(bytes) = field else { return Err(WRONG_TYPE) };
-    std::str::from_utf8(bytes).map_err(|_| Refused::Protobuf("a name or a value is not UTF-8"))
+    std::str::from_utf8(bytes).map_err(|_| Malformed("a name or a value is not UTF-8"))
 }
 
 /// The bytes of a message in a field.
-pub(super) fn message<'a>(field: Field<'a>) -> Result<&'a [u8], Refused> {
+pub(crate) fn message<'a>(field: Field<'a>) -> Result<&'a [u8], Malformed> {
     if let Field::Bytes(bytes) = field { Ok(bytes) } else { Err(WRONG_TYPE) }
 }
 
-pub(super) const WRONG_TYPE: Refused = Refused::Protobuf("a field is of another type than the protocol has it");
+/// Numbers of a repeated field, one by one or packed.
+pub(crate) fn packed_varints(field: Field<'_>, mut each: impl FnMut(u64)) -> Result<(), Malformed> {
+    match field {
+        Field::Varint(number) => each(number),
+        Field::Bytes(bytes) => {
+            let mut rest = Fields(bytes);
+            while !rest.0.is_empty() {
+                each(rest.varint().ok_or(CUT_OFF)?);
+            }
+        }
+        _ => return Err(WRONG_TYPE),
+    }
+    Ok(())
+}
+
+/// The same of doubles.
+pub(crate) fn packed_doubles(field: Field<'_>, mut each: impl FnMut(f64)) -> Result<(), Malformed> {
+    match field {
+        Field::Fixed64(bits) => each(f64::from_bits(bits)),
+        Field::Bytes(bytes) => {
+            let (doubles, rest) = bytes.as_chunks::<8>();
+            if !rest.is_empty() {
+                return Err(CUT_OFF);
+            }
+            doubles.iter().for_each(|double| each(f64::from_le_bytes(*double)));
+        }
+        _ => return Err(WRONG_TYPE),
+    }
+    Ok(())
+}
+
+/// A number whose sign is its last bit.
+pub(crate) fn unzigzag(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
+}
+
+const CUT_OFF: Malformed = Malformed("a field is cut off or of no known type");
+
+pub(crate) const WRONG_TYPE: Malformed = Malformed("a field is of another type than the protocol has it");
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,15 @@
 //! Prometheus remote write 1.0: snappy-compressed protobuf requests. They are written from the messages here, and read
 //! without them: a message of two bytes costs a decoder a hundred.
 
-mod fields;
+mod histogram;
 mod request;
 
 use prost::Message;
 use weir_sample::Series;
 
+use crate::protobuf::Malformed;
+
+pub use histogram::read_histogram;
 pub use request::{Entries, Entry, Request, Unpacked, read_label};
 
 /// The label that holds the metric's name.
@@ -45,7 +48,7 @@ pub struct TimeSeries {
     /// Its samples.
     #[prost(message, repeated, tag = "2")]
     pub samples: Vec<Sample>,
-    /// Native histograms, of which only the number is looked at.
+    /// Native histograms, each a message of its own.
     #[prost(bytes = "vec", repeated, tag = "4")]
     pub histograms: Vec<Vec<u8>>,
 }
@@ -95,6 +98,12 @@ pub enum Refused {
     /// What it unfolds to is something else.
     #[error("it is no remote-write request: {0}")]
     Protobuf(&'static str),
+}
+
+impl From<Malformed> for Refused {
+    fn from(Malformed(what): Malformed) -> Self {
+        Self::Protobuf(what)
+    }
 }
 
 impl WriteRequest {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use weir_sample::Kind;
 
-use super::fields::{Field, Fields, WRONG_TYPE, message, text};
 use super::{MOST_BYTES, MOST_METADATA, MOST_SAMPLES, MOST_SERIES, Refused, counter_by_name};
+use crate::protobuf::{Field, Fields, WRONG_TYPE, message, text};
 
 /// The bytes of a request, unpacked.
 #[derive(Default)]
@@ -29,8 +29,8 @@ pub struct Entry<'a> {
     pub labels: Vec<&'a [u8]>,
     /// Its samples.
     pub samples: Vec<(i64, f64)>,
-    /// How many native histograms it has, which are not looked at.
-    pub histograms: u64,
+    /// Its native histograms as they lie there; [`read_histogram`](super::read_histogram) reads one.
+    pub histograms: Vec<&'a [u8]>,
 }
 
 /// The series of a request, one after another.
@@ -109,7 +109,7 @@ impl<'a> Entries<'a> {
         for field in self.fields.by_ref() {
             if let (1, field) = field? {
                 entry.read(message(field)?, MOST_SAMPLES - self.samples)?;
-                self.samples += entry.samples.len() as u64;
+                self.samples += (entry.samples.len() + entry.histograms.len()) as u64;
                 return Ok(true);
             }
         }
@@ -126,7 +126,7 @@ impl<'a> Entry<'a> {
     fn read(&mut self, bytes: &'a [u8], most_samples: u64) -> Result<(), Refused> {
         self.labels.clear();
         self.samples.clear();
-        self.histograms = 0;
+        self.histograms.clear();
         for field in Fields(bytes) {
             match field? {
                 (1, field) => {
@@ -136,16 +136,22 @@ impl<'a> Entry<'a> {
                     }
                 }
                 (2, field) => {
-                    if self.samples.len() as u64 >= most_samples {
-                        return Err(Refused::TooMuch("samples", MOST_SAMPLES));
-                    }
+                    self.check_room(most_samples)?;
                     self.samples.push(sample(message(field)?)?);
                 }
-                (4, _) => self.histograms += 1,
+                (4, field) => {
+                    self.check_room(most_samples)?;
+                    self.histograms.push(message(field)?);
+                }
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    fn check_room(&self, most: u64) -> Result<(), Refused> {
+        let has = (self.samples.len() + self.histograms.len()) as u64;
+        if has >= most { Err(Refused::TooMuch("samples", MOST_SAMPLES)) } else { Ok(()) }
     }
 }
 
@@ -171,7 +177,7 @@ fn sample(bytes: &[u8]) -> Result<(i64, f64), Refused> {
         match field? {
             (1, Field::Fixed64(bits)) => sample.1 = f64::from_bits(bits),
             (2, Field::Varint(millis)) => sample.0 = millis as i64,
-            (1 | 2, _) => return Err(WRONG_TYPE),
+            (1 | 2, _) => return Err(WRONG_TYPE.into()),
             _ => {}
         }
     }
@@ -185,7 +191,7 @@ fn metadata(bytes: &[u8]) -> Result<(&str, bool), Refused> {
         match field? {
             (1, Field::Varint(kind)) => counter = kind == 1,
             (2, field) => name = text(field)?,
-            (1, _) => return Err(WRONG_TYPE),
+            (1, _) => return Err(WRONG_TYPE.into()),
             _ => {}
         }
     }

@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use super::buckets::{Buckets, MAX_BUCKETS};
-use super::scale::{MAX_SCALE, MIN_SCALE, border, coarser};
+use super::scale::{LAST, MAX_SCALE, MIN_SCALE, border, coarser};
 use super::{CUSTOM_BOUNDS, Histogram, ResetHint, ZERO_THRESHOLD};
 
 /// In the place of a scale: what is no delta, or has bounds of its own, says more of itself.
@@ -33,9 +33,6 @@ const COUNT: u8 = 128;
 const ONE: u64 = 0;
 const WEIGHTED: u64 = 1;
 const SEVERAL: u64 = 2;
-
-/// No float has a bucket further from one, at the finest scale; so all that is read fits into the buckets of a coarse one.
-const LAST: i32 = 70_000;
 
 const RAW: u8 = 15;
 const MOST_PLACES: u8 = 6;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::buckets::{Buckets, MAX_BUCKETS};
-use super::scale::{MAX_SCALE, MIN_SCALE, coarser};
+use super::scale::{LAST, MAX_SCALE, MIN_SCALE, coarser};
 use super::{Histogram, ResetHint};
 
 /// The scale of a histogram whose buckets end at bounds of its own; Prometheus' schema for them.
@@ -93,13 +93,29 @@ fn in_order(pairs: &[(i32, f64)], by: u32) -> Option<Vec<(i32, f64)>> {
 }
 
 impl Histogram {
+    /// With a threshold of zero that cuts no bucket: one that is cut counts as zero.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        if self.bounds.is_none() && self.zero_threshold.is_finite() {
+            let threshold = std::mem::replace(&mut self.zero_threshold, 0.0);
+            self.widen_zero(threshold);
+        }
+        self
+    }
+
     /// Whether it may have been counted: no weight is below zero or no number, the count is that of its buckets, and its bounds
     /// rise. What comes from elsewhere is asked before it is kept.
     pub fn is_sound(&self) -> bool {
         let weights = || self.positive.filled().chain(self.negative.filled()).map(|(_, weight)| weight);
         let bounds = self.bounds.as_deref().unwrap_or_default();
         let (first, last) = self.positive.range().unwrap_or_default();
-        let within = self.bounds.is_none() || first >= 0 && last as usize <= bounds.len();
+        let within = match &self.bounds {
+            Some(bounds) => first >= 0 && last as usize <= bounds.len() && bounds.len() < MAX_BUCKETS,
+            None => [&self.positive, &self.negative].into_iter().filter_map(Buckets::range).all(|(first, last)| {
+                let most = coarser(LAST, (MAX_SCALE - self.scale) as u32);
+                first >= -most && last <= most
+            }),
+        };
         let rising = bounds.windows(2).all(|pair| pair[0] < pair[1]) && bounds.iter().all(|bound| bound.is_finite());
         let in_buckets = self.in_buckets();
         weights().chain([self.zero, self.zero_threshold]).all(|weight| weight.is_finite() && weight >= 0.0)

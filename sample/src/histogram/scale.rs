@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 /// The finest scale: what is measured here begins with it, and what is finer comes down to it.
 pub const MAX_SCALE: i8 = 6;
 
+/// No float has a bucket further from one, at the finest scale; so all that is read fits into the buckets of a coarse one.
+pub(super) const LAST: i32 = 70_000;
+
 /// The coarsest, as Prometheus has it.
 pub(super) const MIN_SCALE: i8 = -4;
 

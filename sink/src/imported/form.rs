@@ -7,14 +7,16 @@
 //!     bits 0…3: bytes of the value, which are the first of its eight, highest first; the others are zero
 //!     bit 4: a distance in ms from the sample before follows, zigzag; without it the time is the same
 //! ```
-//! Numbers are varints. Floats that are integers or have few binary places take two to four bytes.
+//! Numbers are varints. Floats that are integers or have few binary places take two to four bytes. Records of histograms are of
+//! version 2: for each series the number of its labels and their places, the number of its histograms, and for each of these a
+//! distance in ms from the one before, zigzag, its length and its bytes.
 
 use super::labels::{Labels, Pair};
 use weir_sample::Kind;
 
 /// Puts samples into records.
-#[derive(Default)]
 pub struct SampleWriter {
+    version: u8,
     done: Vec<Vec<u8>>,
     texts: Vec<u8>,
     body: Vec<u8>,
@@ -29,7 +31,8 @@ pub struct SampleWriter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable;
 
-const VERSION: u8 = 1;
+const SAMPLES: u8 = 1;
+const HISTOGRAMS: u8 = 2;
 
 /// A record is closed when it has grown past this size; with the series that made it so it is below what a queue takes.
 const RECORD_BYTES: usize = 256 << 10;
@@ -37,18 +40,51 @@ const RECORD_BYTES: usize = 256 << 10;
 /// Samples of a series that are told at once.
 const TOLD_AT_ONCE: usize = 4_096;
 
+/// Histograms of a series that are told at once; one has some kilobytes at most, mostly some hundred bytes.
+const HISTOGRAMS_AT_ONCE: usize = 16;
+
 const MOVED: u8 = 0x10;
 const BYTES: u8 = 0x0f;
 
+impl Default for SampleWriter {
+    fn default() -> Self {
+        Self::of(SAMPLES)
+    }
+}
+
 impl SampleWriter {
+    fn of(version: u8) -> Self {
+        let (done, texts, body, told, places, time) = Default::default();
+        Self { version, done, texts, body, told, places, time }
+    }
+
+    /// One that takes histograms, which have records of their own.
+    pub fn of_histograms() -> Self {
+        Self::of(HISTOGRAMS)
+    }
+
+    /// Adds histograms, of milliseconds and bytes, of a series: its labels as [`Labels::series`] gave them.
+    pub fn push_histograms(&mut self, labels: &Labels<'_>, own: &[Pair], histograms: &[(i64, Vec<u8>)]) {
+        for histograms in histograms.chunks(HISTOGRAMS_AT_ONCE) {
+            self.put_labels(labels, own);
+            put_varint(&mut self.body, histograms.len() as u64);
+            for (time, bytes) in histograms {
+                let distance = time.wrapping_sub(self.time);
+                put_varint(&mut self.body, (distance << 1 ^ distance >> 63) as u64);
+                self.time = *time;
+                put_varint(&mut self.body, bytes.len() as u64);
+                self.body.extend_from_slice(bytes);
+            }
+            if self.texts.len() + self.body.len() >= RECORD_BYTES {
+                self.close();
+            }
+        }
+    }
+
     /// Adds samples, of milliseconds and values, of a series: its labels as [`Labels::series`] gave them.
     pub fn push(&mut self, labels: &Labels<'_>, own: &[Pair], kind: Kind, samples: &[(i64, f64)]) {
         for samples in samples.chunks(TOLD_AT_ONCE) {
-            put_varint(&mut self.body, own.len() as u64);
-            for &pair in own {
-                let place = self.place(labels, pair);
-                put_varint(&mut self.body, place.into());
-            }
+            self.put_labels(labels, own);
             put_varint(&mut self.body, u64::from(kind == Kind::Counter) | (samples.len() as u64) << 1);
             for &(time, value) in samples {
                 self.put_sample(time, value);
@@ -56,6 +92,14 @@ impl SampleWriter {
             if self.texts.len() + self.body.len() >= RECORD_BYTES {
                 self.close();
             }
+        }
+    }
+
+    fn put_labels(&mut self, labels: &Labels<'_>, own: &[Pair]) {
+        put_varint(&mut self.body, own.len() as u64);
+        for &pair in own {
+            let place = self.place(labels, pair);
+            put_varint(&mut self.body, place.into());
         }
     }
 
@@ -99,7 +143,7 @@ impl SampleWriter {
 
     fn close(&mut self) {
         let mut record = Vec::with_capacity(self.texts.len() + self.body.len() + 8);
-        record.push(VERSION);
+        record.push(self.version);
         put_varint(&mut record, self.told.into());
         record.extend_from_slice(&self.texts);
         record.extend_from_slice(&self.body);
@@ -112,7 +156,21 @@ impl SampleWriter {
 
 /// Reads the labels of a record; what is left of `input` are its series.
 pub(crate) fn labels<'a>(input: &mut &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
-    if byte(input)? != VERSION {
+    labels_of(SAMPLES, input)
+}
+
+/// Whether a record has histograms, of which [`histogram_labels`] and [`histogram_series`] read.
+pub(crate) fn has_histograms(payload: &[u8]) -> bool {
+    payload.first() == Some(&HISTOGRAMS)
+}
+
+/// As [`labels`], for a record of histograms.
+pub(crate) fn histogram_labels<'a>(input: &mut &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
+    labels_of(HISTOGRAMS, input)
+}
+
+fn labels_of<'a>(version: u8, input: &mut &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
+    if byte(input)? != version {
         return Err(Unreadable);
     }
     let count = varint(input)? as usize;
@@ -130,6 +188,16 @@ pub(crate) fn labels<'a>(input: &mut &'a [u8]) -> Result<Vec<&'a str>, Unreadabl
 
 /// Appends the places of a series' labels, of which there are `known`, and returns its kind and how many samples follow.
 pub(crate) fn series(input: &mut &[u8], known: usize, own: &mut Vec<u32>) -> Result<(Kind, usize), Unreadable> {
+    own_labels(input, known, own)?;
+    let head = varint(input)?;
+    let samples = (head >> 1) as usize;
+    if samples > input.len() {
+        return Err(Unreadable);
+    }
+    Ok((if head & 1 == 1 { Kind::Counter } else { Kind::Gauge }, samples))
+}
+
+fn own_labels(input: &mut &[u8], known: usize, own: &mut Vec<u32>) -> Result<(), Unreadable> {
     let count = varint(input)? as usize;
     if count > input.len() {
         return Err(Unreadable);
@@ -141,12 +209,24 @@ pub(crate) fn series(input: &mut &[u8], known: usize, own: &mut Vec<u32>) -> Res
         }
         own.push(place as u32);
     }
-    let head = varint(input)?;
-    let samples = (head >> 1) as usize;
-    if samples > input.len() {
-        return Err(Unreadable);
-    }
-    Ok((if head & 1 == 1 { Kind::Counter } else { Kind::Gauge }, samples))
+    Ok(())
+}
+
+/// Appends the places of a series' labels, and returns how many histograms follow.
+pub(crate) fn histogram_series(input: &mut &[u8], known: usize, own: &mut Vec<u32>) -> Result<usize, Unreadable> {
+    own_labels(input, known, own)?;
+    let count = varint(input)? as usize;
+    if count > input.len() { Err(Unreadable) } else { Ok(count) }
+}
+
+/// Reads the bytes of a histogram and moves on to its time.
+pub(crate) fn histogram<'a>(input: &mut &'a [u8], time: &mut i64) -> Result<&'a [u8], Unreadable> {
+    let distance = varint(input)?;
+    *time = time.wrapping_add((distance >> 1) as i64 ^ -((distance & 1) as i64));
+    let length = varint(input)? as usize;
+    let (bytes, rest) = input.split_at_checked(length).ok_or(Unreadable)?;
+    *input = rest;
+    Ok(bytes)
 }
 
 /// Reads the value of a sample and moves on to its time.

@@ -6,6 +6,7 @@
 //! repeated, and a crash undone by reading the queue again.
 
 pub(crate) mod form;
+mod histograms;
 pub(crate) mod importer;
 pub(crate) mod labels;
 mod old;
@@ -25,6 +26,9 @@ impl Ingest {
     /// Stores what a record tells, as rules and the tenant's limit have it. What is over the limit is left out and
     /// counted: running totals of several series have no sum that would stay true.
     pub(crate) fn samples(&mut self, record: &Record<'_>, payload: &[u8]) -> Result<(), Error> {
+        if form::has_histograms(payload) {
+            return self.histograms(record, payload);
+        }
         let Ok(labels) = self.importer.read(record, payload) else { return self.refuse(record) };
         let strangers = self.importer.strangers();
         if !strangers.is_empty() {

@@ -2,8 +2,9 @@
 //! there, many under one lock.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use weir_sample::{Kind, Series, Timestamp};
+use weir_sample::{Histogram, Kind, Series, Timestamp};
 
 use crate::Error;
 use crate::head::group::Appended;
@@ -71,6 +72,26 @@ impl Store {
             let done = self.append_samples(&mut samples)?;
             if samples.is_empty() {
                 return Ok(done);
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Stores a histogram that came from elsewhere, at any time within retention; of two of one series and time the later one
+    /// stands.
+    ///
+    /// # Errors
+    /// As [`Store::append_samples`].
+    pub fn append_received(&self, series: &Series, ts: Timestamp, histogram: &Histogram) -> Result<(), Error> {
+        let (importer, column) = (importer_of(series), [(series.clone(), Kind::Distribution)]);
+        loop {
+            let rows = self.rows(importer, &column);
+            // A row without a number says that its time has come.
+            let row = self.append(&rows, ts, Duration::ZERO, &[f64::NAN]);
+            match row.and_then(|_| self.append_histogram(&rows, 0, ts, histogram)) {
+                Err(Error::StaleRows) => {}
+                outcome => return outcome,
             }
         }
     }

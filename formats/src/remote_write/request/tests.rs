@@ -68,7 +68,7 @@ fn a_series_is_read_where_it_lies() {
     let (mut entries, mut entry) = (Request::read(&unpacked).unwrap().entries(), Entry::default());
     assert!(entries.read(&mut entry).unwrap());
     assert_eq!(entry.labels.iter().map(|bytes| read_label(bytes).unwrap()).collect::<Vec<_>>(), labels);
-    assert_eq!((&*entry.samples, entry.histograms), (&[(7, 0.5), (-8, -1.0)][..], 1));
+    assert_eq!((&*entry.samples, &*entry.histograms), (&[(7, 0.5), (-8, -1.0)][..], &[&[1][..]][..]));
     assert!(!entries.read(&mut entry).unwrap());
 }
 

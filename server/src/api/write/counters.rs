@@ -32,7 +32,7 @@ impl Counters {
                     which there was no memory, which the sender repeats; behind: requests turned away because the store is behind, which the sender repeats: see weir_queue_behind_seconds; queue: requests that the queue did not take, which the sender repeats: see weir_queue_healthy; too_old, \
                     ahead: samples older than anything is kept or ahead of this clock; no_name, label_name, \
                     duplicate, too_long: series without a name, with an empty label name, with two labels of one name, or with \
-                    too long or too many labels; histogram: native histograms, which are not stored: send classic ones.";
+                    too long or too many labels; histogram: native histograms whose counts contradict each other: see the sender.";
         let refused = [
             ("malformed", &self.malformed),
             ("too_large", &self.too_large),

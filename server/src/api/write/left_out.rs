@@ -21,11 +21,14 @@ pub(super) struct LeftOut {
 impl LeftOut {
     /// Takes out samples from before and after the times that are stored.
     pub(super) fn outside(&mut self, samples: &mut Vec<(i64, f64)>, oldest: i64, newest: i64) {
-        samples.retain(|&(time, _)| {
-            self.too_old += u64::from(time < oldest);
-            self.ahead += u64::from(time > newest);
-            (oldest..=newest).contains(&time)
-        });
+        samples.retain(|&(time, _)| self.is_within(time, oldest, newest));
+    }
+
+    /// Whether a time is stored; counts what is not.
+    pub(super) fn is_within(&mut self, time: i64, oldest: i64, newest: i64) -> bool {
+        self.too_old += u64::from(time < oldest);
+        self.ahead += u64::from(time > newest);
+        (oldest..=newest).contains(&time)
     }
 
     /// Counts the samples of a series that is not stored.
@@ -47,7 +50,11 @@ impl LeftOut {
             (self.no_name, &counters.no_name, "samples have no metric name"),
             (self.label_name, &counters.label_name, "samples have a label without a name"),
             (self.duplicate, &counters.duplicate, "samples have two labels of one name"),
-            (self.histogram, &counters.histogram, "are native histograms, which are not stored"),
+            (
+                self.histogram,
+                &counters.histogram,
+                "are native histograms whose counts contradict each other, or whose buckets nobody has",
+            ),
             (self.too_long, &counters.too_long, TOO_LONG),
         ];
         let mut parts = Vec::new();

@@ -116,18 +116,22 @@ impl WriteRoute {
         let enforced = claims.iter().flat_map(|claims| &claims.labels);
         let mut series = SeriesReader::enforcing(enforced.map(|(label, value)| (&**label, &**value)));
         let (mut entries, mut entry) = (request.entries(), Entry::default());
+        let mut histogram_writer = SampleWriter::of_histograms();
         while entries.read(&mut entry)? {
-            left_out.histogram += entry.histograms;
             match series.read(&request, &entry)? {
                 Ok(kind) => {
                     left_out.outside(&mut entry.samples, oldest, newest);
-                    taken += entry.samples.len();
+                    let histograms = histograms(&entry, &mut left_out, (oldest, newest))?;
+                    taken += entry.samples.len() + histograms.len();
                     writer.push(&series.labels, &series.own, kind, &entry.samples);
+                    histogram_writer.push_histograms(&series.labels, &series.own, &histograms);
                 }
-                Err(odd) => left_out.odd(odd, entry.samples.len() as u64),
+                Err(odd) => left_out.odd(odd, (entry.samples.len() + entry.histograms.len()) as u64),
             }
         }
-        self.append(&writer.finish(), claims, now)?;
+        let mut payloads = writer.finish();
+        payloads.extend(histogram_writer.finish());
+        self.append(&payloads, claims, now)?;
         self.counters.taken.fetch_add(taken as u64, Relaxed);
         left_out.told(&self.counters).map_err(Refused::Part)
     }
@@ -143,6 +147,28 @@ impl WriteRoute {
         let durable = self.queue.append(&records).and_then(|position| self.queue.wait_durable(position));
         durable.map_err(Refused::Queue)
     }
+}
+
+/// The histograms of a series that are stored: their times, and their bytes in our form.
+fn histograms(
+    entry: &Entry<'_>,
+    left_out: &mut LeftOut,
+    (oldest, newest): (i64, i64),
+) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
+    let mut histograms = Vec::with_capacity(entry.histograms.len());
+    for message in &entry.histograms {
+        let (time, histogram) = remote_write::read_histogram(message)?;
+        match histogram {
+            Some(histogram) if left_out.is_within(time, oldest, newest) => {
+                let mut bytes = Vec::new();
+                histogram.encode(&mut bytes);
+                histograms.push((time, bytes));
+            }
+            Some(_) => {}
+            None => left_out.histogram += 1,
+        }
+    }
+    Ok(histograms)
 }
 
 /// A request without a type is taken for one; types that a page of another site may send unasked are not.

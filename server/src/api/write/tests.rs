@@ -85,7 +85,8 @@ fn what_is_answered_is_stored_once_however_often_it_is_sent() {
 fn what_cannot_be_stored_is_said_and_the_rest_is_stored() {
     let (server, now) = (Server::start(None), now().millis());
     let mut odd = series("x", &[(now, 1.0), (now - 2 * 86_400_000, 1.0), (now + 3_600_000, 1.0)]);
-    odd.histograms = vec![vec![1]];
+    // One that says it counted something, and nothing of what.
+    odd.histograms = vec![vec![8, 1]];
     let mut nameless = series("y", &[(now, 1.0)]);
     nameless.labels.remove(0);
     let (status, text) = server.write("", vec![odd, nameless]);

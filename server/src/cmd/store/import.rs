@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use weir_formats::remote_write::{Entry, Request, Unpacked};
+use weir_formats::remote_write::{Entry, Request, Unpacked, read_histogram};
 use weir_formats::text::{Families, Line, Malformed, Meaning};
 use weir_sample::{Kind, Series, Timestamp};
 use weir_store::{Place, Placed, Store, StoreConfig};
@@ -56,7 +56,7 @@ struct Done {
     points_only: u64,
     /// Older than anything is kept; not stored.
     too_old: u64,
-    /// Native histograms and samples of series without a name; not stored.
+    /// Native histograms that contradict themselves and samples of series without a name; not stored.
     left_out: u64,
 }
 
@@ -140,10 +140,30 @@ impl Import {
         let (mut entries, mut entry, mut reader) =
             (request.entries(), Entry::default(), SeriesReader::enforcing(std::iter::empty()));
         while entries.read(&mut entry)? {
-            self.done.left_out += entry.histograms;
             match reader.read(&request, &entry)? {
-                Ok(kind) => self.samples(reader.labels.build(&reader.own), kind, &entry.samples)?,
-                Err(_) => self.done.left_out += entry.samples.len() as u64,
+                Ok(kind) => {
+                    let series = reader.labels.build(&reader.own);
+                    self.histograms(&series, &entry)?;
+                    if !entry.samples.is_empty() {
+                        self.samples(series, kind, &entry.samples)?;
+                    }
+                }
+                Err(_) => self.done.left_out += (entry.samples.len() + entry.histograms.len()) as u64,
+            }
+        }
+        Ok(())
+    }
+
+    fn histograms(&mut self, series: &Series, entry: &Entry<'_>) -> Result<()> {
+        for message in &entry.histograms {
+            match read_histogram(message)? {
+                (_, None) => self.done.left_out += 1,
+                (time, Some(_)) if time < self.kept_since.millis() => self.done.too_old += 1,
+                (time, Some(histogram)) => {
+                    self.done.points_only += u64::from(time < self.raw_since.millis());
+                    self.store.append_received(series, Timestamp(time), &histogram)?;
+                    self.stored(1)?;
+                }
             }
         }
         Ok(())
@@ -173,9 +193,15 @@ impl Import {
                 placed.push(Placed { place, series: 0, time, value });
             }
         }
-        let before = self.done.stored / STRETCH;
-        self.done.stored += placed.len() as u64;
+        // The store takes them out.
+        let count = placed.len() as u64;
         self.store.append_samples(&mut placed)?;
+        self.stored(count)
+    }
+
+    fn stored(&mut self, samples: u64) -> Result<()> {
+        let before = self.done.stored / STRETCH;
+        self.done.stored += samples;
         if self.done.stored / STRETCH > before {
             self.store.checkpoint(&self.state)?;
         }
@@ -194,6 +220,9 @@ mod tests {
     use std::ops::ControlFlow;
     use weir_formats::remote_write::{Label, Sample, TimeSeries, WriteRequest};
     use weir_query::{Column, Hint, Selection, selector};
+
+    /// A histogram of nothing, at 5 ms.
+    const EMPTY: [u8; 2] = [15 << 3, 5];
 
     fn open(folder: &Path) -> Import {
         Import::open(folder, &StoreConfig::default(), Timestamp(10_000)).unwrap()
@@ -251,7 +280,8 @@ mod tests {
         let nameless = TimeSeries { labels: vec![label("a", "b")], samples: vec![sample(1, 1.0)], histograms: vec![] };
         let timeseries = vec![
             of("jobs_total", vec![sample(2_000, 5.0), sample(1_000, 3.0), sample(3_000, stale)], vec![]),
-            of("odd", vec![], vec![vec![1]]),
+            // One that says it counted something, and nothing of what.
+            of("odd", vec![], vec![vec![8, 1], EMPTY.to_vec()]),
             nameless,
         ];
         let requests = folder.path().join("requests");
@@ -262,10 +292,19 @@ mod tests {
         for path in files_of(&[requests]).unwrap() {
             import.file(&path, true).unwrap();
         }
-        assert_eq!(import.finish().unwrap(), Done { stored: 3, left_out: 2, ..Done::default() });
+        assert_eq!(import.finish().unwrap(), Done { stored: 4, left_out: 2, ..Done::default() });
         let (store, _) = Store::open(&store, StoreConfig::default()).unwrap();
         let samples = (Kind::Counter, vec![1_000, 2_000, 3_000], bits([3.0, 5.0, stale]));
         assert_eq!(read(&store, "jobs_total"), [samples]);
+        let matchers = selector("odd").unwrap();
+        let (start, end) = (Timestamp(0), Timestamp(10_000));
+        let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
+        let mut histograms = Vec::new();
+        let told = store.select(&selection, &mut |data| {
+            histograms.push((data.timestamps, matches!(data.values, Column::Histograms(_))));
+            ControlFlow::Continue(())
+        });
+        assert!(told.is_ok() && histograms == [(vec![5], true)], "{histograms:?}");
     }
 
     #[test]
