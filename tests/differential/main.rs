@@ -6,6 +6,7 @@
 mod answers;
 mod data;
 mod generator;
+mod histograms;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -7,6 +7,84 @@ pub struct Written {
     pub labels: Vec<(String, String)>,
     /// In order of time.
     pub samples: Vec<(i64, f64)>,
+    /// Native histograms, as [`Native::message`] makes them.
+    pub histograms: Vec<Vec<u8>>,
+}
+
+/// A native histogram of whole counts; buckets of each sign lie side by side.
+#[derive(Clone, Debug, Default)]
+pub struct Native {
+    /// Schema, from -4 to 8, or -53 for bounds of its own.
+    pub schema: i64,
+    /// Sum of what was observed.
+    pub sum: f64,
+    /// How far from zero counts as zero.
+    pub zero_threshold: f64,
+    /// How many are in there.
+    pub zero: u64,
+    /// Index of the first bucket, and counts.
+    pub positive: (i64, Vec<u64>),
+    /// The same below zero.
+    pub negative: (i64, Vec<u64>),
+    /// Upper ends of buckets, where there is no schema for them.
+    pub bounds: Vec<f64>,
+}
+
+impl Native {
+    /// All that were observed.
+    pub fn count(&self) -> u64 {
+        self.zero + self.positive.1.iter().sum::<u64>() + self.negative.1.iter().sum::<u64>()
+    }
+
+    /// The message of remote write 1.0, at a time in milliseconds.
+    pub fn message(&self, time: i64) -> Vec<u8> {
+        let mut out = Vec::new();
+        number(&mut out, 1, self.count());
+        double(&mut out, 3, self.sum);
+        number(&mut out, 4, zigzag(self.schema));
+        double(&mut out, 5, self.zero_threshold);
+        number(&mut out, 6, self.zero);
+        side(&mut out, (8, 9), &self.negative);
+        side(&mut out, (11, 12), &self.positive);
+        number(&mut out, 15, time as u64);
+        let bounds: Vec<u8> = self.bounds.iter().flat_map(|bound| bound.to_le_bytes()).collect();
+        if !bounds.is_empty() {
+            varint(&mut out, 16 << 3 | 2);
+            varint(&mut out, bounds.len() as u64);
+            out.extend(bounds);
+        }
+        out
+    }
+
+    /// The message that a scrape in protobuf carries in the field `histogram` of a metric.
+    pub fn exposed(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        number(&mut out, 1, self.count());
+        double(&mut out, 2, self.sum);
+        number(&mut out, 5, zigzag(self.schema));
+        double(&mut out, 6, self.zero_threshold);
+        number(&mut out, 7, self.zero);
+        side(&mut out, (9, 10), &self.negative);
+        side(&mut out, (12, 13), &self.positive);
+        out
+    }
+}
+
+/// Spans and the differences between neighbours.
+fn side(out: &mut Vec<u8>, (spans, deltas): (u8, u8), (first, counts): &(i64, Vec<u64>)) {
+    if counts.is_empty() {
+        return;
+    }
+    let mut span = Vec::new();
+    number(&mut span, 1, zigzag(*first));
+    number(&mut span, 2, counts.len() as u64);
+    field(out, spans, &span);
+    let (mut packed, mut before) = (Vec::new(), 0);
+    for count in counts {
+        varint(&mut packed, zigzag(*count as i64 - before));
+        before = *count as i64;
+    }
+    field(out, deltas, &packed);
 }
 
 impl Written {
@@ -15,7 +93,7 @@ impl Written {
         let mut all: Vec<_> = labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         all.push(("__name__".into(), name.into()));
         all.sort();
-        Self { labels: all, samples: Vec::new() }
+        Self { labels: all, samples: Vec::new(), histograms: Vec::new() }
     }
 }
 
@@ -37,6 +115,9 @@ pub fn body(series: &[Written]) -> Vec<u8> {
             varint(&mut sample, *time as u64);
             field(&mut message, 2, &sample);
         }
+        for histogram in &one.histograms {
+            field(&mut message, 4, histogram);
+        }
         field(&mut request, 1, &message);
     }
     snappy(&request)
@@ -52,6 +133,20 @@ pub fn write(address: std::net::SocketAddr, series: &[Written]) -> (u16, String)
         .header("x-prometheus-remote-write-version", "0.1.0");
     let mut response = request.send(body(series)).unwrap();
     (response.status().as_u16(), response.body_mut().read_to_string().unwrap_or_default())
+}
+
+fn number(out: &mut Vec<u8>, place: u8, value: u64) {
+    out.push(place << 3);
+    varint(out, value);
+}
+
+fn double(out: &mut Vec<u8>, place: u8, value: f64) {
+    out.push(place << 3 | 1);
+    out.extend(value.to_le_bytes());
+}
+
+fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63) as u64
 }
 
 fn field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
