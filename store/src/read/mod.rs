@@ -4,6 +4,7 @@ pub(crate) mod holes;
 mod listing;
 mod order;
 mod parallel;
+mod pieces;
 mod reader;
 mod select;
 pub(crate) mod selection;

@@ -16,6 +16,7 @@ use crate::head::shard::place_of;
 use crate::index::matching::Match;
 use crate::index::{Index, SeriesId};
 use crate::read::holes::{self, Hole, Span};
+use crate::read::pieces::Pieces;
 use crate::store::Inner;
 use crate::tier::coding;
 use crate::tier::points::Points;
@@ -287,49 +288,22 @@ impl<'a> Reader<'a> {
             kinds.retain(|&other| other != kind);
             kinds.push(kind);
         }
-        let (mut pieces, mut tier): ([Option<(Kind, Run)>; 2], _) = ([None, None], self.tier);
+        let (mut pieces, mut tier) = (Pieces::default(), self.tier);
         for kind in kinds {
             let run = match self.tier {
                 Tier::Raw => self.samples(same, kind, selection.hint, &mut tier)?,
                 Tier::Minute | Tier::Hour => self.points(same, kind, selection.hint, &mut tier)?,
             };
-            match &mut pieces[usize::from(kind == Kind::Distribution)] {
-                Some((before, all)) => {
-                    *before = kind;
-                    all.lay(run);
-                }
-                piece => *piece = Some((kind, run)),
-            }
+            pieces.add(kind, run);
         }
-        let pieces = pieces.map(|piece| piece.filter(|(_, run)| !run.times.is_empty()));
-        if pieces.iter().all(Option::is_none) {
+        if pieces.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
         let Some(series) = same.iter().find_map(|found| self.labels(found)) else {
             return Ok(ControlFlow::Continue(()));
         };
         let since = self.inner.kept_since(self.tier, Some(series.name()));
-        let kept = |(kind, run): (Kind, Run)| {
-            let run = run.within(since, i64::MAX);
-            (!run.times.is_empty()).then_some((kind, run))
-        };
-        let data = |series, (kind, Run { times, values }), more| SeriesData {
-            series,
-            kind,
-            tier,
-            timestamps: times,
-            values,
-            starts: Vec::new(),
-            more,
-        };
-        match pieces.map(|piece| piece.and_then(kept)) {
-            [Some(floats), Some(histograms)] => match each(data(series.clone(), floats, true)) {
-                ControlFlow::Continue(()) => Ok(each(data(series, histograms, false))),
-                ended => Ok(ended),
-            },
-            [Some(piece), None] | [None, Some(piece)] => Ok(each(data(series, piece, false))),
-            [None, None] => Ok(ControlFlow::Continue(())),
-        }
+        Ok(pieces.give(series, tier, since, each))
     }
 
     fn kind(&self, found: &Found) -> Option<Kind> {
