@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: demo test differential check rustdoc deny spelling mutants build agent deb console setup autoscaling soak clean
+.PHONY: demo test differential conformance check rustdoc deny spelling mutants build agent deb console setup autoscaling soak clean
 
 demo: build
 	$(BIN)/weir demo
@@ -58,6 +58,11 @@ differential: setup console
 	$(CARGO) build --locked --features weir/s3 --bin weir
 	WEIR_DIFFERENTIAL_QUERIES=$(DIFFERENTIAL_QUERIES) WEIR_DIFFERENTIAL_SEED=$(DIFFERENTIAL_SEED) \
 		$(CARGO) test --locked --package weir-tests --test differential -- --nocapture
+
+# Prometheus' own tables of its language, of the version that this engine follows; docs/conformance.md has the counts.
+PROMQL_VERSION := v0.316.0
+conformance:
+	tests/conformance $(PROMQL_VERSION) $(CARGO)
 
 check: console rustdoc deny spelling
 	$(CARGO) fmt --all --check

@@ -214,10 +214,14 @@ fn metric(out: &mut String, labels: &LabelSet) {
 fn put_histogram(out: &mut String, histogram: &Histogram) {
     let _ = write!(out, r#"{{"count":"{}","sum":"{}""#, number(histogram.count()), number(histogram.sum()));
     let buckets: Vec<_> = histogram.buckets().collect();
+    // Their first bucket is everything up to the first bound, and all have their upper border.
+    let own_bounds = histogram.has_own_bounds();
     if !buckets.is_empty() {
         out.push_str(r#","buckets":"#);
         list(out, &buckets, |out, bucket| {
             let borders = match () {
+                () if own_bounds && bucket.lower > f64::NEG_INFINITY => 0,
+                () if own_bounds => 3,
                 () if bucket.lower > 0.0 => 0,
                 () if bucket.upper < 0.0 => 1,
                 () => 3,
@@ -382,6 +386,25 @@ mod tests {
             ]
             .concat(),
         );
+    }
+
+    #[test]
+    fn buckets_with_bounds_of_their_own_have_their_upper_border_and_the_first_both() {
+        let parts = weir_sample::Parts {
+            scale: weir_sample::CUSTOM_BOUNDS,
+            hint: weir_sample::ResetHint::Unknown,
+            zero_threshold: 0.0,
+            zero: 0.0,
+            count: 4.0,
+            sum: 3.0,
+            positive: vec![(0, 1.0), (1, 2.0), (2, 1.0)],
+            negative: Vec::new(),
+            bounds: vec![-1.0, 2.0],
+        };
+        let mut out = String::new();
+        put_histogram(&mut out, &parts.histogram().unwrap());
+        let buckets = r#"[[3,"-Inf","-1","1"],[0,"-1","2","2"],[0,"2","+Inf","1"]]"#;
+        assert_eq!(out, format!(r#"{{"count":"4","sum":"3","buckets":{buckets}}}"#));
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub(crate) struct QuerySettings {
     /// Seconds that a query may take, waiting for its turn included; its parameter `timeout` can only make it shorter.
     /// Default: 120.
     pub timeout_s: u64,
+    /// Whether metric names go at the end of a query, as under Prometheus' feature of this name, rather than in each operator
+    /// that changes what they say. Default: false.
+    pub delayed_name_removal: bool,
 }
 
 impl QuerySettings {
@@ -57,6 +60,7 @@ impl QuerySettings {
             answer_bytes: self.max_answer_mb.saturating_mul(1 << 20),
             waiting: self.max_waiting,
             time: Duration::from_secs(self.timeout_s),
+            delayed_name_removal: self.delayed_name_removal,
             ..Limits::default()
         }
     }
@@ -74,6 +78,7 @@ impl Default for QuerySettings {
             max_answer_mb: limits.answer_bytes >> 20,
             max_waiting: limits.waiting,
             timeout_s: limits.time.as_secs(),
+            delayed_name_removal: limits.delayed_name_removal,
         }
     }
 }
