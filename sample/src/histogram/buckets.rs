@@ -86,7 +86,12 @@ impl Buckets {
 
     /// Adds those of another so many times. There must be room.
     pub(super) fn add_times(&mut self, other: &Self, times: f64) {
-        self.add_each(&mut Self::default(), other, |own, _, more| *own += times * more);
+        let Some((low, high)) = other.range() else { return };
+        self.add(low, 0.0);
+        self.add(high, 0.0);
+        for (index, weight) in other.filled() {
+            self.weights[(index - self.first) as usize] += times * weight;
+        }
     }
 
     /// Adds those of another by a function of its own and beside it another's bucket, which has room for the same. There must

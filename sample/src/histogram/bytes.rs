@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! flags u8 · scale i8 or EXTENDED · [scale i8 · hint u8 · [how many bounds, and each f64]] · [unit f64] · [count f64]
-//!       · sum · [min · max] · [zero threshold f64] · [weight at zero] · [weight of no number] · buckets above zero · [buckets below zero]             (little-endian)
+//!       · sum · [min · max] · [zero threshold f64] · [weight at zero] · [weight of no number] · buckets above zero
+//!       · [buckets below zero]                                                          (little-endian)
 //! buckets: how many runs, and for each: gap and form (varint), [length − 2], weights
 //! float: d u8 and the value times 10^d (zigzag varint), or RAW and eight bytes
 //! weight: how many units (varint), or a float of eight bytes where they are no multiples of one
@@ -137,9 +138,7 @@ impl Histogram {
         // What is around zero and the buckets do not overlap.
         let lowest =
             [&read.positive, &read.negative].into_iter().filter_map(Buckets::range).map(|(first, _)| first).min();
-        let is_sound = zero_threshold.is_finite()
-            && zero_threshold >= 0.0
-            && (read.bounds.is_some() || lowest.is_none_or(|first| border(first - 1, scale) >= zero_threshold))
+        let is_sound = (read.bounds.is_some() || lowest.is_none_or(|first| border(first - 1, scale) >= zero_threshold))
             && read.is_sound()
             && weights.is_finite()
             && (read.count - weights).abs() <= 1e-6 * weights

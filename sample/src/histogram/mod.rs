@@ -150,14 +150,19 @@ impl Histogram {
         }
         let known = (self.is_ranged() || self.in_buckets() == 0.0) && (other.is_ranged() || other.in_buckets() == 0.0);
         let Ok((other, _)) = self.align(other) else { return self.clone_from(other) };
-        (self.min, self.max) =
-            if known { (self.min.min(other.min), self.max.max(other.max)) } else { (f64::NAN, f64::NAN) };
+        self.join_range(&other, known);
         self.hint = self.hint.and(other.hint);
         self.count += other.count;
         self.sum += other.sum;
         self.zero += other.zero;
         self.positive.add_all(&other.positive, 0);
         self.negative.add_all(&other.negative, 0);
+    }
+
+    /// Smallest and largest value of this and another, if they are known of both.
+    fn join_range(&mut self, other: &Histogram, known: bool) {
+        (self.min, self.max) =
+            if known { (self.min.min(other.min), self.max.max(other.max)) } else { (f64::NAN, f64::NAN) };
     }
 
     /// Takes what arrived later for the same time: to a window more is added, what counts on is replaced.

@@ -1,7 +1,5 @@
 //! Whether a histogram that counts on began anew.
 
-use std::sync::Arc;
-
 use super::{Histogram, ResetHint};
 
 impl Histogram {
@@ -17,16 +15,12 @@ impl Histogram {
         }
         match (&self.bounds, &before.bounds) {
             (None, None) => self.has_fallen_below(before),
-            (Some(own), Some(others)) => {
-                let common: Arc<[f64]> = own.iter().copied().filter(|bound| others.contains(bound)).collect();
-                let (mut own, mut before) = (self.clone(), before.clone());
-                own.keep_bounds(&common);
-                before.keep_bounds(&common);
-                own.positive.is_below(&before.positive)
+            (Some(_), Some(_)) => {
+                let mut own = self.clone();
+                own.align(before).is_ok_and(|(before, _)| own.positive.is_below(&before.positive))
             }
-            (Some(_), None) => true,
             // Prometheus compares schemas, and that of custom bounds is the lowest.
-            (None, Some(_)) => true,
+            _ => true,
         }
     }
 

@@ -31,10 +31,7 @@ impl Histogram {
     fn join(&mut self, other: &Histogram, times: f64) -> Result<Joined, Incompatible> {
         let (other, bounds_reconciled) = self.align(other)?;
         let hints_collide = self.join_hint(other.hint);
-        (self.min, self.max) = match times > 0.0 && self.is_ranged() && other.is_ranged() {
-            true => (self.min.min(other.min), self.max.max(other.max)),
-            false => (f64::NAN, f64::NAN),
-        };
+        self.join_range(&other, times > 0.0 && self.is_ranged() && other.is_ranged());
         self.zero += times * other.zero;
         self.count += times * other.count;
         self.sum += times * other.sum;
@@ -85,10 +82,7 @@ impl HistogramSum {
             lost.keep_bounds(bounds);
         }
         let hints_collide = sum.join_hint(other.hint);
-        (sum.min, sum.max) = match sum.is_ranged() && other.is_ranged() {
-            true => (sum.min.min(other.min), sum.max.max(other.max)),
-            false => (f64::NAN, f64::NAN),
-        };
+        sum.join_range(&other, sum.is_ranged() && other.is_ranged());
         add_one(&mut sum.zero, &mut lost.zero, other.zero);
         add_one(&mut sum.count, &mut lost.count, other.count);
         add_one(&mut sum.sum, &mut lost.sum, other.sum);
