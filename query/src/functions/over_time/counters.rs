@@ -2,7 +2,7 @@
 
 use crate::functions::over_time::function::OverTime;
 use crate::functions::over_time::histograms::overlaps;
-use crate::functions::over_time::rate::Change;
+use crate::functions::over_time::rate::{Change, Extent};
 use crate::notes::Notes;
 use crate::read::between::began_anew;
 use crate::read::samples::{Points, Ranges};
@@ -66,26 +66,12 @@ impl Window<'_> {
         if (low + 1..=last).any(|at| overlaps(self.dated(at - 1), self.points.start(at))) {
             notes.overlap();
         }
-        let seconds = |millis: i64| millis as f64 / 1e3;
-        let (mut to_start, mut to_end) = (seconds(times[low] - self.start), seconds(self.span.end - times[last]));
-        let mut sampled = seconds(times[last] - times[low]);
-        let pace = if last > low { sampled / (last - low) as f64 } else { 0.0 };
-        let began = self.points.start(low);
-        if began != 0 && began > self.start && began < times[low] {
-            // It was zero when it began.
-            (to_start, sampled) = (0.0, seconds(times[last] - began));
+        let extent = Extent::of(&times[low..=last], (self.start, self.span.end), self.points.start(low));
+        if extent.begins_within {
             counted += values[low];
         } else if last == low {
             return ABSENT;
-        } else {
-            to_start = if to_start >= pace * 1.1 { pace / 2.0 } else { to_start };
-            if counted > 0.0 && values[low] >= 0.0 {
-                to_start = to_start.min(sampled * (values[low] / counted));
-            }
         }
-        to_end = if to_end >= pace * 1.1 { pace / 2.0 } else { to_end };
-        let factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
-        let per = if change == Change::Rate { ranges.width as f64 / 1e3 } else { 1.0 / ranges.share() };
-        counted * factor / per
+        counted * extent.factor(Some((values[low], counted))) / change.per(ranges)
     }
 }

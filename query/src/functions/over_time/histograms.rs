@@ -9,7 +9,7 @@ use crate::aggregate::histograms::HistogramMean;
 use crate::budget::Budget;
 use crate::functions::over_time::function::OverTime;
 use crate::functions::over_time::merge_queue::merged;
-use crate::functions::over_time::rate::Change;
+use crate::functions::over_time::rate::{Change, Extent};
 use crate::notes::Notes;
 use crate::read::between::began_anew;
 use crate::read::samples::{Points, Ranges};
@@ -243,33 +243,18 @@ fn extrapolated(change: Change, window: Window<'_>, ranges: Ranges, notes: &Note
     let is_counter = change != Change::Delta;
     let (gaps, first) = (window.values.len() - 1, &window.values[0]);
     let mut result = if gaps > 0 { Some(total_change(window, is_counter, notes)?) } else { None };
-    let (first_at, last_at) = (window.times[0], window.times[gaps]);
-    let seconds = |millis: i64| millis as f64 / 1e3;
-    let (mut to_start, mut to_end) = (seconds(first_at - window.start), seconds(window.end - last_at));
-    let mut sampled = seconds(last_at - first_at);
-    let pace = if gaps > 0 { sampled / gaps as f64 } else { 0.0 };
-    let began = window.starts.first().copied().unwrap_or(0);
-    if is_counter && began != 0 && began > window.start && began < first_at {
-        // It was empty when it began.
-        (to_start, sampled) = (0.0, seconds(last_at - began));
+    let began = if is_counter { window.at(0).2 } else { 0 };
+    let extent = Extent::of(window.times, (window.start, window.end), began);
+    if extent.begins_within {
         match &mut result {
             None => result = Some(first.clone()),
             Some(result) => notes.joined(result.plus(first), "addition")?,
         }
-    } else if gaps > 0 {
-        let counted = result.as_ref().map_or(0.0, Histogram::count);
-        to_start = if to_start >= pace * 1.1 { pace / 2.0 } else { to_start };
-        if is_counter && counted > 0.0 && first.count() >= 0.0 {
-            to_start = to_start.min(sampled * (first.count() / counted));
-        }
     }
-    to_end = if to_end >= pace * 1.1 { pace / 2.0 } else { to_end };
-    let factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
-    let per = if change == Change::Rate { ranges.width as f64 / 1e3 } else { 1.0 / ranges.share() };
-    result.map(|mut result| {
-        result.scale(factor / per);
-        result
-    })
+    let mut result = result?;
+    let counter = is_counter.then(|| (first.count(), result.count()));
+    result.scale(extent.factor(counter) / change.per(ranges));
+    Some(result)
 }
 
 /// What was counted from the first histogram of a window to the last.

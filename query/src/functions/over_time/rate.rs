@@ -18,6 +18,13 @@ pub(crate) enum Change {
     Delta,
 }
 
+impl Change {
+    /// What the change over a window is divided by.
+    pub(crate) fn per(self, ranges: Ranges) -> f64 {
+        if self == Self::Rate { ranges.width as f64 / 1e3 } else { 1.0 / ranges.share() }
+    }
+}
+
 /// A value per step.
 pub(crate) fn extrapolated(
     change: Change,
@@ -28,7 +35,7 @@ pub(crate) fn extrapolated(
 ) -> Vec<f64> {
     let Ranges { view, width, .. } = ranges;
     let counter = change != Change::Delta;
-    let per = if change == Change::Rate { width as f64 / 1e3 } else { 1.0 / ranges.share() };
+    let per = change.per(ranges);
     let resets = if counter { resets(values) } else { Vec::new() };
     let mut next_reset = 0;
     let mut shape = Shape::default();
@@ -81,9 +88,8 @@ impl Shape {
         self.lies = lies;
         self.sampled = lies.1 as f64 / 1e3;
         let pace = self.sampled / (lies.3 - 1) as f64;
-        let reach = |gap: f64| if gap >= pace * 1.1 { pace / 2.0 } else { gap };
-        self.to_start = reach(lies.0 as f64 / 1e3);
-        self.to_end = reach(lies.2 as f64 / 1e3);
+        self.to_start = reach(lies.0 as f64 / 1e3, pace);
+        self.to_end = reach(lies.2 as f64 / 1e3, pace);
         self.factor = self.factor_from(self.to_start, per);
     }
 
@@ -105,6 +111,48 @@ impl Shape {
             }
         }
         self.factor
+    }
+}
+
+/// How far a change goes on towards a border: all the way where the next sample may lie just beyond it.
+fn reach(gap: f64, pace: f64) -> f64 {
+    if gap >= pace * 1.1 { pace / 2.0 } else { gap }
+}
+
+/// As [`Shape`], of one window whose first sample may say since when it counts.
+pub(crate) struct Extent {
+    sampled: f64,
+    to_start: f64,
+    to_end: f64,
+    /// Counting began within the window: what the first sample has is part of the change.
+    pub(crate) begins_within: bool,
+}
+
+impl Extent {
+    /// Of the window `(start, end]`; `began` is zero where that is not known.
+    pub(crate) fn of(times: &[i64], (start, end): (i64, i64), began: i64) -> Self {
+        let (first, last, gaps) = (times[0], times[times.len() - 1], times.len() - 1);
+        let seconds = |millis: i64| millis as f64 / 1e3;
+        let sampled = seconds(last - first);
+        let pace = if gaps > 0 { sampled / gaps as f64 } else { 0.0 };
+        let to_end = reach(seconds(end - last), pace);
+        if began != 0 && began > start && began < first {
+            // It was zero when it began.
+            return Self { sampled: seconds(last - began), to_start: 0.0, to_end, begins_within: true };
+        }
+        Self { sampled, to_start: reach(seconds(first - start), pace), to_end, begins_within: false }
+    }
+
+    /// What the change is multiplied by. A counter, by its first value and its change, is not extrapolated to before the time at
+    /// which it would have been zero.
+    pub(crate) fn factor(&self, counter: Option<(f64, f64)>) -> f64 {
+        let to_start = match counter {
+            Some((first, change)) if !self.begins_within && change > 0.0 && first >= 0.0 => {
+                self.to_start.min(self.sampled * (first / change))
+            }
+            _ => self.to_start,
+        };
+        if self.sampled == 0.0 { 1.0 } else { (self.sampled + to_start + self.to_end) / self.sampled }
     }
 }
 
