@@ -27,6 +27,13 @@ impl<V> Points<V> {
         self.times.is_empty()
     }
 
+    /// Adds one later than all others, and since when it counts, or zero.
+    pub(crate) fn push(&mut self, time: i64, value: V, start: i64) {
+        self.times.push(time);
+        self.values.push(value);
+        self.starts.push(start);
+    }
+
     /// When a sample's counting began, or zero.
     pub(crate) fn start(&self, at: usize) -> i64 {
         self.starts.get(at).copied().unwrap_or(0)

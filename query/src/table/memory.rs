@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use weir_sample::{Histogram, Kind, ResetHint, STALE, Series, Timestamp};
+use weir_sample::{Histogram, Kind, ResetHint, Series, Timestamp};
 use weir_store::{Answered, Column, Matcher, Selection, SeriesData, Tier};
 
 use crate::answer::Point;
 use crate::error::QueryError;
+use crate::read::samples::Points;
 use crate::read::source::{Allow, Each, Source};
+use crate::row::is_absent;
 
 /// Samples by series, each in order of time.
 #[derive(Clone, Debug, Default)]
@@ -47,17 +49,21 @@ impl Memory {
 impl Samples {
     /// The floats and the histograms of a time, each in a piece.
     fn between(&self, series: &Series, start: i64, end: i64) -> impl Iterator<Item = SeriesData> + use<> {
-        let (mut floats, mut histograms) = (Piece::default(), Piece::default());
+        let (mut floats, mut histograms) = (Points::default(), Points::default());
         let mut before: Option<&Histogram> = None;
         for (&time, point) in self.points.iter().take_while(|(time, _)| **time <= end) {
             let began = self.starts.get(&time).copied().unwrap_or(0);
             match point {
                 Point::Float(value) => {
                     before = None;
-                    floats.add(start, time, began, *value);
+                    if time >= start {
+                        floats.push(time, *value, began);
+                    }
                 }
                 Point::Histogram(histogram) => {
-                    histograms.add(start, time, began, hinted(histogram, before));
+                    if time >= start {
+                        histograms.push(time, hinted(histogram, before), began);
+                    }
                     before = Some(histogram);
                 }
             }
@@ -86,35 +92,12 @@ impl Samples {
     }
 }
 
-struct Piece<V> {
-    times: Vec<i64>,
-    values: Vec<V>,
-    starts: Vec<i64>,
-}
-
-impl<V> Default for Piece<V> {
-    fn default() -> Self {
-        Self { times: Vec::new(), values: Vec::new(), starts: Vec::new() }
-    }
-}
-
-impl<V> Piece<V> {
-    fn add(&mut self, from: i64, time: i64, start: i64, value: V) {
-        if time >= from {
-            self.times.push(time);
-            self.values.push(value);
-            self.starts.push(start);
-        }
-    }
-}
-
 /// As Prometheus' storage gives it: what is not said of how it stands to the one before is found out.
 fn hinted(histogram: &Histogram, before: Option<&Histogram>) -> Histogram {
     let is_told = !matches!(histogram.hint(), ResetHint::Unknown | ResetHint::NotReset);
-    let is_stale = |histogram: &Histogram| histogram.sum().to_bits() == STALE.to_bits();
     let hint = match before {
         _ if is_told => histogram.hint(),
-        Some(before) if before.hint() != ResetHint::Gauge && !is_stale(before) => {
+        Some(before) if before.hint() != ResetHint::Gauge && !is_absent(before.sum()) => {
             let unhinted = histogram.clone().with_hint(ResetHint::Unknown);
             if unhinted.is_reset_after(before) { ResetHint::Unknown } else { ResetHint::NotReset }
         }
@@ -138,9 +121,10 @@ impl Source for Memory {
         matchers: &[Matcher],
         start: Timestamp,
         end: Timestamp,
-        _: Allow<'_>,
+        allow: Allow<'_>,
     ) -> Result<Vec<(Series, Kind)>, QueryError> {
-        Ok(self.matching(matchers, start, end).map(|data| (data.series, data.kind)).collect())
+        let allowed = |data: &SeriesData| allow(data.series.key().len()).is_continue();
+        Ok(self.matching(matchers, start, end).take_while(allowed).map(|data| (data.series, data.kind)).collect())
     }
 
     fn label_names(

@@ -7,133 +7,32 @@
 //! ```
 //! The first sample is at time zero; without `load` samples are 10 s apart.
 
-use std::collections::BTreeSet;
-use std::ops::ControlFlow;
-
-use weir_query::{Allow, Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source, Tier};
-use weir_sample::{Histogram, Kind, Series, Timestamp};
+use weir_query::Point;
+use weir_query::table::Memory;
+use weir_sample::{Histogram, Series, Timestamp};
 
 use crate::millis;
 
-/// Series in memory.
-pub(crate) struct Stored(Vec<SeriesData>);
-
-enum Value {
-    Float(f64),
-    Histogram(Histogram),
-}
-
-impl Stored {
-    pub(crate) fn load(text: &str) -> Self {
-        let mut interval = 10_000;
-        let mut series = Vec::new();
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            match line.strip_prefix("load ") {
-                Some(every) => interval = millis(every),
-                None => series.push(parse_series(line, interval)),
-            }
+/// What the text says.
+pub(crate) fn load(text: &str) -> Memory {
+    let (mut interval, mut memory) = (10_000, Memory::default());
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.strip_prefix("load ") {
+            Some(every) => interval = millis(every),
+            None => add_series(&mut memory, line, interval),
         }
-        series.sort_by(|a, b| a.series.cmp(&b.series));
-        Self(series)
     }
-
-    fn matching(&self, matchers: &[Matcher], start: Timestamp, end: Timestamp) -> impl Iterator<Item = SeriesData> {
-        let matching = self.0.iter().filter(move |data| matchers.iter().all(|matcher| matcher.matches(&data.series)));
-        matching.filter_map(move |data| cut(data, start.millis(), end.millis()))
-    }
+    memory
 }
 
-fn cut(data: &SeriesData, start: i64, end: i64) -> Option<SeriesData> {
-    let low = data.timestamps.partition_point(|&time| time < start);
-    let high = data.timestamps.partition_point(|&time| time <= end);
-    let values = match &data.values {
-        Column::Floats(values) => Column::Floats(values.get(low..high)?.to_vec()),
-        Column::Histograms(values) => Column::Histograms(values.get(low..high)?.to_vec()),
-    };
-    let timestamps = data.timestamps[low..high].to_vec();
-    (low < high).then(|| SeriesData {
-        series: data.series.clone(),
-        kind: data.kind,
-        tier: data.tier,
-        timestamps,
-        values,
-        starts: Vec::new(),
-        more: false,
-    })
-}
-
-impl Source for Stored {
-    fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
-        for data in self.matching(selection.matchers, selection.start, selection.end) {
-            if let ControlFlow::Break(()) = each(data) {
-                break;
-            }
-        }
-        Ok(Answered { tier: Tier::Raw, partial: false, holes: Vec::new() })
-    }
-
-    fn series(
-        &self,
-        matchers: &[Matcher],
-        start: Timestamp,
-        end: Timestamp,
-        allow: Allow<'_>,
-    ) -> Result<Vec<(Series, Kind)>, QueryError> {
-        let allowed = |data: &SeriesData| allow(data.series.key().len()).is_continue();
-        Ok(self.matching(matchers, start, end).take_while(allowed).map(|data| (data.series, data.kind)).collect())
-    }
-
-    fn label_names(
-        &self,
-        matchers: &[Matcher],
-        start: Timestamp,
-        end: Timestamp,
-        _: Allow<'_>,
-    ) -> Result<Vec<String>, QueryError> {
-        let names = |data: SeriesData| data.series.labels().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
-        let names: BTreeSet<_> = self.matching(matchers, start, end).flat_map(names).collect();
-        Ok(names.into_iter().collect())
-    }
-
-    fn label_values(
-        &self,
-        label: &str,
-        matchers: &[Matcher],
-        start: Timestamp,
-        end: Timestamp,
-        _: Allow<'_>,
-    ) -> Result<Vec<String>, QueryError> {
-        let value = |data: SeriesData| data.series.label(label).map(str::to_owned);
-        let values: BTreeSet<_> = self.matching(matchers, start, end).filter_map(value).collect();
-        Ok(values.into_iter().collect())
-    }
-}
-
-fn parse_series(line: &str, interval: i64) -> SeriesData {
+fn add_series(memory: &mut Memory, line: &str, interval: i64) {
     let named = line.find("} ").filter(|_| line.find('{') < line.find(' ')).map(|at| at + 1);
     let (series, values) = line.split_at(named.or_else(|| line.find(' ')).expect("values after the series"));
-    let mut timestamps = Vec::new();
-    let (mut floats, mut histograms) = (Vec::new(), Vec::new());
+    let series = parse_labels(series);
     for (at, value) in parse_values(values).into_iter().enumerate() {
-        match value {
-            None => continue,
-            Some(Value::Float(value)) => floats.push(value),
-            Some(Value::Histogram(histogram)) => histograms.push(histogram),
+        if let Some(value) = value {
+            memory.add(&series, Timestamp(at as i64 * interval), value);
         }
-        timestamps.push(at as i64 * interval);
-    }
-    let (kind, values) = match histograms.is_empty() {
-        true => (Kind::Gauge, Column::Floats(floats)),
-        false => (Kind::Distribution, Column::Histograms(histograms)),
-    };
-    SeriesData {
-        series: parse_labels(series),
-        kind,
-        tier: Tier::Raw,
-        timestamps,
-        values,
-        starts: Vec::new(),
-        more: false,
     }
 }
 
@@ -143,7 +42,7 @@ fn parse_labels(text: &str) -> Series {
     Series::new(name, labels.map(|(label, value)| (label.trim(), value.trim().trim_matches('"'))))
 }
 
-fn parse_values(text: &str) -> Vec<Option<Value>> {
+fn parse_values(text: &str) -> Vec<Option<Point>> {
     let mut values = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
@@ -151,7 +50,7 @@ fn parse_values(text: &str) -> Vec<Option<Value>> {
             let (observed, after) = inner.split_once("}}").expect("}}");
             let (times, after) = after.split_once(' ').unwrap_or((after, ""));
             for _ in 0..=repeats(times) {
-                values.push(Some(Value::Histogram(histogram(observed))));
+                values.push(Some(Point::Histogram(Box::new(histogram(observed)))));
             }
             rest = after.trim();
         } else {
@@ -174,7 +73,7 @@ fn repeats(text: &str) -> usize {
 }
 
 /// `1`, `1x3`, `1+2x3`, `1-2x3`, `_`, `_x3`, `stale`, `NaN`, `Inf`.
-fn parse_floats(word: &str, values: &mut Vec<Option<Value>>) {
+fn parse_floats(word: &str, values: &mut Vec<Option<Point>>) {
     let (word, times) = match word.split_once('x') {
         Some((word, times)) => (word, times.parse().expect("repeats")),
         None => (word, 0),
@@ -188,6 +87,6 @@ fn parse_floats(word: &str, values: &mut Vec<Option<Value>>) {
     let start = if start == "stale" { f64::from_bits(0x7ff0_0000_0000_0002) } else { start.parse().expect("a number") };
     let step: f64 = if step.is_empty() { 0.0 } else { step.parse().expect("a number") };
     for i in 0..=times {
-        values.push(Some(Value::Float(if i == 0 { start } else { start + step * i as f64 })));
+        values.push(Some(Point::Float(if i == 0 { start } else { start + step * i as f64 })));
     }
 }

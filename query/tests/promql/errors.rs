@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use weir_query::{Engine, Limits, QueryError};
 use weir_sample::Timestamp;
 
-use crate::data::Stored;
+use crate::data::load;
 use crate::{ask, check};
 
 #[test]
@@ -42,7 +42,7 @@ fn ranges_have_their_own_rules() {
 
 #[test]
 fn limits_end_a_query() {
-    let stored = Stored::load("x{a=\"1\"} 0+1x9\n x{a=\"2\"} 0+1x9");
+    let stored = load("x{a=\"1\"} 0+1x9\n x{a=\"2\"} 0+1x9");
     let check = |limits: Limits, expected: &str| {
         let got = ask(&stored, "90s: sum_over_time(x[5m])", limits).map_err(|error| error.to_string());
         assert!(got.as_ref().is_err_and(|got| got.starts_with(expected)), "{got:?}, not {expected}");
@@ -57,14 +57,14 @@ fn limits_end_a_query() {
 #[expect(clippy::disallowed_methods, reason = "a deadline is the machine's")]
 fn a_deadline_ends_a_query() {
     let engine = Engine::new(Limits::default());
-    let outcome = engine.until(Instant::now()).instant(&Stored::load("x 1"), "x", Timestamp(0));
+    let outcome = engine.until(Instant::now()).instant(&load("x 1"), "x", Timestamp(0));
     assert!(matches!(outcome, Err(QueryError::Timeout)));
 }
 
 #[test]
 fn outcomes_are_counted() {
     let engine = Engine::new(Limits::default());
-    let stored = Stored::load("x 1");
+    let stored = load("x 1");
     for query in ["x", "x", "x +", "limit_ratio(NaN, x)"] {
         let _ = engine.instant(&stored, query, Timestamp(0));
     }

@@ -13,7 +13,8 @@ mod text;
 
 use std::time::Duration;
 
-use data::Stored;
+use data::load;
+use weir_query::table::Memory;
 use weir_query::{Answer, Data, Engine, Limits, Point, QueryError};
 use weir_sample::Timestamp;
 
@@ -22,7 +23,7 @@ use weir_sample::Timestamp;
 /// Data: see [`data`]. A query starts with its time (`50s: x`) or its range and step (`0s..50s/10s: x`). Expected: a line
 /// per series, labels and values, `_` where there is none; `error_type: message` (its start) if there is no answer.
 fn check(data: &str, query: &str, expected: &str) {
-    let got = ask(&Stored::load(data), query, Limits::default());
+    let got = ask(&load(data), query, Limits::default());
     let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let got: Vec<String> = match got {
         Ok(answer) => render(&answer, &times(query)),
@@ -35,7 +36,7 @@ fn check(data: &str, query: &str, expected: &str) {
     assert_eq!(got, expected, "{query}");
 }
 
-fn ask(stored: &Stored, query: &str, limits: Limits) -> Result<Answer, QueryError> {
+fn ask(stored: &Memory, query: &str, limits: Limits) -> Result<Answer, QueryError> {
     let (when, promql) = query.split_once(": ").expect("time: query");
     let engine = Engine::new(limits);
     match when.split_once("..") {

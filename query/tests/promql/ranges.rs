@@ -40,7 +40,7 @@ fn a_rate_per_step_equals_a_rate_at_each_time() {
                 .step_by(10)
                 .map(|at| {
                     let query = format!("{at}s: {function}(x[35s])");
-                    let answer = crate::ask(&crate::Stored::load(data), &query, Default::default()).unwrap();
+                    let answer = crate::ask(&crate::data::load(data), &query, Default::default()).unwrap();
                     let line = crate::render(&answer, &[at * 1000]).pop();
                     line.map_or("_".into(), |line| line.trim_start_matches("{} ").to_owned())
                 })

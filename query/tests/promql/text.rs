@@ -5,7 +5,7 @@ use std::time::Duration;
 use weir_query::{Data, Engine, Limits};
 use weir_sample::Timestamp;
 
-use crate::data::Stored;
+use crate::data::load;
 use crate::{ask, check};
 
 const DATA: &str = r#"
@@ -41,9 +41,8 @@ fn regular_expressions_are_those_of_re2() {
 
 #[test]
 fn what_is_doubtful_is_said() {
-    let stored = Stored::load(
-        "g 1x9\n h_bucket{le=\"1\"} 5x9\n h_bucket{le=\"2\"} 3x9\n h_bucket{le=\"+Inf\"} 9x9\n h_bucket 4x9",
-    );
+    let stored =
+        load("g 1x9\n h_bucket{le=\"1\"} 5x9\n h_bucket{le=\"2\"} 3x9\n h_bucket{le=\"+Inf\"} 9x9\n h_bucket 4x9");
     let check = |query: &str, warning: &str, info: &str| {
         let answer = ask(&stored, query, Limits::default()).unwrap();
         let said = |notes: &[String], note: &str| {
@@ -74,7 +73,7 @@ fn what_is_doubtful_is_said() {
 
 #[test]
 fn labels_and_answers_are_bounded() {
-    let stored = Stored::load("x{id=\"0123456789\"} 1");
+    let stored = load("x{id=\"0123456789\"} 1");
     let nested =
         |times: usize, function: &dyn Fn(String) -> String| (0..times).fold("x".to_owned(), |inner, _| function(inner));
     let replaced =
@@ -95,7 +94,7 @@ fn labels_and_answers_are_bounded() {
 #[test]
 fn memory_is_shared_and_given_back() {
     let engine = Engine::new(Limits { all_memory_bytes: 200_000, ..Limits::default() });
-    let stored = Stored::load("x 1");
+    let stored = load("x 1");
     let ask = || engine.range(&stored, "vector(1)", Timestamp(0), Timestamp(4_000_000), Duration::from_secs(1));
     let first = ask().unwrap();
     let error = ask().unwrap_err();
