@@ -55,19 +55,6 @@ impl Native {
         }
         out
     }
-
-    /// The message that a scrape in protobuf carries in the field `histogram` of a metric.
-    pub fn exposed(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        number(&mut out, 1, self.count());
-        double(&mut out, 2, self.sum);
-        number(&mut out, 5, zigzag(self.schema));
-        double(&mut out, 6, self.zero_threshold);
-        number(&mut out, 7, self.zero);
-        side(&mut out, (9, 10), &self.negative);
-        side(&mut out, (12, 13), &self.positive);
-        out
-    }
 }
 
 /// Spans and the differences between neighbours.
@@ -109,10 +96,9 @@ pub fn body(series: &[Written]) -> Vec<u8> {
             field(&mut message, 1, &label);
         }
         for (time, value) in &one.samples {
-            let mut sample = vec![1 << 3 | 1];
-            sample.extend(value.to_bits().to_le_bytes());
-            sample.push(2 << 3);
-            varint(&mut sample, *time as u64);
+            let mut sample = Vec::new();
+            double(&mut sample, 1, *value);
+            number(&mut sample, 2, *time as u64);
             field(&mut message, 2, &sample);
         }
         for histogram in &one.histograms {
