@@ -2,6 +2,11 @@
 
 use weir_sample::{Histogram, Parts, ResetHint, STALE};
 
+use crate::protobuf::{Field, Fields, Malformed, WRONG_TYPE, message, packed_doubles, packed_varints, unzigzag};
+
+/// Counts up to here are exact in a float.
+pub(crate) const MOST_EXACT: u64 = 1 << 53;
+
 /// What a protocol says of a histogram.
 #[derive(Debug)]
 pub(crate) struct Native {
@@ -20,10 +25,10 @@ pub(crate) struct Native {
 #[derive(Debug, Default)]
 pub(crate) struct Side {
     /// How far behind the bucket before, and how many.
-    pub(crate) spans: Vec<(i64, u64)>,
+    spans: Vec<(i64, u64)>,
     /// Whole counts, each as what it is more than the one before.
-    pub(crate) deltas: Vec<i64>,
-    pub(crate) counts: Vec<f64>,
+    deltas: Vec<i64>,
+    counts: Vec<f64>,
 }
 
 impl Default for Native {
@@ -67,6 +72,31 @@ impl Native {
 }
 
 impl Side {
+    /// One more span: how far behind the bucket before, and how many.
+    pub(crate) fn span(&mut self, field: Field<'_>) -> Result<(), Malformed> {
+        let mut span = (0, 0);
+        for field in Fields(message(field)?) {
+            match field? {
+                (1, Field::Varint(offset)) => span.0 = unzigzag(offset),
+                (2, Field::Varint(length)) => span.1 = length,
+                (1 | 2, _) => return Err(WRONG_TYPE),
+                _ => {}
+            }
+        }
+        self.spans.push(span);
+        Ok(())
+    }
+
+    /// More whole counts.
+    pub(crate) fn deltas(&mut self, field: Field<'_>) -> Result<(), Malformed> {
+        packed_varints(field, |delta| self.deltas.push(unzigzag(delta)))
+    }
+
+    /// More counts that need not be whole.
+    pub(crate) fn counts(&mut self, field: Field<'_>) -> Result<(), Malformed> {
+        packed_doubles(field, |count| self.counts.push(count))
+    }
+
     /// Indices and counts; `None` if there are more or fewer than the spans say.
     fn buckets(&self) -> Option<Vec<(i32, f64)>> {
         let mut total = 0_i64;

@@ -20,6 +20,18 @@ pub(crate) enum Field<'a> {
 const MOST_VARINT_BYTES: usize = 10;
 
 impl<'a> Fields<'a> {
+    /// The next message of a stream that has each behind its length.
+    pub(crate) fn delimited(&mut self) -> Option<Result<&'a [u8], Malformed>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let found = self.varint().and_then(|length| self.bytes(usize::try_from(length).ok()?));
+        if found.is_none() {
+            self.0 = &[];
+        }
+        Some(found.ok_or(CUT_OFF))
+    }
+
     /// Most are of one byte: keys, lengths and small numbers.
     #[inline]
     fn varint(&mut self) -> Option<u64> {
@@ -97,6 +109,16 @@ pub(crate) fn text<'a>(field: Field<'a>) -> Result<&'a str, Malformed> {
 /// The bytes of a message in a field.
 pub(crate) fn message<'a>(field: Field<'a>) -> Result<&'a [u8], Malformed> {
     if let Field::Bytes(bytes) = field { Ok(bytes) } else { Err(WRONG_TYPE) }
+}
+
+/// The number of a field that is there once.
+pub(crate) fn double(field: Field<'_>) -> Result<f64, Malformed> {
+    if let Field::Fixed64(bits) = field { Ok(f64::from_bits(bits)) } else { Err(WRONG_TYPE) }
+}
+
+/// The same of a whole number.
+pub(crate) fn whole(field: Field<'_>) -> Result<u64, Malformed> {
+    if let Field::Varint(number) = field { Ok(number) } else { Err(WRONG_TYPE) }
 }
 
 /// Numbers of a repeated field, one by one or packed.

@@ -144,7 +144,7 @@ fn labels(mut rest: &str) -> Result<(Labels<'_>, &str), Malformed> {
 }
 
 /// Whether two labels have one name. A few are compared as they are, without another vector.
-fn named_twice(labels: &Labels<'_>) -> bool {
+pub(crate) fn named_twice(labels: &Labels<'_>) -> bool {
     if labels.len() <= FEW {
         return labels.iter().enumerate().any(|(at, (label, _))| labels[..at].iter().any(|(other, _)| other == label));
     }

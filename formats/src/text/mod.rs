@@ -5,5 +5,6 @@ mod line;
 mod writer;
 
 pub use family::{Families, Meaning};
+pub(crate) use line::named_twice;
 pub use line::{Labels, Line, Malformed, Sample};
 pub use writer::Writer;
