@@ -45,6 +45,19 @@ impl Histogram {
         self.zero < before.zero || self.positive.is_below(&before.positive) || self.negative.is_below(&before.negative)
     }
 
+    /// What was observed since `before`, as a delta: all of it where it began anew.
+    #[must_use]
+    pub fn observed_since(&self, before: &Histogram) -> Histogram {
+        if !self.is_reset_after(before) {
+            let mut more = self.clone();
+            // Where a float has rounded, less than nothing may be left.
+            if more.minus(before).is_ok() && more.is_sound() {
+                return more.with_hint(ResetHint::Delta);
+            }
+        }
+        self.clone().with_hint(ResetHint::Delta)
+    }
+
     /// What it has more than the one before it, to be kept in its place: [`Histogram::after`] brings it back to the bit. `None` where
     /// it does not go on from that one, or numbers would not come back.
     pub fn since(&self, before: &Histogram) -> Option<Histogram> {

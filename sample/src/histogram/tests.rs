@@ -52,6 +52,23 @@ proptest! {
     }
 
     #[test]
+    fn what_was_observed_since_is_what_was_added(before in prop::collection::vec(-50..50i32, 0..40), more in prop::collection::vec(-50..50i32, 0..40), coarser in 0..3i8) {
+        let floats = |values: &[i32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
+        let (before, more) = (floats(&before), floats(&more));
+        let mut whole = histogram_of(&[before.clone(), more.clone()].concat()).with_hint(ResetHint::Unknown);
+        // The process may have come down in between.
+        whole.come_down(MAX_SCALE - coarser);
+        let mut expected = histogram_of(&more);
+        expected.come_down(MAX_SCALE - coarser);
+        let delta = whole.observed_since(&histogram_of(&before).with_hint(ResetHint::Unknown));
+        prop_assert!(delta.is_same(&expected), "{delta:?} {expected:?}");
+        prop_assert_eq!(delta.hint(), ResetHint::Delta);
+        // One that began anew has all that it has from there.
+        let anew = histogram_of(&more).with_hint(ResetHint::Reset);
+        prop_assert!(anew.observed_since(&whole).is_same(&histogram_of(&more)));
+    }
+
+    #[test]
     fn what_is_written_is_read(values in prop::collection::vec((anything(), prop_oneof![Just(1.0), 1.0..9.0f64, Just(2.5)]), 0..60), nothing in 0..2usize) {
         let mut histogram = Histogram::new();
         values.iter().for_each(|&(value, weight)| histogram.insert_weighted(value, weight));
