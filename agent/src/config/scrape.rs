@@ -1,4 +1,4 @@
-//! The tables `[[scrape]]`: endpoints in Prometheus' text format to be read once per window.
+//! The tables `[[scrape]]`: endpoints in Prometheus' formats to be read once per window.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,6 +25,10 @@ pub(crate) struct Scrape {
     pub labels: BTreeMap<String, String>,
     #[serde(default)]
     pub honor_labels: bool,
+    #[serde(default)]
+    pub scrape_native_histograms: bool,
+    #[serde(default)]
+    pub always_scrape_classic_histograms: bool,
     #[serde(default = "timeout")]
     timeout: Interval,
     #[serde(default = "max_samples")]

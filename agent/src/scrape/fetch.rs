@@ -6,27 +6,41 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use weir_discovery::Endpoint;
+use weir_formats::delimited::MEDIA_TYPE;
 
 use super::failure::Failure;
 use crate::lookup::lookup;
 
 const MAX_BODY_BYTES: usize = 16 << 20;
 
-/// The endpoint's text.
-pub(super) async fn fetch(endpoint: &Endpoint, timeout: Duration) -> Result<String, Failure> {
-    match tokio::time::timeout(timeout, ask(endpoint)).await {
+/// What an endpoint says.
+#[derive(Debug, PartialEq)]
+pub(super) enum Answer {
+    Text(String),
+    /// In protobuf, the only form that has native histograms.
+    Families(Vec<u8>),
+}
+
+const TEXT: &str = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.8,*/*;q=0.1";
+
+/// Asks an endpoint, for native histograms too if they are wanted.
+pub(super) async fn fetch(endpoint: &Endpoint, native: bool, timeout: Duration) -> Result<Answer, Failure> {
+    match tokio::time::timeout(timeout, ask(endpoint, native)).await {
         Ok(answer) => answer,
         Err(_) => Err(Failure::Timeout),
     }
 }
 
-async fn ask(endpoint: &Endpoint) -> Result<String, Failure> {
+async fn ask(endpoint: &Endpoint, native: bool) -> Result<Answer, Failure> {
     let (instance, path) = (endpoint.instance(), &endpoint.path);
     let addresses = lookup(&endpoint.host, endpoint.port).await.map_err(Failure::Connection)?;
     let mut stream = connect(&addresses).await.map_err(Failure::Connection)?;
+    let families = match native {
+        true => format!("{MEDIA_TYPE};proto=io.prometheus.client.MetricFamily;encoding=delimited,"),
+        false => String::new(),
+    };
     let request = format!(
-        "GET {path} HTTP/1.0\r\nhost: {instance}\r\nuser-agent: weir-agent/{}\r\naccept: \
-         application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.8,*/*;q=0.1\r\n\r\n",
+        "GET {path} HTTP/1.0\r\nhost: {instance}\r\nuser-agent: weir-agent/{}\r\naccept: {families}{TEXT}\r\n\r\n",
         env!("CARGO_PKG_VERSION")
     );
     stream.write_all(request.as_bytes()).await.map_err(Failure::Connection)?;
@@ -51,7 +65,7 @@ async fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
     Err(last)
 }
 
-fn body(mut answer: Vec<u8>) -> Result<String, Failure> {
+fn body(mut answer: Vec<u8>) -> Result<Answer, Failure> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or(Failure::NotHttp)?;
     let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
     let status = head.strip_prefix("http/1.").and_then(|rest| rest.get(2..5)?.parse::<u16>().ok());
@@ -65,6 +79,7 @@ fn body(mut answer: Vec<u8>) -> Result<String, Failure> {
     if header("transfer-encoding").is_some() || header("content-encoding").is_some_and(|coding| coding != "identity") {
         return Err(Failure::NotHttp);
     }
+    let is_families = header("content-type").is_some_and(|kind| kind.starts_with(MEDIA_TYPE));
     answer.drain(..end + 4);
     if header("content-length")
         .and_then(|length| length.parse().ok())
@@ -72,7 +87,10 @@ fn body(mut answer: Vec<u8>) -> Result<String, Failure> {
     {
         return Err(Failure::CutShort);
     }
-    String::from_utf8(answer).map_err(|_| Failure::NotHttp)
+    if is_families {
+        return Ok(Answer::Families(answer));
+    }
+    String::from_utf8(answer).map(Answer::Text).map_err(|_| Failure::NotHttp)
 }
 
 #[cfg(test)]
@@ -83,7 +101,8 @@ mod tests {
     fn answers_are_a_body_or_a_reason() {
         let check = |answer: &str, expected: Result<&str, &str>| {
             let found = body(answer.as_bytes().to_vec());
-            assert_eq!(found.as_deref().map_err(|failure| failure.reason()), expected, "{answer:?}");
+            let expected = expected.map(|text| Answer::Text(text.into()));
+            assert_eq!(found.map_err(|failure| failure.reason()), expected, "{answer:?}");
         };
         check("HTTP/1.1 200 OK\r\nA: b\r\n\r\na 1\n", Ok("a 1\n"));
         check("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\na 1", Ok("a 1"));

@@ -1,10 +1,11 @@
-//! Local endpoints in Prometheus' text format, each read once per window: gauges as they are, counters as deltas,
-//! histograms as their buckets.
+//! Local endpoints in Prometheus' formats, each read once per window: gauges as they are, counters and native histograms as
+//! deltas, classic histograms as their buckets.
 
 mod failure;
 mod fetch;
 mod target;
 mod text;
+mod totals;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -248,8 +249,8 @@ fn share(key: &Key) -> f64 {
     (hasher.finish() % 1_000) as f64 / 1_000.0
 }
 
-const MALFORMED_HELP: &str = "Lines of scraped endpoints that are not in the text format (loss): ask the endpoint by \
-    hand and look for lines without a number.";
+const MALFORMED_HELP: &str = "Lines of scraped endpoints that are not in the text format, and families that are not in \
+    protobuf's (loss): ask the endpoint by hand and look for lines without a number.";
 const FAILED_HELP: &str = "Scrapes that brought nothing (loss of one window each; counters catch up at the next): \
     connection, timeout, status, not_http and cut_short are for the endpoint to mend; too_large and too_many_samples \
     for a relabel rule at the endpoint or a higher max_samples; late means that the agent itself was held up; \

@@ -1,16 +1,17 @@
 //! One endpoint: what it says, and what its counters have added since the last look.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use weir_discovery::Endpoint;
+use weir_formats::delimited::{self, Classic, Said, Scraped};
 use weir_sample::{Series, Value};
 
 use super::failure::Failure;
-use super::fetch::fetch;
+use super::fetch::{Answer, fetch};
 use super::text;
+use super::totals::Totals;
 use crate::config::Scrape;
 use crate::origin::Origin;
 use crate::relabel::relabel;
@@ -21,13 +22,7 @@ pub(super) struct Target {
     pub(super) job: Arc<Scrape>,
     labels: Vec<(String, String)>,
     origin: Arc<Origin>,
-    counters: HashMap<Series, Counter>,
-    looks: u64,
-}
-
-struct Counter {
-    total: f64,
-    seen: u64,
+    totals: Totals,
 }
 
 /// What one look brought.
@@ -38,9 +33,6 @@ pub(super) struct Looked {
     pub(super) failure: Option<Failure>,
 }
 
-/// Counters that were absent for this many looks are forgotten; should they come back, they start anew.
-const FORGET_AFTER: u64 = 30;
-
 impl Target {
     pub(super) fn new(
         endpoint: Endpoint,
@@ -48,15 +40,16 @@ impl Target {
         job: Arc<Scrape>,
         origin: Arc<Origin>,
     ) -> Self {
-        Self { endpoint, job, labels, origin, counters: HashMap::new(), looks: 0 }
+        Self { endpoint, job, labels, origin, totals: Totals::default() }
     }
 
     /// Reads the endpoint after a wait, with no more patience than the window has room for.
     pub(super) async fn look(mut self, wait: Duration, patience: Duration) -> Looked {
         tokio::time::sleep(wait).await;
         let began = Instant::now();
-        let outcome = fetch(&self.endpoint, self.job.timeout().min(patience)).await;
-        let (mut points, malformed, failure) = match outcome.and_then(|text| self.ingest(&text)) {
+        let native = self.job.scrape_native_histograms;
+        let outcome = fetch(&self.endpoint, native, self.job.timeout().min(patience)).await;
+        let (mut points, malformed, failure) = match outcome.and_then(|answer| self.ingest(&answer)) {
             Ok((points, malformed)) => (points, malformed, None),
             Err(failure) => (Vec::new(), 0, Some(failure)),
         };
@@ -72,47 +65,33 @@ impl Target {
         Looked { target: self, points, malformed, failure }
     }
 
-    fn ingest(&mut self, text: &str) -> Result<(Vec<(Series, Value)>, u64), Failure> {
+    fn ingest(&mut self, answer: &Answer) -> Result<(Vec<(Series, Value)>, u64), Failure> {
         let mut points = Vec::new();
         let mut samples = 0;
-        let first = self.looks == 0;
-        self.looks += 1;
         let limit = self.job.max_samples;
-        let malformed = text::parse(text, |sample, cumulative| {
+        let classic = if self.job.always_scrape_classic_histograms { Classic::Kept } else { Classic::LeftOut };
+        self.totals.look();
+        let each = |Scraped { name, labels, value }: Scraped<'_>| {
             samples += 1;
             if limit > 0 && samples > limit {
                 return;
             }
-            let Some(series) = relabel(&self.job.relabel, &self.series(sample.name, &sample.labels)) else { return };
-            let value = match cumulative {
-                true => self.delta(&series, sample.value, first).map(Value::Counter),
-                false => Some(Value::Gauge(sample.value)),
+            let Some(series) = relabel(&self.job.relabel, &self.series(&name, &labels)) else { return };
+            let value = match value {
+                Said::Gauge(value) => Some(Value::Gauge(value)),
+                Said::Total(total) => self.totals.number(&series, total),
+                Said::Histogram(total) => self.totals.histogram(&series, *total),
             };
             points.extend(value.map(|value| (series, value)));
-        });
+        };
+        let malformed = match answer {
+            Answer::Text(text) => text::parse(text, each),
+            Answer::Families(bytes) => delimited::parse(bytes, classic, each),
+        };
         if limit > 0 && samples > limit {
             return Err(Failure::TooManySamples);
         }
-        let looks = self.looks;
-        self.counters.retain(|_, counter| counter.seen + FORGET_AFTER >= looks);
         Ok((points, malformed))
-    }
-
-    /// What a counter has added. Nothing is known of the time before the first look; a counter that is new later has
-    /// begun at zero, and so has one that went back.
-    fn delta(&mut self, series: &Series, total: f64, first: bool) -> Option<f64> {
-        let seen = self.looks;
-        match self.counters.get_mut(series) {
-            Some(counter) => {
-                let delta = if total >= counter.total { total - counter.total } else { total };
-                *counter = Counter { total, seen };
-                Some(delta)
-            }
-            None => {
-                self.counters.insert(series.clone(), Counter { total, seen });
-                (!first).then_some(total)
-            }
-        }
     }
 
     /// A sample's series: the target's labels win, unless its own are to be honoured.
@@ -143,7 +122,7 @@ mod tests {
     }
 
     fn deltas(target: &mut Target, text: &str) -> Vec<(String, f64)> {
-        let (points, _) = target.ingest(text).unwrap();
+        let (points, _) = target.ingest(&Answer::Text(text.into())).unwrap();
         let plain = |(series, value): &(Series, Value)| {
             let (Value::Counter(value) | Value::Gauge(value)) = value else { panic!("{value:?}") };
             (series.with_label("host", "").with_label("job", "").to_string(), *value)
@@ -152,23 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn counters_become_deltas_over_resets_and_new_series() {
-        let mut target = target("");
-        let mut check = |text: &str, expected: &[(&str, f64)]| {
-            let expected: Vec<_> = expected.iter().map(|(series, value)| ((*series).to_owned(), *value)).collect();
-            assert_eq!(deltas(&mut target, &format!("# TYPE a counter\n{text}")), expected, "{text}");
-        };
-        check("a 10", &[]);
-        check("a 15", &[("a", 5.0)]);
-        check("a 3", &[("a", 3.0)]);
-        check("a 3\na{x=\"new\"} 2", &[("a", 0.0), ("a{x=\"new\"}", 2.0)]);
-    }
-
-    #[test]
     fn the_targets_labels_win_unless_its_own_are_honoured() {
         let text = "g{job=\"own\",host=\"b\",x=\"1\"} 1";
         let check = |job: &str, expected: &str| {
-            let (points, _) = target(job).ingest(text).unwrap();
+            let (points, _) = target(job).ingest(&Answer::Text(text.into())).unwrap();
             assert_eq!(points[0].0.to_string(), expected);
         };
         check("", r#"g{exported_host="b",exported_job="own",host="h",job="j",x="1"}"#);
@@ -177,11 +143,9 @@ mod tests {
 
     #[test]
     fn too_many_samples_refuse_the_whole() {
-        assert_eq!(
-            target("max_samples = 2").ingest("a 1\nb 1\nc 1").err().map(|f| f.reason()),
-            Some("too_many_samples")
-        );
-        assert_eq!(target("max_samples = 0").ingest("a 1\nb 1\nc 1").unwrap().0.len(), 3);
+        let ingest = |job: &str| target(job).ingest(&Answer::Text("a 1\nb 1\nc 1".into()));
+        assert_eq!(ingest("max_samples = 2").err().map(|failure| failure.reason()), Some("too_many_samples"));
+        assert_eq!(ingest("max_samples = 0").unwrap().0.len(), 3);
     }
 
     #[test]

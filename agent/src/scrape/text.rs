@@ -1,9 +1,10 @@
 //! What an endpoint answers: text in, samples out. A line that is malformed is skipped and counted.
 
-use weir_formats::text::{Families, Line, Meaning, Sample};
+use weir_formats::delimited::{Said, Scraped};
+use weir_formats::text::{Families, Line, Meaning};
 
-/// Calls with every sample and whether it only ever grows, but for resets; returns how many lines are malformed.
-pub(super) fn parse<'a>(text: &'a str, mut each: impl FnMut(Sample<'a>, bool)) -> u64 {
+/// Calls with every sample; returns how many lines are malformed.
+pub(super) fn parse<'a>(text: &'a str, mut each: impl FnMut(Scraped<'a>)) -> u64 {
     let (mut families, mut malformed) = (Families::default(), 0);
     for line in text.lines() {
         match Line::parse(line) {
@@ -12,7 +13,8 @@ pub(super) fn parse<'a>(text: &'a str, mut each: impl FnMut(Sample<'a>, bool)) -
                 let meaning = families.meaning(sample.name);
                 // Absent values and OpenMetrics' times of creation say nothing of their own.
                 if !sample.value.is_nan() && meaning != Meaning::Created {
-                    each(sample, meaning == Meaning::Cumulative);
+                    let value = if meaning == Meaning::Cumulative { Said::Total } else { Said::Gauge };
+                    each(Scraped { name: sample.name.into(), labels: sample.labels, value: value(sample.value) });
                 }
             }
             Ok(Line::Nothing) => {}
@@ -28,10 +30,14 @@ mod tests {
 
     fn parsed(text: &str) -> (Vec<String>, u64) {
         let mut found = Vec::new();
-        let malformed = parse(text, |sample, cumulative| {
-            let labels: Vec<_> = sample.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let sign = if cumulative { "+=" } else { "=" };
-            found.push(format!("{}[{}] {sign} {}", sample.name, labels.join(" "), sample.value));
+        let malformed = parse(text, |Scraped { name, labels, value }| {
+            let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let value = match value {
+                Said::Total(value) => format!("+= {value}"),
+                Said::Gauge(value) => format!("= {value}"),
+                Said::Histogram(_) => unreachable!("the text format has none"),
+            };
+            found.push(format!("{name}[{}] {value}", labels.join(" ")));
         });
         (found, malformed)
     }
