@@ -36,6 +36,27 @@ impl Native {
         self.zero + self.positive.1.iter().sum::<u64>() + self.negative.1.iter().sum::<u64>()
     }
 
+    /// A family of one metric without labels, as endpoints answer in protobuf: behind its length.
+    pub fn family(&self, name: &str) -> Vec<u8> {
+        const HISTOGRAM: u64 = 4;
+        let mut histogram = Vec::new();
+        number(&mut histogram, 1, self.count());
+        double(&mut histogram, 2, self.sum);
+        number(&mut histogram, 5, zigzag(self.schema));
+        double(&mut histogram, 6, self.zero_threshold);
+        number(&mut histogram, 7, self.zero);
+        side(&mut histogram, (9, 10), &self.negative);
+        side(&mut histogram, (12, 13), &self.positive);
+        let (mut metric, mut family, mut out) = (Vec::new(), Vec::new(), Vec::new());
+        field(&mut metric, 7, &histogram);
+        field(&mut family, 1, name.as_bytes());
+        number(&mut family, 3, HISTOGRAM);
+        field(&mut family, 4, &metric);
+        varint(&mut out, family.len() as u64);
+        out.extend(family);
+        out
+    }
+
     /// The message of remote write 1.0, at a time in milliseconds.
     pub fn message(&self, time: i64) -> Vec<u8> {
         let mut out = Vec::new();
