@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use weir_fuzz::{batch, datagram, frame, histogram, promql, segment, statsd, text};
+use weir_fuzz::{batch, datagram, families, frame, histogram, promql, segment, statsd, text};
 
 fn main() -> std::io::Result<()> {
     let targets = [
         ("batch", batch::seeds()),
         ("datagram", datagram::seeds()),
         ("frame", frame::seeds()),
+        ("families", families::seeds()),
         ("histogram", histogram::seeds()),
         ("promql", promql::seeds()),
         ("segment", segment::seeds()),

@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod datagram;
 pub mod driver;
+pub mod families;
 pub mod frame;
 pub mod histogram;
 pub mod promql;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
-use weir_queue::{Checkpoint, RecordKind, Lane, Log, LogConfig, Reader, Record};
+use weir_queue::{Checkpoint, Lane, Log, LogConfig, Reader, Record, RecordKind};
 use weir_sample::Timestamp;
 use weir_wire::{AgentId, Epoch};
 
@@ -18,7 +18,16 @@ fn payload(seq: u64) -> Vec<u8> {
 
 fn record(seq: u64, payload: &[u8]) -> Record<'_> {
     let (agent, epoch) = (AgentId([1; 16]), Epoch(2));
-    Record { kind: RecordKind::Batch, lane: Lane::Normal, tenant: 3, agent, epoch, seq, received: Timestamp(4_000 + seq as i64), payload }
+    Record {
+        kind: RecordKind::Batch,
+        lane: Lane::Normal,
+        tenant: 3,
+        agent,
+        epoch,
+        seq,
+        received: Timestamp(4_000 + seq as i64),
+        payload,
+    }
 }
 
 /// Memory where there is some: the disk is not under test.

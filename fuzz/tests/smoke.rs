@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_fuzz::{batch, datagram, driver::drive, frame, histogram, promql, segment, statsd, text};
+use weir_fuzz::{batch, datagram, driver::drive, families, frame, histogram, promql, segment, statsd, text};
 
 fn budget() -> Duration {
     let seconds = std::env::var("WEIR_FUZZ_SECONDS").ok().map(|text| text.parse().expect("WEIR_FUZZ_SECONDS: seconds"));
@@ -38,6 +38,11 @@ fn queries() {
 #[test]
 fn stream_frames() {
     smoke("frame", frame::seeds(), frame::run);
+}
+
+#[test]
+fn families_of_endpoints() {
+    smoke("families", families::seeds(), families::run);
 }
 
 #[test]
