@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use weir_sample::{legal_label_name, legal_metric_name};
 
 use super::histogram::{Bars, read_histogram};
+use super::scraped::{Classic, Said, Scraped};
 use super::spelled::spelled;
-use super::{Classic, Said, Scraped};
 use crate::protobuf::{Fields, Malformed, double, message, text, whole};
 use crate::text::{Labels, named_twice};
 
