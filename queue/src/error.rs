@@ -43,6 +43,57 @@ pub enum Error {
     /// A payload that no segment would hold.
     #[error("a payload of {0} bytes is over the limit")]
     TooLarge(usize),
+    /// What brokers answer, or that they do not.
+    #[cfg(feature = "kafka")]
+    #[error("Kafka: {0}")]
+    Kafka(String),
+    /// Records that this consumer had not read are gone.
+    #[cfg(feature = "kafka")]
+    #[error(
+        "{topic} partition {partition} begins at {first} and this consumer has read up to {next}: {} records are lost. Their time has \
+         passed, or somebody deleted them: give the topic a longer retention, then start once with \
+         queue.kafka.accept_lost_records = true",
+        first - next
+    )]
+    Lost {
+        /// The topic.
+        topic: String,
+        /// Its partition.
+        partition: i32,
+        /// What would have been read next.
+        next: i64,
+        /// What is there first.
+        first: i64,
+    },
+    /// The log is not the one that was read: records that had been acknowledged are gone from its end.
+    #[cfg(feature = "kafka")]
+    #[error(
+        "{topic} partition {partition} is not the log that was read up to {next}: it has lost its end (an unclean leader election?), or \
+         is another topic of this name. What was read is stored. To read on from what there is now, start once with \
+         queue.kafka.accept_lost_records = true"
+    )]
+    WentBack {
+        /// The topic.
+        topic: String,
+        /// Its partition.
+        partition: i32,
+        /// What would have been read next.
+        next: i64,
+    },
+    /// Another process reads for this group now.
+    #[cfg(feature = "kafka")]
+    #[error(
+        "{by} has claimed {topic} partition {partition} for the same group: this process has stopped. Each sink needs partitions of its \
+         own, or a group of its own"
+    )]
+    Fenced {
+        /// The topic.
+        topic: String,
+        /// Its partition.
+        partition: i32,
+        /// Who that is.
+        by: String,
+    },
     /// Bytes that are no checkpoint.
     #[error("damaged checkpoint")]
     Checkpoint,
@@ -60,8 +111,21 @@ impl Error {
             Self::Full => "full",
             Self::Closed => "closed",
             Self::TooLarge(_) => "too_large",
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => "kafka",
+            #[cfg(feature = "kafka")]
+            Self::Lost { .. } => "lost",
+            #[cfg(feature = "kafka")]
+            Self::WentBack { .. } => "went_back",
+            #[cfg(feature = "kafka")]
+            Self::Fenced { .. } => "fenced",
             Self::Checkpoint => "checkpoint",
         }
+    }
+
+    /// Whether trying again would do harm: somebody else has taken over.
+    pub fn is_final(&self) -> bool {
+        self.reason() == "fenced"
     }
 
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

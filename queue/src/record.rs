@@ -18,6 +18,10 @@ pub const MAX_PAYLOAD_BYTES: usize = 1 << 20;
 pub(crate) const FRAME_HEADER_BYTES: usize = 56;
 const MAGIC: [u8; 2] = [0xB5, 0x57];
 
+/// Frames in topics have no segment, and all of them this salt.
+#[cfg(feature = "kafka")]
+pub(crate) const TOPIC_SALT: u32 = 0;
+
 /// One thing that goes through the queue; mostly a batch as it arrived: opened, still compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
@@ -54,6 +58,8 @@ pub enum RecordKind {
     Series,
     /// An event about an alert, as JSON: for whoever tells people, and for no store.
     Alert,
+    /// Who reads a partition from here on: for readers of a topic, and for no store.
+    Claim,
     /// What a newer program wrote, by its number. Its frame is as sound as any: it must neither be taken for damage nor
     /// be cut off as a torn tail.
     Newer(u8),
@@ -68,6 +74,7 @@ impl RecordKind {
             3 => Self::Samples,
             4 => Self::Series,
             5 => Self::Alert,
+            6 => Self::Claim,
             newer => Self::Newer(newer),
         }
     }
@@ -80,6 +87,7 @@ impl RecordKind {
             Self::Samples => 3,
             Self::Series => 4,
             Self::Alert => 5,
+            Self::Claim => 6,
             Self::Newer(number) => number,
         }
     }
@@ -241,10 +249,10 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_and_a_zero_is_a_frame_from_before_kinds() {
-        use RecordKind::{Alert, Batch, Grant, Newer, Samples, Series, Unsaid};
+        use RecordKind::{Alert, Batch, Claim, Grant, Newer, Samples, Series, Unsaid};
         let (lane, agent, epoch, received) = (Lane::Bulk, AgentId([7; 16]), Epoch(9), Timestamp(13));
-        let known = [(Unsaid, 0), (Batch, 1), (Grant, 2), (Samples, 3), (Series, 4), (Alert, 5)];
-        for (kind, byte) in known.into_iter().chain([(Newer(6), 6), (Newer(255), 255)]) {
+        let known = [(Unsaid, 0), (Batch, 1), (Grant, 2), (Samples, 3), (Series, 4), (Alert, 5), (Claim, 6)];
+        for (kind, byte) in known.into_iter().chain([(Newer(7), 7), (Newer(255), 255)]) {
             let record = Record { kind, lane, tenant: 3, agent, epoch, seq: 11, received, payload: b"payload" };
             let mut frame = Vec::new();
             record.encode(5, &mut frame);

@@ -1,15 +1,17 @@
 //! What the sink may be told.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
+
+use weir_queue::Source;
 
 use crate::senders::Memory;
 
 /// The sink's settings.
 #[derive(Clone, Debug)]
 pub struct SinkConfig {
-    /// Root folder of the queue.
-    pub queue: PathBuf,
+    /// Where the queue is.
+    pub queue: Source,
     /// How long a window of a shared series waits for late parts after its end.
     pub lateness: Duration,
     /// How long a watermark waits for a sender past its next window; `None`: two of its windows.
@@ -21,6 +23,11 @@ pub struct SinkConfig {
 impl SinkConfig {
     /// A sink on the queue in `root`, with the default lateness and memory.
     pub fn new(root: &Path) -> Self {
-        Self { queue: root.to_owned(), lateness: Duration::from_secs(30), wait: None, memory: Memory::default() }
+        Self {
+            queue: Source::Folder(root.to_owned()),
+            lateness: Duration::from_secs(30),
+            wait: None,
+            memory: Memory::default(),
+        }
     }
 }

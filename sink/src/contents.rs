@@ -36,7 +36,7 @@ impl<'a> Contents<'a> {
             RecordKind::Grant => Self::Grant(Grant::decode(record.payload)),
             RecordKind::Samples => Self::OldSamples(record.payload),
             RecordKind::Series => Self::Samples(record.payload),
-            RecordKind::Alert => Self::Foreign,
+            RecordKind::Alert | RecordKind::Claim => Self::Foreign,
             RecordKind::Newer(_) => Self::Newer,
             RecordKind::Unsaid => Self::as_it_looks(record.payload, decoder),
         }

@@ -6,7 +6,6 @@
 use std::{
     collections::BTreeMap,
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    path::Path,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -48,9 +47,8 @@ const MAX_PAYLOAD_BYTES: usize = 64 << 10;
 const LAYOUTS: usize = 1_024;
 
 /// The id under which the gateway that writes to this log sends its own batches.
-fn sender_of(folder: &Path) -> AgentId {
-    let writer = folder.file_name().map(|name| name.as_encoded_bytes().to_vec()).unwrap_or_default();
-    let digest = ring::digest::digest(&ring::digest::SHA256, &[b"weir gateway ", &writer[..]].concat());
+fn sender_of(writer: &str) -> AgentId {
+    let digest = ring::digest::digest(&ring::digest::SHA256, format!("weir gateway {writer}").as_bytes());
     let mut id = [0; 16];
     id.copy_from_slice(&digest.as_ref()[..16]);
     AgentId(id)
@@ -64,7 +62,7 @@ fn epoch_at(now: Timestamp) -> Epoch {
 
 impl Publisher {
     pub(crate) fn new(shared: Arc<Shared>, parts: flume::Receiver<Part>, readers: usize, now: Timestamp) -> Self {
-        let sender = sender_of(shared.log.folder());
+        let sender = sender_of(shared.log.writer());
         let (encoder, totals) = (Encoder::quick(LAYOUTS), Totals::default());
         Self { shared, parts, readers, encoder, sender, epoch: epoch_at(now), totals }
     }

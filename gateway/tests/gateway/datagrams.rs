@@ -205,7 +205,7 @@ fn a_failed_log_means_no_acks_and_not_ready_until_it_recovers() {
     let agent = site.agent();
     assert!(site.running.ready());
     agent.assert_nothing_came_before(0);
-    let (here, away) = (site.log.folder().to_owned(), site.folder.path().join("away"));
+    let (here, away) = (site.log_folder(), site.folder.path().join("away"));
     fs::rename(&here, &away).unwrap();
     let mut seq = 0;
     while site.running.ready() {
@@ -233,7 +233,7 @@ fn a_failed_log_means_no_acks_and_not_ready_until_it_recovers() {
 #[test]
 fn a_hung_disk_saturates_and_takes_readiness_until_it_answers() {
     let site = Site::new();
-    let disk = Disk::under(site.log.folder());
+    let disk = Disk::under(&site.log_folder());
     let agent = site.agent();
     agent.send(&agent.sealed(1));
     assert_eq!(agent.ack().0.seqs, [1]);

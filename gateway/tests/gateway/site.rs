@@ -68,6 +68,11 @@ impl Site {
         Agent::new(self.session(), self.running.batch_address())
     }
 
+    /// The folder of the gateway's log.
+    pub(crate) fn log_folder(&self) -> PathBuf {
+        self.folder.path().join("queue").join("gateway")
+    }
+
     pub(crate) fn queued(&self) -> Vec<u64> {
         let root = self.folder.path().join("queue");
         let mut reader = Reader::open(&root, "test", &Checkpoint::default()).unwrap();

@@ -122,7 +122,7 @@ fn a_p99_over_three_gateways_is_the_true_one() {
 fn a_failed_queue_delays_a_window_and_loses_nothing() {
     let retry = std::time::Duration::from_millis(5);
     let site = Site::with(listening(1), LogConfig { retry, segment_bytes: 1, ..LogConfig::default() });
-    let (here, away) = (site.log.folder().to_owned(), site.folder.path().join("away"));
+    let (here, away) = (site.log_folder(), site.folder.path().join("away"));
     send(&site.running, &["jobs:3|c".into()]);
     std::fs::rename(&here, &away).unwrap();
     let retries = || value(&site.running.readings(), "weir_gateway_statsd_retries_total", "");

@@ -152,9 +152,9 @@ impl Log {
         self.behind.as_ref().map_or(0.0, Behind::ratio)
     }
 
-    /// The folder of this log.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The name that this writer has to itself: its folder's.
+    pub fn writer(&self) -> &str {
+        self.folder.file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
 
     /// What this log counts about itself.

@@ -16,5 +16,5 @@ mod stats;
 pub use behind::Follow;
 pub use config::LogConfig;
 pub use consumers::retire;
-pub use log::Log;
-pub use reader::{Polled, Reader};
+pub(crate) use log::Log;
+pub(crate) use reader::Reader;

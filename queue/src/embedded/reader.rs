@@ -14,7 +14,7 @@ use super::{
     cursor::{Cursor, Damage},
     reserve,
 };
-use crate::{Checkpoint, Error, Position, Record, error::check_name};
+use crate::{Checkpoint, Error, Polled, Position, Record, error::check_name};
 
 /// How often a busy reader looks for new logs. An idle one looks every time.
 const DISCOVER: Duration = Duration::from_secs(1);
@@ -34,17 +34,6 @@ pub struct Reader {
     untold_places: u64,
     damage_of_removed: Damage,
     _lock: FolderLock,
-}
-
-/// What a poll has delivered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Polled {
-    /// Records given to the callback.
-    pub records: usize,
-    /// Bytes of their payloads.
-    pub bytes: usize,
-    /// Whether the poll ended because of its limit, with more to be had at once.
-    pub more: bool,
 }
 
 impl Reader {
