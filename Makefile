@@ -8,7 +8,7 @@ demo: build
 	$(BIN)/weir demo
 
 build: console
-	$(CARGO) build --release --locked --features weir/s3 --bin weir --bin weir-agent
+	$(CARGO) build --release --locked --features weir/s3,weir/kafka --bin weir --bin weir-agent
 
 # The agent as it is shipped: one static file, which runs on every Linux of this architecture.
 STATIC_TARGET := $(shell uname -m)-unknown-linux-gnu
@@ -42,12 +42,12 @@ autoscaling: setup build
 soak: SECONDS ?= 600
 soak: SEED ?= $(shell date +%s)
 soak: console
-	$(CARGO) build --locked --features weir/s3 --bin weir --bin weir-agent
+	$(CARGO) build --locked --features weir/s3,weir/kafka --bin weir --bin weir-agent
 	WEIR_SOAK_SECONDS=$(SECONDS) WEIR_SOAK_SEED=$(SEED) $(CARGO) test --locked --package weir-tests --test soak
 
 test: setup console
-	$(CARGO) build --locked --features weir/s3 --bin weir --bin weir-agent
-	$(CARGO) test --locked --workspace --features weir/s3
+	$(CARGO) build --locked --features weir/s3,weir/kafka --bin weir --bin weir-agent
+	$(CARGO) test --locked --workspace --features weir/s3,weir/kafka
 	$(CARGO) test --manifest-path fuzz/Cargo.toml --target-dir target --no-default-features
 	cd console && npm test --silent
 
@@ -55,7 +55,7 @@ test: setup console
 DIFFERENTIAL_QUERIES ?= 30000
 DIFFERENTIAL_SEED ?= $(shell date +%s)
 differential: setup console
-	$(CARGO) build --locked --features weir/s3 --bin weir
+	$(CARGO) build --locked --features weir/s3,weir/kafka --bin weir
 	WEIR_DIFFERENTIAL_QUERIES=$(DIFFERENTIAL_QUERIES) WEIR_DIFFERENTIAL_SEED=$(DIFFERENTIAL_SEED) \
 		$(CARGO) test --locked --package weir-tests --test differential -- --nocapture
 

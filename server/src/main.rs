@@ -59,6 +59,10 @@ enum Command {
     Store(store::StoreCommand),
     /// Only rules and alerts, over any Prometheus API; or rule files checked, tested, replayed
     Alert(Box<alert::AlertArgs>),
+    /// Topics of Kafka's: made, and looked at
+    #[cfg(feature = "kafka")]
+    #[command(subcommand)]
+    Kafka(cmd::kafka::KafkaCommand),
     /// Fleet keys: what agents' batches are sealed with
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -90,6 +94,8 @@ fn main() -> ExitCode {
             Some(command) => alert::main(command),
             None => serve(&args.up, Role::Alert),
         },
+        #[cfg(feature = "kafka")]
+        Command::Kafka(command) => cmd::kafka::main(command),
         Command::Keys(command) => keys::main(command),
         Command::Token(command) => token::main(command),
         Command::Certs(command) => certs::main(command),

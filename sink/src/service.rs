@@ -188,6 +188,10 @@ impl Shared {
         loop {
             let Err(error) = self.work(sink, &mut pause) else { return Ok(()) };
             self.sink.failed(&error);
+            if matches!(&error, Error::Queue(error) if error.is_final()) {
+                self.stand_aside();
+                return Err(error);
+            }
             match self.open_again(&mut pause) {
                 Some(again) => sink = again,
                 None => return Err(error),
@@ -238,6 +242,14 @@ impl Shared {
             if read == 0 {
                 thread::sleep(IDLE);
             }
+        }
+    }
+
+    /// Takes the store out of use for good, and says so until it is told to stop.
+    fn stand_aside(&self) {
+        self.store.close();
+        while !self.stopping.load(Ordering::Acquire) {
+            thread::park();
         }
     }
 

@@ -50,7 +50,7 @@ impl Sink {
         admission: Arc<Admission>,
     ) -> Result<Self, Error> {
         let saved = state::decode(saved)?;
-        let mut reader = Reader::open(&config.queue, CONSUMER, &saved.queue)?;
+        let mut reader = Reader::open_at(&config.queue, CONSUMER, &saved.queue)?;
         if let Some(unread) = reader.oldest_unread()? {
             counters.stored_until.store(unread.millis(), Relaxed);
         }
@@ -75,12 +75,15 @@ impl Sink {
         outcome?;
         let read = polled.records;
         // While records of the past are read again, windows close by their time, as they did before the crash.
-        let clock = if read == 0 { now } else { self.ingest.newest };
+        let clock = if read == 0 && !polled.blind { now } else { self.ingest.newest };
         self.ingest.keep_watermarks(clock)?;
         self.ingest.keep_ledger(clock)?;
         self.ingest.forget_silent();
         let unread = if polled.more { self.reader.oldest_unread()? } else { None };
-        self.ingest.counters.stored_until.store(unread.unwrap_or(now).min(now).millis(), Relaxed);
+        // What cannot be seen may be older than anything.
+        if !polled.blind {
+            self.ingest.counters.stored_until.store(unread.unwrap_or(now).min(now).millis(), Relaxed);
+        }
         self.publish(now, read);
         Ok(read)
     }

@@ -6,6 +6,8 @@ pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod emit;
+#[cfg(feature = "kafka")]
+pub(crate) mod kafka;
 pub(crate) mod keys;
 pub(crate) mod query;
 pub(crate) mod store;

@@ -28,6 +28,9 @@ pub(crate) struct UpArgs {
     /// Name of this gateway's log in the queue; each gateway has its own
     #[arg(long)]
     pub writer: Option<String>,
+    /// Group that this sink reads for, where the queue is Kafka's
+    #[arg(long)]
+    pub group: Option<String>,
     /// File of the fleet keys, where it is not in the data folder
     #[arg(long)]
     pub keys: Option<PathBuf>,

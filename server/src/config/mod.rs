@@ -9,6 +9,7 @@ mod identity;
 mod listen;
 mod mistake;
 mod query;
+mod queue;
 mod sink;
 mod statsd;
 mod store;
@@ -30,6 +31,7 @@ use identity::{IdentityFiles, TlsFiles};
 pub(crate) use listen::{Listen, Switched};
 pub(crate) use mistake::Mistake;
 use query::QuerySettings;
+use queue::QueueSettings;
 use sink::SinkConfig;
 use statsd::StatsdSettings;
 use store::StoreSettings;
@@ -64,27 +66,6 @@ struct Reloaded {
     admission: AdmissionSettings,
 }
 
-/// The queue between gateways and the sink.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct QueueSettings {
-    /// Its folder, which gateways and their sink share. Default: `queue` in the data folder.
-    pub folder: Option<PathBuf>,
-    /// Name of this gateway's log in it; no two gateways may have the same. Default: `up`.
-    pub writer: String,
-    /// Seconds by which the sink may be behind with what gateways have acknowledged. From half of it on agents are asked to
-    /// slow down; then bulk, normal and remote write are turned away, and at it all; the sink's /readyz is off. Default: 20.
-    /// 0: no bound but the disk's. More where a sink is restarted for longer and nobody must notice.
-    pub max_behind_s: u64,
-}
-
-impl QueueSettings {
-    /// See `max_behind_s`.
-    pub(crate) const fn max_behind(&self) -> Duration {
-        Duration::from_secs(self.max_behind_s)
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -102,12 +83,6 @@ impl Default for Config {
             alerting: AlertingSettings::default(),
             file: None,
         }
-    }
-}
-
-impl Default for QueueSettings {
-    fn default() -> Self {
-        Self { folder: None, writer: "up".into(), max_behind_s: 20 }
     }
 }
 
@@ -129,6 +104,9 @@ impl Config {
         config.listen.batch = args.batch.unwrap_or(config.listen.batch);
         config.listen.statsd = args.statsd.unwrap_or(config.listen.statsd);
         config.queue.folder = args.queue.clone().or(config.queue.folder);
+        if let Some(kafka) = &mut config.queue.kafka {
+            kafka.group = args.group.clone().unwrap_or_else(|| kafka.group.clone());
+        }
         config.queue.writer = args.writer.clone().unwrap_or(config.queue.writer);
         config.identity.fleet_keys = args.keys.clone().or(config.identity.fleet_keys);
         Ok(config)
@@ -192,11 +170,13 @@ impl Config {
         let mut wrong = self.identity().wrong_files();
         let tls = self.tls.as_ref().map(|tls| ServerTls::load(tls.files()));
         wrong.extend(tls.and_then(Result::err).map(|error| error.to_string()));
+        wrong.extend(self.queue.wrong_files());
         wrong.extend(self.alerting.wrong_files(&self.folder()));
         wrong
     }
 
     fn check(&self) -> Result<(), String> {
+        self.queue.check()?;
         self.sink.check()?;
         self.query.check()?;
         self.store.check()?;

@@ -21,14 +21,7 @@ pub(crate) struct GatewayRole {
 impl GatewayRole {
     /// Opens the log, binds or adopts the sockets, and starts to receive.
     pub(super) fn start(config: &Config, identity: &Identity, streams: Option<StreamConfig>) -> Result<Self> {
-        let (queue, writer) = (config.queue_folder(), &config.queue.writer);
-        let disk_bytes = config.gateway.disk_bytes.map_or_else(|| LogConfig::share_of_disk(&queue, writer), Ok)?;
-        let follow = Follow { consumer: weir_sink::CONSUMER.to_owned(), most: config.queue.max_behind() };
-        let log = Arc::new(Log::open(
-            &queue,
-            writer,
-            LogConfig { disk_bytes, follow: Some(follow), ..LogConfig::default() },
-        )?);
+        let log = Arc::new(open_log(config)?);
         let gateway = GatewayConfig {
             batch: config.listen.batch,
             statsd: config.listen.statsd.0.map(|address| config.statsd.at(address)),
@@ -70,4 +63,18 @@ impl GatewayRole {
     pub(super) fn drain(&self) {
         self.running.drain();
     }
+}
+
+/// The log that a gateway writes: its own in the folder, or a producer into the topic.
+fn open_log(config: &Config) -> Result<Log> {
+    let writer = &config.queue.writer;
+    #[cfg(feature = "kafka")]
+    if let Some(kafka) = &config.queue.kafka {
+        return Ok(Log::Kafka(weir_queue::kafka::Log::connect(&kafka.cluster()?, writer)?));
+    }
+    let queue = config.queue_folder();
+    let disk_bytes = config.gateway.disk_bytes.map_or_else(|| LogConfig::share_of_disk(&queue, writer), Ok)?;
+    let follow = Follow { consumer: weir_sink::CONSUMER.to_owned(), most: config.queue.max_behind() };
+    let log = LogConfig { disk_bytes, follow: Some(follow), ..LogConfig::default() };
+    Ok(Log::open(&queue, writer, log)?)
 }

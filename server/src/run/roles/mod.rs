@@ -81,7 +81,7 @@ impl Roles {
         let gateway = gateway.transpose()?;
         let gives_sessions = role == Role::Sink && identity.tokens.is_some();
         let has_own_log = gives_sessions || role == Role::Sink && config.alerting.is_on();
-        let own = has_own_log.then(|| Log::open(&config.queue_folder(), GRANTS, LogConfig::default()).map(Arc::new));
+        let own = has_own_log.then(|| open_own(config).map(Arc::new));
         let (own, config_file) = (own.transpose()?, config.file.clone().map(Reloadable::new));
         let queue = gateway.as_ref().map(|gateway| &gateway.log).or(own.as_ref());
         let here = sink.as_ref().zip(queue).filter(|_| config.alerting.is_on());
@@ -185,6 +185,15 @@ impl Roles {
             }
         }
     }
+}
+
+/// A sink's own log.
+fn open_own(config: &Config) -> Result<Log> {
+    #[cfg(feature = "kafka")]
+    if let Some(kafka) = &config.queue.kafka {
+        return Ok(Log::Kafka(weir_queue::kafka::Log::connect(&kafka.cluster()?, GRANTS)?));
+    }
+    Ok(Log::open(&config.queue_folder(), GRANTS, LogConfig::default())?)
 }
 
 /// Streams as usual, as far as there are descriptors for them.

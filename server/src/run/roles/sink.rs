@@ -35,7 +35,12 @@ impl SinkRole {
     pub(super) fn start(config: &Config) -> Result<Self> {
         let lateness = Duration::from_secs(config.sink.lateness_s);
         let memory = config.sink.memory(config.identity.session_lifetime_s);
-        let sink = SinkConfig { queue: config.queue_folder(), lateness, wait: config.alerting.wait, memory };
+        let sink = SinkConfig {
+            queue: config.queue.source(config.queue_folder())?,
+            lateness,
+            wait: config.alerting.wait,
+            memory,
+        };
         let opening = Opening { folder: config.data.join("store"), store: config.store.open()?, sink };
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
         let service = Service::start(
