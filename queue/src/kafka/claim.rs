@@ -11,6 +11,7 @@ use std::{
 
 use rdkafka::{
     ClientContext, Message,
+    config::RDKafkaLogLevel,
     producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer},
 };
 use weir_sample::Timestamp;
@@ -85,6 +86,10 @@ struct Places {
 }
 
 impl ClientContext for Places {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.trouble.log(level, facility, message);
+    }
+
     fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
         self.trouble.error(error, reason);
     }

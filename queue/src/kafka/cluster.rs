@@ -72,6 +72,8 @@ impl ClusterConfig {
     /// A client's settings.
     pub(super) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
+        // Why a connection failed is in what it logs.
+        config.set_log_level(RDKafkaLogLevel::Info);
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", "weir")
@@ -114,6 +116,15 @@ pub(super) struct Trouble(Arc<Mutex<Option<String>>>);
 
 impl Trouble {
     pub(super) fn note(&self, what: String) {
+        // That all are down says less than why the last one was.
+        if what.contains("brokers are down") {
+            return;
+        }
+        // What comes before it names one of the client's threads.
+        let what = match what.split_once("]: ") {
+            Some((thread, said)) if thread.starts_with("[thrd:") => said.to_owned(),
+            _ => what,
+        };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     }
 
@@ -140,17 +151,15 @@ impl ClientContext for Trouble {
     fn log(&self, level: RDKafkaLogLevel, _: &str, message: &str) {
         match level {
             RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug | RDKafkaLogLevel::Notice => {}
-            _ => tracing::debug!(message, "the Kafka client says"),
+            RDKafkaLogLevel::Warning => tracing::debug!(message, "the Kafka client says"),
+            _ => self.note(message.to_owned()),
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         // The reason names the broker and what it, or the way to it, has refused.
         tracing::debug!(%error, reason, "the Kafka client reports");
-        // That all are down says less than why the last one was.
-        if !reason.contains("brokers are down") {
-            self.note(reason.to_owned());
-        }
+        self.note(reason.to_owned());
     }
 }
 

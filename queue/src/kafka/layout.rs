@@ -45,7 +45,11 @@ pub(super) fn read(cluster: &ClusterConfig) -> Result<HashMap<String, i32>, Erro
     let consumer: BaseConsumer<Trouble> =
         config.create_with_context(trouble.clone()).map_err(|error| trouble.explain(&error))?;
     let layouts = cluster.layouts();
-    let metadata = consumer.fetch_metadata(Some(&layouts), PATIENCE).map_err(|error| trouble.explain(&error))?;
+    let metadata = consumer.fetch_metadata(Some(&layouts), PATIENCE).map_err(|error| {
+        // What it has to say of its connections comes when it is polled.
+        let _ = consumer.poll(Duration::from_millis(50));
+        trouble.explain(&error)
+    })?;
     if metadata.topics().iter().all(|topic| topic.partitions().is_empty()) {
         return Err(missing(&layouts));
     }

@@ -1,0 +1,9 @@
+//! Promise: with Kafka in the middle every acknowledged sample is counted once, whatever is killed, stopped and woken,
+//! grown, lost or put there by others; and what cannot be gone on with is told.
+
+#![allow(clippy::unwrap_used)]
+
+mod faults;
+mod mistakes;
+mod site;
+mod takeover;
