@@ -122,7 +122,7 @@ fn a_poll_stops_at_its_limit_and_says_so() {
 fn logs_are_merged_by_time_and_new_ones_are_found() {
     let root = tempfile::tempdir().unwrap();
     let mut reader = Reader::open(root.path(), "sink", &Checkpoint::default()).unwrap();
-    assert_eq!(read(&mut reader), []);
+    assert!(read(&mut reader).is_empty());
     let (a, b) = (Log::open(root.path(), "a", config()).unwrap(), Log::open(root.path(), "b", config()).unwrap());
     append(&a, [1, 4, 5]);
     append(&b, [2, 3, 6]);
@@ -368,7 +368,7 @@ fn a_dead_log_goes_when_it_is_read_and_comes_back_with_its_writer() {
     assert_eq!((read(&mut sink).len(), read(&mut export).len()), (3, 3));
     sink.forget(&sink.checkpoint()).unwrap();
     export.forget(&export.checkpoint()).unwrap();
-    assert!(log.folder().exists(), "a living writer keeps its log");
+    assert!(root.path().join("a").exists(), "a living writer keeps its log");
     drop(log);
     append(&Log::open(root.path(), "a", config()).unwrap(), 3..5);
     assert_eq!(read(&mut sink), [3, 4]);

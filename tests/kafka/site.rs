@@ -57,13 +57,9 @@ impl Site {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Starts a role by `weir.toml`.
+    /// Starts a role.
     pub(crate) fn role(&self, role: &str, name: &str, more: &[&str]) -> Server {
-        self.role_by("weir.toml", role, name, more)
-    }
-
-    pub(crate) fn role_by(&self, config: &str, role: &str, name: &str, more: &[&str]) -> Server {
-        let (config, keys) = (self.path(config).display().to_string(), self.path("fleet.keys").display().to_string());
+        let [config, keys] = ["weir.toml", "fleet.keys"].map(|name| self.path(name).display().to_string());
         let shared = ["--config", &config, "--keys", &keys, "--writer", name];
         Server::start_as(role, self.path(name), ServerPorts::free(), &[&shared, more].concat())
     }

@@ -52,11 +52,8 @@ fn two_groups_are_two_copies_and_neither_disturbs_the_other() {
 #[test]
 fn two_sinks_share_the_partitions_and_each_agent_is_in_one() {
     let site = Site::start();
-    site.write_config("low.toml", "partitions = [0, 1]", "");
-    site.write_config("high.toml", "partitions = [2, 3]", "");
     let gateway = site.role("gateway", "gateway", &[]);
-    let low = site.role_by("low.toml", "sink", "low", &[]);
-    let high = site.role_by("high.toml", "sink", "high", &[]);
+    let [low, high] = ["0/2", "1/2"].map(|share| site.role("sink", &share[..1], &["--share", share]));
     let agent = site.agent(&[&gateway]);
     agent.emit("hits:1|c", 400);
     let hits = |server: &weir_tests::Server| server.number("sum(hits)").unwrap_or(0.0);

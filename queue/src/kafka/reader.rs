@@ -26,10 +26,38 @@ pub struct GroupConfig {
     pub cluster: ClusterConfig,
     /// Readers that share a topic have one group and partitions of their own; two groups are two copies of all.
     pub group: String,
-    /// Partitions to read; none: all that there are.
-    pub partitions: Vec<i32>,
+    /// Which partitions are this reader's: those whose number leaves the first when divided by the second.
+    pub share: Share,
     /// Goes on where records are gone that were not read, or that had been read.
     pub accept_lost_records: bool,
+}
+
+/// A part of the partitions: `0/1` is all, `1/4` every fourth from the second on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Less than the other.
+    pub index: u32,
+    /// How many readers there are.
+    pub of: u32,
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self { index: 0, of: 1 }
+    }
+}
+
+impl std::str::FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (index, of) = text.split_once('/').unzip();
+        let number = |text: Option<&str>| text.and_then(|text| text.parse::<u32>().ok());
+        let share = number(index).zip(number(of)).filter(|(index, of)| index < of);
+        let (index, of) =
+            share.ok_or_else(|| format!("{text:?} is no share: write 0/1 for all, 1/4 for the second of four"))?;
+        Ok(Self { index, of })
+    }
 }
 
 /// Reads partitions on behalf of a group, and is the only one who does while nobody claims them after it.
@@ -79,7 +107,7 @@ impl Reader {
     pub(crate) fn open(config: &GroupConfig, checkpoint: &Checkpoint) -> Result<Self, Error> {
         let topic: Arc<str> = config.cluster.batches().into();
         let (ours, _) = layout::of_topic(&config.cluster, &topic)?;
-        let numbers = wanted(config, ours)?;
+        let numbers = wanted(config.share, &topic, ours, checkpoint)?;
         let trouble = Trouble::default();
         let consumer: Consumer =
             settings(config).create_with_context(trouble.clone()).map_err(|error| trouble.explain(&error))?;
@@ -297,14 +325,22 @@ fn name(topic: &str, partition: i32) -> String {
     format!("{topic}.{partition}")
 }
 
-fn wanted(config: &GroupConfig, ours: i32) -> Result<Vec<i32>, Error> {
-    let mut numbers = config.partitions.clone();
-    numbers.sort_unstable();
-    numbers.dedup();
-    if let Some(wrong) = numbers.iter().find(|number| !(0..ours).contains(*number)) {
-        return Err(Error::Kafka(format!("there is no partition {wrong}: the topic was made with {ours}, from 0 on")));
+/// The partitions of a share. A store cannot change it: what it has of partitions that it gave up stays in it, and of
+/// new ones another has the past.
+fn wanted(share: Share, topic: &str, ours: i32, saved: &Checkpoint) -> Result<Vec<i32>, Error> {
+    let numbers: Vec<i32> = (0..ours).filter(|number| *number as u32 % share.of == share.index).collect();
+    let Share { index, of } = share;
+    if numbers.is_empty() {
+        return Err(Error::Kafka(format!("{topic} has {ours} partitions, none of them for {index}/{of}")));
     }
-    Ok(if numbers.is_empty() { (0..ours).collect() } else { numbers })
+    let read: Vec<i32> = (0..ours).filter(|number| saved.position(&name(topic, *number)).is_some()).collect();
+    if !read.is_empty() && read != numbers {
+        return Err(Error::Kafka(format!(
+            "this store has read partitions {read:?} of {topic}, and {index}/{of} are {numbers:?}: a store keeps its share. Give the \
+             new share an empty data folder, and ask this one for the past (docs/scale.md)"
+        )));
+    }
+    Ok(numbers)
 }
 
 /// Where to go on in a partition that begins and ends so.
@@ -356,3 +392,27 @@ const UNTOLD: &str =
 const LAG: &str = "Records in a partition that were not read yet.";
 const MARGIN: &str = "Records in a partition that were read and are still there. Near 0 with a lag: the topic forgets what is not stored yet.";
 const KEPT: &str = "Records in a partition.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_whole_and_a_store_keeps_its_own() {
+        assert_eq!("1/4".parse(), Ok(Share { index: 1, of: 4 }));
+        for wrong in ["", "1", "4/4", "0/0", "-1/4", "1/4/2"] {
+            assert!(wrong.parse::<Share>().is_err(), "{wrong}");
+        }
+        let wanted = |index, of, saved: &Checkpoint| wanted(Share { index, of }, "t", 6, saved);
+        let mut saved = Checkpoint::default();
+        let mut all = Vec::new();
+        (0..4).for_each(|index| all.extend(wanted(index, 4, &saved).unwrap()));
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2, 3, 4, 5]);
+        assert!(wanted(7, 8, &saved).is_err());
+        saved.set("up", Position::default());
+        [1, 5].iter().for_each(|number| saved.set(&name("t", *number), Position::default()));
+        assert_eq!(wanted(1, 4, &saved).unwrap(), [1, 5]);
+        assert!(wanted(0, 4, &saved).is_err() && wanted(0, 1, &saved).is_err() && wanted(1, 2, &saved).is_err());
+    }
+}

@@ -31,6 +31,9 @@ pub(crate) struct UpArgs {
     /// Group that this sink reads for, where the queue is Kafka's
     #[arg(long)]
     pub group: Option<String>,
+    /// Share of the partitions that this sink reads, such as 1/4, where the queue is Kafka's
+    #[arg(long)]
+    pub share: Option<String>,
     /// File of the fleet keys, where it is not in the data folder
     #[arg(long)]
     pub keys: Option<PathBuf>,

@@ -106,7 +106,9 @@ impl Config {
         config.queue.folder = args.queue.clone().or(config.queue.folder);
         if let Some(kafka) = &mut config.queue.kafka {
             kafka.group = args.group.clone().unwrap_or_else(|| kafka.group.clone());
+            kafka.share = args.share.clone().or(kafka.share.take());
         }
+        config.queue.check().map_err(anyhow::Error::msg)?;
         config.queue.writer = args.writer.clone().unwrap_or(config.queue.writer);
         config.identity.fleet_keys = args.keys.clone().or(config.identity.fleet_keys);
         Ok(config)
@@ -197,7 +199,18 @@ mod tests {
         let uncomment =
             |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
         let full: Vec<_> = EXAMPLE.lines().map(uncomment).collect();
-        let (full, usual) = (Config::parse(&full.join("\n")).unwrap(), Config::default());
+        let (mut full, usual) = (toml::from_str::<Config>(&full.join("\n")).unwrap(), Config::default());
+        // A queue is a folder or Kafka's.
+        let shown = full.queue.kafka.take().unwrap();
+        full.check().unwrap();
+        let kafka: queue::KafkaSettings = toml::from_str("brokers = 'a:1'").unwrap();
+        let names = |kafka: &queue::KafkaSettings| (kafka.prefix.clone(), kafka.group.clone());
+        assert_eq!(names(&shown), names(&kafka));
+        assert_eq!(
+            (shown.linger_ms, shown.accept_lost_records, shown.tls.is_some(), shown.share.as_deref()),
+            (kafka.linger_ms, kafka.accept_lost_records, true, Some("0/1"))
+        );
+        assert_eq!(shown.sasl.unwrap().mechanism, "SCRAM-SHA-512");
         let listen = |config: &Config| {
             (config.listen.http, config.listen.batch, config.listen.statsd, config.listen.hosts.clone())
         };

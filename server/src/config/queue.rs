@@ -33,12 +33,11 @@ pub(crate) struct KafkaSettings {
     /// What names of topics and groups begin with.
     #[serde(default = "prefix")]
     pub prefix: String,
-    /// Sinks that share a topic have one group and partitions of their own; two groups are two copies of everything.
+    /// Sinks that share a topic have one group and a share each; two groups are two copies of everything.
     #[serde(default = "group")]
     pub group: String,
-    /// Partitions of this sink; none: all.
-    #[serde(default)]
-    pub partitions: Vec<i32>,
+    /// Which partitions are this sink's: `1/4` is every fourth from the second on. Default: all.
+    pub share: Option<String>,
     /// Milliseconds that a record waits for others to share a request with.
     #[serde(default = "linger_ms")]
     pub linger_ms: u64,
@@ -122,9 +121,8 @@ impl QueueSettings {
                 ));
             }
         }
-        if kafka.partitions.iter().any(|number| *number < 0) {
-            return Err("queue.kafka.partitions: they are numbered from 0 on".into());
-        }
+        #[cfg(feature = "kafka")]
+        kafka.share().map_err(|error| format!("queue.kafka.share: {error}"))?;
         if kafka.tls.as_ref().is_some_and(|tls| tls.certificate.is_some() != tls.key.is_some()) {
             return Err("queue.kafka.tls: certificate and key go together".into());
         }
@@ -177,11 +175,15 @@ impl KafkaSettings {
         })
     }
 
+    fn share(&self) -> Result<weir_queue::kafka::Share, String> {
+        self.share.as_deref().map_or_else(|| Ok(weir_queue::kafka::Share::default()), str::parse)
+    }
+
     fn group(&self) -> Result<weir_queue::kafka::GroupConfig> {
         Ok(weir_queue::kafka::GroupConfig {
             cluster: self.cluster()?,
             group: self.group.clone(),
-            partitions: self.partitions.clone(),
+            share: self.share().map_err(anyhow::Error::msg)?,
             accept_lost_records: self.accept_lost_records,
         })
     }
@@ -208,7 +210,7 @@ mod tests {
         check("folder = 'q'\nkafka = { brokers = 'a:1' }", "leave one of the two out");
         check("kafka = { brokers = 'a:1', prefix = 'a b' }", "cannot name a topic");
         check("kafka = { brokers = 'a:1', group = '' }", "cannot name a topic");
-        check("kafka = { brokers = 'a:1', partitions = [1, -1] }", "from 0 on");
+        check("kafka = { brokers = 'a:1', share = '4/4' }", "1/4 for the second of four");
         check("kafka = { brokers = 'a:1', tls = { key = 'k' } }", "go together");
         check(
             "kafka = { brokers = 'a:1', sasl = { mechanism = 'GSSAPI', username = 'u', password_file = 'p' } }",
