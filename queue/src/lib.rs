@@ -14,11 +14,13 @@ mod log;
 mod polled;
 mod reader;
 mod record;
+mod share;
 
 pub use checkpoint::{Checkpoint, Position};
 pub use embedded::{Follow, LogConfig, retire};
 pub use error::Error;
 pub use log::Log;
 pub use polled::Polled;
-pub use reader::{Reader, Source};
+pub use reader::{Parts, Reader, Source};
 pub use record::{Lane, MAX_PAYLOAD_BYTES, Record, RecordKind};
+pub use share::Share;

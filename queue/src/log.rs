@@ -48,6 +48,19 @@ impl Log {
         either!(self, log => log.append(records))
     }
 
+    /// The same into one partition; an embedded log has only one.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    #[cfg_attr(not(feature = "kafka"), expect(unused_variables, reason = "there are no partitions"))]
+    pub fn append_to(&self, partition: u32, records: &[Record<'_>]) -> Result<Position, Error> {
+        match self {
+            Self::Embedded(log) => log.append(records),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(log) => log.append_to(partition, records),
+        }
+    }
+
     /// Waits until what the append that answered `position` took is durable.
     ///
     /// # Errors

@@ -60,6 +60,8 @@ pub enum RecordKind {
     Alert,
     /// Who reads a partition from here on: for readers of a topic, and for no store.
     Claim,
+    /// What one sink has of series that several write, for the sink that owns them.
+    Parts,
     /// What a newer program wrote, by its number. Its frame is as sound as any: it must neither be taken for damage nor
     /// be cut off as a torn tail.
     Newer(u8),
@@ -75,6 +77,7 @@ impl RecordKind {
             4 => Self::Series,
             5 => Self::Alert,
             6 => Self::Claim,
+            7 => Self::Parts,
             newer => Self::Newer(newer),
         }
     }
@@ -88,6 +91,7 @@ impl RecordKind {
             Self::Series => 4,
             Self::Alert => 5,
             Self::Claim => 6,
+            Self::Parts => 7,
             Self::Newer(number) => number,
         }
     }
@@ -249,10 +253,11 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_and_a_zero_is_a_frame_from_before_kinds() {
-        use RecordKind::{Alert, Batch, Claim, Grant, Newer, Samples, Series, Unsaid};
+        use RecordKind::{Alert, Batch, Claim, Grant, Newer, Parts, Samples, Series, Unsaid};
         let (lane, agent, epoch, received) = (Lane::Bulk, AgentId([7; 16]), Epoch(9), Timestamp(13));
-        let known = [(Unsaid, 0), (Batch, 1), (Grant, 2), (Samples, 3), (Series, 4), (Alert, 5), (Claim, 6)];
-        for (kind, byte) in known.into_iter().chain([(Newer(7), 7), (Newer(255), 255)]) {
+        let known =
+            [(Unsaid, 0), (Batch, 1), (Grant, 2), (Samples, 3), (Series, 4), (Alert, 5), (Claim, 6), (Parts, 7)];
+        for (kind, byte) in known.into_iter().chain([(Newer(8), 8), (Newer(255), 255)]) {
             let record = Record { kind, lane, tenant: 3, agent, epoch, seq: 11, received, payload: b"payload" };
             let mut frame = Vec::new();
             record.encode(5, &mut frame);

@@ -23,7 +23,7 @@ use crate::{Error, MAX_PAYLOAD_BYTES};
 /// How topics are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// Partitions of the topic of batches: at least as many as there will ever be sinks.
+    /// Partitions of the topics of batches and partials: at least as many as there will ever be sinks.
     pub partitions: i32,
     /// Copies of each on different brokers.
     pub replicas: i32,
@@ -53,16 +53,17 @@ pub fn setup(cluster: &ClusterConfig, shape: Shape) -> Result<Vec<Setup>, Error>
     // What is in a record is packed already.
     let settings =
         [("retention.ms", retention.as_str()), ("max.message.bytes", &largest), ("compression.type", "uncompressed")];
-    let batches_are_new = make(cluster, &batches, shape, &settings)?;
-    if batches_are_new || !layout::read(cluster)?.contains_key(&batches) {
-        layout::write(cluster, &batches, shape.partitions)?;
+    let mut all = vec![Setup { topic: layouts, is_new: layouts_are_new, partitions: 1 }];
+    for topic in [batches, cluster.partials()] {
+        let is_new = make(cluster, &topic, shape, &settings)?;
+        if is_new || !layout::read(cluster)?.contains_key(&topic) {
+            layout::write(cluster, &topic, shape.partitions)?;
+        }
+        check_room(cluster, &topic)?;
+        let (partitions, _) = layout::of_topic(cluster, &topic)?;
+        all.push(Setup { topic, is_new, partitions });
     }
-    check_room(cluster, &batches)?;
-    let (partitions, _) = layout::of_topic(cluster, &batches)?;
-    Ok(vec![
-        Setup { topic: layouts, is_new: layouts_are_new, partitions: 1 },
-        Setup { topic: batches, is_new: batches_are_new, partitions },
-    ])
+    Ok(all)
 }
 
 /// Makes a topic; false if it is there.

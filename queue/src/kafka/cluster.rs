@@ -64,6 +64,11 @@ impl ClusterConfig {
         format!("{}.batches", self.prefix)
     }
 
+    /// The topic by which sinks tell each other what they have of shared series.
+    pub fn partials(&self) -> String {
+        format!("{}.partials", self.prefix)
+    }
+
     /// The topic that says how many partitions the others have.
     pub(super) fn layouts(&self) -> String {
         format!("{}.layout", self.prefix)

@@ -113,14 +113,17 @@ impl std::fmt::Debug for Log {
 }
 
 impl Log {
-    /// Connects as `writer`, a name that no other has.
+    /// Connects to the topic of batches as `writer`, a name that no other has.
     ///
     /// # Errors
     /// [`Error::Kafka`] where brokers cannot be reached, refuse this client, or have no topic that was set up;
     /// [`Error::Name`] for a bad writer name.
     pub fn connect(cluster: &ClusterConfig, writer: &str) -> Result<Self, Error> {
         check_name(writer)?;
-        let topic = cluster.batches();
+        Self::connect_to(cluster, cluster.batches(), writer)
+    }
+
+    pub(super) fn connect_to(cluster: &ClusterConfig, topic: String, writer: &str) -> Result<Self, Error> {
         let (partitions, found) = layout::of_topic(cluster, &topic)?;
         super::admin::check_room(cluster, &topic)?;
         let (delivered, trouble, counts) = (Arc::<Delivered>::default(), Trouble::default(), Arc::<Counts>::default());
@@ -145,7 +148,20 @@ impl Log {
     }
 
     pub(crate) fn append(&self, records: &[Record<'_>]) -> Result<Position, Error> {
-        let Shared { topic, partitions, delivered, counts, .. } = &*self.shared;
+        self.send(records, |record| partition_of(record, self.shared.partitions))
+    }
+
+    pub(crate) fn append_to(&self, partition: u32, records: &[Record<'_>]) -> Result<Position, Error> {
+        self.send(records, |_| partition as i32)
+    }
+
+    /// How many partitions records go to.
+    pub(super) fn partitions(&self) -> u32 {
+        self.shared.partitions as u32
+    }
+
+    fn send(&self, records: &[Record<'_>], place: impl Fn(&Record<'_>) -> i32) -> Result<Position, Error> {
+        let Shared { topic, delivered, counts, .. } = &*self.shared;
         if let Some(record) = records.iter().find(|record| record.payload.len() > MAX_PAYLOAD_BYTES) {
             counts.too_large.fetch_add(records.len() as u64, Relaxed);
             return Err(Error::TooLarge(record.payload.len()));
@@ -161,9 +177,8 @@ impl Log {
         for (ticket, record) in (position.segment..).zip(records) {
             frame.clear();
             record.encode(TOPIC_SALT, &mut frame);
-            let partition = partition_of(record, *partitions);
             let message = BaseRecord::<(), [u8], usize>::with_opaque_to(topic, ticket as usize);
-            let message = message.partition(partition).payload(&frame).timestamp(record.received.0);
+            let message = message.partition(place(record)).payload(&frame).timestamp(record.received.0);
             if let Err((error, _)) = producer.send(message) {
                 // It never was on its way. Those before it may arrive, and are sent again with it: the sink counts once.
                 counts.failed.fetch_add(1, Relaxed);

@@ -18,5 +18,5 @@ mod status;
 pub use admin::{Setup, Shape, setup};
 pub use cluster::{ClusterConfig, Sasl, Tls};
 pub use log::Log;
-pub use reader::{GroupConfig, Reader, Share};
+pub use reader::{GroupConfig, Reader};
 pub use status::{PartitionStatus, status};

@@ -1,6 +1,7 @@
 //! The reading end: partitions of a topic, merged by the time their records were received.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -15,9 +16,10 @@ use super::{
     claim::Claim,
     cluster::{ClusterConfig, PATIENCE, Trouble},
     layout,
+    log::Log,
     partition::{Consumer, Partition, Taken, first_to_read},
 };
-use crate::{Checkpoint, Error, Polled, Position, Record};
+use crate::{Checkpoint, Error, Parts, Polled, Position, Record, Share};
 
 /// Who reads what.
 #[derive(Clone, Debug, Default)]
@@ -32,38 +34,21 @@ pub struct GroupConfig {
     pub accept_lost_records: bool,
 }
 
-/// A part of the partitions: `0/1` is all, `1/4` every fourth from the second on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// Less than the other.
-    pub index: u32,
-    /// How many readers there are.
-    pub of: u32,
-}
-
-impl Default for Share {
-    fn default() -> Self {
-        Self { index: 0, of: 1 }
-    }
-}
-
-impl std::str::FromStr for Share {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (index, of) = text.split_once('/').unzip();
-        let number = |text: Option<&str>| text.and_then(|text| text.parse::<u32>().ok());
-        let share = number(index).zip(number(of)).filter(|(index, of)| index < of);
-        let (index, of) =
-            share.ok_or_else(|| format!("{text:?} is no share: write 0/1 for all, 1/4 for the second of four"))?;
-        Ok(Self { index, of })
+impl GroupConfig {
+    pub(crate) fn parts(&self) -> Result<Option<Parts>, Error> {
+        if self.share.is_whole() {
+            return Ok(None);
+        }
+        let writer = format!("{}-{}", self.group, self.share.index);
+        let log = Log::connect_to(&self.cluster, self.cluster.partials(), &writer)?;
+        let (partitions, group) = (log.partitions(), self.group.clone());
+        Ok(Some(Parts { log: crate::Log::Kafka(log), partitions, share: self.share, group }))
     }
 }
 
 /// Reads partitions on behalf of a group, and is the only one who does while nobody claims them after it.
 pub struct Reader {
     config: GroupConfig,
-    topic: Arc<str>,
     consumer: Arc<Consumer>,
     claim: Claim,
     start: Checkpoint,
@@ -78,7 +63,7 @@ pub struct Reader {
 #[derive(Default)]
 struct Ends {
     at: Option<Instant>,
-    of: Vec<(i32, i64, i64)>,
+    of: HashMap<(Arc<str>, i32), (i64, i64)>,
 }
 
 /// A partition of which this long nothing was heard is asked about.
@@ -94,7 +79,7 @@ const ENDS_EVERY: Duration = Duration::from_secs(10);
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Reader({} for {})", self.topic, self.config.group)
+        write!(out, "Reader({} for {})", self.config.cluster.prefix, self.config.group)
     }
 }
 
@@ -105,43 +90,52 @@ impl Reader {
     /// [`Error::Lost`] or [`Error::WentBack`] if the topic is not what the checkpoint is of; [`Error::Kafka`] where brokers cannot
     /// be reached, refuse this client, or have no topic that was set up.
     pub(crate) fn open(config: &GroupConfig, checkpoint: &Checkpoint) -> Result<Self, Error> {
-        let topic: Arc<str> = config.cluster.batches().into();
-        let (ours, _) = layout::of_topic(&config.cluster, &topic)?;
-        let numbers = wanted(config.share, &topic, ours, checkpoint)?;
         let trouble = Trouble::default();
         let consumer: Consumer =
             settings(config).create_with_context(trouble.clone()).map_err(|error| trouble.explain(&error))?;
-        let consumer = Arc::new(consumer);
-        let (mut list, mut starts) = (TopicPartitionList::new(), Vec::new());
-        for &number in &numbers {
-            let ends = consumer.fetch_watermarks(&topic, number, PATIENCE).map_err(|error| trouble.explain(&error))?;
-            let start = start(config, &topic, number, checkpoint.position(&name(&topic, number)), ends)?;
-            let first = Offset::Offset(first_to_read(start, ends.0));
-            list.add_partition_offset(&topic, number, first).map_err(|error| trouble.explain(&error))?;
-            starts.push(start);
-        }
-        let claim = Claim::of(&config.group);
-        let claims = claim.append(&config.cluster, &topic, &numbers, now())?;
-        let mut partitions = Vec::new();
-        for (&number, start) in numbers.iter().zip(starts) {
-            let queue = consumer.split_partition_queue(&topic, number);
-            let queue = queue.ok_or_else(|| Error::Kafka(format!("{topic} has no partition {number}")))?;
-            let claimed = claims.get(&number).copied().unwrap_or_default();
-            partitions.push(Partition::new(&topic, number, queue, start, claimed));
-        }
-        consumer.assign(&list).map_err(|error| trouble.explain(&error))?;
-        Ok(Self {
+        let mut reader = Self {
             config: config.clone(),
-            topic,
-            consumer,
-            claim,
+            consumer: Arc::new(consumer),
+            claim: Claim::of(&config.group),
             start: checkpoint.clone(),
-            partitions,
+            partitions: Vec::new(),
             records: 0,
             payload_bytes: 0,
             untold: 0,
             ends: Mutex::default(),
-        })
+        };
+        let mut places = TopicPartitionList::new();
+        reader.add_topic(&config.cluster.batches(), &mut places, &trouble)?;
+        if !config.share.is_whole() {
+            reader.add_topic(&config.cluster.partials(), &mut places, &trouble)?;
+        }
+        reader.consumer.assign(&places).map_err(|error| trouble.explain(&error))?;
+        Ok(reader)
+    }
+
+    /// Claims the share of a topic, and notes where reading begins.
+    fn add_topic(&mut self, topic: &str, places: &mut TopicPartitionList, trouble: &Trouble) -> Result<(), Error> {
+        let Self { config, consumer, start: checkpoint, claim, .. } = &*self;
+        let (ours, _) = layout::of_topic(&config.cluster, topic)?;
+        let numbers = wanted(config.share, topic, ours, checkpoint)?;
+        let mut starts = Vec::new();
+        for &number in &numbers {
+            let ends = consumer.fetch_watermarks(topic, number, PATIENCE).map_err(|error| trouble.explain(&error))?;
+            let start = start(config, topic, number, checkpoint.position(&name(topic, number)), ends)?;
+            let first = Offset::Offset(first_to_read(start, ends.0));
+            places.add_partition_offset(topic, number, first).map_err(|error| trouble.explain(&error))?;
+            starts.push(start);
+        }
+        let claims = claim.append(&config.cluster, topic, &numbers, now())?;
+        let mut partitions = Vec::new();
+        for (&number, start) in numbers.iter().zip(starts) {
+            let queue = consumer.split_partition_queue(topic, number);
+            let queue = queue.ok_or_else(|| Error::Kafka(format!("{topic} has no partition {number}")))?;
+            let claimed = claims.get(&number).copied().unwrap_or_default();
+            partitions.push(Partition::new(&Arc::from(topic), number, queue, start, claimed));
+        }
+        self.partitions.extend(partitions);
+        Ok(())
     }
 
     pub(crate) fn poll(
@@ -178,7 +172,7 @@ impl Reader {
     pub(crate) fn checkpoint(&self) -> Checkpoint {
         let mut checkpoint = self.start.clone();
         for partition in &self.partitions {
-            checkpoint.set(&name(&self.topic, partition.number), partition.position());
+            checkpoint.set(&name(&partition.topic, partition.number), partition.position());
         }
         checkpoint
     }
@@ -192,7 +186,7 @@ impl Reader {
     pub(crate) fn tell_place(&mut self) {
         let mut list = TopicPartitionList::new();
         for partition in &self.partitions {
-            let mut told = list.add_partition(&self.topic, partition.number);
+            let mut told = list.add_partition(&partition.topic, partition.number);
             let place = told.set_offset(Offset::Offset(partition.next));
             told.set_metadata(format!("{} {}", self.claim.by, partition.claim));
             self.untold += u64::from(place.is_err());
@@ -216,11 +210,9 @@ impl Reader {
         ];
         let ends = self.ends();
         for partition in &self.partitions {
-            let Some((_, low, high)) = ends.of.iter().find(|(number, ..)| *number == partition.number) else {
-                continue;
-            };
-            let number = partition.number.to_string();
-            let labels = [("consumer", self.config.group.as_str()), ("partition", number.as_str())];
+            let (topic, number) = (&partition.topic, partition.number.to_string());
+            let Some((low, high)) = ends.of.get(&(topic.clone(), partition.number)) else { continue };
+            let labels = [("consumer", self.config.group.as_str()), ("topic", topic), ("partition", number.as_str())];
             let lag = (high - partition.next).max(0) as f64;
             let margin = (partition.next - low).max(0) as f64;
             readings.push(Reading::gauge("weir_queue_lag_records", &labels, lag, LAG));
@@ -234,10 +226,9 @@ impl Reader {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         if ends.at.is_none_or(|at| at.elapsed() >= ENDS_EVERY) {
             ends.at = Some(Instant::now());
-            let asked = self.partitions.iter().map_while(|partition| {
-                let number = partition.number;
-                let (low, high) = self.consumer.fetch_watermarks(&self.topic, number, ASKED).ok()?;
-                Some((number, low, high))
+            let asked = self.partitions.iter().map_while(|Partition { topic, number, .. }| {
+                let found = self.consumer.fetch_watermarks(topic, *number, ASKED).ok()?;
+                Some(((topic.clone(), *number), found))
             });
             ends.of = asked.collect();
         }
@@ -272,7 +263,7 @@ impl Reader {
         let partition = &mut self.partitions[at];
         match partition.fill(&self.claim, wait) {
             Err(error @ Error::WentBack { .. }) if self.config.accept_lost_records => {
-                let (topic, number) = (&self.topic, partition.number);
+                let (topic, number) = (&partition.topic, partition.number);
                 let ends = self.consumer.fetch_watermarks(topic, number, PATIENCE);
                 let seek = ends.and_then(|(low, _)| {
                     self.consumer.seek(topic, number, Offset::Offset(low), PATIENCE).map(|()| low)
@@ -304,7 +295,7 @@ impl Reader {
         }
         let partition = &mut self.partitions[at];
         let since = *partition.blind_since.get_or_insert_with(Instant::now);
-        if let Ok((low, high)) = self.consumer.fetch_watermarks(&self.topic, partition.number, ASKED) {
+        if let Ok((low, high)) = self.consumer.fetch_watermarks(&partition.topic, partition.number, ASKED) {
             if low > partition.next {
                 return Err(partition.lost(low));
             }
@@ -328,15 +319,14 @@ fn name(topic: &str, partition: i32) -> String {
 /// The partitions of a share. A store cannot change it: what it has of partitions that it gave up stays in it, and of
 /// new ones another has the past.
 fn wanted(share: Share, topic: &str, ours: i32, saved: &Checkpoint) -> Result<Vec<i32>, Error> {
-    let numbers: Vec<i32> = (0..ours).filter(|number| *number as u32 % share.of == share.index).collect();
-    let Share { index, of } = share;
-    if numbers.is_empty() {
-        return Err(Error::Kafka(format!("{topic} has {ours} partitions, none of them for {index}/{of}")));
+    if ours < share.of as i32 {
+        return Err(Error::Kafka(format!("{topic} has {ours} partitions, too few for {} sinks", share.of)));
     }
+    let numbers: Vec<i32> = (0..ours).filter(|number| share.has(*number as u32)).collect();
     let read: Vec<i32> = (0..ours).filter(|number| saved.position(&name(topic, *number)).is_some()).collect();
     if !read.is_empty() && read != numbers {
         return Err(Error::Kafka(format!(
-            "this store has read partitions {read:?} of {topic}, and {index}/{of} are {numbers:?}: a store keeps its share. Give the \
+            "this store has read partitions {read:?} of {topic}, and {share} are {numbers:?}: a store keeps its share. Give the \
              new share an empty data folder, and ask this one for the past (docs/scale.md)"
         )));
     }
@@ -398,17 +388,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_whole_and_a_store_keeps_its_own() {
-        assert_eq!("1/4".parse(), Ok(Share { index: 1, of: 4 }));
-        for wrong in ["", "1", "4/4", "0/0", "-1/4", "1/4/2"] {
-            assert!(wrong.parse::<Share>().is_err(), "{wrong}");
-        }
+    fn a_store_keeps_its_share() {
         let wanted = |index, of, saved: &Checkpoint| wanted(Share { index, of }, "t", 6, saved);
         let mut saved = Checkpoint::default();
-        let mut all = Vec::new();
-        (0..4).for_each(|index| all.extend(wanted(index, 4, &saved).unwrap()));
-        all.sort_unstable();
-        assert_eq!(all, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(wanted(1, 4, &saved).unwrap(), [1, 5]);
         assert!(wanted(7, 8, &saved).is_err());
         saved.set("up", Position::default());
         [1, 5].iter().for_each(|number| saved.set(&name("t", *number), Position::default()));

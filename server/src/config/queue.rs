@@ -175,8 +175,8 @@ impl KafkaSettings {
         })
     }
 
-    fn share(&self) -> Result<weir_queue::kafka::Share, String> {
-        self.share.as_deref().map_or_else(|| Ok(weir_queue::kafka::Share::default()), str::parse)
+    fn share(&self) -> Result<weir_queue::Share, String> {
+        self.share.as_deref().map_or_else(|| Ok(weir_queue::Share::default()), str::parse)
     }
 
     fn group(&self) -> Result<weir_queue::kafka::GroupConfig> {
