@@ -20,6 +20,8 @@ pub(crate) enum Contents<'a> {
     Samples(&'a [u8]),
     /// The same, as older programs wrote them.
     OldSamples(&'a [u8]),
+    /// What a sink has of shared series.
+    Parts,
     /// What is for another consumer of a queue, and strayed into this one.
     Foreign,
     /// What only a newer program can read.
@@ -36,6 +38,7 @@ impl<'a> Contents<'a> {
             RecordKind::Grant => Self::Grant(Grant::decode(record.payload)),
             RecordKind::Samples => Self::OldSamples(record.payload),
             RecordKind::Series => Self::Samples(record.payload),
+            RecordKind::Parts => Self::Parts,
             RecordKind::Alert | RecordKind::Claim => Self::Foreign,
             RecordKind::Newer(_) => Self::Newer,
             RecordKind::Unsaid => Self::as_it_looks(record.payload, decoder),

@@ -6,6 +6,7 @@
 
 mod config;
 mod contents;
+mod exchange;
 mod health;
 mod imported;
 mod ingest;

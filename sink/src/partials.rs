@@ -66,25 +66,30 @@ impl Partials {
         }
     }
 
-    /// Writes every window that ends by `complete`, as all who send parts have passed it, or whose lateness has passed at
+    /// Hands over every window that ends by `complete`, as all who send parts have passed it, or whose lateness has passed at
     /// `now`.
     pub(crate) fn close(
         &mut self,
         now: Timestamp,
         complete: Timestamp,
         lateness: Duration,
-        store: &Store,
+        mut hand_over: impl FnMut(Window, &HashMap<Series, Part>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         while let Some(entry) = self.open.first_entry() {
             let window = *entry.key();
             if window.end() > complete && window.end().plus(lateness) > now {
                 return Ok(());
             }
-            write(store, window, entry.get())?;
+            hand_over(window, entry.get())?;
             entry.remove();
             self.closed_until = self.closed_until.max(window.end());
         }
         Ok(())
+    }
+
+    /// No window that ends by then is to be opened any more.
+    pub(crate) fn pass(&mut self, until: Timestamp) {
+        self.closed_until = self.closed_until.max(until);
     }
 
     /// The end of the earliest window that is not written yet.
@@ -120,7 +125,8 @@ impl Part {
     }
 }
 
-fn write(store: &Store, window: Window, parts: &HashMap<Series, Part>) -> Result<(), Error> {
+/// Writes a window.
+pub(crate) fn write(store: &Store, window: Window, parts: &HashMap<Series, Part>) -> Result<(), Error> {
     let (mut columns, mut floats, mut histograms) = (Vec::new(), Vec::new(), Vec::<(usize, &Histogram)>::new());
     for (series, Part { value, .. }) in parts {
         columns.push((series.clone(), stored_kind(value.kind())));
