@@ -10,8 +10,9 @@ use weir_store::Store;
 use weir_wire::{BatchHead, Decoder, SenderId, Totals, Values};
 
 use crate::contents::Contents;
+use crate::exchange::Exchange;
 use crate::imported::importer::Importer;
-use crate::partials::Partials;
+use crate::partials::{Partials, write};
 use crate::plan::Plan;
 use crate::senders::completeness::{self, Completeness};
 use crate::senders::fleet::Counters;
@@ -29,6 +30,8 @@ pub(crate) struct Ingest {
     pub memory: Memory,
     pub senders: Senders,
     pub partials: Partials,
+    /// Where shared series belong to several sinks.
+    pub exchange: Option<Exchange>,
     pub ledger: Ledger,
     pub decoder: Decoder,
     pub values: Values,
@@ -53,6 +56,7 @@ impl Ingest {
         config: &SinkConfig,
         store: Arc<Store>,
         mut saved: Saved,
+        exchange: Option<Exchange>,
         counters: Arc<Counters>,
         admission: Arc<Admission>,
     ) -> Self {
@@ -66,6 +70,7 @@ impl Ingest {
             senders: Senders::resume(saved.agents, saved.forgotten),
             ledger,
             partials: saved.partials,
+            exchange,
             decoder: Decoder::new(),
             values: Values::default(),
             importer: Importer::default(),
@@ -97,6 +102,13 @@ impl Ingest {
             Contents::Batch => self.batch(record),
             Contents::Samples(payload) => self.samples(record, payload),
             Contents::OldSamples(payload) => self.old_samples(record, payload),
+            Contents::Parts => {
+                match &mut self.exchange {
+                    Some(exchange) => exchange.take(record),
+                    None => _ = self.counters.foreign.fetch_add(1, Relaxed),
+                }
+                Ok(())
+            }
             Contents::Foreign => {
                 self.counters.foreign.fetch_add(1, Relaxed);
                 Ok(())
@@ -237,9 +249,25 @@ impl Ingest {
             }
         }
         let complete = self.watermarks.parts_until();
-        self.partials.close(clock, complete, self.lateness, &self.store)?;
+        let Self { partials, exchange, store, .. } = self;
+        partials.close(clock, complete, self.lateness, |window, parts| match exchange {
+            Some(exchange) => {
+                exchange.put(window, parts);
+                Ok(())
+            }
+            None => write(store, window, parts),
+        })?;
+        let mut open = self.partials.earliest_end();
+        if let Some(exchange) = &mut self.exchange {
+            // What ended by then and has not begun to fill never will: its late parts go on to the next window.
+            let until = complete.max(clock.minus(self.lateness));
+            let until = open.map_or(until, |end| until.min(end.minus(Duration::from_millis(1))));
+            self.partials.pass(until);
+            exchange.keep(clock, self.partials.closed_until(), &self.store)?;
+            open = open.min(exchange.earliest_end(clock)).or(open);
+        }
         if looked {
-            let published = self.watermarks.published(self.partials.earliest_end());
+            let published = self.watermarks.published(open);
             *self.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner) = published;
         }
         Ok(())

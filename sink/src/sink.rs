@@ -4,10 +4,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use weir_meters::clock;
 use weir_queue::{Checkpoint, Reader};
 use weir_sample::{Reading, Timestamp};
 use weir_store::{Cut, Store};
 
+use crate::exchange::Exchange;
 use crate::ingest::Ingest;
 use crate::senders::fleet::{ALIVE, Counters};
 use crate::series::Admission;
@@ -49,14 +51,18 @@ impl Sink {
         counters: Arc<Counters>,
         admission: Arc<Admission>,
     ) -> Result<Self, Error> {
-        let saved = state::decode(saved)?;
+        let mut saved = state::decode(saved)?;
         let mut reader = Reader::open_at(&config.queue, CONSUMER, &saved.queue)?;
         if let Some(unread) = reader.oldest_unread()? {
             counters.stored_until.store(unread.millis(), Relaxed);
         }
         // The store is what it was at the checkpoint: what was complete since then has to be read again.
         *counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner) = Watermarks::default();
-        let ingest = Ingest::resume(config, store, saved, counters, admission);
+        let parts = config.queue.parts()?;
+        let closed = saved.partials.closed_until();
+        let ours = std::mem::take(&mut saved.exchange);
+        let exchange = parts.map(|parts| Exchange::resume(parts, ours, closed, clock::now()));
+        let ingest = Ingest::resume(config, store, saved, exchange, counters, admission);
         Ok(Self { reader, reader_seen: None, told: None, ingest, rate: Rate::default() })
     }
 
@@ -98,8 +104,13 @@ impl Sink {
     /// Notes what the store is now and where in the queue that was. The cut may be written beside further steps.
     pub(crate) fn cut(&mut self) -> Result<(Cut, Checkpoint), Error> {
         let queue = self.reader.checkpoint();
-        let Ingest { senders, ledger, partials, newest, admission, .. } = &self.ingest;
-        let saved = state::encode(&queue, senders, &ledger.jobs, &admission.shared_limits(), partials, *newest);
+        let Ingest { senders, ledger, partials, newest, admission, exchange, .. } = &mut self.ingest;
+        let (limits, exchange) = (admission.shared_limits(), exchange.as_mut());
+        let exchange = exchange.map(|exchange| {
+            exchange.outbox.seal();
+            &*exchange
+        });
+        let saved = state::encode(&queue, senders, &ledger.jobs, &limits, partials, *newest, exchange);
         Ok((self.ingest.store.cut(&saved)?, queue))
     }
 
@@ -114,6 +125,9 @@ impl Sink {
             return Err(error.into());
         }
         self.ingest.counters.checkpoints.fetch_add(1, Relaxed);
+        if let Some(exchange) = &mut self.ingest.exchange {
+            exchange.outbox.release();
+        }
         self.reader.forget(queue)?;
         Ok(())
     }
@@ -153,7 +167,9 @@ impl Sink {
         }
         if self.reader_seen.is_none_or(|seen| now.is_due(seen, READER_EVERY)) {
             self.reader_seen = Some(now);
-            *counters.reader.lock().unwrap_or_else(PoisonError::into_inner) = self.reader.readings();
+            let mut readings = self.reader.readings();
+            readings.extend(self.ingest.exchange.iter().flat_map(Exchange::readings));
+            *counters.reader.lock().unwrap_or_else(PoisonError::into_inner) = readings;
         }
         if self.told.is_none_or(|told| now.is_due(told, TOLD_EVERY)) {
             self.told = Some(now);

@@ -11,14 +11,17 @@ use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, SenderId, Totals, de
 
 use crate::Error;
 use crate::contents::grant_in_batch;
+use crate::exchange::{Exchange, Heard, SavedExchange, Way};
 use crate::partials::{Open, Part, Partials};
 use crate::senders::ledger::Jobs;
 use crate::senders::progress::Progress;
 use crate::senders::{Account, Agent, EpochSeen, Forgotten, Received, Senders};
 use crate::series::{Grant, Limit};
 
+/// Since 9 it has what sinks tell each other of shared series.
+const VERSION: u8 = 9;
 /// Since 8 it says how far each sender is.
-const VERSION: u8 = 8;
+const BEFORE_EXCHANGE: u8 = 8;
 /// Since 7 two senders may have one id, each with a tenant of its own.
 const BEFORE_PROGRESS: u8 = 7;
 /// The version before: grants in it have the form that [`grant_in_batch`] reads.
@@ -34,6 +37,7 @@ pub(crate) struct Saved {
     pub limits: Vec<(u32, Limit)>,
     pub partials: Partials,
     pub newest: Timestamp,
+    pub exchange: SavedExchange,
 }
 
 pub(crate) fn encode(
@@ -43,15 +47,12 @@ pub(crate) fn encode(
     limits: &[(u32, Vec<u8>)],
     partials: &Partials,
     newest: Timestamp,
+    exchange: Option<&Exchange>,
 ) -> Vec<u8> {
     let mut out = vec![VERSION];
     block(&mut out, &queue.encode());
     out.extend(newest.0.to_le_bytes());
-    out.extend(partials.closed_until().0.to_le_bytes());
-    out.extend(
-        (partials.open().values().map(|parts| parts.len().div_ceil(PART_SERIES)).sum::<usize>() as u32).to_le_bytes(),
-    );
-    partials.open().iter().for_each(|(window, parts)| encode_window(&mut out, *window, parts));
+    encode_partials(&mut out, partials);
     let Forgotten { agents, jobs: of_jobs } = senders.forgotten();
     [agents, of_jobs].iter().for_each(|until| out.extend(until.0.to_le_bytes()));
     out.extend((jobs.len() as u32).to_le_bytes());
@@ -67,6 +68,8 @@ pub(crate) fn encode(
     }
     out.extend((senders.len() as u32).to_le_bytes());
     senders.iter().for_each(|(id, agent)| encode_agent(&mut out, id, agent));
+    out.push(u8::from(exchange.is_some()));
+    exchange.into_iter().for_each(|exchange| encode_exchange(&mut out, exchange));
     out
 }
 
@@ -80,6 +83,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         limits: Vec::new(),
         partials: Partials::default(),
         newest: Timestamp::default(),
+        exchange: SavedExchange::default(),
     };
     if bytes.is_empty() {
         return Ok(saved);
@@ -87,18 +91,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     let mut input = Input(bytes);
     let [version] = input.array()?;
     let read_grant = match version {
-        VERSION | BEFORE_PROGRESS => Grant::decode,
+        VERSION | BEFORE_EXCHANGE | BEFORE_PROGRESS => Grant::decode,
         GRANTS_IN_BATCHES => grant_in_batch,
         _ => return Err(Error::State("version")),
     };
     saved.queue = Checkpoint::decode(input.block()?)?;
     saved.newest = input.timestamp()?;
-    let closed_until = input.timestamp()?;
-    let mut open = Open::new();
-    for _ in 0..input.u32()? {
-        decode_window(&mut input, &mut open)?;
-    }
-    saved.partials = Partials::resume(closed_until, open);
+    saved.partials = decode_partials(&mut input)?;
     saved.forgotten = Forgotten { agents: input.timestamp()?, jobs: input.timestamp()? };
     for _ in 0..input.u32()? {
         let tenant = input.u32()?;
@@ -111,11 +110,73 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     }
     for _ in 0..input.u32()? {
         let (id, mut agent) = decode_agent(&mut input, read_grant)?;
-        if version == VERSION {
+        if version >= BEFORE_EXCHANGE {
             agent.progress = Progress::resume(input.timestamp()?);
         }
         saved.agents.insert(id, agent);
     }
+    if version == VERSION && input.array()? == [1] {
+        saved.exchange = decode_exchange(&mut input)?;
+    }
+    Ok(saved)
+}
+
+fn encode_partials(out: &mut Vec<u8>, partials: &Partials) {
+    out.extend(partials.closed_until().0.to_le_bytes());
+    let payloads: usize = partials.open().values().map(|parts| parts.len().div_ceil(PART_SERIES)).sum();
+    out.extend((payloads as u32).to_le_bytes());
+    partials.open().iter().for_each(|(window, parts)| encode_window(out, *window, parts));
+}
+
+fn decode_partials(input: &mut Input<'_>) -> Result<Partials, Error> {
+    let closed_until = input.timestamp()?;
+    let mut open = Open::new();
+    for _ in 0..input.u32()? {
+        decode_window(input, &mut open)?;
+    }
+    Ok(Partials::resume(closed_until, open))
+}
+
+fn encode_exchange(out: &mut Vec<u8>, Exchange { outbox, gathered, .. }: &Exchange) {
+    out.extend(outbox.epoch.0.to_le_bytes());
+    out.extend((outbox.ways.len() as u32).to_le_bytes());
+    for way in &outbox.ways {
+        out.extend(way.next.to_le_bytes());
+        out.extend((way.entries.len() as u32).to_le_bytes());
+        for (number, payload) in &way.entries {
+            out.extend(number.to_le_bytes());
+            block(out, payload);
+        }
+    }
+    out.extend((gathered.heard.len() as u32).to_le_bytes());
+    for (id, heard) in &gathered.heard {
+        out.extend(id.0);
+        out.extend(heard.epoch.0.to_le_bytes());
+        block(out, &heard.seen.encode());
+        [heard.until, heard.before].iter().for_each(|time| out.extend(time.0.to_le_bytes()));
+    }
+    encode_partials(out, &gathered.partials);
+}
+
+fn decode_exchange(input: &mut Input<'_>) -> Result<SavedExchange, Error> {
+    let epoch = |input: &mut Input<'_>| input.array().map(|bytes| Epoch(u64::from_le_bytes(bytes)));
+    let mut saved = SavedExchange { epoch: epoch(input)?, ..SavedExchange::default() };
+    for _ in 0..input.u32()? {
+        let mut way = Way::default();
+        way.next = input.array().map(u64::from_le_bytes)?;
+        for _ in 0..input.u32()? {
+            let number = input.array().map(u64::from_le_bytes)?;
+            way.entries.push_back((number, input.block()?.to_vec()));
+        }
+        saved.ways.push(way);
+    }
+    for _ in 0..input.u32()? {
+        let (id, epoch) = (AgentId(input.array()?), epoch(input)?);
+        let seen = SeenWindow::decode(input.block()?).map_err(|_| Error::State("seen window"))?;
+        let heard = Heard { epoch, seen, until: input.timestamp()?, before: input.timestamp()? };
+        saved.gathered.heard.insert(id, heard);
+    }
+    saved.gathered.partials = decode_partials(input)?;
     Ok(saved)
 }
 

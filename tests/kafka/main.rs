@@ -5,5 +5,6 @@
 
 mod faults;
 mod mistakes;
+mod shared;
 mod site;
 mod takeover;

@@ -17,7 +17,7 @@ fn what_is_wrong_with_the_brokers_or_the_topic_is_told_at_the_start() {
     check("prefix = 'other'", "run `weir kafka setup` once");
     check("tls = {}", "SSL");
     site.write_config("wrong.toml", "share = '4/5'", "");
-    assert!(site.refused("wrong.toml", "sink").contains("none of them for 4/5"));
+    assert!(site.refused("wrong.toml", "sink").contains("too few for 5 sinks"));
     std::fs::write(site.path("wrong.toml"), "[queue.kafka]\nbrokers = '127.0.0.1:9'\n").unwrap();
     let said = site.refused("wrong.toml", "gateway");
     assert!(said.contains("Connection refused"), "{said}");
