@@ -11,6 +11,7 @@ mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod log;
+mod parts;
 mod polled;
 mod reader;
 mod record;
@@ -20,7 +21,8 @@ pub use checkpoint::{Checkpoint, Position};
 pub use embedded::{Follow, LogConfig, retire};
 pub use error::Error;
 pub use log::Log;
+pub use parts::Parts;
 pub use polled::Polled;
-pub use reader::{Parts, Reader, Source};
+pub use reader::{Reader, Source};
 pub use record::{Lane, MAX_PAYLOAD_BYTES, Record, RecordKind};
 pub use share::Share;

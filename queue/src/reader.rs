@@ -6,7 +6,7 @@ use weir_sample::{Reading, Timestamp};
 
 #[cfg(feature = "kafka")]
 use crate::kafka;
-use crate::{Checkpoint, Error, Log, Polled, Position, Record, Share, embedded};
+use crate::{Checkpoint, Error, Parts, Polled, Position, Record, embedded};
 
 /// Where a queue is read.
 #[derive(Clone, Debug)]
@@ -16,19 +16,6 @@ pub enum Source {
     /// Partitions of a topic.
     #[cfg(feature = "kafka")]
     Kafka(Box<kafka::GroupConfig>),
-}
-
-/// The way by which the sinks of a group tell each other what they have of shared series.
-#[derive(Debug)]
-pub struct Parts {
-    /// Where it is told.
-    pub log: Log,
-    /// How many partitions it has.
-    pub partitions: u32,
-    /// What of them, and of the batches, this sink reads.
-    pub share: Share,
-    /// The group.
-    pub group: String,
 }
 
 impl Source {

@@ -215,6 +215,8 @@ impl Reader {
             let labels = [("consumer", self.config.group.as_str()), ("topic", topic), ("partition", number.as_str())];
             let lag = (high - partition.next).max(0) as f64;
             let margin = (partition.next - low).max(0) as f64;
+            let behind = partition.received().map_or(0.0, |received| now().since(received).as_secs_f64());
+            readings.push(Reading::gauge("weir_queue_partition_behind_seconds", &labels, behind, BEHIND));
             readings.push(Reading::gauge("weir_queue_lag_records", &labels, lag, LAG));
             readings.push(Reading::gauge("weir_queue_retention_margin_records", &labels, margin, MARGIN));
             readings.push(Reading::gauge("weir_queue_kept_records", &labels, (high - low) as f64, KEPT));
@@ -379,6 +381,8 @@ const FOREIGN: &str = "Messages in the topic that are no records of Weir's, skip
 const DAMAGED: &str = "Records in the topic that are damaged, skipped: check the brokers' disks.";
 const UNTOLD: &str =
     "Times that the group's offsets could not be committed: what `weir kafka status` says is out of date.";
+const BEHIND: &str =
+    "Age of the oldest record in a partition that was not read; 0 if there is none. Sinks scale by the worst.";
 const LAG: &str = "Records in a partition that were not read yet.";
 const MARGIN: &str = "Records in a partition that were read and are still there. Near 0 with a lag: the topic forgets what is not stored yet.";
 const KEPT: &str = "Records in a partition.";
