@@ -153,9 +153,14 @@ pub(crate) fn json(server: &str, path: &str, parameters: &[(&str, &str)], token:
 
 /// An HTTP client that hands error answers over as answers, and trusts what this host trusts.
 pub(crate) fn agent() -> ureq::Agent {
+    agent_with(TIMEOUT)
+}
+
+/// The same with so much time for a question.
+pub(crate) fn agent_with(timeout: Duration) -> ureq::Agent {
     // One provider for the process; whoever was first chose the same.
     _ = rustls::crypto::ring::default_provider().install_default();
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
+    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(timeout));
     config.tls_config(tls).build().into()
 }
