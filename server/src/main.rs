@@ -6,6 +6,7 @@ mod bench;
 mod clock;
 mod cmd;
 mod config;
+mod front;
 mod objects;
 mod run;
 mod serving;
@@ -40,6 +41,8 @@ enum Command {
     Gateway(UpArgs),
     /// Only a sink: writes from the queue into the store, answers queries, serves the console
     Sink(UpArgs),
+    /// Only a front: sends questions to whichever copy of the store is furthest
+    Front(UpArgs),
     /// Check a configuration file and the files that it names, and say what is wrong with them
     Check(check::CheckArgs),
     /// `weir up` and an agent for this host; prints the console's address
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Command::Up(args) => serve(&args, Role::Everything),
         Command::Gateway(args) => serve(&args, Role::Gateway),
         Command::Sink(args) => serve(&args, Role::Sink),
+        Command::Front(args) => serve(&args, Role::Front),
         Command::Check(args) => check::main(args),
         Command::Demo(args) => demo::main(args),
         Command::Emit(args) => emit::main(args),

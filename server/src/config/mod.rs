@@ -217,7 +217,8 @@ mod tests {
         assert_eq!(listen(&full), listen(&usual));
         let sink = |config: &Config| (config.sink.checkpoint_interval_s, config.sink.lateness_s, config.sink.memory(0));
         assert_eq!(sink(&full), sink(&usual));
-        assert_eq!(full.query, usual.query);
+        assert_eq!(full.query.copies.len(), 2);
+        assert_eq!(QuerySettings { copies: Vec::new(), ..full.query.clone() }, usual.query);
         let cold = full.store.cold.clone().unwrap();
         assert_eq!((cold.check(), cold.after.as_secs(), cold.cache), (Ok(()), 3 * 86_400, 1 << 30));
         assert_eq!(StoreSettings { cold: None, retention: Vec::new(), ..full.store }, usual.store);

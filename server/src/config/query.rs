@@ -29,11 +29,17 @@ pub(crate) struct QuerySettings {
     /// Whether metric names go at the end of a query, as under Prometheus' feature of this name, rather than in each operator
     /// that changes what they say. Default: false.
     pub delayed_name_removal: bool,
+    /// Of `weir front`: the copies that it asks, such as `http://sink-a:8641`.
+    pub copies: Vec<String>,
 }
 
 impl QuerySettings {
     /// Says what is wrong with the settings, if anything.
     pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(wrong) = self.copies.iter().find(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+        {
+            return Err(format!("query.copies: {wrong:?} is no address: write http://sink-a:8641"));
+        }
         let limits = [
             ("max_series", self.max_series),
             ("max_samples", self.max_samples),
@@ -79,6 +85,7 @@ impl Default for QuerySettings {
             max_waiting: limits.waiting,
             timeout_s: limits.time.as_secs(),
             delayed_name_removal: limits.delayed_name_removal,
+            copies: Vec::new(),
         }
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use weir_sample::exposition;
 
 use super::roles::Roles;
 use crate::api::auth::{self, Caller};
+use crate::front::WATERMARK;
 
 /// The built console; `make console` makes it.
 #[derive(rust_embed::RustEmbed)]
@@ -33,12 +34,18 @@ pub(crate) fn fleet_routes(roles: Arc<Roles>) -> Router {
 }
 
 async fn readyz(State(roles): State<Arc<Roles>>) -> Response {
-    match roles.ready() {
+    let mut response = match roles.ready() {
         Ok(troubles) => {
             troubles.iter().fold("ready\n".to_owned(), |text, trouble| text + trouble + "\n").into_response()
         }
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    };
+    // By this a front finds the copy that is furthest.
+    let watermark = roles.sink.as_ref().and_then(|sink| (sink.watermark())(None));
+    if let Some(watermark) = watermark.and_then(|until| HeaderValue::from_str(&until.as_secs_f64().to_string()).ok()) {
+        response.headers_mut().insert(WATERMARK, watermark);
     }
+    response
 }
 
 /// Telemetry of the process is for all; what is said of one tenant only for its own readers, and for operators.

@@ -12,6 +12,7 @@ use super::http;
 use super::roles::Roles;
 use crate::api::{alerts, auth, cardinality, query, rules, session, write};
 use crate::config::Config;
+use crate::front;
 use crate::serving::{HandedOver, Site};
 
 /// Serves the routes of all roles in the background, and sessions at the port of batches. Must be called inside a tokio
@@ -45,6 +46,10 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
     if let Some(alerting) = &roles.alerting {
         router = router.merge(guard(rules::routes(alerting.standing.clone(), alerting.api()), Scope::AlertsRead));
         router = router.merge(alerts::routes(alerting.api(), roles.identity.tokens.as_ref()));
+    }
+    if let Some(copies) = &roles.front {
+        // Copies check tokens themselves.
+        router = router.merge(front::routes(copies.clone()));
     }
     if let Some(queue) = roles.queue() {
         let writes = write::routes(queue, config.store.longest(), roles.remote_write.clone());

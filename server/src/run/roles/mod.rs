@@ -21,6 +21,7 @@ use crate::alerting::Alerting;
 use crate::api::write;
 use crate::clock::now;
 use crate::config::{AdmissionSettings, Config};
+use crate::front::Copies;
 use crate::serving::{Descriptors, HandedOver, Serving};
 use gateway::GatewayRole;
 use sink::SinkRole;
@@ -36,6 +37,8 @@ pub(crate) enum Role {
     Sink,
     /// Evaluates rules over another system.
     Alert,
+    /// Sends questions to copies.
+    Front,
 }
 
 /// What runs.
@@ -46,6 +49,8 @@ pub(crate) struct Roles {
     pub sink: Option<SinkRole>,
     /// Rules and who is told, where there is a sink and rules are named.
     pub alerting: Option<Alerting>,
+    /// The copies that questions go to.
+    pub front: Option<Arc<Copies>>,
     /// What tokens grant, where a sink gives sessions without a gateway: its own log in the queue that it reads.
     grants: Option<Arc<Log>>,
     config_file: Option<Reloadable>,
@@ -68,6 +73,10 @@ impl Roles {
         if role == Role::Alert {
             config.alerting.check_alone().map_err(anyhow::Error::msg)?;
         }
+        anyhow::ensure!(
+            role != Role::Front || !config.query.copies.is_empty(),
+            "query.copies: a front needs the addresses of copies, such as [\"http://sink-a:8641\", \"http://sink-b:8641\"]"
+        );
         weir_files::own_folder(&config.data)?;
         let identity = Arc::new(Identity::open(config.identity(), now())?);
         let tls = config.tls.as_ref().map(|tls| ServerTls::load(tls.files()).map(Arc::new)).transpose()?;
@@ -91,7 +100,9 @@ impl Roles {
         // A log that is for rules alone takes nothing from outside.
         let grants = own.filter(|_| gives_sessions);
         let (remote_write, serving) = (Arc::default(), Serving::new(descriptors.http));
-        let roles = Self { identity, tls, gateway, sink, alerting, grants, config_file, remote_write, serving };
+        let front = (role == Role::Front).then(|| Copies::start(&config.query.copies).map(Arc::new));
+        let front = front.transpose().context("starting to look at copies")?;
+        let roles = Self { identity, tls, gateway, sink, alerting, front, grants, config_file, remote_write, serving };
         roles.set_admission(&config.admission);
         Ok((roles, handed_over))
     }
@@ -101,6 +112,7 @@ impl Roles {
         self.gateway.as_ref().map_or(Ok(()), GatewayRole::ready)?;
         let mut troubles = self.sink.as_ref().map_or(Ok(Vec::new()), SinkRole::ready)?;
         troubles.extend(self.alerting.iter().flat_map(Alerting::troubles));
+        troubles.extend(self.front.as_ref().map_or(Ok(Vec::new()), |copies| copies.ready())?);
         Ok(troubles)
     }
 
@@ -118,6 +130,7 @@ impl Roles {
             readings.extend(sink.readings());
         }
         readings.extend(self.alerting.iter().flat_map(Alerting::readings));
+        readings.extend(self.front.iter().flat_map(|copies| copies.readings()));
         readings
     }
 
