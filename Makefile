@@ -67,12 +67,12 @@ conformance:
 check: console rustdoc deny spelling
 	$(CARGO) fmt --all --check
 	tests/mutants/run --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets --features weir/s3,weir/kafka -- -D warnings
 	cd console && npm run --silent check
 
 # Links and texts of the crates' documentation, private items included.
 rustdoc: console
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --features weir/s3,weir/kafka --no-deps --document-private-items --quiet
 
 TOOLS := target/tools
 $(TOOLS)/installed: tests/tools tests/tools.txt

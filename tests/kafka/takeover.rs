@@ -64,3 +64,34 @@ fn two_sinks_share_the_partitions_and_each_agent_is_in_one() {
     let found = [hits(&low), hits(&high)];
     assert!(found.contains(&400.0) && found.contains(&0.0), "{found:?}");
 }
+
+#[test]
+fn partitions_that_go_back_and_forth_under_load_are_counted_once_by_whoever_has_them() {
+    let turns: usize = std::env::var("WEIR_KAFKA_TURNS").map_or(8, |text| text.parse().unwrap());
+    let site = Site::start();
+    let gateway = site.role("gateway", "gateway", &[]);
+    let agent = site.agent(&[&gateway]);
+    let mut sinks = ["left", "right"].map(|name| site.role("sink", name, &[]));
+    let mut hits = 0;
+    for turn in 0..turns {
+        let (mine, other) = (turn % 2, (turn + 1) % 2);
+        for _ in 0..5 {
+            agent.emit("hits:1|c", 4);
+            hits += 4;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        // In the middle of its work, or stood aside.
+        sinks[mine].program.kill();
+        sinks[mine].start_again();
+        sinks[mine].wait_until_ready();
+        wait_for(&sinks[other], "/readyz", 503, "has claimed weir.batches partition");
+    }
+    let last = (turns + 1) % 2;
+    wait_for_hits(&sinks[last], hits);
+    // The other has all that was there when it was fenced, and reads the rest when it is its turn.
+    let first = 1 - last;
+    sinks[first].program.kill();
+    sinks[first].start_again();
+    sinks[first].wait_until_ready();
+    wait_for_hits(&sinks[first], hits);
+}

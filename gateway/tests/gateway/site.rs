@@ -1,5 +1,6 @@
 //! A gateway with its files, and the sending half of an agent.
 
+use std::path::PathBuf;
 use std::{
     net::UdpSocket,
     sync::Arc,

@@ -1,5 +1,7 @@
 //! The section `[queue]` of `weir.toml`: the embedded one, or `[queue.kafka]`.
 
+#![cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only Kafka's client reads it"))]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
