@@ -24,8 +24,8 @@ pub(crate) struct SetupArgs {
     /// Configuration file with `[queue.kafka]`
     #[arg(long)]
     config: PathBuf,
-    /// Partitions: as many as there will ever be sinks, times four
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    /// Partitions: as many as there will ever be sinks; more cost brokers and gateways
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
     /// Copies of each record on different brokers
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=15))]

@@ -82,7 +82,7 @@ fn group() -> String {
 }
 
 const fn linger_ms() -> u64 {
-    10
+    8
 }
 
 fn mechanism() -> String {
