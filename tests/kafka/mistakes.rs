@@ -69,3 +69,18 @@ fn brokers_behind_tls_and_passwords_are_spoken_with_and_a_wrong_password_is_told
     let said = site.refused("weir.toml", "gateway");
     assert!(said.contains("certificate"), "{said}");
 }
+
+#[test]
+fn shipped_rules_about_kafka_read_what_gateways_and_sinks_send() {
+    let site = Site::start();
+    let servers = [site.role("gateway", "gateway", &[]), site.role("sink", "sink", &[])];
+    let rules = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/rules/kafka.yml");
+    let text = std::fs::read_to_string(rules).unwrap();
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    let names: std::collections::BTreeSet<&str> = words.filter(|word| word.starts_with("weir_")).collect();
+    assert!(names.len() > 4, "{names:?}");
+    eventually("all that they read", PATIENCE, || {
+        let served: String = servers.iter().filter_map(|server| Some(server.get("/metrics")?.1)).collect();
+        names.iter().all(|name| served.lines().any(|line| line.starts_with(name))).then_some(())
+    });
+}
