@@ -22,6 +22,10 @@ fn what_three_gateways_hear_is_one_series_of_one_sink_through_kills() {
     let mut sinks: Vec<Server> = ["0/3", "1/3", "2/3"]
         .map(|share| site.role("sink", &format!("sink-{}", &share[..1]), &["--share", share]))
         .into();
+    // A second copy, divided otherwise: it has the same topics, and parts of its own in them.
+    let others: Vec<Server> = ["0/2", "1/2"]
+        .map(|share| site.role("sink", &format!("other-{}", &share[..1]), &["--group", "other", "--share", share]))
+        .into();
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     let gateways: Vec<(Server, _)> = (0..3)
         .map(|number| {
@@ -59,6 +63,10 @@ fn what_three_gateways_hear_is_one_series_of_one_sink_through_kills() {
     eventually("all counts to be stored", PATIENCE, || seen().contains(&all).then_some(()));
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(seen(), [all], "one sink has the series, and no more than there were");
+    eventually("the other group to have them too", PATIENCE, || {
+        owned(&others, "sum(seen)").contains(&all).then_some(())
+    });
+    assert_eq!(owned(&others, "sum(seen)"), [all]);
     let count = r#"sum(increase(took{route="a"}[10m]))"#;
     eventually("all observations to be stored", PATIENCE, || {
         owned(&sinks, &format!("histogram_count({count})")).iter().any(|found| found.round() == all).then_some(())

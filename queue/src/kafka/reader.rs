@@ -244,10 +244,10 @@ impl Reader {
             tracing::debug!(%error, "the consumer reports");
             self.partitions.iter_mut().for_each(|partition| partition.at_end = false);
         }
-        let mut all_seen = true;
+        let (mut all_seen, mut brokers_answer) = (true, true);
         for at in 0..self.partitions.len() {
             if !self.fill(at, Duration::ZERO)? && self.is_expected(at) {
-                all_seen &= self.learn(at)?;
+                all_seen &= self.learn(at, &mut brokers_answer)?;
             }
         }
         Ok(all_seen)
@@ -290,23 +290,25 @@ impl Reader {
         !partition.at_end && partition.last.is_none_or(|last| now().since(last) > CATCHING_UP)
     }
 
-    /// Finds out whether a silent partition has more; true if it need not be waited for.
-    fn learn(&mut self, at: usize) -> Result<bool, Error> {
-        if self.fill(at, QUIET)? || self.partitions[at].at_end {
+    /// Finds out whether a silent partition has more; true if it need not be waited for. Brokers that have not answered
+    /// are not asked about the next one: a step must not take minutes.
+    fn learn(&mut self, at: usize, brokers_answer: &mut bool) -> Result<bool, Error> {
+        let wait = if *brokers_answer { QUIET } else { Duration::ZERO };
+        if self.fill(at, wait)? || self.partitions[at].at_end {
             return Ok(true);
         }
         let partition = &mut self.partitions[at];
         let since = *partition.blind_since.get_or_insert_with(Instant::now);
-        if let Ok((low, high)) = self.consumer.fetch_watermarks(&partition.topic, partition.number, ASKED) {
-            if low > partition.next {
-                return Err(partition.lost(low));
-            }
-            if high < partition.next {
-                return Err(partition.went_back());
-            }
-            if high == partition.next {
-                (partition.at_end, partition.blind_since) = (true, None);
-                return Ok(true);
+        if *brokers_answer {
+            match self.consumer.fetch_watermarks(&partition.topic, partition.number, ASKED) {
+                Ok((low, _)) if low > partition.next => return Err(partition.lost(low)),
+                Ok((_, high)) if high < partition.next => return Err(partition.went_back()),
+                Ok((_, high)) if high == partition.next => {
+                    (partition.at_end, partition.blind_since) = (true, None);
+                    return Ok(true);
+                }
+                Ok(_) => {}
+                Err(_) => *brokers_answer = false,
             }
         }
         Ok(since.elapsed() > HELD_UP)

@@ -1,6 +1,6 @@
 //! What the owner of shared series has heard from all sinks of its group.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use weir_queue::Record;
@@ -28,8 +28,8 @@ pub(crate) struct Heard {
 pub(crate) struct Gathered {
     pub(crate) heard: HashMap<AgentId, Heard>,
     pub(crate) partials: Partials,
-    /// Ways that are expected: as many as sinks have, for every partition that is owned here.
-    expected: usize,
+    /// Who tells this owner: every sink of its group, for every partition that is owned here.
+    expected: HashSet<AgentId>,
     pub(crate) duplicates: u64,
     /// Parts of windows that a sink had told in a life before.
     pub(crate) told_before: u64,
@@ -41,13 +41,18 @@ const AWAY: Duration = Duration::from_secs(120);
 
 impl Gathered {
     /// Goes on with what a checkpoint has.
-    pub(super) fn expecting(mut self, ways: usize) -> Self {
-        self.expected = ways;
+    pub(super) fn expecting(mut self, senders: HashSet<AgentId>) -> Self {
+        self.heard.retain(|sender, _| senders.contains(sender));
+        self.expected = senders;
         self
     }
 
     /// Takes one record of parts, once.
     pub(super) fn take(&mut self, record: &Record<'_>) {
+        // Another group tells its own owners the same, in the same topic.
+        if !self.expected.contains(&record.agent) {
+            return;
+        }
         let Some(told) = form::read(record.payload) else {
             self.undecodable += 1;
             return;
@@ -83,7 +88,8 @@ impl Gathered {
 
     /// All windows that end by then have come from every sink.
     pub(super) fn complete(&self, now: Timestamp) -> Timestamp {
-        let heard = self.heard.values().map(|heard| heard.until).min().filter(|_| self.heard.len() >= self.expected);
+        let heard =
+            self.heard.values().map(|heard| heard.until).min().filter(|_| self.heard.len() >= self.expected.len());
         heard.unwrap_or_default().max(now.minus(AWAY))
     }
 

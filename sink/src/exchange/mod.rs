@@ -44,9 +44,9 @@ impl Exchange {
         } else {
             saved.epoch
         };
-        let owned = (0..parts.partitions).filter(|partition| parts.share.has(*partition)).count();
+        let senders = outbox::senders(&parts.group, parts.share, parts.partitions);
         let outbox = Outbox::resume(&parts.group, parts.share, epoch, saved.ways, parts.partitions, until);
-        let gathered = saved.gathered.expecting(owned * parts.share.of as usize);
+        let gathered = saved.gathered.expecting(senders);
         Self { parts, outbox, gathered }
     }
 

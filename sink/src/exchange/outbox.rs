@@ -4,7 +4,7 @@
 //! from the queue. After a start everything that the checkpoint has is told again, under the same numbers, and the owner
 //! counts it once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use weir_queue::{Lane, Log, Position, Record, RecordKind, Share};
 use weir_sample::{Series, Timestamp, Window};
@@ -67,7 +67,7 @@ impl Outbox {
     ) -> Self {
         ways.resize_with(partitions as usize, Way::default);
         ways.iter_mut().for_each(|way| (way.safe, way.sealed) = (way.next, way.next));
-        let name = format!("weir sink {group} {share}");
+        let name = name(group, share);
         Self { epoch, ways, name, until, safe: until, sealed: until, retries: 0 }
     }
 
@@ -152,6 +152,18 @@ impl Outbox {
 /// The partition of a metric's name.
 fn way_of(name: &str, ways: usize) -> usize {
     (xxh3_64(name.as_bytes()) % ways as u64) as usize
+}
+
+fn name(group: &str, share: Share) -> String {
+    format!("weir sink {group} {share}")
+}
+
+/// Who tells on the ways that a sink owns: all of its group, itself too. Other groups have the same topic.
+pub(super) fn senders(group: &str, share: Share, partitions: u32) -> HashSet<AgentId> {
+    let owned = (0..partitions).filter(|partition| share.has(*partition));
+    let names = (0..share.of).map(|index| name(group, Share { index, ..share }));
+    let names: Vec<String> = names.collect();
+    owned.flat_map(|way| names.iter().map(move |name| sender(name, way as usize))).collect()
 }
 
 /// Who tells, to one partition: numbers are without gaps there.

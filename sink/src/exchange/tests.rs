@@ -13,9 +13,13 @@ const OWNER: u32 = 0;
 
 impl Bench {
     fn exchange(&self, index: u32, saved: SavedExchange, epoch: u64) -> Exchange {
+        self.of_group("g", index, saved, epoch)
+    }
+
+    fn of_group(&self, group: &str, index: u32, saved: SavedExchange, epoch: u64) -> Exchange {
         let root = self.folder.path().join("queue");
-        let log = Log::open(&root, &format!("sink-{index}-{epoch}"), LogConfig::default()).unwrap();
-        let parts = Parts { log, partitions: 1, share: Share { index, of: 2 }, group: "g".into() };
+        let log = Log::open(&root, &format!("sink-{group}-{index}-{epoch}"), LogConfig::default()).unwrap();
+        let parts = Parts { log, partitions: 1, share: Share { index, of: 2 }, group: group.into() };
         let saved = SavedExchange { epoch: Epoch(epoch), ..saved };
         Exchange::resume(parts, saved, Timestamp::default(), Timestamp::from_secs(1))
     }
@@ -35,11 +39,16 @@ impl Bench {
 
     /// Everything that was told so far, to an owner that has heard nothing.
     fn heard(&self) -> Gathered {
-        let mut owner = Gathered::default().expecting(2);
+        let mut owner = owner();
         let mut reader = Reader::open(&self.folder.path().join("queue"), "owner", &Checkpoint::default()).unwrap();
         while reader.poll(usize::MAX, |record, _| owner.take(record)).unwrap().records > 0 {}
         owner
     }
+}
+
+/// The owner of the only partition.
+fn owner() -> Gathered {
+    Gathered::default().expecting(outbox::senders("g", Share { index: OWNER, of: 2 }, 1))
 }
 
 fn bench() -> Bench {
@@ -115,12 +124,14 @@ fn what_a_checkpoint_has_is_told_again_after_a_start_and_counted_once() {
 fn a_sink_without_its_store_tells_nothing_again_and_its_life_before_no_more() {
     let bench = bench();
     let mut reader = Reader::open(&bench.folder.path().join("queue"), "owner", &Checkpoint::default()).unwrap();
-    let mut owner = Gathered::default().expecting(2);
+    let mut owner = owner();
     let mut tell = |sink: &mut Exchange, windows: &[(i64, f64)]| {
         windows.iter().for_each(|(end, count)| sink.put(window(*end), &parts(*count)));
         Bench::checkpoint(sink);
         Bench::tell(sink);
-        while reader.poll(usize::MAX, |record, _| owner.take(record)).unwrap().records > 0 {}
+        // An idle reader looks for new logs with its next poll.
+        let mut poll = || reader.poll(usize::MAX, |record, _| owner.take(record)).unwrap().records;
+        while poll() + poll() > 0 {}
     };
     let mut first = bench.exchange(1, SavedExchange::default(), 7);
     tell(&mut first, &[(10, 3.0)]);
@@ -131,4 +142,16 @@ fn a_sink_without_its_store_tells_nothing_again_and_its_life_before_no_more() {
     assert_eq!((sum(&owner, 10), sum(&owner, 20), sum(&owner, 30)), (Some(3.0), Some(4.0), None));
     // The window, the other's window and that other's mark.
     assert_eq!(owner.told_before, 3);
+}
+
+#[test]
+fn another_group_in_the_same_topic_tells_its_own_owners() {
+    let bench = bench();
+    for (group, count) in [("g", 3.0), ("h", 3.0)] {
+        let mut sink = bench.of_group(group, 1, SavedExchange::default(), 7);
+        sink.put(window(10), &parts(count));
+        Bench::checkpoint(&mut sink);
+        Bench::tell(&mut sink);
+    }
+    assert_eq!(sum(&bench.heard(), 10), Some(3.0));
 }
