@@ -69,7 +69,7 @@ impl Gathered {
         let (window, parts) = match told {
             Told::Parts(window, parts) => (window, parts),
             Told::Until(until) => {
-                heard.until = heard.until.max(until);
+                heard.until = until;
                 return;
             }
         };
@@ -90,7 +90,12 @@ impl Gathered {
     pub(super) fn complete(&self, now: Timestamp) -> Timestamp {
         let heard =
             self.heard.values().map(|heard| heard.until).min().filter(|_| self.heard.len() >= self.expected.len());
-        heard.unwrap_or_default().max(now.minus(AWAY))
+        heard.unwrap_or_default().min(now).max(now.minus(AWAY))
+    }
+
+    /// See [`Partials::reopen`].
+    pub(super) fn reopen(&mut self, now: Timestamp) {
+        self.partials.reopen(now, AWAY);
     }
 
     /// Writes the windows that have all their parts, or have waited for too long.

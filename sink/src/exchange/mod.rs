@@ -62,6 +62,7 @@ impl Exchange {
 
     /// Tells what may be told, and writes the windows that are whole. Those that end by `closed` have been put.
     pub(crate) fn keep(&mut self, now: Timestamp, closed: Timestamp, store: &Store) -> Result<(), Error> {
+        self.gathered.reopen(now);
         self.outbox.pass(closed);
         self.outbox.publish(&self.parts.log, now);
         self.gathered.close(now, store)

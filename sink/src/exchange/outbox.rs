@@ -86,9 +86,9 @@ impl Outbox {
         self.until = self.until.max(window.end());
     }
 
-    /// All windows that end by then are closed, whether they had parts or not.
+    /// All windows that end by then are closed, whether they had parts or not. It goes back where a clock was set back.
     pub(super) fn pass(&mut self, until: Timestamp) {
-        self.until = self.until.max(until);
+        self.until = until;
     }
 
     /// A checkpoint is made of what is here now.
@@ -133,7 +133,7 @@ impl Outbox {
         let records: Vec<Record<'_>> = due.map(|(number, payload)| record(*number, payload.as_slice())).collect();
         let Some(last) = records.last() else {
             // Nothing is left of what came before it, so the owner need not wait.
-            if way.marked < self.safe {
+            if way.marked != self.safe {
                 let marker = form::marker(self.safe);
                 if let Ok(position) = log.append_to(at as u32, &[record(way.next, &marker)]) {
                     (way.flight, way.marked) = (Some(Flight { position, below: 0 }), self.safe);

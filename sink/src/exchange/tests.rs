@@ -155,3 +155,20 @@ fn another_group_in_the_same_topic_tells_its_own_owners() {
     }
     assert_eq!(sum(&bench.heard(), 10), Some(3.0));
 }
+
+#[test]
+fn a_clock_that_was_ahead_and_is_set_back_holds_up_no_window() {
+    let bench = bench();
+    let mut sinks = [OWNER, 1].map(|index| bench.exchange(index, SavedExchange::default(), 7));
+    let mut tell = |until: i64| {
+        for sink in &mut sinks {
+            sink.outbox.pass(Timestamp::from_secs(until));
+            Bench::checkpoint(sink);
+            Bench::tell(sink);
+        }
+    };
+    tell(9_000);
+    assert_eq!(bench.heard().complete(Timestamp::from_secs(60)), Timestamp::from_secs(60), "never ahead of the clock");
+    tell(50);
+    assert_eq!(bench.heard().complete(Timestamp::from_secs(60)), Timestamp::from_secs(50));
+}
