@@ -4,10 +4,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::HeaderName;
 use weir_sample::Reading;
 
-use super::WATERMARK;
 use crate::cmd::ask;
+
+/// What a copy's `/readyz` says beside its status: until when the data of all live senders are there, in seconds.
+pub(crate) const WATERMARK: HeaderName = HeaderName::from_static("weir-watermark");
 
 /// All of them.
 pub(crate) struct Copies {

@@ -12,10 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-pub(crate) use copies::Copies;
-
-/// What a copy's `/readyz` says beside its status: until when the data of all live senders are there, in seconds.
-pub(crate) const WATERMARK: HeaderName = HeaderName::from_static("weir-watermark");
+pub(crate) use copies::{Copies, WATERMARK};
 
 /// Which copy has answered.
 const COPY: HeaderName = HeaderName::from_static("weir-copy");
