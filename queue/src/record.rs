@@ -62,6 +62,8 @@ pub enum RecordKind {
     Claim,
     /// What one sink has of series that several write, for the sink that owns them.
     Parts,
+    /// What a process that leads, or wants to, says and remembers: for the others that could, and for no store.
+    State,
     /// What a newer program wrote, by its number. Its frame is as sound as any: it must neither be taken for damage nor
     /// be cut off as a torn tail.
     Newer(u8),
@@ -78,6 +80,7 @@ impl RecordKind {
             5 => Self::Alert,
             6 => Self::Claim,
             7 => Self::Parts,
+            8 => Self::State,
             newer => Self::Newer(newer),
         }
     }
@@ -92,6 +95,7 @@ impl RecordKind {
             Self::Alert => 5,
             Self::Claim => 6,
             Self::Parts => 7,
+            Self::State => 8,
             Self::Newer(number) => number,
         }
     }

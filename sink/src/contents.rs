@@ -39,7 +39,7 @@ impl<'a> Contents<'a> {
             RecordKind::Samples => Self::OldSamples(record.payload),
             RecordKind::Series => Self::Samples(record.payload),
             RecordKind::Parts => Self::Parts,
-            RecordKind::Alert | RecordKind::Claim => Self::Foreign,
+            RecordKind::Alert | RecordKind::Claim | RecordKind::State => Self::Foreign,
             RecordKind::Newer(_) => Self::Newer,
             RecordKind::Unsaid => Self::as_it_looks(record.payload, decoder),
         }

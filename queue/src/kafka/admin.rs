@@ -47,24 +47,43 @@ pub struct Setup {
 /// # Errors
 /// What brokers say, or a topic that cannot be used.
 pub fn setup(cluster: &ClusterConfig, shape: Shape) -> Result<Vec<Setup>, Error> {
-    let (layouts, batches) = (cluster.layouts(), cluster.batches());
+    let layouts = cluster.layouts();
     let layouts_are_new = make(cluster, &layouts, Shape { partitions: 1, ..shape }, &[("cleanup.policy", "compact")])?;
     let (retention, largest) = (shape.retention.as_millis().to_string(), MESSAGE_BYTES.to_string());
     // What is in a record is packed already.
     let settings =
         [("retention.ms", retention.as_str()), ("max.message.bytes", &largest), ("compression.type", "uncompressed")];
     let mut all = vec![Setup { topic: layouts, is_new: layouts_are_new, partitions: 1 }];
-    for topic in [batches, cluster.partials()] {
-        let is_new = make(cluster, &topic, shape, &settings)?;
+    // Alerts have one order.
+    let one = Shape { partitions: 1, ..shape };
+    let states = (cluster.alert_states(), one, &STATES[..]);
+    for (topic, shape, settings) in [
+        (cluster.batches(), shape, &settings[..]),
+        (cluster.partials(), shape, &settings),
+        (cluster.alerts(), one, &settings),
+        states,
+    ] {
+        let is_new = make(cluster, &topic, shape, settings)?;
         if is_new || !layout::read(cluster)?.contains_key(&topic) {
             layout::write(cluster, &topic, shape.partitions)?;
         }
-        check_room(cluster, &topic)?;
+        if topic != cluster.alert_states() {
+            check_room(cluster, &topic)?;
+        }
         let (partitions, _) = layout::of_topic(cluster, &topic)?;
         all.push(Setup { topic, is_new, partitions });
     }
     Ok(all)
 }
+
+/// Of a page of states the last is kept. What is young stays, so that whoever leads can write again what another has
+/// spoilt (`leader/`).
+const STATES: [(&str, &str); 4] = [
+    ("cleanup.policy", "compact"),
+    ("min.compaction.lag.ms", "600000"),
+    ("segment.ms", "3600000"),
+    ("min.cleanable.dirty.ratio", "0.1"),
+];
 
 /// Makes a topic; false if it is there.
 fn make(cluster: &ClusterConfig, topic: &str, shape: Shape, settings: &[(&str, &str)]) -> Result<bool, Error> {

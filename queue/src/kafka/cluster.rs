@@ -69,6 +69,16 @@ impl ClusterConfig {
         format!("{}.partials", self.prefix)
     }
 
+    /// The topic of what happens to alerts.
+    pub fn alerts(&self) -> String {
+        format!("{}.alerts", self.prefix)
+    }
+
+    /// The topic of what whoever leads alerting has to remember.
+    pub fn alert_states(&self) -> String {
+        format!("{}.alerts.state", self.prefix)
+    }
+
     /// The topic that says how many partitions the others have.
     pub(super) fn layouts(&self) -> String {
         format!("{}.layout", self.prefix)

@@ -123,6 +123,15 @@ impl Log {
         Self::connect_to(cluster, cluster.batches(), writer)
     }
 
+    /// The same to the topic of what happens to alerts.
+    ///
+    /// # Errors
+    /// As [`Log::connect`].
+    pub fn connect_to_alerts(cluster: &ClusterConfig, writer: &str) -> Result<Self, Error> {
+        check_name(writer)?;
+        Self::connect_to(cluster, cluster.alerts(), writer)
+    }
+
     pub(super) fn connect_to(cluster: &ClusterConfig, topic: String, writer: &str) -> Result<Self, Error> {
         let (partitions, found) = layout::of_topic(cluster, &topic)?;
         super::admin::check_room(cluster, &topic)?;

@@ -10,6 +10,7 @@ mod claim;
 mod cluster;
 mod delivered;
 mod layout;
+mod leader;
 mod log;
 mod partition;
 mod reader;
@@ -17,6 +18,7 @@ mod status;
 
 pub use admin::{Setup, Shape, setup};
 pub use cluster::{ClusterConfig, Sasl, Tls};
+pub use leader::{Candidate, Leading, Term};
 pub use log::Log;
 pub use reader::{GroupConfig, Reader};
 pub use status::{PartitionStatus, status};

@@ -32,6 +32,8 @@ pub struct GroupConfig {
     pub share: Share,
     /// Goes on where records are gone that were not read, or that had been read.
     pub accept_lost_records: bool,
+    /// Reads what happens to alerts, in place of batches and parts.
+    pub reads_alerts: bool,
 }
 
 impl GroupConfig {
@@ -105,9 +107,13 @@ impl Reader {
             ends: Mutex::default(),
         };
         let mut places = TopicPartitionList::new();
-        reader.add_topic(&config.cluster.batches(), &mut places, &trouble)?;
-        if !config.share.is_whole() {
-            reader.add_topic(&config.cluster.partials(), &mut places, &trouble)?;
+        let topics = match (config.reads_alerts, config.share.is_whole()) {
+            (true, _) => vec![config.cluster.alerts()],
+            (false, true) => vec![config.cluster.batches()],
+            (false, false) => vec![config.cluster.batches(), config.cluster.partials()],
+        };
+        for topic in topics {
+            reader.add_topic(&topic, &mut places, &trouble)?;
         }
         reader.consumer.assign(&places).map_err(|error| trouble.explain(&error))?;
         Ok(reader)

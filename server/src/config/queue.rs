@@ -187,6 +187,7 @@ impl KafkaSettings {
             group: self.group.clone(),
             share: self.share().map_err(anyhow::Error::msg)?,
             accept_lost_records: self.accept_lost_records,
+            reads_alerts: false,
         })
     }
 }
