@@ -103,7 +103,7 @@ fn run(what: &str, rules: &str, source: &MadeUp) {
     let (groups, faults) = read_rules("bench.yml", rules, Duration::from_secs(15));
     let groups = groups.unwrap_or_else(|| panic!("{:?}", faults.first()));
     println!("{what}: read and checked in {:?}", began.elapsed());
-    let store = StateStore::open(&folder.path().join("states.redb")).expect("a state file").0;
+    let store = StateStore::open(folder.path().join("states.redb")).expect("a state file").0;
     let mut evaluator = Evaluator::new(store, Settings::default()).expect("states");
     evaluator.load(&groups, &BTreeSet::new()).expect("states");
     let overlay = Overlay::default();

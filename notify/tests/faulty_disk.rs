@@ -118,9 +118,9 @@ async fn a_file_that_was_cut_off_is_put_aside() {
         let (runner, handle, health) = start();
         let running = tokio::spawn(runner.run());
         assert!(handle.tell(vec![firing()], None).await.is_ok(), "{length}: {:?}", health.fault());
-        assert_eq!(put_aside(&state).value, 1.0, "{length}");
+        assert_eq!(put_aside(&state.clone().into()).value, 1.0, "{length}");
         std::fs::remove_file(folder.path().join("state.damaged")).unwrap();
-        assert_eq!(put_aside(&state).value, 0.0);
+        assert_eq!(put_aside(&state.clone().into()).value, 0.0);
         drop(handle);
         running.await.unwrap();
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableDefinition, TableError};
 use weir_sample::Reading;
 
-use super::backend::Backend;
+use super::backend::{Backend, StateFile};
 use super::error::StateError;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -19,7 +19,7 @@ const CACHE_BYTES: usize = 16 << 20;
 /// A database that is there, or was lost to a failure and is opened again when it is next needed.
 #[derive(Debug)]
 pub(crate) struct StateDatabase {
-    path: PathBuf,
+    file: StateFile,
     database: Slot,
 }
 
@@ -34,9 +34,9 @@ enum Refusal {
 
 impl StateDatabase {
     /// As [`open_database`].
-    pub(crate) fn open(path: &Path) -> Result<(Self, Option<PathBuf>), StateError> {
-        let (database, aside) = open_database(path)?;
-        Ok((Self { path: path.to_owned(), database: slot(database) }, aside))
+    pub(crate) fn open(file: StateFile) -> Result<(Self, Option<PathBuf>), StateError> {
+        let (database, aside) = open_database(&file)?;
+        Ok((Self { file, database: slot(database) }, aside))
     }
 
     pub(crate) fn in_memory() -> Result<Self, StateError> {
@@ -44,11 +44,11 @@ impl StateDatabase {
         let made = Database::builder().create_with_backend(redb::backends::InMemoryBackend::new());
         let failed = |error: DatabaseError| Refusal::Damaged(error.to_string()).into_error(&path);
         let database = slot(made.map_err(failed)?);
-        Ok(Self { path, database })
+        Ok(Self { file: path.into(), database })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Runs one transaction or reading. After a failure the file is opened anew at the next: redb takes nothing more from
@@ -62,12 +62,12 @@ impl StateDatabase {
         let database = match there {
             Some(database) => database,
             None => {
-                let again = Arc::new(try_open(&self.path).map_err(|refusal| refusal.into_error(&self.path))?);
+                let again = Arc::new(try_open(&self.file).map_err(|refusal| refusal.into_error(self.path()))?);
                 *lock(&self.database) = Some(again.clone());
                 again
             }
         };
-        let done = attempt(action, &self.path, || act(&database));
+        let done = attempt(action, self.path(), || act(&database));
         if done.is_err() {
             *lock(&self.database) = None;
         }
@@ -76,7 +76,7 @@ impl StateDatabase {
 
     /// A way for others to read what is there, beside whoever writes.
     pub(crate) fn reader(&self) -> StateReader {
-        StateReader { path: self.path.clone(), database: self.database.clone() }
+        StateReader { path: self.path().to_owned(), database: self.database.clone() }
     }
 }
 
@@ -133,23 +133,31 @@ impl Refusal {
 ///
 /// # Errors
 /// A file that cannot be read, that another process has, or that a newer program wrote.
-pub fn open_database(path: &Path) -> Result<(Database, Option<PathBuf>), StateError> {
-    match try_open(path) {
-        Ok(database) => Ok((database, None)),
-        Err(Refusal::Other(error)) => Err(error),
-        Err(Refusal::Damaged(_)) => {
+pub fn open_database(file: &StateFile) -> Result<(Database, Option<PathBuf>), StateError> {
+    match try_open(file) {
+        Ok(database) => return Ok((database, None)),
+        Err(Refusal::Other(error)) => return Err(error),
+        Err(Refusal::Damaged(_)) => {}
+    }
+    let aside = match file {
+        StateFile::Disk(path) => {
             let aside = free_name(path);
             weir_files::rename(path, &aside)?;
             weir_files::sync_folder(path.parent().unwrap_or(Path::new(".")))?;
-            let database = try_open(path).map_err(|refusal| refusal.into_error(path))?;
-            Ok((database, Some(aside)))
+            aside
         }
-    }
+        StateFile::Kept(kept) => {
+            kept.set_length(0);
+            PathBuf::from(kept.name())
+        }
+    };
+    let database = try_open(file).map_err(|refusal| refusal.into_error(file.path()))?;
+    Ok((database, Some(aside)))
 }
 
-fn try_open(path: &Path) -> Result<Database, Refusal> {
-    let other = |error| Refusal::Other(error);
-    let backend = Backend::open(path).map_err(|error| match error.source.kind() {
+fn try_open(file: &StateFile) -> Result<Database, Refusal> {
+    let (other, path) = (|error| Refusal::Other(error), file.path());
+    let backend = Backend::open(file).map_err(|error| match error.source.kind() {
         std::io::ErrorKind::WouldBlock => other(StateError::InUse { path: path.to_owned() }),
         _ => other(StateError::Open(error)),
     })?;
@@ -228,7 +236,8 @@ fn names_aside(path: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 /// How many damaged files of this name were put aside and are still there, for a server's telemetry.
-pub fn put_aside(path: &Path) -> Reading {
+pub fn put_aside(file: &StateFile) -> Reading {
+    let path = file.path();
     let count = names_aside(path).take_while(|name| name.exists()).count() as f64;
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     Reading::gauge("weir_alert_state_files_put_aside", &[("file", &file)], count, PUT_ASIDE)

@@ -10,6 +10,7 @@ mod reader;
 mod store;
 
 pub use alert::{Alert, Annotations, Phase};
+pub use backend::{Kept, StateFile};
 pub use codec::GroupRecord;
 pub use error::StateError;
 pub use file::{open_database, put_aside};

@@ -8,6 +8,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTran
 use weir_query::LabelSet;
 
 use super::alert::Alert;
+use super::backend::StateFile;
 use super::codec::{GroupRecord, alert_key, decode_alert, encode_alert, rule_of_key};
 use super::error::StateError;
 use super::file::{StateDatabase, there};
@@ -126,8 +127,8 @@ impl StateStore {
     ///
     /// # Errors
     /// [`StateError`]: what a newer program wrote, or another process has open, is left as it is.
-    pub fn open(path: &Path) -> Result<(Self, Option<PathBuf>), StateError> {
-        let (file, aside) = StateDatabase::open(path)?;
+    pub fn open(file: impl Into<StateFile>) -> Result<(Self, Option<PathBuf>), StateError> {
+        let (file, aside) = StateDatabase::open(file.into())?;
         Ok((Self { file, unreadable: 0 }, aside))
     }
 

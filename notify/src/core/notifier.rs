@@ -1,10 +1,10 @@
 //! The notifier's state, and its clockwork.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use weir_alert::routing::{Config, Guard};
+use weir_alert::states::StateFile;
 use weir_alert::template::Templates;
 use weir_sample::Timestamp;
 
@@ -18,7 +18,7 @@ use crate::quiet::{Inhibitor, Silences};
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The file that holds its state.
-    pub state: PathBuf,
+    pub state: StateFile,
     /// Where people find this Weir; stands in notifications.
     pub external_url: String,
     /// How long history and dead letters are kept. 90 days by default.
@@ -29,7 +29,7 @@ pub struct Settings {
 
 impl Settings {
     /// The usual ones.
-    pub fn new(state: impl Into<PathBuf>, external_url: &str) -> Self {
+    pub fn new(state: impl Into<StateFile>, external_url: &str) -> Self {
         let keep = Duration::from_secs(90 * 86_400);
         Self { state: state.into(), external_url: external_url.to_owned(), keep, guard: Guard::default() }
     }

@@ -1,12 +1,10 @@
 //! The file and its tables, read.
 
-use std::path::Path;
-
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use serde::de::DeserializeOwned;
 use weir_alert::event::Event;
 use weir_alert::routing::Silence;
-use weir_alert::states::open_database;
+use weir_alert::states::{StateFile, open_database};
 
 use super::error::{Error, failed};
 use super::records::{DeadLetter, Intent, IntentHead, LogEntry, Sent};
@@ -18,8 +16,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let (database, aside) = open_database(path)?;
+    pub(crate) fn open(file: &StateFile) -> Result<Self, Error> {
+        let (database, aside) = open_database(file)?;
         if let Some(aside) = aside {
             tracing::error!(
                 file = %aside.display(),
