@@ -13,8 +13,8 @@ use rdkafka::{
 };
 
 use super::{
-    Leading, Shared,
     image::Image,
+    known::{Leading, Shared},
     term::Term,
     word::{What, Word},
 };
