@@ -1,13 +1,12 @@
 //! The evaluator's thread: it follows rule files and watermark, and takes a turn whenever something is due.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use weir_alert::evaluate::{Evaluator, Settings, Told};
-use weir_alert::states::{StateError, StateStore, put_aside};
+use weir_alert::states::{StateError, StateFile, StateStore, put_aside};
 use weir_sample::Reading;
 
 use super::events::EventLog;
@@ -18,7 +17,7 @@ use crate::clock::now;
 
 /// Everything that the thread owns.
 pub(super) struct Evaluating {
-    pub state: PathBuf,
+    pub state: StateFile,
     pub settings: Settings,
     pub files: RuleFiles,
     pub ground: Box<dyn Ground>,
@@ -98,7 +97,7 @@ impl Evaluating {
     }
 
     fn try_open(&self) -> Result<Evaluator, StateError> {
-        let (store, aside) = StateStore::open(&self.state)?;
+        let (store, aside) = StateStore::open(self.state.clone())?;
         if let Some(aside) = aside {
             let aside = aside.display();
             tracing::error!(%aside, "the state file of alerts is damaged and was put aside: alerts that fire are told anew");

@@ -41,6 +41,16 @@ impl EventLog {
         Ok(Self { log: Log::open(&folder(alerts), WRITER, config)?, standing })
     }
 
+    /// The topic in place of a folder.
+    #[cfg(feature = "kafka")]
+    pub(super) fn connect(
+        cluster: &weir_queue::kafka::ClusterConfig,
+        standing: Arc<Standing>,
+    ) -> Result<Self, weir_queue::Error> {
+        let log = weir_queue::kafka::Log::connect_to_alerts(cluster, WRITER)?;
+        Ok(Self { log: Log::Kafka(log), standing })
+    }
+
     /// Makes events durable, in order.
     pub(super) fn append(&self, events: &[Event]) -> Result<(), String> {
         let leave_out = self.log.disk_ratio() > REPEATS_UP_TO;

@@ -63,6 +63,14 @@ impl Standing {
         *lock(&self.readings) = readings;
     }
 
+    /// Shows nothing any more: another process does.
+    #[cfg(feature = "kafka")]
+    pub(super) fn withdraw(&self) {
+        self.publish(Shown::default(), Vec::new());
+        *lock(&self.history) = None;
+        self.health.works();
+    }
+
     /// A turn is over.
     pub(super) fn turned(&self, complete_to: Option<Timestamp>) {
         self.turned_at.store(now().millis(), Relaxed);

@@ -1,6 +1,5 @@
 //! The notifier's thread: events are read from their log and told to the notifier, which tells people; its routes are followed.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use anyhow::{Context, Result};
 use tokio::time::sleep;
 use weir_alert::event::Event;
 use weir_notify::{Handle, Runner, Settings};
-use weir_queue::{Checkpoint, Reader, RecordKind};
+use weir_queue::{Checkpoint, Reader, RecordKind, Source};
 
 use super::evaluating::Signals;
 use super::heartbeat::Heartbeat;
@@ -21,8 +20,8 @@ use crate::config::Routes;
 
 /// Everything that the thread owns.
 pub(super) struct Telling {
-    /// Folder of the log of events.
-    pub log: PathBuf,
+    /// Where the log of events is.
+    pub source: Source,
     pub settings: Settings,
     pub files: RouteFiles,
     pub told: Arc<Told>,
@@ -95,7 +94,7 @@ impl Telling {
     async fn read(&mut self, handle: &Handle) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let position = handle.ask(|notifier, _| notifier.position()).await??;
         let start = position.map(|bytes| Checkpoint::decode(&bytes)).transpose().unwrap_or_default();
-        let mut reader = Reader::open(&self.log, CONSUMER, &start.unwrap_or_default())?;
+        let mut reader = Reader::open_at(&self.source, CONSUMER, &start.unwrap_or_default())?;
         let (mut forgot, mut asked) = (Instant::now(), None::<Instant>);
         loop {
             let stopping = self.is_stopping();

@@ -34,6 +34,9 @@ pub(crate) struct AlertingSettings {
     pub catch_up: Duration,
     /// Where people find this Weir; stands in notifications. Default: the HTTP address.
     pub external_url: Option<String>,
+    /// With Kafka: where other processes find this one while it leads alerting. Default: the HTTP address; where that is all
+    /// of this host's, its name and the port.
+    pub advertise: Option<String>,
     /// Of `weir alert`, which evaluates alone: the address of a Prometheus API that rules ask. Where it is set, `weir up` and
     /// `weir sink` evaluate nothing.
     pub source: Option<String>,
@@ -57,6 +60,7 @@ impl Default for AlertingSettings {
             wait: None,
             catch_up,
             external_url: None,
+            advertise: None,
             source: None,
             write: None,
             token: None,
@@ -93,7 +97,12 @@ impl AlertingSettings {
     /// What is wrong with them, if something is.
     pub(super) fn check(&self) -> Result<(), String> {
         let is_url = |url: &str| ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
-        let named = [("external_url", &self.external_url), ("source", &self.source), ("write", &self.write)];
+        let named = [
+            ("external_url", &self.external_url),
+            ("advertise", &self.advertise),
+            ("source", &self.source),
+            ("write", &self.write),
+        ];
         for (name, url) in named {
             if let Some(url) = url.as_deref().filter(|url| !is_url(url)) {
                 return Err(format!("alerting.{name}: {url:?} must begin with http:// or https://"));

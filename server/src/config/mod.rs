@@ -124,6 +124,25 @@ impl Config {
         self.file.as_deref().and_then(Path::parent).map(Path::to_owned).unwrap_or_default()
     }
 
+    /// Where this process is reached by HTTP, as far as it knows.
+    pub(crate) fn http_url(&self) -> String {
+        let scheme = if self.tls.as_ref().is_some_and(|tls| tls.http) { "https" } else { "http" };
+        format!("{scheme}://{}", self.listen.http)
+    }
+
+    /// Where other processes find this one.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn advertised(&self) -> String {
+        let own = || {
+            let url = self.http_url();
+            match self.listen.http.ip().is_unspecified() {
+                true => url.replace(&self.listen.http.ip().to_string(), &host_name()).replace(['[', ']'], ""),
+                false => url,
+            }
+        };
+        self.alerting.advertise.clone().unwrap_or_else(own).trim_end_matches('/').to_owned()
+    }
+
     /// The file from which agents on this host may take their key.
     pub(crate) fn fleet_keys(&self) -> PathBuf {
         self.identity.fleet_keys.clone().unwrap_or_else(|| self.data.join("fleet.keys"))
@@ -186,6 +205,12 @@ impl Config {
         self.alerting.check()?;
         self.identity.check()
     }
+}
+
+/// This host's name.
+#[cfg(feature = "kafka")]
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 
 /// What somebody asks.
 #[derive(Clone)]
-pub(super) struct Question {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Question {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 pub(super) struct Answer {
@@ -32,7 +32,13 @@ pub(super) struct Failure {
 }
 
 /// What is passed on of a question, and of an answer: nothing that is about one connection.
-const ASKED: [header::HeaderName; 4] = [header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, header::COOKIE];
+const ASKED: [header::HeaderName; 5] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::ACCEPT,
+    header::COOKIE,
+    header::HeaderName::from_static("weir-forwarded"),
+];
 const ANSWERED: [header::HeaderName; 4] =
     [header::CONTENT_TYPE, header::WWW_AUTHENTICATE, header::RETRY_AFTER, header::CACHE_CONTROL];
 

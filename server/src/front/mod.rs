@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+pub(crate) use ask::Question;
 pub(crate) use copies::{Copies, WATERMARK};
 
 /// Which copy has answered.
@@ -33,13 +34,10 @@ async fn forward(
     body: Bytes,
 ) -> Response {
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let question = ask::Question { method, path, headers, body };
+    let question = Question { method, path, headers, body };
     let mut told = Vec::new();
     for copy in copies.in_order() {
-        let (agent, url, question) = (copies.agent.clone(), copy.url.clone(), question.clone());
-        let asked = tokio::task::spawn_blocking(move || ask::ask(&agent, &url, &question)).await;
-        match asked.unwrap_or_else(|_| Err(ask::Failure { reason: "the question broke off".into(), repeatable: false }))
-        {
+        match ask_on_thread(&copies.agent, &copy.url, question.clone()).await {
             Ok(answer) => return answered(answer, &copy.url),
             Err(failure) => {
                 copies.note_failure(&copy.url, &failure.reason);
@@ -53,6 +51,18 @@ async fn forward(
     let text = format!("no copy answers: {}", told.join("; "));
     let error = json!({ "status": "error", "errorType": "unavailable", "error": text });
     (StatusCode::SERVICE_UNAVAILABLE, axum::Json(error)).into_response()
+}
+
+/// Sends a question to one server, and on what it answers.
+pub(crate) async fn pass_on(agent: &ureq::Agent, url: &str, question: Question) -> Result<Response, String> {
+    let answer = ask_on_thread(agent, url, question).await;
+    answer.map(|answer| answered(answer, url)).map_err(|failure| failure.reason)
+}
+
+async fn ask_on_thread(agent: &ureq::Agent, url: &str, question: Question) -> Result<ask::Answer, ask::Failure> {
+    let (agent, url) = (agent.clone(), url.to_owned());
+    let asked = tokio::task::spawn_blocking(move || ask::ask(&agent, &url, &question)).await;
+    asked.unwrap_or_else(|_| Err(ask::Failure { reason: "the question broke off".into(), repeatable: false }))
 }
 
 fn answered(ask::Answer { status, headers, body }: ask::Answer, url: &str) -> Response {

@@ -10,6 +10,7 @@ use weir_identity::Scope;
 use super::current::refuse_without_store;
 use super::http;
 use super::roles::Roles;
+use crate::alerting::forwarded;
 use crate::api::{alerts, auth, cardinality, query, rules, session, write};
 use crate::config::Config;
 use crate::front;
@@ -44,8 +45,9 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         router = router.merge(guard(queries, Scope::Read));
     }
     if let Some(alerting) = &roles.alerting {
-        router = router.merge(guard(rules::routes(alerting.standing.clone(), alerting.api()), Scope::AlertsRead));
-        router = router.merge(alerts::routes(alerting.api(), roles.identity.tokens.as_ref()));
+        let rules = guard(rules::routes(alerting.standing.clone(), alerting.api()), Scope::AlertsRead);
+        let alerts = alerts::routes(alerting.api(), roles.identity.tokens.as_ref());
+        router = router.merge(forwarded(rules.merge(alerts), alerting.elsewhere()));
     }
     if let Some(copies) = &roles.front {
         // Copies check tokens themselves.

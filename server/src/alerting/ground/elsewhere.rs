@@ -10,14 +10,14 @@ use weir_alert::evaluate::{Evaluator, Names, Row, Told, Turn};
 use weir_formats::remote_write::{Sample, TimeSeries, WriteRequest};
 use weir_sample::Timestamp;
 
-use super::events::EventLog;
-use super::ground::{Ground, Out, Rows};
+use super::interface::{Ground, Out, Rows};
 use super::remote::Remote;
-use super::standing::Standing;
+use crate::alerting::events::EventLog;
+use crate::alerting::standing::Standing;
 use crate::cmd::ask::Server;
 
 /// Another system.
-pub(super) struct Elsewhere {
+pub(in crate::alerting) struct Elsewhere {
     remote: Remote,
     /// Where what rules record goes; `None`: nowhere.
     write: Option<Server>,
@@ -25,16 +25,16 @@ pub(super) struct Elsewhere {
 }
 
 /// How far back groups look that say nothing of it: time for samples to arrive there.
-pub(super) const QUERY_OFFSET: Duration = Duration::from_secs(60);
+pub(in crate::alerting) const QUERY_OFFSET: Duration = Duration::from_secs(60);
 
 /// Questions under way at once: each waits for an answer by HTTP.
-pub(super) const WORKERS: usize = 8;
+pub(in crate::alerting) const WORKERS: usize = 8;
 
 /// Samples of one request.
 const AT_ONCE: usize = 5_000;
 
 impl Elsewhere {
-    pub(super) fn new(source: Server, write: Option<Server>, standing: Arc<Standing>) -> Self {
+    pub(in crate::alerting) fn new(source: Server, write: Option<Server>, standing: Arc<Standing>) -> Self {
         Self { remote: Remote { server: source }, write, standing }
     }
 }

@@ -10,15 +10,16 @@ use weir_queue::Log;
 use weir_sample::Timestamp;
 use weir_sink::{Service, Watermarks};
 
-use super::events::EventLog;
-use super::ground::{Ground, Out, Rows};
 use super::handed::Handed;
+use super::interface::{Ground, Out, Rows};
 use super::patient::Patient;
 use super::records::Payloads;
-use super::standing::Standing;
+use crate::alerting::events::EventLog;
+use crate::alerting::standing::Standing;
 use crate::clock::now;
 
 /// Where data come from and go to.
+#[derive(Clone)]
 pub(crate) struct Here {
     /// All series of the store, as an operator sees them.
     pub(crate) source: Arc<dyn Source>,
@@ -29,7 +30,7 @@ pub(crate) struct Here {
 }
 
 /// The same with what is under way.
-pub(super) struct HereGround {
+pub(in crate::alerting) struct HereGround {
     here: Here,
     standing: Arc<Standing>,
     overlay: Overlay,
@@ -40,7 +41,7 @@ pub(super) struct HereGround {
 }
 
 impl HereGround {
-    pub(super) fn new(here: Here, standing: Arc<Standing>) -> Self {
+    pub(in crate::alerting) fn new(here: Here, standing: Arc<Standing>) -> Self {
         let (overlay, handed, named, left_out) = Default::default();
         Self { here, standing, overlay, handed, named, left_out }
     }

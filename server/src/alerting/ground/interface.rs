@@ -4,10 +4,10 @@ use weir_alert::evaluate::{Evaluator, Names, Outlet, Row, Told, Turn};
 use weir_alert::event::Event;
 use weir_sample::Timestamp;
 
-use super::events::EventLog;
+use crate::alerting::events::EventLog;
 
 /// The data of this process, or another system's.
-pub(super) trait Ground: Send {
+pub(in crate::alerting) trait Ground: Send {
     /// The names that rules read from now on.
     fn read_names(&self, names: Names);
 
@@ -19,14 +19,14 @@ pub(super) trait Ground: Send {
 }
 
 /// Takes rows for good, or says why it cannot now.
-pub(super) trait Rows {
+pub(in crate::alerting) trait Rows {
     fn take(&mut self, rows: &[Row]) -> Result<(), String>;
 }
 
 /// Rows go to the ground, events to their log.
-pub(super) struct Out<'a, R> {
-    pub(super) rows: R,
-    pub(super) events: &'a EventLog,
+pub(in crate::alerting) struct Out<'a, R> {
+    pub(in crate::alerting) rows: R,
+    pub(in crate::alerting) events: &'a EventLog,
 }
 
 impl<R: Rows> Outlet for Out<'_, R> {
