@@ -5,6 +5,7 @@
 
 mod copies;
 mod faults;
+mod leaders;
 mod mistakes;
 mod shared;
 mod site;
