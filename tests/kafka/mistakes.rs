@@ -73,7 +73,12 @@ fn brokers_behind_tls_and_passwords_are_spoken_with_and_a_wrong_password_is_told
 #[test]
 fn shipped_rules_about_kafka_read_what_gateways_and_sinks_send() {
     let site = Site::start();
-    let servers = [site.role("gateway", "gateway", &[]), site.role("sink", "sink", &[])];
+    std::fs::write(site.path("rules.yml"), "groups: []\n").unwrap();
+    site.write_config("rules.toml", "", "[alerting]\nrules = ['rules.yml']");
+    let config = site.path("rules.toml").display().to_string();
+    let ports = weir_tests::ServerPorts::free();
+    let sink = weir_tests::Server::start_as("sink", site.path("sink"), ports, &["--config", &config]);
+    let servers = [site.role("gateway", "gateway", &[]), sink];
     let rules = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/rules/kafka.yml");
     let text = std::fs::read_to_string(rules).unwrap();
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
