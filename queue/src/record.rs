@@ -257,11 +257,10 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_and_a_zero_is_a_frame_from_before_kinds() {
-        use RecordKind::{Alert, Batch, Claim, Grant, Newer, Parts, Samples, Series, Unsaid};
+        use RecordKind::{Alert, Batch, Claim, Grant, Newer, Parts, Samples, Series, State, Unsaid};
         let (lane, agent, epoch, received) = (Lane::Bulk, AgentId([7; 16]), Epoch(9), Timestamp(13));
-        let known =
-            [(Unsaid, 0), (Batch, 1), (Grant, 2), (Samples, 3), (Series, 4), (Alert, 5), (Claim, 6), (Parts, 7)];
-        for (kind, byte) in known.into_iter().chain([(Newer(8), 8), (Newer(255), 255)]) {
+        let known = [Unsaid, Batch, Grant, Samples, Series, Alert, Claim, Parts, State];
+        for (kind, byte) in known.into_iter().zip(0..).chain([(Newer(9), 9), (Newer(255), 255)]) {
             let record = Record { kind, lane, tenant: 3, agent, epoch, seq: 11, received, payload: b"payload" };
             let mut frame = Vec::new();
             record.encode(5, &mut frame);

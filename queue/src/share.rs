@@ -15,6 +15,12 @@ impl Share {
         partition % self.of == self.index
     }
 
+    /// As it is written: `1/4`.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn text(self) -> String {
+        format!("{}/{}", self.index, self.of)
+    }
+
     /// Whether it is all there is.
     pub const fn is_whole(self) -> bool {
         self.of == 1

@@ -5,6 +5,7 @@
 
 mod copies;
 mod faults;
+mod growing;
 mod leaders;
 mod mistakes;
 mod shared;

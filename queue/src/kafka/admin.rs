@@ -123,18 +123,18 @@ pub(super) fn check_room(cluster: &ClusterConfig, topic: &str) -> Result<(), Err
     }
 }
 
-fn client(cluster: &ClusterConfig) -> Result<(AdminClient<Trouble>, Trouble), Error> {
+pub(super) fn client(cluster: &ClusterConfig) -> Result<(AdminClient<Trouble>, Trouble), Error> {
     let trouble = Trouble::default();
     let client = cluster.client().create_with_context(trouble.clone()).map_err(|error| trouble.explain(&error))?;
     Ok((client, trouble))
 }
 
-fn options() -> AdminOptions {
+pub(super) fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE))
 }
 
 /// Waits for an answer of the client's own threads.
-fn wait<T>(answer: impl Future<Output = T>) -> T {
+pub(super) fn wait<T>(answer: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -9,6 +9,7 @@ mod admin;
 mod claim;
 mod cluster;
 mod delivered;
+mod grow;
 mod layout;
 mod leader;
 mod log;
@@ -18,6 +19,7 @@ mod status;
 
 pub use admin::{Setup, Shape, setup};
 pub use cluster::{ClusterConfig, Sasl, Tls};
+pub use grow::{Growth, grow, plan_growth};
 pub use leader::{Candidate, Leading, Term};
 pub use log::Log;
 pub use reader::{GroupConfig, Reader};

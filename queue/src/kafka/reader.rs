@@ -15,6 +15,7 @@ use weir_sample::{Reading, Timestamp};
 use super::{
     claim::Claim,
     cluster::{ClusterConfig, PATIENCE, Trouble},
+    grow::may_follow,
     layout,
     log::Log,
     partition::{Consumer, Partition, Taken, first_to_read},
@@ -194,7 +195,7 @@ impl Reader {
         for partition in &self.partitions {
             let mut told = list.add_partition(&partition.topic, partition.number);
             let place = told.set_offset(Offset::Offset(partition.next));
-            told.set_metadata(format!("{} {}", self.claim.by, partition.claim));
+            told.set_metadata(format!("{} {} {}", self.claim.by, partition.claim, self.config.share.text()));
             self.untold += u64::from(place.is_err());
         }
         self.untold += u64::from(self.consumer.commit(&list, CommitMode::Async).is_err());
@@ -334,7 +335,7 @@ fn wanted(share: Share, topic: &str, ours: i32, saved: &Checkpoint) -> Result<Ve
     }
     let numbers: Vec<i32> = (0..ours).filter(|number| share.has(*number as u32)).collect();
     let read: Vec<i32> = (0..ours).filter(|number| saved.position(&name(topic, *number)).is_some()).collect();
-    if !read.is_empty() && read != numbers {
+    if !read.is_empty() && !may_follow(share, &read, ours) {
         return Err(Error::Kafka(format!(
             "this store has read partitions {read:?} of {topic}, and {share} are {numbers:?}: a store keeps its share. Give the \
              new share an empty data folder, and ask this one for the past (docs/scale.md)"

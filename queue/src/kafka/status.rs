@@ -13,7 +13,7 @@ use super::{
     layout,
 };
 use crate::{
-    Error,
+    Error, Share,
     record::{Frame, TOPIC_SALT},
 };
 
@@ -34,6 +34,8 @@ pub struct PartitionStatus {
     pub owner: Option<String>,
     /// Where its claim stands: a later one takes the partition from it.
     pub epoch: Option<i64>,
+    /// Its reader's share of the partitions.
+    pub share: Option<Share>,
 }
 
 /// Every partition of the topic of batches, for a group.
@@ -57,7 +59,8 @@ pub fn status(cluster: &ClusterConfig, group: &str) -> Result<Vec<PartitionStatu
         let ends = consumer.fetch_watermarks(&topic, partition, PATIENCE);
         let (first, end) = ends.map_err(|error| trouble.explain(&error))?;
         let next = if let Offset::Offset(next) = element.offset() { Some(next) } else { None };
-        let (owner, epoch) = element.metadata().split_once(' ').unzip();
+        let mut said = element.metadata().split(' ').filter(|text| !text.is_empty());
+        let (owner, epoch, share) = (said.next(), said.next(), said.next());
         let unread = next.filter(|next| *next < end).map(|next| next.max(first));
         all.push(PartitionStatus {
             partition,
@@ -67,6 +70,7 @@ pub fn status(cluster: &ClusterConfig, group: &str) -> Result<Vec<PartitionStatu
             oldest_unread: unread.and_then(|offset| received(&consumer, &topic, partition, offset)),
             owner: owner.map(str::to_owned),
             epoch: epoch.and_then(|epoch| epoch.parse().ok()),
+            share: share.and_then(|share| share.parse().ok()),
         });
     }
     Ok(all)

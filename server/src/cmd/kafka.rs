@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use weir_queue::kafka::{ClusterConfig, PartitionStatus, Setup, Shape, setup, status};
+use weir_queue::kafka::{ClusterConfig, Growth, PartitionStatus, Setup, Shape, grow, plan_growth, setup, status};
 use weir_sample::Timestamp;
 
 use crate::clock::{duration, now};
@@ -17,6 +17,8 @@ pub(crate) enum KafkaCommand {
     Setup(SetupArgs),
     /// How far a group of sinks is, partition by partition
     Status(StatusArgs),
+    /// More partitions for topics in use: says what is to be done, and does it with --apply
+    Grow(GrowArgs),
 }
 
 #[derive(Args)]
@@ -45,12 +47,37 @@ pub(crate) struct StatusArgs {
     group: Option<String>,
 }
 
+#[derive(Args)]
+pub(crate) struct GrowArgs {
+    /// Configuration file with `[queue.kafka]`
+    #[arg(long)]
+    config: PathBuf,
+    /// Partitions that there are to be: a multiple of what there are
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    partitions: i32,
+    /// Do it
+    #[arg(long)]
+    apply: bool,
+}
+
 pub(crate) fn main(command: KafkaCommand) -> Result<()> {
     match command {
         KafkaCommand::Setup(SetupArgs { config, partitions, replicas, retention }) => {
             let (cluster, _) = cluster(&config)?;
             for Setup { topic, is_new, partitions } in setup(&cluster, Shape { partitions, replicas, retention })? {
                 println!("{topic}: {}, {partitions} partitions", if is_new { "made" } else { "was there" });
+            }
+            Ok(())
+        }
+        KafkaCommand::Grow(GrowArgs { config, partitions, apply }) => {
+            let (cluster, _) = cluster(&config)?;
+            let growth = plan_growth(&cluster, partitions)?;
+            print!("{}", plan(&growth));
+            if apply {
+                grow(&cluster, &growth)?;
+                println!("done: now restart sinks, then gateways");
+            } else {
+                println!("nothing was done: give --apply to do it");
             }
             Ok(())
         }
@@ -65,6 +92,22 @@ pub(crate) fn main(command: KafkaCommand) -> Result<()> {
             }
         }
     }
+}
+
+fn plan(growth: &Growth) -> String {
+    let mut out = String::new();
+    for (topic, now) in &growth.topics {
+        out += &format!("{topic}: from {now} to {} partitions\n", growth.to);
+    }
+    for (group, sinks) in &growth.groups {
+        let each = growth.to / *sinks as i32;
+        out += &format!(
+            "group {group}: {sinks} sinks keep their senders, and read {each} partitions each when started again\n"
+        );
+    }
+    out += "order: partitions are made, sinks are restarted one after the other, then gateways. A gateway that starts before the sinks\n\
+            fills partitions that these read after their restart: later, not twice\n";
+    out
 }
 
 fn cluster(path: &std::path::Path) -> Result<(ClusterConfig, String)> {
@@ -117,6 +160,7 @@ mod tests {
             oldest_unread: next.map(|_| Timestamp::from_secs(1_000)),
             owner: next.map(|_| "host/7/ab".to_owned()),
             epoch: next,
+            share: None,
         };
         let all = [partition(None), partition(Some(200)), partition(Some(99))];
         let text = table(&all, Timestamp::from_secs(1_012));
