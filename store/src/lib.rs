@@ -48,4 +48,5 @@ pub use tier::column::Column;
 pub use tier::hint::Hint;
 pub use tier::resolution::Tier;
 pub use write::cut::Cut;
+pub use write::follow::{Follower, Late};
 pub use write::rows::Rows;

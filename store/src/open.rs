@@ -19,6 +19,7 @@ use crate::index::Index;
 use crate::locks::{Lock, Rank, SharedLock};
 use crate::refusal::Refusal;
 use crate::store::{Inner, Store};
+use crate::write::follow::Followers;
 use crate::{Error, StoreConfig};
 use weir_files::FolderLock;
 
@@ -71,6 +72,7 @@ impl Store {
             now: AtomicI64::new(checkpoint.watermark),
             stopping: AtomicBool::new(false),
             deferred: AtomicBool::new(false),
+            followers: Followers::default(),
             _folder_lock: folder_lock,
         };
         Ok((Self { inner: Arc::new(inner) }, checkpoint.sink_state))

@@ -17,6 +17,7 @@ use crate::head::shard::Shard;
 use crate::index::Index;
 use crate::locks::{Lock, Locked, Shared, SharedLock};
 use crate::refusal::Refusal;
+use crate::write::follow::Followers;
 use crate::{StoreConfig, Tier};
 use weir_files::FolderLock;
 
@@ -70,6 +71,8 @@ pub(crate) struct Inner {
     pub stopping: AtomicBool,
     /// A window could not be flushed because blocks that it lies over could not be read.
     pub deferred: AtomicBool,
+    /// Who sends on what is stored.
+    pub followers: Followers,
     pub _folder_lock: FolderLock,
 }
 

@@ -67,7 +67,13 @@ impl Store {
         }
         for part in rows.parts.iter() {
             self.inner.with_group(part.group, part.generation, |group| {
-                done.add(group.append(ts.millis(), zero, &part.spans, floats));
+                let before = group.known;
+                let appended = group.append(ts.millis(), zero, &part.spans, floats);
+                done.add(appended);
+                // New counters have a zero before, and late deltas change newer totals.
+                let first = if group.known == before { ts.millis() } else { zero.min(ts.millis()) };
+                let last = if appended.late_deltas > 0 { group.newest } else { ts.millis() };
+                self.inner.followers.note(part.group, first, last);
             })?;
         }
         self.inner.watermark.fetch_max(ts.millis(), Relaxed);
@@ -91,6 +97,7 @@ impl Store {
         let mut outcome = Ok(());
         self.inner.with_group(part.group, part.generation, |group| {
             outcome = group.append_histogram(column, ts.millis(), histogram);
+            self.inner.followers.note(part.group, ts.millis(), ts.millis());
         })?;
         outcome.map_err(|Damaged(what)| Error::Damaged { path: "head".into(), what })?;
         self.inner.watermark.fetch_max(ts.millis(), Relaxed);

@@ -3,6 +3,7 @@
 mod append;
 pub(crate) mod cut;
 mod flush;
+pub(crate) mod follow;
 mod publish;
 pub(crate) mod rows;
 mod samples;

@@ -53,6 +53,10 @@ impl Store {
                 self.inner.seal_turn(&mut shard)?;
             }
             newest = of_shard.iter().fold(newest, |newest, sample| newest.max(sample.time));
+            for of_group in of_shard.chunk_by(|a, b| a.place.group == b.place.group) {
+                let [first, last] = [of_group.first(), of_group.last()].map(|sample| sample.map_or(0, |at| at.time));
+                self.inner.followers.note(of_group[0].place.group, first, last);
+            }
         }
         *samples = stale;
         self.inner.watermark.fetch_max(newest, Relaxed);
