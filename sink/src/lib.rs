@@ -29,7 +29,7 @@ pub use senders::Memory;
 pub use senders::fleet::FleetStatus;
 pub use senders::marks::{Mark, Watermarks};
 pub use series::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
-pub use service::{Service, ServiceConfig};
+pub use service::{Before, Service, ServiceConfig};
 pub use sink::{CONSUMER, Sink};
 
 /// What can go wrong between queue and store.

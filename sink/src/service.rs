@@ -49,7 +49,12 @@ struct Shared {
     stopping: AtomicBool,
     /// Whether all is stored that was in the queue when the sink was opened.
     replayed: AtomicBool,
+    /// What others write down before a checkpoint lets the queue forget.
+    before: Mutex<Option<Before>>,
 }
+
+/// Writes down what must not be forgotten with the queue; or why it cannot.
+pub type Before = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Time between two looks at what the store has to move or delete.
 const KEEPING: Duration = Duration::from_secs(15);
@@ -78,6 +83,7 @@ impl Service {
             maintenance: Health::new("maintenance"),
             stopping: AtomicBool::new(false),
             replayed: AtomicBool::new(false),
+            before: Mutex::default(),
         });
         let (for_sink, for_keeper) = (shared.clone(), shared.clone());
         let thread = thread::Builder::new().name("sink".into()).spawn(move || for_sink.run(sink));
@@ -89,6 +95,11 @@ impl Service {
     /// The store of now.
     pub fn store(&self) -> Arc<StoreHandle> {
         self.shared.store.clone()
+    }
+
+    /// Has something done before each checkpoint from now on. While it fails none is made, and the queue keeps all.
+    pub fn before_checkpoints(&self, before: Before) {
+        *self.shared.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
     }
 
     /// Why the sink cannot serve, if it cannot.
@@ -231,18 +242,26 @@ impl Shared {
                 if read > 0 {
                     tracing::warn!("what is left in the queue is stored after the next start");
                 }
-                return sink.checkpoint();
+                return if self.may_checkpoint() { sink.checkpoint() } else { Ok(()) };
             }
             // After a failure only a checkpoint shows that it is over, so one is made at once.
             let due = self.sink.reason().is_some() || checkpointed.elapsed() >= self.config.checkpoint_interval;
             if writing.is_none() && due {
-                *writing = Some(Writing::start(sink)?);
                 checkpointed = Instant::now();
+                if self.may_checkpoint() {
+                    *writing = Some(Writing::start(sink)?);
+                }
             }
             if read == 0 {
                 thread::sleep(IDLE);
             }
         }
+    }
+
+    fn may_checkpoint(&self) -> bool {
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = before.as_ref().map_or(Ok(()), |before| before());
+        outcome.inspect_err(|reason| tracing::error!(reason, "no checkpoint is made, the queue keeps all")).is_ok()
     }
 
     /// Takes the store out of use for good, and says so until it is told to stop.

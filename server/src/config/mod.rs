@@ -2,6 +2,7 @@
 
 mod admission;
 mod alerting;
+mod backend;
 mod cold;
 mod flags;
 mod gateway;
@@ -24,6 +25,7 @@ use weir_link::ServerTls;
 
 pub(crate) use admission::AdmissionSettings;
 pub(crate) use alerting::{AlertingSettings, Routes};
+pub(crate) use backend::{BackendSettings, backends};
 use cold::ColdSettings;
 pub(crate) use flags::UpArgs;
 use gateway::GatewaySettings;

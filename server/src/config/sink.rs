@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::backend::{BackendSettings, backends};
+
 /// When the sink makes its work durable and shared windows visible.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -17,6 +19,9 @@ pub(crate) struct SinkConfig {
     pub forget_agents_after_h: u64,
     /// The same for short-lived jobs, which try for an hour; less than 2 is refused. Default: 2.
     pub forget_jobs_after_h: u64,
+    /// Other engines that get what is stored. Default: none.
+    #[serde(rename = "backend")]
+    pub backends: Vec<BackendSettings>,
 }
 
 impl SinkConfig {
@@ -31,7 +36,7 @@ impl SinkConfig {
         if self.forget_jobs_after_h < 2 {
             return Err("sink.forget_jobs_after_h: jobs try for an hour; give at least 2".into());
         }
-        Ok(())
+        backends(&self.backends).map(drop)
     }
 
     /// How long silent senders are remembered: not shorter than the sessions that their tokens' limits and labels are for.
@@ -44,6 +49,12 @@ impl SinkConfig {
 
 impl Default for SinkConfig {
     fn default() -> Self {
-        Self { checkpoint_interval_s: 30, lateness_s: 30, forget_agents_after_h: 168, forget_jobs_after_h: 2 }
+        Self {
+            checkpoint_interval_s: 30,
+            lateness_s: 30,
+            forget_agents_after_h: 168,
+            forget_jobs_after_h: 2,
+            backends: Vec::new(),
+        }
     }
 }

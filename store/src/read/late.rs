@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use weir_sample::Timestamp;
-
 use crate::index::SeriesId;
 use crate::read::reader::Reader;
 use crate::store::Store;

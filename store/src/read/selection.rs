@@ -39,6 +39,19 @@ pub struct SeriesData {
     pub more: bool,
 }
 
+impl SeriesData {
+    /// Leaves out samples before an instant.
+    pub fn retain_from(&mut self, start: Timestamp) {
+        let from = self.timestamps.partition_point(|time| *time < start.millis());
+        self.timestamps.drain(..from);
+        self.starts.drain(..from.min(self.starts.len()));
+        match &mut self.values {
+            Column::Floats(values) => drop(values.drain(..from)),
+            Column::Histograms(values) => drop(values.drain(..from)),
+        }
+    }
+}
+
 /// Sources of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {

@@ -27,7 +27,7 @@ impl Tier {
     }
 
     /// The same in milliseconds.
-    pub(crate) const fn millis(self) -> i64 {
+    pub const fn millis(self) -> i64 {
         self.resolution().as_millis() as i64
     }
 

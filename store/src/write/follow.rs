@@ -109,6 +109,21 @@ impl Late {
         Some((Timestamp(first), Timestamp(last)))
     }
 
+    /// Both.
+    pub fn with(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        other.groups.iter().for_each(|(group, (first, last))| all.add(*group, *first, *last));
+        all
+    }
+
+    /// The same in whole steps of so many milliseconds: from the beginning of the first to the end of the last.
+    pub fn rounded(&self, step: i64) -> Self {
+        let step = step.max(1);
+        let up = |time: i64| time.saturating_add((step - time.rem_euclid(step)) % step);
+        let rounded = |(first, last): (i64, i64)| (up(first).saturating_sub(step - 1), up(last));
+        Self { groups: self.groups.iter().map(|(group, span)| (*group, rounded(*span))).collect() }
+    }
+
     /// As bytes: group, first and last instant of each, little-endian.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.groups.len() * ENTRY_BYTES);

@@ -1,5 +1,6 @@
 //! The running roles of this process: a gateway with its queue, a sink with its store, or both.
 
+mod backends;
 mod gateway;
 mod sink;
 

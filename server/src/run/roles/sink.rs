@@ -9,6 +9,7 @@ use weir_queue::Log;
 use weir_sample::Reading;
 use weir_sink::{Admission, FleetStatus, Opening, Service, ServiceConfig, SinkConfig, StoreHandle};
 
+use super::backends::Backends;
 use crate::alerting::Here;
 use crate::api::query::Watermark;
 use crate::config::Config;
@@ -28,6 +29,7 @@ pub(crate) struct SinkRole {
     service: Arc<Service>,
     /// Where there is an object store for old blocks.
     mover: Option<Mover>,
+    backends: Backends,
 }
 
 impl SinkRole {
@@ -47,8 +49,10 @@ impl SinkRole {
             opening,
             ServiceConfig { checkpoint_interval, retry: RETRY, max_behind: config.queue.max_behind(), drain: DRAIN },
         )?;
+        let service = Arc::new(service);
+        let backends = Backends::start(&config.sink.backends, &config.data, &service)?;
         let mover = config.store.cold.is_some().then(|| Mover::start(service.store())).transpose()?;
-        Ok(Self { engine: Engine::new(config.query.limits()), service: Arc::new(service), mover })
+        Ok(Self { engine: Engine::new(config.query.limits()), service, mover, backends })
     }
 
     /// The store of now.
@@ -78,13 +82,14 @@ impl SinkRole {
     /// What fails beside the sink; or why nothing should be asked here.
     pub(super) fn ready(&self) -> Result<Vec<String>, String> {
         self.service.ready()?;
-        Ok(self.service.trouble().into_iter().chain(self.mover.as_ref().and_then(Mover::trouble)).collect())
+        let of_mover = self.mover.as_ref().and_then(Mover::trouble);
+        Ok(self.service.trouble().into_iter().chain(of_mover).chain(self.backends.troubles()).collect())
     }
 
     pub(super) fn readings(&self) -> Vec<Reading> {
         let store = self.store().current().map(|store| store.readings()).unwrap_or_default();
         let mover = self.mover.as_ref().map(Mover::readings).unwrap_or_default();
-        [self.service.readings(), store, mover, self.engine.readings()].concat()
+        [self.service.readings(), store, mover, self.engine.readings(), self.backends.readings()].concat()
     }
 
     /// The fleet in one line, or one tenant's part of it.
@@ -101,6 +106,7 @@ impl SinkRole {
     pub(super) fn drain(&self) -> Result<()> {
         self.service.drain().context("storing what is left in the queue")?;
         self.mover.iter().for_each(Mover::stop);
+        self.backends.stop();
         Ok(())
     }
 }

@@ -1,0 +1,50 @@
+//! The bytes of a request, as each kind of backend wants them.
+
+mod click_house;
+mod influx;
+mod pen;
+mod remote_write;
+
+use crate::config::Format;
+use crate::request::Item;
+
+/// A body and what is said of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Body {
+    pub bytes: Vec<u8>,
+    /// Headers beside those of the configuration.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// To be added to the address.
+    pub query: String,
+}
+
+/// What is spoken now: remote write 2.0 gives way to 1.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    RemoteWrite2,
+    RemoteWrite1,
+    Influx,
+    ClickHouse,
+}
+
+impl From<Format> for Spoken {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::RemoteWrite => Self::RemoteWrite2,
+            Format::RemoteWrite1 => Self::RemoteWrite1,
+            Format::Influx => Self::Influx,
+            Format::ClickHouse => Self::ClickHouse,
+        }
+    }
+}
+
+impl Spoken {
+    pub(crate) fn body(self, items: &[Item]) -> Body {
+        match self {
+            Self::RemoteWrite2 => remote_write::second(items),
+            Self::RemoteWrite1 => remote_write::first(items),
+            Self::Influx => influx::lines(items),
+            Self::ClickHouse => click_house::rows(items),
+        }
+    }
+}

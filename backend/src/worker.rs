@@ -1,0 +1,253 @@
+//! The thread of a backend: stretch by stretch, and what came late.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use weir_sample::{Reading, Timestamp};
+use weir_store::{Follower, Hint, Late, Selection, SeriesData, Store};
+
+use crate::config::BackendConfig;
+use crate::lanes::Lanes;
+use crate::progress::Progress;
+use crate::request::Cutter;
+use crate::sending::Sending;
+use crate::stretch::{self, Stretch};
+use crate::tiers;
+
+/// The store of now, and until when the data of all live senders are in it; `None` while there is none.
+pub type Feed = dyn Fn() -> Option<(Arc<Store>, Timestamp)> + Send + Sync;
+
+/// A backend at work.
+pub struct Backend {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    config: BackendConfig,
+    folder: PathBuf,
+    sending: Arc<Sending>,
+    place: Mutex<Place>,
+}
+
+/// How far it is, and who hears of what comes late.
+#[derive(Default)]
+struct Place {
+    progress: Progress,
+    follower: Option<Arc<Follower>>,
+    /// The store that the follower is of.
+    store: Option<Arc<Store>>,
+    /// What came late and is being sent.
+    under_way: Late,
+}
+
+/// Pause between two looks at whether a stretch is due, and after a failure of our own.
+const LOOK: Duration = Duration::from_millis(100);
+const AGAIN: Duration = Duration::from_secs(1);
+
+impl Backend {
+    /// Takes up its work where `folder` says it was.
+    ///
+    /// # Errors
+    /// What is wrong with its files, as a sentence.
+    pub fn start(config: BackendConfig, folder: PathBuf, feed: Arc<Feed>) -> Result<Self, String> {
+        weir_files::own_folder(&folder).map_err(|error| error.to_string())?;
+        let progress = Progress::read(&folder).map_err(|error| error.to_string())?;
+        let sending = Arc::new(Sending::new(&config, &folder)?);
+        sending.status.passed.store(progress.passed.unwrap_or_default().millis(), Relaxed);
+        sending.status.complete.store(progress.passed.unwrap_or_default().millis(), Relaxed);
+        let place = Mutex::new(Place { progress, ..Place::default() });
+        let shared = Arc::new(Shared { config, folder, sending, place });
+        let for_thread = shared.clone();
+        let thread = std::thread::Builder::new().name("backend".into()).spawn(move || for_thread.run(&*feed));
+        let thread = thread.map_err(|error| format!("a thread cannot be started: {error}"))?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// To be called before a checkpoint of the store lets the queue forget: what came late must not be forgotten with it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save_late(&self) -> Result<(), weir_files::Error> {
+        self.shared.save(&mut self.shared.place())
+    }
+
+    /// Why it is behind, if it is.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.sending.status.trouble(&self.shared.config.name)
+    }
+
+    /// Its telemetry.
+    pub fn readings(&self) -> Vec<Reading> {
+        self.shared.sending.status.readings(&self.shared.config.name)
+    }
+
+    /// Stops after what is under way, or in the middle of it if that does not come to an end.
+    pub fn stop(&self) {
+        self.shared.sending.stopping.store(true, Relaxed);
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // A panic was reported by its own thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self, feed: &Feed) {
+        while !self.sending.stopping.load(Relaxed) {
+            let pause = match feed() {
+                None => LOOK,
+                Some((store, complete)) => match self.turn(&store, complete) {
+                    Ok(true) => Duration::ZERO,
+                    Ok(false) => LOOK,
+                    Err(reason) => {
+                        self.sending.status.fails(&reason);
+                        AGAIN
+                    }
+                },
+            };
+            std::thread::sleep(pause);
+        }
+        // What a follower holds is of this process alone.
+        if let Err(error) = self.save(&mut self.place()) {
+            tracing::error!(%error, "a backend's progress cannot be written");
+        }
+    }
+
+    /// Writes down how far it is, and what came late and was not taken yet.
+    fn save(&self, place: &mut Place) -> Result<(), weir_files::Error> {
+        let Some(follower) = &place.follower else { return Ok(()) };
+        let late = follower.late().with(&place.under_way);
+        if late != place.progress.late {
+            place.progress.late = late;
+            place.progress.write(&self.folder)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is due; whether more may be.
+    fn turn(&self, store: &Arc<Store>, complete: Timestamp) -> Result<bool, String> {
+        let status = &self.sending.status;
+        status.complete.fetch_max(complete.millis(), Relaxed);
+        let follower = self.follow(store);
+        let (late, stretch) = {
+            let mut place = self.place();
+            let stretch = stretch::next(&self.config, &place.progress, complete);
+            let late = follower.as_ref().map(|follower| follower.take_late()).unwrap_or_default();
+            place.under_way = late.clone();
+            if let Some(stretch) = stretch {
+                self.begin(&mut place, store, stretch)?;
+            }
+            (late, stretch)
+        };
+        if late.is_empty() && stretch.is_none() {
+            return Ok(false);
+        }
+        let outcome = self.send(store, &late, stretch);
+        let mut place = self.place();
+        place.under_way = Late::default();
+        if !matches!(outcome, Ok(true)) {
+            if let Some(follower) = &place.follower {
+                follower.put_back(&late);
+            }
+            return outcome;
+        }
+        status.late_groups.fetch_add(late.len() as u64, Relaxed);
+        if let Some(stretch) = stretch {
+            (place.progress.passed, place.progress.until) = (Some(stretch.until), None);
+            status.passed.store(stretch.until.millis(), Relaxed);
+        }
+        if let Some(follower) = &place.follower {
+            place.progress.late = follower.late();
+        }
+        place.progress.write(&self.folder).map_err(|error| error.to_string())?;
+        Ok(true)
+    }
+
+    /// Notes a stretch before any of it is sent: from now on what comes into it is late.
+    fn begin(&self, place: &mut Place, store: &Arc<Store>, stretch: Stretch) -> Result<(), String> {
+        match &place.follower {
+            Some(follower) => store.pass(follower, stretch.until),
+            None => place.follower = Some(store.follow(stretch.until, std::mem::take(&mut place.progress.late))),
+        }
+        if place.progress.until != Some(stretch.until) {
+            (place.progress.passed, place.progress.until) = (Some(stretch.after), Some(stretch.until));
+            place.progress.write(&self.folder).map_err(|error| error.to_string())?;
+            self.sending.status.skipped_seconds.fetch_add(stretch.skipped, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Follows the store of now: after a failure of the sink it is another.
+    fn follow(&self, store: &Arc<Store>) -> Option<Arc<Follower>> {
+        let mut place = self.place();
+        if !place.store.as_ref().is_some_and(|known| Arc::ptr_eq(known, store)) {
+            let earlier = place.follower.take().map(|follower| follower.take_late()).unwrap_or_default();
+            let late = place.progress.late.with(&earlier);
+            let passed = place.progress.until.or(place.progress.passed);
+            place.follower = passed.map(|passed| store.follow(passed, late));
+            place.store = Some(store.clone());
+        }
+        place.follower.clone()
+    }
+
+    /// Reads, cuts and sends; false if it is to stop before all was taken.
+    fn send(&self, store: &Store, late: &Late, stretch: Option<Stretch>) -> Result<bool, String> {
+        let lanes = Lanes::start(&self.sending, self.config.lanes).map_err(|error| error.to_string())?;
+        let mut all = true;
+        if !late.is_empty() {
+            let step = self.config.tier.millis();
+            let late = late.rounded(step);
+            all = self.read(&lanes, &mut |matchers, each| store.select_late(&late, matchers, each))?;
+        }
+        if let Some(Stretch { after, until, .. }) = stretch.filter(|stretch| all && stretch.until > stretch.after) {
+            let start = Timestamp(after.millis() + 1);
+            all = self.read(&lanes, &mut |matchers, each| {
+                let hint = Hint::default();
+                let selection = Selection { matchers, start, end: until, hint, any_order: false };
+                let mut within = |mut data: SeriesData| {
+                    // A coarser tier answers from two points earlier.
+                    data.retain_from(start);
+                    if data.timestamps.is_empty() { ControlFlow::Continue(()) } else { each(data) }
+                };
+                store.select(&selection, &mut within).map(drop)
+            })?;
+        }
+        Ok(lanes.finish() && all)
+    }
+
+    fn read(&self, lanes: &Lanes, select: &mut Select<'_>) -> Result<bool, String> {
+        let everything = vec![Vec::new()];
+        let matching = if self.config.matching.is_empty() { &everything } else { &self.config.matching };
+        let (mut cutter, mut goes_on) = (Cutter::new(&self.config), true);
+        for matchers in matching {
+            let mut each = |data: SeriesData| {
+                for item in tiers::items(data, self.config.tier) {
+                    if let Some(request) = cutter.add(item) {
+                        goes_on &= lanes.send(request);
+                    }
+                }
+                if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            };
+            select(matchers, &mut each).map_err(|error| format!("reading the store: {error}"))?;
+        }
+        Ok(goes_on && cutter.finish().into_iter().all(|request| lanes.send(request)))
+    }
+}
+
+type Each<'a> = dyn FnMut(SeriesData) -> ControlFlow<()> + 'a;
+type Select<'a> = dyn FnMut(&[weir_store::Matcher], &mut Each<'_>) -> Result<(), weir_store::Error> + 'a;
