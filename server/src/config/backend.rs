@@ -19,6 +19,9 @@ pub(crate) struct BackendSettings {
     pub kind: BackendKind,
     /// Where it takes writes; `{tenant}` stands for the tenant's number.
     pub url: String,
+    /// ClickHouse's table.
+    #[serde(default = "table")]
+    pub table: String,
     /// What of each series it gets: `raw`, `1m` or `1h`.
     #[serde(default)]
     pub tier: TierName,
@@ -83,6 +86,10 @@ pub(crate) enum TierName {
     Hour,
 }
 
+fn table() -> String {
+    "samples".into()
+}
+
 const fn every() -> Duration {
     Duration::from_secs(15)
 }
@@ -117,6 +124,19 @@ impl BackendSettings {
         })
     }
 
+    /// Where requests go: of ClickHouse with the statement, as RowBinary has its columns.
+    fn address(&self) -> String {
+        let Self { url, table, .. } = self;
+        if self.kind != BackendKind::Clickhouse {
+            return url.clone();
+        }
+        let (first, url) = (if url.contains('?') { '&' } else { '?' }, url.trim_end_matches('/'));
+        let path = if url.matches('/').count() == 2 { "/" } else { "" };
+        format!(
+            "{url}{path}{first}query=INSERT%20INTO%20{table}%20(name,%20labels,%20kind,%20time,%20value)%20FORMAT%20RowBinary"
+        )
+    }
+
     /// What runs, or what is wrong with it in a sentence.
     pub(crate) fn config(&self) -> Result<BackendConfig, String> {
         let name = self.name();
@@ -130,6 +150,9 @@ impl BackendSettings {
         }
         if self.batch == 0 || self.batch > 100_000 || self.connections == 0 || self.connections > 64 {
             return Err(wrong("batch is 1 to 100000 samples, connections are 1 to 64".into()));
+        }
+        if !self.table.bytes().all(|c| legal(c) && c != b'-' || c == b'.') {
+            return Err(wrong(format!("table: {:?} is not the name of one", self.table)));
         }
         let matching =
             self.matching.iter().map(|text| selector(text).map_err(|error| wrong(format!("match: {text:?}: {error}"))));
@@ -148,7 +171,7 @@ impl BackendSettings {
                 BackendKind::Influx => Format::Influx,
                 BackendKind::Clickhouse => Format::ClickHouse,
             },
-            url: self.url.clone(),
+            url: self.address(),
             tenants: Tenants { header: self.tenant_header.clone(), zero: self.tenant_zero.clone() },
             tier: match self.tier {
                 TierName::Raw => Tier::Raw,
@@ -203,6 +226,7 @@ mod tests {
         check(&format!("{one}name = 'a/b'"), "name is that of a folder");
         check(&format!("{one}username = 'a'"), "give token_file");
         check(&format!("{one}batch = 0"), "batch is 1");
+        check("[[backend]]\nkind = 'clickhouse'\nurl = 'http://a:1'\ntable = 'a; DROP'", "not the name");
         check("[[backend]]\nkind = 'kafka'\nurl = 'http://a'", "kafka");
         check("[[backend]]\nkind = 'influx'\nurl = 'vm:8428'", "must begin with http");
     }
