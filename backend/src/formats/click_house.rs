@@ -3,7 +3,7 @@
 use weir_sample::Kind;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::Body;
+use super::body::Body;
 use super::pen::varint;
 use crate::request::Item;
 

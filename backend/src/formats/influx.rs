@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Body;
+use super::body::Body;
 use crate::request::Item;
 
 /// Lines; what has no number there (NaN and infinities) is left out.

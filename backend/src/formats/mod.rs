@@ -1,22 +1,15 @@
 //! The bytes of a request, as each kind of backend wants them.
 
+mod body;
 mod click_house;
 mod influx;
 mod pen;
 mod remote_write;
 
+pub(crate) use body::Body;
+
 use crate::config::Format;
 use crate::request::Item;
-
-/// A body and what is said of it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Body {
-    pub bytes: Vec<u8>,
-    /// Headers beside those of the configuration.
-    pub headers: &'static [(&'static str, &'static str)],
-    /// To be added to the address.
-    pub query: String,
-}
 
 /// What is spoken now: remote write 2.0 gives way to 1.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use weir_sample::Kind;
 
-use super::Body;
+use super::body::Body;
 use super::pen::{bytes, double, message, number, varint};
 use crate::request::Item;
 

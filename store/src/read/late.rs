@@ -2,14 +2,27 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use weir_sample::Timestamp;
 
 use crate::index::SeriesId;
 use crate::read::reader::Reader;
 use crate::store::Store;
-use crate::write::follow::Late;
+use crate::write::follow::{Follower, Late};
 use crate::{Column, Error, Hint, Matcher, Selection, SeriesData};
 
 impl Store {
+    /// Begins to follow after `passed`, with what was late before.
+    pub fn follow(&self, passed: Timestamp, late: Late) -> Arc<Follower> {
+        self.inner.followers.add(passed, late)
+    }
+
+    /// Says that a follower is about to read up to `until`: what is written there from now on is late.
+    pub fn pass(&self, follower: &Follower, until: Timestamp) {
+        self.inner.followers.pass(follower, until);
+    }
+
     /// Gives what was late, series by series in order of identity, until `each` breaks off. A series of a group of which another came late
     /// is given in the same span.
     ///

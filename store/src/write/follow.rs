@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use weir_sample::Timestamp;
 
 use crate::index::GroupId;
-use crate::store::Store;
 
 /// One who reads everything once.
 #[derive(Debug)]
@@ -40,6 +39,20 @@ impl Default for Followers {
 }
 
 impl Followers {
+    pub(crate) fn add(&self, passed: Timestamp, late: Late) -> Arc<Follower> {
+        let follower = Arc::new(Follower { passed: AtomicI64::new(passed.millis()), late: Mutex::new(late) });
+        let mut all = lock(&self.all);
+        all.retain(|follower| follower.strong_count() > 0);
+        all.push(Arc::downgrade(&follower));
+        self.passed.fetch_max(passed.millis(), SeqCst);
+        follower
+    }
+
+    pub(crate) fn pass(&self, follower: &Follower, until: Timestamp) {
+        follower.passed.fetch_max(until.millis(), SeqCst);
+        self.passed.fetch_max(until.millis(), SeqCst);
+    }
+
     /// To be called after something was written to a group.
     pub(crate) fn note(&self, group: GroupId, first: i64, last: i64) {
         if first > self.passed.load(SeqCst) {
@@ -51,25 +64,6 @@ impl Followers {
                 lock(&follower.late).add(group, first, last.min(passed));
             }
         }
-    }
-}
-
-impl Store {
-    /// Begins to follow after `passed`, with what was late before.
-    pub fn follow(&self, passed: Timestamp, late: Late) -> Arc<Follower> {
-        let follower = Arc::new(Follower { passed: AtomicI64::new(passed.millis()), late: Mutex::new(late) });
-        let followers = &self.inner.followers;
-        let mut all = lock(&followers.all);
-        all.retain(|follower| follower.strong_count() > 0);
-        all.push(Arc::downgrade(&follower));
-        followers.passed.fetch_max(passed.millis(), SeqCst);
-        follower
-    }
-
-    /// Says that a follower is about to read up to `until`: what is written there from now on is late.
-    pub fn pass(&self, follower: &Follower, until: Timestamp) {
-        follower.passed.fetch_max(until.millis(), SeqCst);
-        self.inner.followers.passed.fetch_max(until.millis(), SeqCst);
     }
 }
 
