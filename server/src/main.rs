@@ -42,6 +42,7 @@ enum Command {
     /// Only a sink: writes from the queue into the store, answers queries, serves the console
     Sink(UpArgs),
     /// Only a front: sends questions to whichever copy of the store is furthest
+    #[command(visible_alias = "query-front")]
     Front(UpArgs),
     /// Check a configuration file and the files that it names, and say what is wrong with them
     Check(check::CheckArgs),

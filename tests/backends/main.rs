@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod engines;
+mod front;
 mod refusals;
 mod samples;

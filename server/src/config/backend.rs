@@ -90,6 +90,16 @@ fn table() -> String {
     "samples".into()
 }
 
+impl From<TierName> for Tier {
+    fn from(name: TierName) -> Self {
+        match name {
+            TierName::Raw => Self::Raw,
+            TierName::Minute => Self::Minute,
+            TierName::Hour => Self::Hour,
+        }
+    }
+}
+
 const fn every() -> Duration {
     Duration::from_secs(15)
 }
@@ -173,11 +183,7 @@ impl BackendSettings {
             },
             url: self.address(),
             tenants: Tenants { header: self.tenant_header.clone(), zero: self.tenant_zero.clone() },
-            tier: match self.tier {
-                TierName::Raw => Tier::Raw,
-                TierName::Minute => Tier::Minute,
-                TierName::Hour => Tier::Hour,
-            },
+            tier: self.tier.into(),
             matching: matching.collect::<Result<_, _>>()?,
             every: self.every,
             backlog: self.backlog,

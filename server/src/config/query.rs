@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use weir_query::Limits;
 
+use super::engine::EngineSettings;
+
 /// What questions may cost. A query that meets a limit ends with an error that names it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -31,6 +33,11 @@ pub(crate) struct QuerySettings {
     pub delayed_name_removal: bool,
     /// Of `weir front`: the copies that it asks, such as `http://sink-a:8641`.
     pub copies: Vec<String>,
+    /// Of `weir front`: engines whose samples it evaluates over by itself.
+    #[serde(rename = "engine")]
+    pub engines: Vec<EngineSettings>,
+    /// Of a front over engines: whether an answer may lack what an engine that does not answer has, and says so; else it is refused.
+    pub partial: bool,
 }
 
 impl QuerySettings {
@@ -39,6 +46,12 @@ impl QuerySettings {
         if let Some(wrong) = self.copies.iter().find(|url| !url.starts_with("http://") && !url.starts_with("https://"))
         {
             return Err(format!("query.copies: {wrong:?} is no address: write http://sink-a:8641"));
+        }
+        self.engines.iter().try_for_each(EngineSettings::check)?;
+        if !self.engines.is_empty() && !self.copies.is_empty() {
+            return Err(
+                "query.copies, query.engine: a front asks copies, or evaluates over engines; leave one out".into()
+            );
         }
         let limits = [
             ("max_series", self.max_series),
@@ -86,6 +99,8 @@ impl Default for QuerySettings {
             timeout_s: limits.time.as_secs(),
             delayed_name_removal: limits.delayed_name_removal,
             copies: Vec::new(),
+            engines: Vec::new(),
+            partial: false,
         }
     }
 }

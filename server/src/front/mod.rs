@@ -2,6 +2,7 @@
 
 mod ask;
 mod copies;
+mod engines;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use serde_json::json;
 
 pub(crate) use ask::Question;
 pub(crate) use copies::{Copies, WATERMARK};
+pub(crate) use engines::Engines;
 
 /// Which copy has answered.
 const COPY: HeaderName = HeaderName::from_static("weir-copy");

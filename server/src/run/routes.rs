@@ -49,6 +49,9 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         let alerts = alerts::routes(alerting.api(), roles.identity.tokens.as_ref());
         router = router.merge(forwarded(rules.merge(alerts), alerting.elsewhere()));
     }
+    if let Some((engines, engine)) = &roles.engines {
+        router = router.merge(guard(query::routes(engines.clone(), engine.clone(), None), Scope::Read));
+    }
     if let Some(copies) = &roles.front {
         // Copies check tokens themselves.
         router = router.merge(front::routes(copies.clone()));

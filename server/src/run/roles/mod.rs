@@ -6,12 +6,14 @@ mod sink;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use weir_gateway::{HttpStream, StreamConfig};
 use weir_identity::Identity;
 use weir_link::ServerTls;
 use weir_meters::{clock, process};
+use weir_query::Engine;
 use weir_queue::{Log, LogConfig};
 use weir_sample::Reading;
 use weir_sink::FleetStatus;
@@ -22,7 +24,7 @@ use crate::alerting::Alerting;
 use crate::api::write;
 use crate::clock::now;
 use crate::config::{AdmissionSettings, Config};
-use crate::front::Copies;
+use crate::front::{Copies, Engines};
 use crate::serving::{Descriptors, HandedOver, Serving};
 use gateway::GatewayRole;
 use sink::SinkRole;
@@ -52,6 +54,8 @@ pub(crate) struct Roles {
     pub alerting: Option<Alerting>,
     /// The copies that questions go to.
     pub front: Option<Arc<Copies>>,
+    /// The engines that a front evaluates over.
+    pub engines: Option<(Arc<Engines>, Engine)>,
     /// What tokens grant, where a sink gives sessions without a gateway: its own log in the queue that it reads.
     grants: Option<Arc<Log>>,
     config_file: Option<Reloadable>,
@@ -75,8 +79,8 @@ impl Roles {
             config.alerting.check_alone().map_err(anyhow::Error::msg)?;
         }
         anyhow::ensure!(
-            role != Role::Front || !config.query.copies.is_empty(),
-            "query.copies: a front needs the addresses of copies, such as [\"http://sink-a:8641\", \"http://sink-b:8641\"]"
+            role != Role::Front || !config.query.copies.is_empty() || !config.query.engines.is_empty(),
+            "a front needs query.copies, such as [\"http://sink-a:8641\", \"http://sink-b:8641\"], or [[query.engine]] with its url"
         );
         weir_files::own_folder(&config.data)?;
         let identity = Arc::new(Identity::open(config.identity(), now())?);
@@ -101,9 +105,16 @@ impl Roles {
         // A log that is for rules alone takes nothing from outside.
         let grants = own.filter(|_| gives_sessions);
         let (remote_write, serving) = (Arc::default(), Serving::new(descriptors.http));
-        let front = (role == Role::Front).then(|| Copies::start(&config.query.copies).map(Arc::new));
+        let is_front = role == Role::Front;
+        let engines = (is_front && !config.query.engines.is_empty()).then(|| {
+            let query = &config.query;
+            let timeout = Duration::from_secs(query.timeout_s);
+            (Arc::new(Engines::new(&query.engines, query.partial, timeout)), Engine::new(query.limits()))
+        });
+        let front = (is_front && engines.is_none()).then(|| Copies::start(&config.query.copies).map(Arc::new));
         let front = front.transpose().context("starting to look at copies")?;
-        let roles = Self { identity, tls, gateway, sink, alerting, front, grants, config_file, remote_write, serving };
+        let roles =
+            Self { identity, tls, gateway, sink, alerting, front, engines, grants, config_file, remote_write, serving };
         roles.set_admission(&config.admission);
         Ok((roles, handed_over))
     }
@@ -113,6 +124,7 @@ impl Roles {
         self.gateway.as_ref().map_or(Ok(()), GatewayRole::ready)?;
         let mut troubles = self.sink.as_ref().map_or(Ok(Vec::new()), SinkRole::ready)?;
         troubles.extend(self.alerting.iter().flat_map(Alerting::troubles));
+        troubles.extend(self.engines.iter().filter_map(|(engines, _)| engines.trouble()));
         troubles.extend(self.front.as_ref().map_or(Ok(Vec::new()), |copies| copies.ready())?);
         Ok(troubles)
     }
@@ -131,6 +143,8 @@ impl Roles {
             readings.extend(sink.readings());
         }
         readings.extend(self.alerting.iter().flat_map(Alerting::readings));
+        let of_engines = self.engines.iter();
+        readings.extend(of_engines.flat_map(|(engines, engine)| [engines.readings(), engine.readings()].concat()));
         readings.extend(self.front.iter().flat_map(|copies| copies.readings()));
         readings
     }

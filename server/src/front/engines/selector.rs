@@ -1,0 +1,90 @@
+//! What is asked of an engine, as text, and which series of a tier stand for what is asked.
+
+use std::fmt::Write;
+
+use weir_query::{Hint, MatchOp, Matcher, NAME};
+
+/// A selector as text.
+pub(super) fn text(matchers: &[Matcher]) -> String {
+    let mut out = String::from("{");
+    for matcher in matchers {
+        let op = match matcher.op() {
+            MatchOp::Equal => "=",
+            MatchOp::NotEqual => "!=",
+            MatchOp::Regex => "=~",
+            MatchOp::NotRegex => "!~",
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{}{op}{},", matcher.label(), quoted(matcher.value()));
+    }
+    if matchers.is_empty() {
+        out.push_str("__name__!=\"\",");
+    }
+    out.pop();
+    out.push('}');
+    out
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            '\n' => out.push_str("\\n"),
+            _ => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// What points of a gauge add to its name (docs/backends.md).
+const PARTS: [&str; 4] = [":sum", ":min", ":max", ":count"];
+
+/// The part that a use of samples needs.
+pub(super) fn part(hint: Hint) -> Option<&'static str> {
+    match hint {
+        Hint::Sum => Some(":sum"),
+        Hint::Min => Some(":min"),
+        Hint::Max => Some(":max"),
+        Hint::Count => Some(":count"),
+        Hint::Raw | Hint::Increase | Hint::Extremes => None,
+    }
+}
+
+/// The name that is asked for, if it is one.
+pub(super) fn name(matchers: &[Matcher]) -> Option<&str> {
+    let mut named = matchers.iter().filter(|matcher| matcher.label() == NAME && matcher.op() == MatchOp::Equal);
+    named.next().map(Matcher::value)
+}
+
+/// The same question for a part in place of the name itself.
+pub(super) fn of_part(matchers: &[Matcher], name: &str, part: &str) -> Option<Vec<Matcher>> {
+    let named = Matcher::new(NAME, MatchOp::Equal, &format!("{name}{part}")).ok()?;
+    let is_name = |matcher: &Matcher| matcher.label() == NAME && matcher.op() == MatchOp::Equal;
+    Some(matchers.iter().filter(|matcher| !is_name(matcher)).cloned().chain([named]).collect())
+}
+
+/// Whether a name is that of a part, which nobody asks for.
+pub(super) fn is_part(name: &str) -> bool {
+    PARTS.iter().any(|part| name.ends_with(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_are_text_that_every_engine_reads() {
+        let matchers = [
+            Matcher::new(NAME, MatchOp::Equal, "up").unwrap(),
+            Matcher::new("a", MatchOp::NotRegex, "x\"\\d\n").unwrap(),
+        ];
+        assert_eq!(text(&matchers), r#"{__name__="up",a!~"x\"\\d\n"}"#);
+        assert_eq!(text(&[]), r#"{__name__!=""}"#);
+        assert_eq!(name(&matchers), Some("up"));
+        let part = of_part(&matchers, "up", part(Hint::Max).unwrap()).unwrap();
+        assert_eq!(text(&part), r#"{a!~"x\"\\d\n",__name__="up:max"}"#);
+        assert!(is_part("up:max") && !is_part("up"));
+    }
+}
