@@ -26,6 +26,8 @@ use weir_link::ServerTls;
 
 pub(crate) use admission::AdmissionSettings;
 pub(crate) use alerting::{AlertingSettings, Routes};
+#[cfg(test)]
+pub(crate) use backend::TierName;
 pub(crate) use backend::{BackendSettings, backends};
 use cold::ColdSettings;
 pub(crate) use engine::{EngineKind, EngineSettings};
