@@ -34,6 +34,9 @@ pub(crate) struct UpArgs {
     /// Share of the partitions that this sink reads, such as 1/4, where the queue is Kafka's
     #[arg(long)]
     pub share: Option<String>,
+    /// Where other processes find this one while it leads alerting, where the queue is Kafka's
+    #[arg(long)]
+    pub advertise: Option<String>,
     /// File of the fleet keys, where it is not in the data folder
     #[arg(long)]
     pub keys: Option<PathBuf>,

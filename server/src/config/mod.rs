@@ -114,6 +114,7 @@ impl Config {
             kafka.group = args.group.clone().unwrap_or_else(|| kafka.group.clone());
             kafka.share = args.share.clone().or(kafka.share.take());
         }
+        config.alerting.advertise = args.advertise.clone().or(config.alerting.advertise);
         config.queue.check().map_err(anyhow::Error::msg)?;
         config.queue.writer = args.writer.clone().unwrap_or(config.queue.writer);
         config.identity.fleet_keys = args.keys.clone().or(config.identity.fleet_keys);
