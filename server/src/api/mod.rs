@@ -4,6 +4,7 @@ pub(crate) mod alerts;
 pub(crate) mod auth;
 pub(crate) mod cardinality;
 mod json;
+pub(crate) mod prometheus;
 pub(crate) mod query;
 pub(crate) mod rules;
 pub(crate) mod session;

@@ -65,6 +65,11 @@ impl Default for StoreSettings {
 }
 
 impl StoreSettings {
+    /// How long raw samples are kept.
+    pub(crate) fn raw_retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.raw_retention_h) * 3_600)
+    }
+
     /// How long anything is kept.
     pub(crate) fn longest(&self) -> Duration {
         let longest_h = self.raw_retention_h.max(self.minute_retention_h).max(self.hour_retention_h);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use weir_sample::exposition;
 
 use super::roles::Roles;
 use crate::api::auth::{self, Caller};
+use crate::api::prometheus::nothing_there;
 use crate::front::WATERMARK;
 
 /// The built console; `make console` makes it.
@@ -24,7 +25,7 @@ pub(crate) fn routes(roles: Arc<Roles>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/", get(|| async { asset("index.html") }))
-        .route("/{*path}", get(|Path(path): Path<String>| async move { asset(&path) }))
+        .route("/{*path}", any(anything))
         .with_state(roles)
 }
 
@@ -71,6 +72,12 @@ async fn fleet(State(roles): State<Arc<Roles>>, caller: Caller) -> Response {
         "cloned_agents": roles.cloned_agents(caller.tenant()),
     });
     axum::Json(serde_json::json!({ "status": "success", "data": data })).into_response()
+}
+
+/// A file of the console, or a sentence about what is not there.
+async fn anything(method: Method, Path(path): Path<String>, uri: Uri) -> Response {
+    let is_asked = matches!(method, Method::GET | Method::HEAD);
+    if is_asked && Console::get(&path).is_some() { asset(&path) } else { nothing_there(uri).await }
 }
 
 /// A file of the console. Names under `assets/` carry a hash of their content, so browsers may keep them.

@@ -11,7 +11,7 @@ use super::current::refuse_without_store;
 use super::http;
 use super::roles::Roles;
 use crate::alerting::forwarded;
-use crate::api::{alerts, auth, cardinality, query, rules, session, write};
+use crate::api::{alerts, auth, cardinality, prometheus, query, rules, session, write};
 use crate::config::Config;
 use crate::front;
 use crate::serving::{HandedOver, Site};
@@ -49,6 +49,12 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         let alerts = alerts::routes(alerting.api(), roles.identity.tokens.as_ref());
         router = router.merge(forwarded(rules.merge(alerts), alerting.elsewhere()));
     }
+    if roles.sink.is_some() || roles.engines.is_some() {
+        router = router.merge(guard(prometheus::routes(facts(config, roles)), Scope::Read));
+    }
+    if roles.sink.is_some() && roles.alerting.is_none() {
+        router = router.merge(guard(rules::none(), Scope::AlertsRead));
+    }
     if let Some((engines, engine)) = &roles.engines {
         router = router.merge(guard(query::routes(engines.clone(), engine.clone(), None), Scope::Read));
     }
@@ -60,5 +66,21 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         let writes = write::routes(queue, config.store.longest(), roles.remote_write.clone());
         router = router.merge(guard(writes, Scope::Ingest));
     }
-    router
+    router.method_not_allowed_fallback(prometheus::wrong_method).fallback(prometheus::nothing_there)
+}
+
+fn facts(config: &Config, roles: &Arc<Roles>) -> prometheus::Facts {
+    let (of_store, of_ready) = (roles.clone(), roles.clone());
+    let store = move || {
+        let stats = of_store.sink.as_ref()?.store().current()?.stats();
+        let newest = of_store.sink.as_ref().and_then(|sink| (sink.watermark())(None)).unwrap_or_default();
+        Some(prometheus::StoreFacts { series: stats.series, newest })
+    };
+    prometheus::Facts {
+        started: crate::clock::now(),
+        config: config.file.clone(),
+        retention: config.store.raw_retention(),
+        store: Arc::new(store),
+        ready: Arc::new(move || of_ready.ready().map(drop)),
+    }
 }
