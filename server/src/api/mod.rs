@@ -9,5 +9,5 @@ pub(crate) mod query;
 pub(crate) mod rules;
 pub(crate) mod session;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub(crate) mod write;

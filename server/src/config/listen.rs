@@ -18,12 +18,20 @@ pub(crate) struct Listen {
     /// Default: none. For whoever asks by another name, or through a proxy: requests for other hosts are refused while no
     /// tokens are asked for, writes from other sites' pages always.
     pub hosts: Vec<String>,
+    /// Origins whose pages may ask the HTTP API and read its answers, such as `https://grafana.example.com`. Default: none.
+    pub cors: Vec<String>,
 }
 
 impl Default for Listen {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { http: loopback(8641), batch: loopback(8640), statsd: Switched(Some(loopback(8125))), hosts: Vec::new() }
+        Self {
+            http: loopback(8641),
+            batch: loopback(8640),
+            statsd: Switched(Some(loopback(8125))),
+            hosts: Vec::new(),
+            cors: Vec::new(),
+        }
     }
 }
 

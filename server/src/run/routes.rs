@@ -14,7 +14,7 @@ use crate::alerting::forwarded;
 use crate::api::{alerts, auth, cardinality, prometheus, query, rules, session, write};
 use crate::config::Config;
 use crate::front;
-use crate::serving::{HandedOver, Site};
+use crate::serving::{HandedOver, Site, answering};
 
 /// Serves the routes of all roles in the background, and sessions at the port of batches. Must be called inside a tokio
 /// runtime.
@@ -24,8 +24,13 @@ pub(super) fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, 
     let channel = if private { session::Channel::Private } else { session::Channel::Open };
     let sessions = |channel| session::routes(roles.identity.clone(), roles.queue(), channel);
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let site = Site::new(roles.identity.tokens.is_none(), &config.listen.hosts);
-    roles.serving.port(listener, tls, site.clone(), routes(config, roles).merge(sessions(channel)));
+    let site = Site::new(roles.identity.tokens.is_none(), &config.listen.hosts, &config.listen.cors);
+    roles.serving.port(
+        listener,
+        tls,
+        site.clone(),
+        answering(routes(config, roles).merge(sessions(channel)), &config.listen.cors),
+    );
     // Agents find sessions at the address that they send batches to; nothing else is served there, and whoever comes has
     // looked at the certificate.
     let site = Site { is_checked: false, ..site };

@@ -4,6 +4,7 @@
 //! a router answers. A client that is silent, slow or half-dead costs its own connection and nothing else, and all
 //! connections together leave the descriptors that storage needs.
 
+mod answers;
 mod body;
 mod connection;
 mod counters;
@@ -21,6 +22,7 @@ use weir_gateway::HttpStream;
 use weir_link::ServerTls;
 use weir_sample::Reading;
 
+pub(crate) use answers::answering;
 use connection::Connection;
 use counters::{Closed, Counters};
 pub(crate) use site::Site;

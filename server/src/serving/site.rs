@@ -18,6 +18,8 @@ pub(crate) struct Site {
     pub is_checked: bool,
     /// This host's own name, and those of `listen.hosts`.
     pub names: Vec<String>,
+    /// Origins whose pages may ask.
+    pub origins: Vec<String>,
 }
 
 /// Queries come as forms, as Prometheus takes them; they change nothing.
@@ -28,10 +30,11 @@ const SIMPLE: [&str; 3] = ["text/plain", "application/x-www-form-urlencoded", "m
 
 impl Site {
     /// One with these names and this host's own; checked where no tokens are asked for.
-    pub(crate) fn new(is_checked: bool, hosts: &[String]) -> Self {
+    pub(crate) fn new(is_checked: bool, hosts: &[String], origins: &[String]) -> Self {
         let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let names = hosts.iter().map(String::as_str).chain([own.trim()]);
-        Self { is_checked, names: names.map(plain).filter(|name| !name.is_empty()).collect() }
+        let origins = origins.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
+        Self { is_checked, origins, names: names.map(plain).filter(|name| !name.is_empty()).collect() }
     }
 
     /// The refusal of a request that a foreign page may have sent to this address.
@@ -76,6 +79,9 @@ impl Site {
 
     /// A page's origin is this server's where it has the name and port that the request is for, or a name of the list.
     fn is_own_origin(&self, origin: &str, host: Option<&str>) -> bool {
+        if self.origins.iter().any(|known| known.eq_ignore_ascii_case(origin)) {
+            return true;
+        }
         let Some((scheme, authority)) = origin.split_once("://") else { return false };
         let port = if scheme == "https" { ":443" } else { ":80" };
         let same = |host: &str| plain(host).trim_end_matches(port) == plain(authority).trim_end_matches(port);
@@ -109,7 +115,7 @@ mod tests {
     use super::*;
 
     fn refused(is_checked: bool, method: &str, path: &str, headers: &[(&str, &str)]) -> Option<Foreign> {
-        let site = Site { is_checked, names: vec!["weir.example".into()] };
+        let site = Site { is_checked, names: vec!["weir.example".into()], origins: vec!["https://g.example".into()] };
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -148,6 +154,8 @@ mod tests {
         };
         check("/api/v1/query", "http://localhost:8641", None);
         check("/api/v1/query", "https://weir.example", None);
+        check("/api/v1/query", "https://g.example", None);
+        check("/api/v1/query", "http://g.example", Some(Foreign::Origin));
         for foreign in ["http://localhost:3000", "http://evil.example", "null", "http://localhost", ""] {
             check("/api/v1/query", foreign, Some(Foreign::Origin));
             check("/api/v1/write", foreign, Some(Foreign::Origin));
