@@ -1,9 +1,13 @@
 //! Other systems' bytes: what they send becomes samples here, and samples what they read. Nothing here does IO or asks
 //! for the time.
 
+pub mod base64;
 pub mod delimited;
 mod native;
+mod point;
 mod protobuf;
 #[cfg(feature = "remote-write")]
 pub mod remote_write;
 pub mod text;
+
+pub use point::{Measured, Point};

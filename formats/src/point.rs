@@ -1,0 +1,29 @@
+//! What a sender says of one series at one time, in whatever format.
+
+use std::borrow::Cow;
+
+use weir_sample::{Histogram, Kind};
+
+/// One value of one series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point<'a> {
+    /// The metric's name.
+    pub name: Cow<'a, str>,
+    /// Its labels, in any order. One that comes twice is the sender's mistake, and is found by who takes the point.
+    pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Whether it counts on.
+    pub kind: Kind,
+    /// Milliseconds since 1970.
+    pub time: i64,
+    /// What it is then.
+    pub value: Measured,
+}
+
+/// The value of a point.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Measured {
+    /// A number.
+    Float(f64),
+    /// A native histogram.
+    Histogram(Box<Histogram>),
+}
