@@ -4,6 +4,8 @@
 pub mod base64;
 pub mod delimited;
 mod native;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod point;
 mod protobuf;
 #[cfg(feature = "remote-write")]
