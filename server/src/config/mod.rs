@@ -22,6 +22,7 @@ use serde::Deserialize;
 use weir_identity::IdentityConfig;
 use weir_link::ServerTls;
 
+use crate::api::write::OtlpSettings;
 pub(crate) use admission::AdmissionSettings;
 pub(crate) use alerting::{AlertingSettings, Routes};
 use cold::ColdSettings;
@@ -54,6 +55,7 @@ pub(crate) struct Config {
     pub statsd: StatsdSettings,
     pub admission: AdmissionSettings,
     pub alerting: AlertingSettings,
+    pub otlp: OtlpSettings,
     /// Where all this was read.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -81,6 +83,7 @@ impl Default for Config {
             statsd: StatsdSettings::default(),
             admission: AdmissionSettings::default(),
             alerting: AlertingSettings::default(),
+            otlp: OtlpSettings::default(),
             file: None,
         }
     }
@@ -258,6 +261,7 @@ mod tests {
         let gateway = GatewaySettings { disk_bytes: None, ..full.gateway };
         assert_eq!(format!("{gateway:?}"), format!("{:?}", usual.gateway));
         assert_eq!(full.admission.sink.rules.len(), 2);
+        assert_eq!(full.otlp.promote_resource_attributes, ["k8s.namespace.name"]);
         let AlertingSettings { rules, config, state, wait, external_url, .. } = &full.alerting;
         let AlertingSettings { source, write, token, heartbeat, .. } = &full.alerting;
         assert_eq!((rules.len(), config.is_some(), state.is_some(), wait.is_some()), (1, true, true, true));

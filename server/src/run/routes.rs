@@ -54,7 +54,7 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         router = router.merge(front::routes(copies.clone()));
     }
     if let Some(queue) = roles.queue() {
-        let writes = write::routes(queue, config.store.longest(), roles.remote_write.clone());
+        let writes = write::routes(queue, config.store.longest(), &roles.written, &config.otlp);
         router = router.merge(guard(writes, Scope::Ingest));
     }
     router

@@ -5,11 +5,15 @@
 
 mod budget;
 mod counters;
+mod door;
+mod gather;
 mod left_out;
+mod otlp;
+mod reason;
 mod refused;
 pub(crate) mod series;
+mod unfold;
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,97 +24,84 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use weir_formats::remote_write::{self, Entry, Unpacked};
 use weir_identity::Claims;
-use weir_queue::{Lane, Log, Record, RecordKind};
-use weir_sample::Timestamp;
+use weir_queue::Log;
+use weir_sample::{Reading, Timestamp};
 use weir_sink::SampleWriter;
-use weir_wire::{AgentId, Epoch};
 
-use super::auth::{Caller, refusal};
+use super::auth::Caller;
 use crate::clock::now;
-use budget::Budget;
-pub(crate) use counters::Counters;
+pub(crate) use counters::{Counters, Protocols};
+use door::{Door, Sender};
 use left_out::LeftOut;
+pub(crate) use otlp::OtlpSettings;
+use reason::Reason;
 use refused::Refused;
 use series::SeriesReader;
 
-/// A sample from further ahead than this has a clock that is wrong.
-const MOST_AHEAD: Duration = Duration::from_secs(10 * 60);
-
-/// How far the sink may be behind, of its bound, until requests are turned away: as far as for batches of normal priority.
-const TURNED_AWAY_AT: f64 = 0.85;
-
 #[derive(Clone)]
 struct WriteRoute {
-    queue: Arc<Log>,
-    /// How long anything is kept.
-    kept: Duration,
-    counters: Arc<Counters>,
-    budget: Budget,
+    door: Door,
     /// Where the last request was unpacked, for the next: each on a thread of its own would take fresh memory while the
     /// allocator still holds that of the one before.
     place: Arc<Mutex<Unpacked>>,
 }
 
-/// The route, for a process that writes to the queue.
-pub(crate) fn routes<S>(queue: Arc<Log>, kept: Duration, counters: Arc<Counters>) -> Router<S>
+/// What is counted of each protocol.
+#[derive(Clone, Default)]
+pub(crate) struct AllCounters {
+    pub(crate) remote_write: Arc<Counters>,
+    pub(crate) others: Arc<Protocols>,
+}
+
+impl AllCounters {
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        [self.remote_write.readings(), self.others.readings()].concat()
+    }
+}
+
+/// The routes of all protocols, for a process that writes to the queue.
+pub(crate) fn routes<S>(queue: Arc<Log>, kept: Duration, counters: &AllCounters, otlp: &OtlpSettings) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let route = WriteRoute { queue, kept, counters, budget: Budget::default(), place: Arc::default() };
-    Router::new().route("/api/v1/write", post(write)).with_state(route)
+    let door = Door::new(queue, kept, counters.remote_write.clone());
+    let others = otlp::routes(door.of(&counters.others.otlp), otlp);
+    let route = WriteRoute { door, place: Arc::default() };
+    Router::new().route("/api/v1/write", post(write)).with_state(route).merge(others)
 }
 
 async fn write(State(route): State<WriteRoute>, caller: Caller, request: Request) -> Response {
-    let claims = match caller {
-        Caller::Anyone => None,
-        Caller::Bearer(claims) if claims.max_series.is_some() => {
-            return refusal(StatusCode::FORBIDDEN, "max_series", LIMITED);
-        }
-        Caller::Bearer(claims) => Some(claims),
-    };
-    let counters = route.counters.clone();
-    let outcome = route.receive(claims, request).await;
+    let counters = route.door.counters.clone();
+    let outcome = route.receive(caller, request).await;
     outcome
         .map_or_else(|refused| refused.counted(&counters).into_response(), |()| StatusCode::NO_CONTENT.into_response())
 }
 
-const LIMITED: &str =
-    "this token has a limit of series, which is kept for agents alone: use one without for remote write";
-
 impl WriteRoute {
     /// Reads a body as far as there is memory for it, and makes its samples durable.
-    async fn receive(self, claims: Option<Arc<Claims>>, request: Request) -> Result<(), Refused> {
+    async fn receive(self, caller: Caller, request: Request) -> Result<(), Refused> {
+        let sender = Door::sender(caller)?;
         if !is_protobuf(request.headers()) {
-            return Err(Refused::ContentType);
+            return Err(Refused::ContentType(CONTENT_TYPE));
         }
-        if self.queue.behind_ratio() >= TURNED_AWAY_AT {
-            return Err(Refused::Behind(self.queue.behind()));
-        }
-        let (body, body_room) = self.budget.body(request).await?;
-        let unpacked_room = self.budget.unpacked(Unpacked::length(&body)?).await?;
-        let work = tokio::task::spawn_blocking(move || {
-            let _rooms = (body_room, unpacked_room);
-            self.ingest(claims.as_deref(), body, now())
-        });
-        work.await.unwrap_or_else(|panic| {
-            tracing::error!(error = %panic, "a remote write ended its thread");
-            Err(Refused::Fault)
-        })
+        let (body, body_room) = self.door.body(request).await?;
+        let unpacked_room = self.door.room(Unpacked::length(&body)?).await?;
+        door::work((body_room, unpacked_room), move || self.ingest(&sender, body, now())).await
     }
 
     /// Makes the samples of a request durable, once all of it has been read.
-    fn ingest(&self, claims: Option<&Claims>, body: Vec<u8>, now: Timestamp) -> Result<(), Refused> {
+    fn ingest(&self, sender: &Sender, body: Vec<u8>, now: Timestamp) -> Result<(), Refused> {
         let mut unpacked = std::mem::take(&mut *self.place.lock().unwrap_or_else(PoisonError::into_inner));
         let read = unpacked.read_into(&body);
         drop(body);
-        let done = read.map_err(Refused::from).and_then(|()| self.store(claims, &unpacked, now));
+        let done = read.map_err(Refused::from).and_then(|()| self.store(sender.as_deref(), &unpacked, now));
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = unpacked;
         done
     }
 
     fn store(&self, claims: Option<&Claims>, unpacked: &Unpacked, now: Timestamp) -> Result<(), Refused> {
         let request = remote_write::Request::read(unpacked)?;
-        let (oldest, newest) = (now.minus(self.kept).millis(), now.plus(MOST_AHEAD).millis());
+        let (oldest, newest) = self.door.times(now);
         let (mut left_out, mut taken, mut writer) = (LeftOut::default(), 0, SampleWriter::default());
         // What a token says of its bearer stands over what the bearer says.
         let enforced = claims.iter().flat_map(|claims| &claims.labels);
@@ -126,26 +117,14 @@ impl WriteRoute {
                     writer.push(&series.labels, &series.own, kind, &entry.samples);
                     histogram_writer.push_histograms(&series.labels, &series.own, &histograms);
                 }
-                Err(odd) => left_out.odd(odd, (entry.samples.len() + entry.histograms.len()) as u64),
+                Err(odd) => left_out.add(odd, (entry.samples.len() + entry.histograms.len()) as u64),
             }
         }
         let mut payloads = writer.finish();
         payloads.extend(histogram_writer.finish());
-        self.append(&payloads, claims, now)?;
-        self.counters.taken.fetch_add(taken as u64, Relaxed);
-        left_out.told(&self.counters).map_err(Refused::Part)
-    }
-
-    fn append(&self, payloads: &[Vec<u8>], claims: Option<&Claims>, now: Timestamp) -> Result<(), Refused> {
-        let (agent, epoch, tenant) = (AgentId([0; 16]), Epoch(0), claims.map_or(0, |claims| claims.tenant));
-        let (kind, lane) = (RecordKind::Series, Lane::Normal);
-        let record = |payload| Record { kind, lane, tenant, agent, epoch, seq: 0, received: now, payload };
-        let records: Vec<_> = payloads.iter().map(|payload| record(payload.as_slice())).collect();
-        if records.is_empty() {
-            return Ok(());
-        }
-        let durable = self.queue.append(&records).and_then(|position| self.queue.wait_durable(position));
-        durable.map_err(Refused::Queue)
+        self.door.append(&payloads, claims, now)?;
+        self.door.counters.take(taken as u64);
+        left_out.told(&self.door.counters).map_err(Refused::Part)
     }
 }
 
@@ -165,7 +144,7 @@ fn histograms(
                 histograms.push((time, bytes));
             }
             Some(_) => {}
-            None => left_out.histogram += 1,
+            None => left_out.add(Reason::Histogram, 1),
         }
     }
     Ok(histograms)
@@ -177,6 +156,8 @@ fn is_protobuf(headers: &HeaderMap) -> bool {
     let content_type = content_type.to_str().unwrap_or_default().to_ascii_lowercase();
     content_type.starts_with("application/x-protobuf") && !content_type.contains("io.prometheus.write.v2")
 }
+
+const CONTENT_TYPE: &str = "this server speaks remote write 1.0: Content-Type is application/x-protobuf";
 
 #[cfg(test)]
 mod tests;
