@@ -1,0 +1,83 @@
+//! Promise: what other systems' senders bring is stored as they mean it, once, and over a kill of the server.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use weir_tests::{Server, ServerPorts, eventually};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `weir up` with some lines of configuration.
+fn start(folder: &tempfile::TempDir, config: &str) -> Server {
+    let path = folder.path().join("weir.toml");
+    std::fs::write(&path, config).unwrap();
+    Server::start_on(folder.path(), ServerPorts::free(), &["--config", &path.display().to_string()])
+}
+
+fn millis() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()
+}
+
+/// Status and body of a request.
+fn send(server: &Server, path: &str, content_type: &str, body: &[u8]) -> (u16, String) {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let request = agent.post(format!("http://{}{path}", server.ports.http)).header("content-type", content_type);
+    let mut response = request.send(body).unwrap();
+    (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+}
+
+/// Waits until a query has one value.
+fn expect(server: &Server, promql: &str, expected: f64) {
+    let mut last = None;
+    let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        eventually(promql, PATIENCE, || {
+            last = server.number(promql);
+            last.filter(|value| (value - expected).abs() < 1e-9)
+        })
+    }));
+    assert!(found.is_ok(), "{promql} is {last:?}, not {expected}");
+}
+
+#[test]
+fn an_otlp_exporter_is_stored_as_it_means_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(&folder, "[otlp]\npromote_resource_attributes = [\"k8s.pod.name\"]\n");
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("protocols/otlp.py");
+    let url = format!("http://{}/v1/metrics", server.ports.http);
+    let output = Command::new("python3").arg(script).arg(url).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "OpenTelemetry's SDK is missing or failed: run tests/setup\n{said}");
+    let who = r#"job="shop/cart",instance="c1",k8s_pod_name="p-1",otel_scope_name="shop""#;
+    expect(&server, &format!("orders_total{{{who},kind=\"a\"}}"), 7.0);
+    expect(&server, &format!("in_flight{{{who}}}"), 2.0);
+    expect(&server, &format!("load_ratio{{{who}}}"), 0.5);
+    expect(&server, &format!("latency_seconds_bucket{{{who},le=\"0.5\"}}"), 2.0);
+    expect(&server, &format!("latency_seconds_bucket{{{who},le=\"+Inf\"}}"), 3.0);
+    expect(&server, &format!("latency_seconds_sum{{{who}}}"), 2.5);
+    expect(&server, &format!("histogram_count(size_bytes{{{who}}})"), 100.0);
+    expect(&server, &format!("histogram_sum(size_bytes{{{who}}})"), 5_050.0);
+    let median = server.number(&format!("histogram_quantile(0.5, size_bytes{{{who}}})")).unwrap();
+    assert!((median - 50.0).abs() < 1.0, "{median}");
+    expect(&server, "target_info{job=\"shop/cart\",instance=\"c1\",host_cpus=\"4\"}", 1.0);
+    assert_eq!(server.reading("weir_protocol_refused_total{protocol=\"otlp\",reason=\"malformed\"}"), Some(0.0));
+}
+
+#[test]
+fn what_was_answered_for_outlives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = start(&folder, "");
+    let json = |at: u32| {
+        format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"kept","gauge":{{"dataPoints":[{{"timeUnixNano":"{}000000","asInt":1,"attributes":[{{"key":"at","value":{{"intValue":{at}}}}}]}}]}}}}]}}]}}]}}"#,
+            millis()
+        )
+    };
+    for at in 0..50 {
+        assert_eq!(send(&server, "/v1/metrics", "application/json", json(at).as_bytes()), (200, "{}".into()));
+    }
+    server.program.kill();
+    server.start_again();
+    server.wait_until_ready();
+    expect(&server, "count(kept)", 50.0);
+}
