@@ -3,6 +3,7 @@
 
 pub mod base64;
 pub mod delimited;
+pub mod influx;
 mod native;
 #[cfg(feature = "otlp")]
 pub mod otlp;
@@ -12,4 +13,4 @@ mod protobuf;
 pub mod remote_write;
 pub mod text;
 
-pub use point::{Measured, Point};
+pub use point::{Measured, Point, kind_by_name};

@@ -27,3 +27,9 @@ pub enum Measured {
     /// A native histogram.
     Histogram(Box<Histogram>),
 }
+
+/// What a metric is that nobody describes: by its name, as Prometheus' libraries give them.
+pub fn kind_by_name(name: &str) -> Kind {
+    let counts = ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end));
+    if counts { Kind::Counter } else { Kind::Gauge }
+}

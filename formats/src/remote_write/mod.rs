@@ -122,8 +122,3 @@ impl TimeSeries {
         Self { labels, ..Self::default() }
     }
 }
-
-/// Whether a metric without metadata is a counter, as its name ends.
-fn counter_by_name(name: &str) -> bool {
-    ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end))
-}
