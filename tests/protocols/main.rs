@@ -81,3 +81,18 @@ fn what_was_answered_for_outlives_a_kill() {
     server.wait_until_ready();
     expect(&server, "count(kept)", 50.0);
 }
+
+#[test]
+fn lines_of_influxdb_are_stored_and_bad_ones_cost_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(&folder, "");
+    let now = millis();
+    let lines = format!("cpu,host=a usage=0.5,idle=7i {now}\ncpu,host=b c usage=1 {now}\nmem,host=a value=3 {now}");
+    let (status, body) = send(&server, "/write?db=d&precision=ms", "text/plain", lines.as_bytes());
+    assert!(status == 400 && body.contains("partial write: line 2: ") && body.contains("dropped=1"), "{body}");
+    expect(&server, "cpu_usage{host=\"a\",db=\"d\"}", 0.5);
+    expect(&server, "cpu_idle{host=\"a\",db=\"d\"}", 7.0);
+    expect(&server, "mem{host=\"a\",db=\"d\"}", 3.0);
+    assert_eq!(server.get("/ping").unwrap().0, 204);
+    assert_eq!(server.reading("weir_protocol_refused_total{protocol=\"influx\",reason=\"line\"}"), Some(1.0));
+}

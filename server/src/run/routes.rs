@@ -55,7 +55,8 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
     }
     if let Some(queue) = roles.queue() {
         let writes = write::routes(queue, config.store.longest(), &roles.written, &config.otlp);
-        router = router.merge(guard(writes, Scope::Ingest));
+        let writes = guard(writes, Scope::Ingest).layer(axum::middleware::map_request(write::as_bearer));
+        router = router.merge(writes).merge(write::greetings());
     }
     router
 }

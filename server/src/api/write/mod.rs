@@ -3,10 +3,12 @@
 //! The answer comes when the samples are durable there; the sink stores them as they are. A sender that hears nothing
 //! sends again, and what comes twice is stored once.
 
+mod bearer;
 mod budget;
 mod counters;
 mod door;
 mod gather;
+mod influx;
 mod left_out;
 mod otlp;
 mod reason;
@@ -30,8 +32,10 @@ use weir_sink::SampleWriter;
 
 use super::auth::Caller;
 use crate::clock::now;
+pub(crate) use bearer::as_bearer;
 pub(crate) use counters::{Counters, Protocols};
 use door::{Door, Sender};
+pub(crate) use influx::greetings;
 use left_out::LeftOut;
 pub(crate) use otlp::OtlpSettings;
 use reason::Reason;
@@ -66,6 +70,7 @@ where
 {
     let door = Door::new(queue, kept, counters.remote_write.clone());
     let others = otlp::routes(door.of(&counters.others.otlp), otlp);
+    let others = others.merge(influx::routes(door.of(&counters.others.influx)));
     let route = WriteRoute { door, place: Arc::default() };
     Router::new().route("/api/v1/write", post(write)).with_state(route).merge(others)
 }

@@ -1,5 +1,6 @@
 //! Remote write as a sender sees it: real HTTP in front, a real queue and sink behind.
 
+mod influx;
 mod otlp;
 
 use prost::Message;
@@ -26,7 +27,8 @@ impl Server {
         let log = Arc::new(Log::open(&folder.path().join("queue"), "up", LogConfig::default()).unwrap());
         let counters = AllCounters::default();
         let routes = routes(log, Duration::from_secs(86_400), &counters, &OtlpSettings::default());
-        let address = serve(guard(routes, issuer.map(Issuer::tokens), Scope::Ingest));
+        let routes = guard(routes, issuer.map(Issuer::tokens), Scope::Ingest);
+        let address = serve(routes.layer(axum::middleware::map_request(as_bearer)).merge(greetings()));
         Self { folder, address, counters }
     }
 
