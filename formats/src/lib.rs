@@ -3,12 +3,14 @@
 
 pub mod base64;
 pub mod delimited;
+pub mod graphite;
 pub mod influx;
 mod native;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 mod point;
 mod protobuf;
+pub mod push;
 #[cfg(feature = "remote-write")]
 pub mod remote_write;
 pub mod text;
