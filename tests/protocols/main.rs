@@ -1,10 +1,12 @@
 //! Promise: what other systems' senders bring is stored as they mean it, once, and over a kill of the server.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use weir_tests::{Server, ServerPorts, eventually};
+use weir_tests::{Server, ServerPorts, eventually, free_port};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -95,4 +97,38 @@ fn lines_of_influxdb_are_stored_and_bad_ones_cost_themselves() {
     expect(&server, "mem{host=\"a\",db=\"d\"}", 3.0);
     assert_eq!(server.get("/ping").unwrap().0, 204);
     assert_eq!(server.reading("weir_protocol_refused_total{protocol=\"influx\",reason=\"line\"}"), Some(1.0));
+}
+
+#[test]
+fn a_push_stands_at_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(&folder, "");
+    let body = b"# TYPE done counter\ndone{part=\"x\"} 3\nsize 2.5\n";
+    assert_eq!(send(&server, "/metrics/job/nightly/zone/a", "application/x-www-form-urlencoded", body).0, 200);
+    expect(&server, "last_over_time(done{job=\"nightly\",zone=\"a\",part=\"x\"}[1h])", 3.0);
+    expect(&server, "last_over_time(size{job=\"nightly\",zone=\"a\"}[1h])", 2.5);
+    expect(&server, "time() - push_time_seconds{job=\"nightly\"} < bool 60", 1.0);
+}
+
+#[test]
+fn lines_of_graphite_are_stored_and_outlive_a_kill() {
+    let (folder, address) = (tempfile::tempdir().unwrap(), free_port());
+    let mut server = start(&folder, &format!("[listen]\ngraphite = \"{address}\"\n"));
+    let mut sender = TcpStream::connect(address).unwrap();
+    let now = millis() / 1_000;
+    for at in 0..100 {
+        writeln!(sender, "servers.a.load;cpu={at} 0.5 {now}").unwrap();
+    }
+    write!(sender, "no line\n{}\nservers.b.load 2 -1", "x".repeat(20_000)).unwrap();
+    drop(sender);
+    let counted = |name: &str, expected| {
+        eventually(name, PATIENCE, || server.reading(name).filter(|count| *count == expected));
+    };
+    counted("weir_protocol_samples_total{protocol=\"graphite\"}", 101.0);
+    counted("weir_protocol_refused_total{protocol=\"graphite\",reason=\"line\"}", 2.0);
+    server.program.kill();
+    server.start_again();
+    server.wait_until_ready();
+    expect(&server, "sum(servers_a_load)", 50.0);
+    expect(&server, "servers_b_load", 2.0);
 }

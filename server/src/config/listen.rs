@@ -14,6 +14,8 @@ pub(crate) struct Listen {
     pub batch: SocketAddr,
     /// StatsD by UDP; `"off"` for none.
     pub statsd: Switched,
+    /// Graphite's plaintext by TCP; `"off"`, the default, for none.
+    pub graphite: Switched,
     /// Names by which the HTTP API is reached, beside loopback, the address connected to and this host's own name.
     /// Default: none. For whoever asks by another name, or through a proxy: requests for other hosts are refused while no
     /// tokens are asked for, writes from other sites' pages always.
@@ -23,7 +25,13 @@ pub(crate) struct Listen {
 impl Default for Listen {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { http: loopback(8641), batch: loopback(8640), statsd: Switched(Some(loopback(8125))), hosts: Vec::new() }
+        Self {
+            http: loopback(8641),
+            batch: loopback(8640),
+            statsd: Switched(Some(loopback(8125))),
+            graphite: Switched(None),
+            hosts: Vec::new(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod alerting;
 mod cold;
 mod flags;
 mod gateway;
+mod graphite;
 mod identity;
 mod listen;
 mod mistake;
@@ -28,6 +29,7 @@ pub(crate) use alerting::{AlertingSettings, Routes};
 use cold::ColdSettings;
 pub(crate) use flags::UpArgs;
 use gateway::GatewaySettings;
+use graphite::GraphiteSettings;
 use identity::{IdentityFiles, TlsFiles};
 pub(crate) use listen::{Listen, Switched};
 pub(crate) use mistake::Mistake;
@@ -56,6 +58,7 @@ pub(crate) struct Config {
     pub admission: AdmissionSettings,
     pub alerting: AlertingSettings,
     pub otlp: OtlpSettings,
+    pub graphite: GraphiteSettings,
     /// Where all this was read.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -84,6 +87,7 @@ impl Default for Config {
             admission: AdmissionSettings::default(),
             alerting: AlertingSettings::default(),
             otlp: OtlpSettings::default(),
+            graphite: GraphiteSettings::default(),
             file: None,
         }
     }
@@ -261,6 +265,8 @@ mod tests {
         let gateway = GatewaySettings { disk_bytes: None, ..full.gateway };
         assert_eq!(format!("{gateway:?}"), format!("{:?}", usual.gateway));
         assert_eq!(full.admission.sink.rules.len(), 2);
+        let networks = |config: &Config| (format!("{:?}", config.graphite.networks), config.listen.graphite);
+        assert_eq!(networks(&full), networks(&usual));
         assert_eq!(full.otlp.promote_resource_attributes, ["k8s.namespace.name"]);
         let AlertingSettings { rules, config, state, wait, external_url, .. } = &full.alerting;
         let AlertingSettings { source, write, token, heartbeat, .. } = &full.alerting;

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use axum::Router;
 use weir_identity::Scope;
 
@@ -26,6 +26,11 @@ pub(super) fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, 
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let site = Site::new(roles.identity.tokens.is_none(), &config.listen.hosts);
     roles.serving.port(listener, tls, site.clone(), routes(config, roles).merge(sessions(channel)));
+    if let Some((address, queue)) = config.listen.graphite.0.zip(roles.queue()) {
+        let (kept, networks) = (config.store.longest(), &config.graphite.networks);
+        let listening = write::listen_for_graphite(address, queue, kept, &roles.written, networks);
+        listening.with_context(|| format!("binding {address} for Graphite"))?;
+    }
     // Agents find sessions at the address that they send batches to; nothing else is served there, and whoever comes has
     // looked at the certificate.
     let site = Site { is_checked: false, ..site };

@@ -23,6 +23,19 @@ pub(crate) struct Protocols {
     pub(crate) graphite: Arc<Counters>,
 }
 
+/// What is counted of each protocol.
+#[derive(Clone, Default)]
+pub(crate) struct AllCounters {
+    pub(crate) remote_write: Arc<Counters>,
+    pub(crate) others: Arc<Protocols>,
+}
+
+impl AllCounters {
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        [self.remote_write.readings(), self.others.readings()].concat()
+    }
+}
+
 impl Counters {
     /// Counts samples that are durable.
     pub(crate) fn take(&self, samples: u64) {
@@ -69,16 +82,16 @@ impl Counters {
 }
 
 impl Protocols {
-    /// Those of all, each with the reasons that it has.
+    /// Those of each, with the reasons that it has.
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        use Reason::{Attributes, Conflict, Delta, Histogram, Line, NoValue, Temporality, Text};
+        use Reason::{Attributes, Conflict, Delta, Histogram, Line, Network, NoValue, Temporality, Text};
 
         let common = Reason::OF_ALL;
         let mut readings =
             self.otlp.readings_of("otlp", &[common, &[Histogram, Conflict, Delta, Attributes, NoValue, Temporality]]);
         readings.extend(self.influx.readings_of("influx", &[common, &[Conflict, Line, Text]]));
         readings.extend(self.push.readings_of("push", &[common, &[Conflict]]));
-        readings.extend(self.graphite.readings_of("graphite", &[common, &[Conflict, Line]]));
+        readings.extend(self.graphite.readings_of("graphite", &[common, &[Conflict, Line, Network]]));
         readings
     }
 }
@@ -93,4 +106,4 @@ const REMOTE_WRITE: &str = "Left out of remote write, by reason. malformed: requ
 const PROTOCOL: &str = "Left out of what came by a protocol, by reason. malformed to too_long as in weir_remote_write_refused_total; histogram: histograms that contradict themselves; \
     conflict: samples of a series that has another value at the same time in the same request; delta: differences, where totals are \
     taken; attributes: data points or resources with more than 128; no_value: data points without a value; temporality: data points \
-    that do not say whether they are totals; line: lines that cannot be read; text: fields whose value is text. See docs/protocols.md.";
+    that do not say whether they are totals; line: lines that cannot be read; network: connections from networks that may not send; text: fields whose value is text. See docs/protocols.md.";

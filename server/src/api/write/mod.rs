@@ -8,9 +8,11 @@ mod budget;
 mod counters;
 mod door;
 mod gather;
+mod graphite;
 mod influx;
 mod left_out;
 mod otlp;
+mod push;
 mod reason;
 mod refused;
 pub(crate) mod series;
@@ -27,14 +29,16 @@ use axum::routing::post;
 use weir_formats::remote_write::{self, Entry, Unpacked};
 use weir_identity::Claims;
 use weir_queue::Log;
-use weir_sample::{Reading, Timestamp};
+use weir_sample::Timestamp;
 use weir_sink::SampleWriter;
 
 use super::auth::Caller;
 use crate::clock::now;
 pub(crate) use bearer::as_bearer;
-pub(crate) use counters::{Counters, Protocols};
+pub(crate) use counters::AllCounters;
+
 use door::{Door, Sender};
+pub(crate) use graphite::listen as listen_for_graphite;
 pub(crate) use influx::greetings;
 use left_out::LeftOut;
 pub(crate) use otlp::OtlpSettings;
@@ -50,19 +54,6 @@ struct WriteRoute {
     place: Arc<Mutex<Unpacked>>,
 }
 
-/// What is counted of each protocol.
-#[derive(Clone, Default)]
-pub(crate) struct AllCounters {
-    pub(crate) remote_write: Arc<Counters>,
-    pub(crate) others: Arc<Protocols>,
-}
-
-impl AllCounters {
-    pub(crate) fn readings(&self) -> Vec<Reading> {
-        [self.remote_write.readings(), self.others.readings()].concat()
-    }
-}
-
 /// The routes of all protocols, for a process that writes to the queue.
 pub(crate) fn routes<S>(queue: Arc<Log>, kept: Duration, counters: &AllCounters, otlp: &OtlpSettings) -> Router<S>
 where
@@ -71,6 +62,7 @@ where
     let door = Door::new(queue, kept, counters.remote_write.clone());
     let others = otlp::routes(door.of(&counters.others.otlp), otlp);
     let others = others.merge(influx::routes(door.of(&counters.others.influx)));
+    let others = others.merge(push::routes(door.of(&counters.others.push)));
     let route = WriteRoute { door, place: Arc::default() };
     Router::new().route("/api/v1/write", post(write)).with_state(route).merge(others)
 }

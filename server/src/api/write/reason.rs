@@ -23,6 +23,7 @@ pub(crate) enum Reason {
     NoValue,
     Temporality,
     Line,
+    Network,
     Text,
 }
 
@@ -111,6 +112,7 @@ impl Reason {
             Self::NoValue => ("no_value", "have no value"),
             Self::Temporality => ("temporality", "do not say whether they are totals"),
             Self::Line => ("line", "lines cannot be read"),
+            Self::Network => ("network", ""),
             Self::Text => ("text", "fields are text, which is no sample"),
         }
     }

@@ -19,7 +19,7 @@ fn lines_are_stored_under_their_database() {
     check(&server, "/api/v2/write?bucket=b&org=o", format!("cpu usage=1 {now}000000").as_bytes(), 204, "");
     check(&server, "/write", b"", 204, "");
     let stored = |labels: &str, value| (format!("cpu_usage{{{labels}}}"), vec![now], vec![value]);
-    assert_eq!(server.stored("cpu_usage"), [stored("db=\"d\",host=\"a\"", 0.5), stored("db=\"b\"", 1.0)]);
+    assert_eq!(server.stored("cpu_usage"), [stored("db=\"b\"", 1.0), stored("db=\"d\",host=\"a\"", 0.5)]);
     assert_eq!(server.stored("cpu_ok")[0].2, [1.0]);
     assert_eq!(server.stored("mem"), [("mem{db=\"d\",host=\"a\"}".into(), vec![now], vec![7.0])]);
     assert_eq!(server.counters.others.influx.refused(Reason::Text), 2);

@@ -2,6 +2,7 @@
 
 mod influx;
 mod otlp;
+mod push;
 
 use prost::Message;
 use weir_identity::{Scope, issue};
@@ -72,6 +73,7 @@ impl Server {
                 std::ops::ControlFlow::Continue(())
             })
             .unwrap();
+        found.sort_by(|one, other| one.0.cmp(&other.0));
         found
     }
 }
