@@ -54,6 +54,11 @@ impl Unpacked {
         Ok(unpacked)
     }
 
+    /// All of it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The same in the place of what was there before.
     pub fn read_into(&mut self, compressed: &[u8]) -> Result<(), Refused> {
         let length = Self::length(compressed)?;

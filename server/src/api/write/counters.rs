@@ -96,12 +96,13 @@ impl Protocols {
     }
 }
 
-const REMOTE_WRITE: &str = "Left out of remote write, by reason. malformed: requests of another protocol than remote write 1.0; \
+const REMOTE_WRITE: &str = "Left out of remote write, by reason. malformed: requests of another protocol than remote write 1.0 or 2.0; \
     too_large: requests over a limit that the answer names: send fewer samples at once; busy: requests for \
     which there was no memory, which the sender repeats; behind: requests turned away because the store is behind, which the sender repeats: see weir_queue_behind_seconds; queue: requests that the queue did not take, which the sender repeats: see weir_queue_healthy; too_old, \
     ahead: samples older than anything is kept or ahead of this clock; no_name, label_name, \
     duplicate, too_long: series without a name, with an empty label name, with two labels of one name, or with \
-    too long or too many labels; histogram: native histograms whose counts contradict each other: see the sender.";
+    too long or too many labels; histogram: native histograms whose counts contradict each other: see the sender; conflict (2.0): samples of a series that has \
+    another value at the same time in the same request; exemplar (2.0): exemplars, which are not kept.";
 
 const PROTOCOL: &str = "Left out of what came by a protocol, by reason. malformed to too_long as in weir_remote_write_refused_total; histogram: histograms that contradict themselves; \
     conflict: samples of a series that has another value at the same time in the same request; delta: differences, where totals are \

@@ -1,4 +1,4 @@
-//! `POST /api/v1/write`: Prometheus remote write 1.0 into the queue.
+//! `POST /api/v1/write`: Prometheus remote write 1.0 and 2.0 into the queue.
 //!
 //! The answer comes when the samples are durable there; the sink stores them as they are. A sender that hears nothing
 //! sends again, and what comes twice is stored once.
@@ -15,6 +15,7 @@ mod otlp;
 mod push;
 mod reason;
 mod refused;
+mod second;
 pub(crate) mod series;
 mod unfold;
 
@@ -44,6 +45,7 @@ use left_out::LeftOut;
 pub(crate) use otlp::OtlpSettings;
 use reason::Reason;
 use refused::Refused;
+use second::Written;
 use series::SeriesReader;
 
 #[derive(Clone)]
@@ -69,31 +71,62 @@ where
 
 async fn write(State(route): State<WriteRoute>, caller: Caller, request: Request) -> Response {
     let counters = route.door.counters.clone();
-    let outcome = route.receive(caller, request).await;
-    outcome
-        .map_or_else(|refused| refused.counted(&counters).into_response(), |()| StatusCode::NO_CONTENT.into_response())
+    let Some(version) = Version::of(request.headers()) else {
+        return Refused::ContentType(CONTENT_TYPE).counted(&counters).into_response();
+    };
+    let (written, outcome) = match route.receive(version, caller, request).await {
+        Ok((written, outcome)) => (written, outcome),
+        Err(refused) => (Written::default(), Err(refused)),
+    };
+    let response = match outcome {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refused) => refused.counted(&counters).into_response(),
+    };
+    if version == Version::Second { written.told(response) } else { response }
 }
+
+/// Of the protocol.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    First,
+    Second,
+}
+
+impl Version {
+    /// A request without a type is taken for one of 1.0; types that a page of another site may send unasked are of none.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Some(Self::First) };
+        let content_type = content_type.to_str().ok()?.to_ascii_lowercase();
+        let is_second = second::is_second(&content_type)?;
+        Some(if is_second { Self::Second } else { Self::First })
+    }
+}
+
+/// What was written, and whether all of it.
+type Outcome = (Written, Result<(), Refused>);
 
 impl WriteRoute {
     /// Reads a body as far as there is memory for it, and makes its samples durable.
-    async fn receive(self, caller: Caller, request: Request) -> Result<(), Refused> {
+    async fn receive(self, version: Version, caller: Caller, request: Request) -> Result<Outcome, Refused> {
         let sender = Door::sender(caller)?;
-        if !is_protobuf(request.headers()) {
-            return Err(Refused::ContentType(CONTENT_TYPE));
-        }
         let (body, body_room) = self.door.body(request).await?;
         let unpacked_room = self.door.room(Unpacked::length(&body)?).await?;
-        door::work((body_room, unpacked_room), move || self.ingest(&sender, body, now())).await
+        let ingest = move || Ok(self.ingest(version, &sender, body, now()));
+        door::work((body_room, unpacked_room), ingest).await
     }
 
     /// Makes the samples of a request durable, once all of it has been read.
-    fn ingest(&self, sender: &Sender, body: Vec<u8>, now: Timestamp) -> Result<(), Refused> {
+    fn ingest(&self, version: Version, sender: &Sender, body: Vec<u8>, now: Timestamp) -> Outcome {
         let mut unpacked = std::mem::take(&mut *self.place.lock().unwrap_or_else(PoisonError::into_inner));
         let read = unpacked.read_into(&body);
         drop(body);
-        let done = read.map_err(Refused::from).and_then(|()| self.store(sender.as_deref(), &unpacked, now));
+        let mut written = Written::default();
+        let done = read.map_err(Refused::from).and_then(|()| match version {
+            Version::First => self.store(sender.as_deref(), &unpacked, now),
+            Version::Second => second::store(&self.door, sender, &unpacked, &mut written),
+        });
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = unpacked;
-        done
+        (written, done)
     }
 
     fn store(&self, claims: Option<&Claims>, unpacked: &Unpacked, now: Timestamp) -> Result<(), Refused> {
@@ -147,14 +180,8 @@ fn histograms(
     Ok(histograms)
 }
 
-/// A request without a type is taken for one; types that a page of another site may send unasked are not.
-fn is_protobuf(headers: &HeaderMap) -> bool {
-    let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return true };
-    let content_type = content_type.to_str().unwrap_or_default().to_ascii_lowercase();
-    content_type.starts_with("application/x-protobuf") && !content_type.contains("io.prometheus.write.v2")
-}
-
-const CONTENT_TYPE: &str = "this server speaks remote write 1.0: Content-Type is application/x-protobuf";
+const CONTENT_TYPE: &str = "this server speaks remote write 1.0 and 2.0: Content-Type is application/x-protobuf, of 2.0 with \
+    proto=io.prometheus.write.v2.Request";
 
 #[cfg(test)]
 mod tests;

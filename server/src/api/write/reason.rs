@@ -24,6 +24,7 @@ pub(crate) enum Reason {
     Temporality,
     Line,
     Network,
+    Exemplar,
     Text,
 }
 
@@ -58,6 +59,8 @@ impl Reason {
         Self::Duplicate,
         Self::Histogram,
         Self::TooLong,
+        Self::Conflict,
+        Self::Exemplar,
     ];
 
     /// Those that cost a sample and not its request, in the order in which they are told.
@@ -113,6 +116,7 @@ impl Reason {
             Self::Temporality => ("temporality", "do not say whether they are totals"),
             Self::Line => ("line", "lines cannot be read"),
             Self::Network => ("network", ""),
+            Self::Exemplar => ("exemplar", ""),
             Self::Text => ("text", "fields are text, which is no sample"),
         }
     }

@@ -3,6 +3,7 @@
 mod influx;
 mod otlp;
 mod push;
+mod second;
 
 use prost::Message;
 use weir_identity::{Scope, issue};
@@ -125,7 +126,7 @@ fn what_cannot_be_stored_is_said_and_the_rest_is_stored() {
     }
     assert_eq!((server.stored("x").len(), server.stored("z").len(), server.stored("good").len()), (1, 0, 1));
     assert_eq!(server.post("", "application/x-protobuf", b"up 1").0, 400);
-    assert_eq!(server.post("", "application/x-protobuf;proto=io.prometheus.write.v2.Request", b"").0, 415);
+    assert_eq!(server.post("", "application/x-protobuf;proto=io.prometheus.write.v3.Request", b"").0, 415);
     let refused: f64 = server.counters.remote_write.readings().iter().skip(1).map(|reading| reading.value).sum();
     assert_eq!(refused, 9.0);
 }
