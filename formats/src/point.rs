@@ -24,6 +24,15 @@ pub struct Point<'a> {
 pub enum Measured {
     /// A number.
     Float(f64),
+    /// How much a counter has grown in a stretch of time, which may be shorter than a millisecond.
+    Difference {
+        /// From when on, in nanoseconds; zero if nobody says.
+        since: i64,
+        /// Until when, in nanoseconds.
+        until: i64,
+        /// How much.
+        by: f64,
+    },
     /// A native histogram.
     Histogram(Box<Histogram>),
 }

@@ -41,15 +41,39 @@ fn expect(server: &Server, promql: &str, expected: f64) {
     assert!(found.is_ok(), "{promql} is {last:?}, not {expected}");
 }
 
+/// Has OpenTelemetry's own exporter send what it measures.
+fn export(server: &Server, more: &[&str]) {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("protocols/otlp.py");
+    let url = format!("http://{}/v1/metrics", server.ports.http);
+    let output = Command::new("python3").arg(script).arg(url).args(more).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "OpenTelemetry's SDK is missing or failed: run tests/setup\n{said}");
+}
+
+#[test]
+fn differences_of_an_exporter_become_totals() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = start(&folder, "");
+    export(&server, &["delta"]);
+    let check = |server: &Server| {
+        expect(server, "orders_total{job=\"shop/cart\",kind=\"a\"}", 22.0);
+        expect(server, "latency_seconds_bucket{le=\"0.5\"}", 5.0);
+        expect(server, "latency_seconds_bucket{le=\"+Inf\"}", 6.0);
+        expect(server, "latency_seconds_sum", 3.25);
+    };
+    check(&server);
+    server.program.kill();
+    server.start_again();
+    server.wait_until_ready();
+    check(&server);
+    assert_eq!(server.reading("weir_sink_dropped_total{reason=\"difference\"}"), Some(0.0));
+}
+
 #[test]
 fn an_otlp_exporter_is_stored_as_it_means_it() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(&folder, "[otlp]\npromote_resource_attributes = [\"k8s.pod.name\"]\n");
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("protocols/otlp.py");
-    let url = format!("http://{}/v1/metrics", server.ports.http);
-    let output = Command::new("python3").arg(script).arg(url).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "OpenTelemetry's SDK is missing or failed: run tests/setup\n{said}");
+    export(&server, &[]);
     let who = r#"job="shop/cart",instance="c1",k8s_pod_name="p-1",otel_scope_name="shop""#;
     expect(&server, &format!("orders_total{{{who},kind=\"a\"}}"), 7.0);
     expect(&server, &format!("in_flight{{{who}}}"), 2.0);

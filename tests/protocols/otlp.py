@@ -1,4 +1,4 @@
-"""Measures a little and sends it by OpenTelemetry's own exporter: python3 otlp.py URL."""
+"""Measures a little and sends it by OpenTelemetry's own exporter: python3 otlp.py URL [delta]."""
 
 import logging
 import sys
@@ -6,8 +6,8 @@ import sys
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.metrics import CallbackOptions, Observation
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
+from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
 from opentelemetry.sdk.metrics.view import (
     ExplicitBucketHistogramAggregation,
     ExponentialBucketHistogramAggregation,
@@ -21,8 +21,11 @@ def load(_: CallbackOptions):
 
 
 logging.basicConfig(level=logging.WARNING)
+is_delta = sys.argv[2:] == ["delta"]
+kinds = [Counter, Histogram] if is_delta else []
+temporality = {kind: AggregationTemporality.DELTA for kind in kinds}
 reader = PeriodicExportingMetricReader(
-    OTLPMetricExporter(endpoint=sys.argv[1], compression=Compression.Gzip),
+    OTLPMetricExporter(endpoint=sys.argv[1], compression=Compression.Gzip, preferred_temporality=temporality),
     export_interval_millis=3_600_000,
 )
 provider = MeterProvider(
@@ -53,8 +56,14 @@ latency = meter.create_histogram("latency", unit="s")
 for seconds in (0.25, 0.25, 2.0):
     latency.record(seconds)
 size = meter.create_histogram("size", unit="By")
-for number in range(1, 101):
+for number in range(1, 0 if is_delta else 101):
     size.record(number)
 if not provider.force_flush():
     sys.exit("the export failed")
+if is_delta:
+    for _ in range(3):
+        orders.add(5, {"kind": "a"})
+        latency.record(0.25)
+        if not provider.force_flush():
+            sys.exit("the export failed")
 provider.shutdown()

@@ -41,7 +41,7 @@ pub enum Told<'a> {
 /// Why a data point is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftOut {
-    /// It is a difference to the one before, not a total.
+    /// It is a difference of what has no running total: a sum that may fall, an exponential histogram.
     Delta,
     /// It, or its resource, has more than [`MOST_ATTRIBUTES`].
     Attributes,

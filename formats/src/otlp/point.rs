@@ -17,6 +17,8 @@ pub(super) struct Family<'f, 'a> {
     pub(super) shape: Shape,
     pub(super) resource: &'f Resource<'a>,
     pub(super) scope: Scope<'a>,
+    /// Whether its numbers are what was added since the point's start.
+    pub(super) is_delta: bool,
 }
 
 /// The numbers of fields that all data points have, which are not the same in all.
@@ -32,6 +34,8 @@ pub(super) struct DataPoint<'a> {
     has_too_many: bool,
     /// Milliseconds.
     pub(super) time: i64,
+    /// From when on it counts, zero if it does not say, and until when, in nanoseconds.
+    stretch: (i64, i64),
     /// That there is no value is all it says.
     is_stale: bool,
 }
@@ -55,11 +59,15 @@ impl FieldNumbers {
 impl<'a> DataPoint<'a> {
     pub(super) fn read(bytes: &'a [u8], numbers: &FieldNumbers) -> Result<Self, Malformed> {
         let (attributes, mut count) = (Vec::new(), 0_usize);
-        let mut point = Self { bytes, attributes, has_too_many: false, time: 0, is_stale: false };
+        let mut point = Self { bytes, attributes, has_too_many: false, time: 0, stretch: (0, 0), is_stale: false };
         for field in Fields(bytes) {
             match field? {
-                (3, Field::Fixed64(nanos)) => point.time = (nanos / NANOS_IN_MILLI) as i64,
-                (3, _) => return Err(WRONG_TYPE),
+                (3, Field::Fixed64(nanos)) => {
+                    point.time = (nanos / NANOS_IN_MILLI) as i64;
+                    point.stretch.1 = signed(nanos);
+                }
+                (2, Field::Fixed64(nanos)) => point.stretch.0 = signed(nanos),
+                (2 | 3, _) => return Err(WRONG_TYPE),
                 (number, field) if number == numbers.attributes => {
                     count += 1;
                     if count <= MOST_ATTRIBUTES {
@@ -101,9 +109,12 @@ impl<'a> Family<'_, 'a> {
             };
             value = Some(if point.is_stale { STALE } else { number });
         }
-        let kind = if self.shape == Shape::Total { Kind::Counter } else { Kind::Gauge };
-        let point = |value| vec![self.one(&self.name, labels, kind, point.time, Measured::Float(value))];
-        Ok(value.map(point).ok_or(LeftOut::NoValue))
+        let Some(value) = value else { return Ok(Err(LeftOut::NoValue)) };
+        let one = match self.shape {
+            Shape::Total => self.total("", labels, point, value),
+            _ => self.one(&self.name, labels, Kind::Gauge, point.time, Measured::Float(value)),
+        };
+        Ok(Ok(vec![one]))
     }
 
     /// The classic series: what is at most each bound, the count and, where it is known, the sum.
@@ -115,10 +126,10 @@ impl<'a> Family<'_, 'a> {
         for (bound, count) in buckets {
             let mut labels = labels.clone();
             put(&mut labels, Cow::Borrowed("le"), Cow::Owned(bound));
-            series.push(self.total("_bucket", labels, point.time, value(count)));
+            series.push(self.total("_bucket", labels, point, value(count)));
         }
-        series.push(self.total("_count", labels.clone(), point.time, value(explicit.count as f64)));
-        series.extend(explicit.sum.map(|sum| self.total("_sum", labels.clone(), point.time, value(sum))));
+        series.push(self.total("_count", labels.clone(), point, value(explicit.count as f64)));
+        series.extend(explicit.sum.map(|sum| self.total("_sum", labels.clone(), point, value(sum))));
         Ok(Ok(series))
     }
 
@@ -146,13 +157,17 @@ impl<'a> Family<'_, 'a> {
                 _ => {}
             }
         }
-        series.push(self.total("_count", labels.clone(), point.time, value(count as f64)));
-        series.push(self.total("_sum", labels.clone(), point.time, value(sum)));
+        series.push(self.total("_count", labels.clone(), point, value(count as f64)));
+        series.push(self.total("_sum", labels.clone(), point, value(sum)));
         Ok(Ok(series))
     }
 
-    fn total(&self, ending: &str, labels: Labels<'a>, time: i64, value: f64) -> Point<'a> {
-        self.one(&format!("{}{ending}", self.name), labels, Kind::Counter, time, Measured::Float(value))
+    fn total(&self, ending: &str, labels: Labels<'a>, point: &DataPoint<'a>, value: f64) -> Point<'a> {
+        let value = match self.is_delta && !point.is_stale {
+            true => Measured::Difference { since: point.stretch.0, until: point.stretch.1, by: value },
+            false => Measured::Float(value),
+        };
+        self.one(&format!("{}{ending}", self.name), labels, Kind::Counter, point.time, value)
     }
 
     fn one(&self, name: &str, labels: Labels<'a>, kind: Kind, time: i64, value: Measured) -> Point<'a> {
@@ -160,6 +175,11 @@ impl<'a> Family<'_, 'a> {
         let name = if self.name.is_empty() { "" } else { name };
         Point { name: Cow::Owned(name.to_owned()), labels, kind, time, value }
     }
+}
+
+/// Nanoseconds as a number with a sign, which ends in 2262.
+fn signed(nanos: u64) -> i64 {
+    i64::try_from(nanos).unwrap_or(i64::MAX)
 }
 
 fn quantile(bytes: &[u8]) -> Result<(f64, f64), Malformed> {

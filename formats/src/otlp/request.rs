@@ -110,9 +110,11 @@ impl<'a> Walk<'_, 'a> {
             7 if data.is_monotonic => Shape::Total,
             _ => Shape::Other,
         };
-        let family = Family { name: names::metric(name, unit, shape), shape, resource, scope };
+        let is_delta = has_temporality && data.temporality == Temporality::Delta;
+        let family = Family { name: names::metric(name, unit, shape), shape, resource, scope, is_delta };
         let refused = match data.temporality {
-            Temporality::Delta if has_temporality => Some(LeftOut::Delta),
+            // What may fall has no total without its beginning, and histograms without bounds none that counts on.
+            Temporality::Delta if kind == 10 || kind == 7 && !data.is_monotonic => Some(LeftOut::Delta),
             Temporality::Unsaid if has_temporality => Some(LeftOut::Temporality),
             _ => None,
         };

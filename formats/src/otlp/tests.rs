@@ -32,6 +32,7 @@ fn line(point: &Point<'_>) -> String {
     let value = match &point.value {
         Measured::Float(value) if value.to_bits() == STALE.to_bits() => "stale".to_owned(),
         Measured::Float(value) => value.to_string(),
+        Measured::Difference { since, until, by } => format!("{by} of {since}..{until}"),
         Measured::Histogram(histogram) => {
             let buckets =
                 histogram.buckets().map(|bucket| format!("{}..{}:{}", bucket.lower, bucket.upper, bucket.count));
@@ -71,7 +72,7 @@ fn a_request_is_told_with_its_resource_and_scope() {
 }
 
 #[test]
-fn sums_are_counters_only_where_they_grow_and_differences_are_left_out() {
+fn sums_are_counters_only_where_they_grow() {
     let sum = |more: &str| {
         metrics(&format!(
             r#"{{"name":"s","unit":"By","sum":{{"dataPoints":[{{"timeUnixNano":1e9,"asInt":-3}}]{more}}}}}"#
@@ -79,7 +80,8 @@ fn sums_are_counters_only_where_they_grow_and_differences_are_left_out() {
     };
     check(&sum(r#","aggregationTemporality":2"#), &["s_bytes{} 1000 -3"]);
     check(&sum(r#","aggregationTemporality":2,"isMonotonic":true"#), &["s_bytes_total{}+ 1000 -3"]);
-    check(&sum(r#","aggregationTemporality":1,"isMonotonic":true"#), &["Delta"]);
+    check(&sum(r#","aggregationTemporality":1,"isMonotonic":true"#), &["s_bytes_total{}+ 1000 -3 of 0..1000000000"]);
+    check(&sum(r#","aggregationTemporality":1"#), &["Delta"]);
     check(&sum(""), &["Temporality"]);
     check(&metrics(r#"{"name":"x"}"#), &["NoValue"]);
     check(
@@ -116,6 +118,24 @@ fn a_histogram_with_bounds_is_the_classic_series() {
     ] {
         check(&histogram(odd), &["Histogram"]);
     }
+}
+
+#[test]
+fn differences_say_since_when_they_are() {
+    let json = metrics(
+        r#"{"name":"h","histogram":{"aggregationTemporality":1,"dataPoints":[{"startTimeUnixNano":"1000000","timeUnixNano":"3000000","count":2,"sum":1.5,"bucketCounts":[1,1],"explicitBounds":[1]}]}}"#,
+    );
+    check(
+        &json,
+        &[
+            "h_bucket{le=1}+ 3 1 of 1000000..3000000",
+            "h_bucket{le=+Inf}+ 3 2 of 1000000..3000000",
+            "h_count{}+ 3 2 of 1000000..3000000",
+            "h_sum{}+ 3 1.5 of 1000000..3000000",
+        ],
+    );
+    let json = exponential(r#""count":0"#).replace("\"aggregationTemporality\":2", "\"aggregationTemporality\":1");
+    check(&json, &["Delta"]);
 }
 
 fn exponential(point: &str) -> String {

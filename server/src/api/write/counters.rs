@@ -105,6 +105,6 @@ const REMOTE_WRITE: &str = "Left out of remote write, by reason. malformed: requ
     another value at the same time in the same request; exemplar (2.0): exemplars, which are not kept.";
 
 const PROTOCOL: &str = "Left out of what came by a protocol, by reason. malformed to too_long as in weir_remote_write_refused_total; histogram: histograms that contradict themselves; \
-    conflict: samples of a series that has another value at the same time in the same request; delta: differences, where totals are \
-    taken; attributes: data points or resources with more than 128; no_value: data points without a value; temporality: data points \
+    conflict: samples of a series that has another value at the same time in the same request; delta: differences of \
+    sums that may fall, of exponential histograms or of no time; attributes: data points or resources with more than 128; no_value: data points without a value; temporality: data points \
     that do not say whether they are totals; line: lines that cannot be read; network: connections from networks that may not send; text: fields whose value is text. See docs/protocols.md.";

@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use weir_identity::Claims;
 use weir_queue::{Lane, Log, Record, RecordKind};
 use weir_sample::Timestamp;
+use weir_sink::DIFFERENCES_COUNTED;
 use weir_wire::{AgentId, Epoch};
 
 use super::budget::Budget;
@@ -92,8 +93,9 @@ impl Door {
     /// Where samples are gathered for a request of now.
     pub(crate) fn gathered(&self, sender: &Sender) -> Gathered {
         let enforced = sender.iter().flat_map(|claims| &claims.labels);
-        let (oldest, newest) = self.times(now());
-        Gathered::enforcing(enforced.map(|(label, value)| (&**label, &**value)), oldest, newest)
+        let enforced = enforced.map(|(label, value)| (&**label, &**value));
+        let now = now();
+        Gathered::enforcing(enforced, self.times(now), now.minus(DIFFERENCES_COUNTED).millis())
     }
 
     /// The earliest and the latest time that are stored.

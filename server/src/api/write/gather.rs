@@ -26,6 +26,8 @@ pub(crate) struct Gathered {
     pub(crate) left_out: LeftOut,
     oldest: i64,
     newest: i64,
+    /// Differences from before are not counted.
+    oldest_difference: i64,
     key: String,
 }
 
@@ -35,17 +37,19 @@ struct Brought {
     kind: Kind,
     samples: Vec<(i64, f64)>,
     histograms: Vec<(i64, Vec<u8>)>,
+    differences: Vec<(i64, i64, f64)>,
 }
 
 impl Gathered {
-    /// With labels that every series gets, and the earliest and latest time that is stored.
+    /// With labels that every series gets, the earliest and latest time that is stored, and the earliest of differences.
     pub(super) fn enforcing<'l>(
         labels: impl IntoIterator<Item = (&'l str, &'l str)>,
-        oldest: i64,
-        newest: i64,
+        (oldest, newest): (i64, i64),
+        oldest_difference: i64,
     ) -> Self {
         let (known, places, series, when, left_out, key) = Default::default();
-        Self { labels: Labels::enforcing(labels), known, places, series, when, left_out, oldest, newest, key }
+        let labels = Labels::enforcing(labels);
+        Self { labels, known, places, series, when, left_out, oldest, newest, oldest_difference, key }
     }
 
     /// Takes the points of one instant: all, or none and counts why. Returns whether they were taken.
@@ -55,7 +59,13 @@ impl Gathered {
     pub(crate) fn take(&mut self, points: &[Point<'_>]) -> Result<bool, Refused> {
         let mut placed = Vec::with_capacity(points.len());
         for point in points {
-            if !self.left_out.is_within(point.time, self.oldest, self.newest) {
+            let is_difference = matches!(point.value, Measured::Difference { .. });
+            let oldest = if is_difference { self.oldest.max(self.oldest_difference) } else { self.oldest };
+            if !self.left_out.is_within(point.time, oldest, self.newest) {
+                return Ok(false);
+            }
+            if matches!(point.value, Measured::Difference { since, until, by } if since >= until || !by.is_finite()) {
+                self.left_out.add(Reason::Delta, 1);
                 return Ok(false);
             }
             match self.place(point)? {
@@ -68,7 +78,7 @@ impl Gathered {
         }
         let values: Vec<_> = points.iter().map(Value::of).collect();
         let contradicts = |(&place, (point, value)): (&usize, (&Point<'_>, &Value))| {
-            self.when.get(&(place, point.time)).is_some_and(|before| *before != value.sum())
+            self.when.get(&(place, value.when(point.time))).is_some_and(|before| *before != value.sum())
         };
         if placed.iter().zip(points.iter().zip(&values)).any(contradicts) {
             self.left_out.add(Reason::Conflict, 1);
@@ -79,12 +89,13 @@ impl Gathered {
         }
         for ((place, point), value) in placed.into_iter().zip(points).zip(values) {
             // The same once more is the same.
-            if let Entry::Vacant(free) = self.when.entry((place, point.time)) {
+            if let Entry::Vacant(free) = self.when.entry((place, value.when(point.time))) {
                 free.insert(value.sum());
                 let brought = &mut self.series[place];
                 match value {
                     Value::Float(value) => brought.samples.push((point.time, value)),
                     Value::Histogram(bytes) => brought.histograms.push((point.time, bytes)),
+                    Value::Difference(since, until, by) => brought.differences.push((until, since, by)),
                 }
             }
         }
@@ -109,7 +120,13 @@ impl Gathered {
             Entry::Vacant(_) if place as u64 >= MOST_SERIES => Err(Refused::too_much("series", MOST_SERIES)),
             Entry::Vacant(free) => {
                 free.insert(place);
-                self.series.push(Brought { own, kind, samples: Vec::new(), histograms: Vec::new() });
+                self.series.push(Brought {
+                    own,
+                    kind,
+                    samples: Vec::new(),
+                    histograms: Vec::new(),
+                    differences: Vec::new(),
+                });
                 Ok(Ok(place))
             }
         }
@@ -136,14 +153,16 @@ impl Gathered {
     /// The payloads of the records, and how many samples they hold.
     pub(super) fn finish(self) -> (Vec<Vec<u8>>, u64) {
         let (mut floats, mut histograms) = (SampleWriter::default(), SampleWriter::of_histograms());
-        for Brought { own, kind, samples, histograms: its } in &self.series {
+        let mut grown = SampleWriter::of_differences();
+        for Brought { own, kind, samples, histograms: its, differences } in &self.series {
             if !samples.is_empty() {
                 floats.push(&self.labels, own, *kind, samples);
             }
             histograms.push_histograms(&self.labels, own, its);
+            grown.push_differences(&self.labels, own, differences);
         }
         let mut payloads = floats.finish();
-        payloads.extend(histograms.finish());
+        payloads.extend(histograms.finish().into_iter().chain(grown.finish()));
         (payloads, self.when.len() as u64)
     }
 }
@@ -152,12 +171,14 @@ impl Gathered {
 enum Value {
     Float(f64),
     Histogram(Vec<u8>),
+    Difference(i64, i64, f64),
 }
 
 impl Value {
     fn of(point: &Point<'_>) -> Self {
         match &point.value {
             Measured::Float(value) => Self::Float(*value),
+            Measured::Difference { since, until, by } => Self::Difference(*since, *until, *by),
             Measured::Histogram(histogram) => {
                 let mut bytes = Vec::new();
                 histogram.encode(&mut bytes);
@@ -166,10 +187,16 @@ impl Value {
         }
     }
 
+    /// The instant at which there is one: of differences several may be in a millisecond.
+    fn when(&self, millis: i64) -> i64 {
+        if let Self::Difference(_, until, _) = self { *until } else { millis }
+    }
+
     /// What tells it from another.
     fn sum(&self) -> u64 {
         match self {
             Self::Float(value) => value.to_bits(),
+            Self::Difference(since, _, by) => by.to_bits() ^ (*since as u64).rotate_left(32) ^ 1,
             Self::Histogram(bytes) => {
                 let mut sum = DefaultHasher::new();
                 sum.write(bytes);

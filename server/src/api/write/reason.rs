@@ -97,7 +97,9 @@ impl Reason {
             Self::Busy => ("busy", ""),
             Self::Behind => ("behind", ""),
             Self::Queue => ("queue", ""),
-            Self::TooOld => ("too_old", "samples are older than anything is kept"),
+            Self::TooOld => {
+                ("too_old", "samples are older than anything is kept, or differences of more than two hours ago")
+            }
             Self::Ahead => ("ahead", "samples are more than ten minutes ahead of this server's clock"),
             Self::NoName => ("no_name", "samples have no metric name"),
             Self::LabelName => ("label_name", "samples have a label without a name"),
@@ -110,7 +112,10 @@ impl Reason {
             Self::Conflict => {
                 ("conflict", "samples have another value than one of the same series and time beside them")
             }
-            Self::Delta => ("delta", "are differences (delta temporality): have the sender keep totals (cumulative)"),
+            Self::Delta => (
+                "delta",
+                "are differences (delta temporality) of what may fall, of exponential histograms or of no time: have the sender keep totals",
+            ),
             Self::Attributes => ("attributes", "have, or their resource has, more than 128 attributes"),
             Self::NoValue => ("no_value", "have no value"),
             Self::Temporality => ("temporality", "do not say whether they are totals"),

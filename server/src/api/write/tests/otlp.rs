@@ -124,3 +124,31 @@ fn a_token_says_whose_they_are() {
     assert_eq!((send(Scope::Read, None), send(Scope::Ingest, Some(7)), send(Scope::Ingest, None)), (403, 403, 200));
     assert_eq!(server.stored("queue_length"), [("queue_length{job=\"b\",tenant=\"3\"}".into(), vec![time], vec![1.0])]);
 }
+
+#[test]
+fn differences_become_a_total_however_often_they_come() {
+    let (server, now) = (Server::start(None), now().millis());
+    let sum = |from: i64, to: i64, by: u32| {
+        format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"hits","sum":{{"aggregationTemporality":1,"isMonotonic":true,
+            "dataPoints":[{{"startTimeUnixNano":"{from}000000","timeUnixNano":"{to}000000","asInt":{by}}}]}}}}]}}]}}]}}"#
+        )
+    };
+    let send = |from, to, by| text(server.send("/v1/metrics", &[JSON], sum(now + from, now + to, by).as_bytes()));
+    for (from, to, by) in [(-30, -20, 5), (-20, -10, 2), (-20, -10, 2), (-10, 0, 1), (-30, -20, 5)] {
+        assert_eq!(send(from, to, by), (200, "{}".into()));
+    }
+    for (from, to) in [(0, 0), (5, 0)] {
+        let (status, answer) = send(from, to, 1);
+        assert!(status == 200 && answer.contains("1 are differences"), "{answer}");
+    }
+    let (_, answer) = send(-3 * 3_600_000, -3 * 3_600_000 + 10, 1);
+    assert!(answer.contains("1 samples are older"), "{answer}");
+    // Two within one millisecond.
+    for (from, to) in [("000100", "000200"), ("000200", "000300")] {
+        let shorter = sum(now, now, 1).replacen("000000", from, 1).replacen("000000", to, 1);
+        assert_eq!(text(server.send("/v1/metrics", &[JSON], shorter.as_bytes())), (200, "{}".into()));
+    }
+    let times = [-30, -20, -10, 0, 1, 2].map(|at| now + at).to_vec();
+    assert_eq!(server.stored("hits_total"), [("hits_total".into(), times, vec![0.0, 5.0, 7.0, 8.0, 9.0, 10.0])]);
+}
