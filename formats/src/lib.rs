@@ -1,9 +1,18 @@
 //! Other systems' bytes: what they send becomes samples here, and samples what they read. Nothing here does IO or asks
 //! for the time.
 
+pub mod base64;
 pub mod delimited;
+pub mod graphite;
+pub mod influx;
 mod native;
+#[cfg(feature = "otlp")]
+pub mod otlp;
+mod point;
 mod protobuf;
+pub mod push;
 #[cfg(feature = "remote-write")]
 pub mod remote_write;
 pub mod text;
+
+pub use point::{Measured, Point, kind_by_name};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use weir_fuzz::{batch, datagram, families, frame, histogram, promql, segment, statsd, text};
+use weir_fuzz::{batch, datagram, families, frame, histogram, promql, protocols, segment, statsd, text};
 
 fn main() -> std::io::Result<()> {
     let targets = [
@@ -12,6 +12,7 @@ fn main() -> std::io::Result<()> {
         ("families", families::seeds()),
         ("histogram", histogram::seeds()),
         ("promql", promql::seeds()),
+        ("protocols", protocols::seeds()),
         ("segment", segment::seeds()),
         ("statsd", statsd::seeds()),
         ("text", text::seeds()),

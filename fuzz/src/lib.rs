@@ -10,6 +10,7 @@ pub mod families;
 pub mod frame;
 pub mod histogram;
 pub mod promql;
+pub mod protocols;
 pub mod segment;
 pub mod statsd;
 pub mod text;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_fuzz::{batch, datagram, driver::drive, families, frame, histogram, promql, segment, statsd, text};
+use weir_fuzz::{batch, datagram, driver::drive, families, frame, histogram, promql, protocols, segment, statsd, text};
 
 fn budget() -> Duration {
     let seconds = std::env::var("WEIR_FUZZ_SECONDS").ok().map(|text| text.parse().expect("WEIR_FUZZ_SECONDS: seconds"));
@@ -43,6 +43,11 @@ fn stream_frames() {
 #[test]
 fn families_of_endpoints() {
     smoke("families", families::seeds(), families::run);
+}
+
+#[test]
+fn protocols_of_other_systems() {
+    smoke("protocols", protocols::seeds(), protocols::run);
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Ingest {
             exchange,
             decoder: Decoder::new(),
             values: Values::default(),
-            importer: Importer::default(),
+            importer: Importer::resume(saved.running),
             row: Vec::new(),
             newest: saved.newest,
             now: saved.newest,

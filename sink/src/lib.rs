@@ -24,6 +24,7 @@ pub use config::SinkConfig;
 pub use health::Health;
 pub use imported::form::SampleWriter;
 pub use imported::labels::{Labels, MOST_LABEL_BYTES, MOST_LABELS, MOST_NAME_BYTES, Odd, Pair};
+pub use imported::running::DIFFERENCES_COUNTED;
 pub use opening::{Opening, StoreHandle};
 pub use senders::Memory;
 pub use senders::fleet::FleetStatus;

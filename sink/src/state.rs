@@ -12,14 +12,17 @@ use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, SenderId, Totals, de
 use crate::Error;
 use crate::contents::grant_in_batch;
 use crate::exchange::{Exchange, Heard, SavedExchange, Way};
+use crate::imported::running::Running;
 use crate::partials::{Open, Part, Partials};
 use crate::senders::ledger::Jobs;
 use crate::senders::progress::Progress;
 use crate::senders::{Account, Agent, EpochSeen, Forgotten, Received, Senders};
 use crate::series::{Grant, Limit};
 
+/// Since 10 it has running totals of what is sent as differences.
+const VERSION: u8 = 10;
 /// Since 9 it has what sinks tell each other of shared series.
-const VERSION: u8 = 9;
+const BEFORE_RUNNING: u8 = 9;
 /// Since 8 it says how far each sender is.
 const BEFORE_EXCHANGE: u8 = 8;
 /// Since 7 two senders may have one id, each with a tenant of its own.
@@ -38,8 +41,10 @@ pub(crate) struct Saved {
     pub partials: Partials,
     pub newest: Timestamp,
     pub exchange: SavedExchange,
+    pub running: Running,
 }
 
+/// All but the running totals, which stand behind.
 pub(crate) fn encode(
     queue: &Checkpoint,
     senders: &Senders,
@@ -84,6 +89,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         partials: Partials::default(),
         newest: Timestamp::default(),
         exchange: SavedExchange::default(),
+        running: Running::default(),
     };
     if bytes.is_empty() {
         return Ok(saved);
@@ -91,7 +97,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     let mut input = Input(bytes);
     let [version] = input.array()?;
     let read_grant = match version {
-        VERSION | BEFORE_EXCHANGE | BEFORE_PROGRESS => Grant::decode,
+        VERSION | BEFORE_RUNNING | BEFORE_EXCHANGE | BEFORE_PROGRESS => Grant::decode,
         GRANTS_IN_BATCHES => grant_in_batch,
         _ => return Err(Error::State("version")),
     };
@@ -115,8 +121,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         }
         saved.agents.insert(id, agent);
     }
-    if version == VERSION && input.array()? == [1] {
+    if version >= BEFORE_RUNNING && input.array()? == [1] {
         saved.exchange = decode_exchange(&mut input)?;
+    }
+    if version == VERSION {
+        saved.running = Running::decode(input.0).ok_or(Error::State("running totals"))?;
     }
     Ok(saved)
 }

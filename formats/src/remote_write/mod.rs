@@ -1,8 +1,9 @@
-//! Prometheus remote write 1.0: snappy-compressed protobuf requests. They are written from the messages here, and read
+//! Prometheus remote write 1.0 and, for reading, 2.0: snappy-compressed protobuf requests. They are written from the messages here, and read
 //! without them: a message of two bytes costs a decoder a hundred.
 
 mod histogram;
 mod request;
+mod second;
 
 use prost::Message;
 use weir_sample::Series;
@@ -11,6 +12,7 @@ use crate::protobuf::Malformed;
 
 pub use histogram::read_histogram;
 pub use request::{Entries, Entry, Request, Unpacked, read_label};
+pub use second::{SECOND, SecondEntry, SecondRequest};
 
 /// The label that holds the metric's name.
 pub const NAME: &str = "__name__";
@@ -121,9 +123,4 @@ impl TimeSeries {
         let labels = labels.chain(series.labels().map(|(name, value)| label(name, value))).collect();
         Self { labels, ..Self::default() }
     }
-}
-
-/// Whether a metric without metadata is a counter, as its name ends.
-fn counter_by_name(name: &str) -> bool {
-    ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end))
 }

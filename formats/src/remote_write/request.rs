@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use weir_sample::Kind;
 
-use super::{MOST_BYTES, MOST_METADATA, MOST_SAMPLES, MOST_SERIES, Refused, counter_by_name};
+use super::{MOST_BYTES, MOST_METADATA, MOST_SAMPLES, MOST_SERIES, Refused};
+use crate::kind_by_name;
 use crate::protobuf::{Field, Fields, WRONG_TYPE, message, text};
 
 /// The bytes of a request, unpacked.
@@ -53,6 +54,11 @@ impl Unpacked {
         Ok(unpacked)
     }
 
+    /// All of it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The same in the place of what was there before.
     pub fn read_into(&mut self, compressed: &[u8]) -> Result<(), Refused> {
         let length = Self::length(compressed)?;
@@ -95,8 +101,11 @@ impl<'a> Request<'a> {
 
     /// What the series of a name are: as the metadata say, else as the name ends.
     pub fn kind_of(&self, name: &str) -> Kind {
-        let counter = self.counters.get(name).copied().unwrap_or_else(|| counter_by_name(name));
-        if counter { Kind::Counter } else { Kind::Gauge }
+        match self.counters.get(name) {
+            Some(true) => Kind::Counter,
+            Some(false) => Kind::Gauge,
+            None => kind_by_name(name),
+        }
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Listen {
     pub batch: SocketAddr,
     /// StatsD by UDP; `"off"` for none.
     pub statsd: Switched,
+    /// Graphite's plaintext by TCP; `"off"`, the default, for none.
+    pub graphite: Switched,
     /// Names by which the HTTP API is reached, beside loopback, the address connected to and this host's own name.
     /// Default: none. For whoever asks by another name, or through a proxy: requests for other hosts are refused while no
     /// tokens are asked for, writes from other sites' pages always.
@@ -31,6 +33,7 @@ impl Default for Listen {
             statsd: Switched(Some(loopback(8125))),
             hosts: Vec::new(),
             cors: Vec::new(),
+            graphite: Switched(None),
         }
     }
 }

@@ -7,6 +7,7 @@ mod cold;
 mod engine;
 mod flags;
 mod gateway;
+mod graphite;
 mod identity;
 mod listen;
 mod mistake;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 use weir_identity::IdentityConfig;
 use weir_link::ServerTls;
 
+use crate::api::write::OtlpSettings;
 pub(crate) use admission::AdmissionSettings;
 pub(crate) use alerting::{AlertingSettings, Routes};
 #[cfg(test)]
@@ -33,6 +35,7 @@ use cold::ColdSettings;
 pub(crate) use engine::{EngineKind, EngineSettings};
 pub(crate) use flags::UpArgs;
 use gateway::GatewaySettings;
+use graphite::GraphiteSettings;
 use identity::{IdentityFiles, TlsFiles};
 pub(crate) use listen::{Listen, Switched};
 pub(crate) use mistake::Mistake;
@@ -60,6 +63,8 @@ pub(crate) struct Config {
     pub statsd: StatsdSettings,
     pub admission: AdmissionSettings,
     pub alerting: AlertingSettings,
+    pub otlp: OtlpSettings,
+    pub graphite: GraphiteSettings,
     /// Where all this was read.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -87,6 +92,8 @@ impl Default for Config {
             statsd: StatsdSettings::default(),
             admission: AdmissionSettings::default(),
             alerting: AlertingSettings::default(),
+            otlp: OtlpSettings::default(),
+            graphite: GraphiteSettings::default(),
             file: None,
         }
     }
@@ -265,6 +272,9 @@ mod tests {
         let gateway = GatewaySettings { disk_bytes: None, ..full.gateway };
         assert_eq!(format!("{gateway:?}"), format!("{:?}", usual.gateway));
         assert_eq!(full.admission.sink.rules.len(), 2);
+        let networks = |config: &Config| (format!("{:?}", config.graphite.networks), config.listen.graphite);
+        assert_eq!(networks(&full), networks(&usual));
+        assert_eq!(full.otlp.promote_resource_attributes, ["k8s.namespace.name"]);
         let AlertingSettings { rules, config, state, wait, external_url, .. } = &full.alerting;
         let AlertingSettings { source, write, token, heartbeat, .. } = &full.alerting;
         assert_eq!((rules.len(), config.is_some(), state.is_some(), wait.is_some()), (1, true, true, true));

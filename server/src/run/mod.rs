@@ -102,6 +102,9 @@ fn say_what_serves(config: &Config, roles: &Roles) {
     if statsd.0.is_some_and(|address| !address.ip().is_loopback()) {
         tracing::warn!(%statsd, networks = ?config.statsd.networks, "StatsD is taken from these networks, unsealed");
     }
+    if let Some(graphite) = config.listen.graphite.0 {
+        tracing::info!(%graphite, networks = ?config.graphite.networks, "Graphite is taken from these networks, without tokens");
+    }
 }
 
 fn say_who_can_reach(config: &Config, addresses: &[SocketAddr]) {

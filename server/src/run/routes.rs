@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use axum::Router;
 use weir_identity::Scope;
 
@@ -31,6 +31,11 @@ pub(super) fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, 
         site.clone(),
         answering(routes(config, roles).merge(sessions(channel)), &config.listen.cors),
     );
+    if let Some((address, queue)) = config.listen.graphite.0.zip(roles.queue()) {
+        let (kept, networks) = (config.store.longest(), &config.graphite.networks);
+        let listening = write::listen_for_graphite(address, queue, kept, &roles.written, networks);
+        listening.with_context(|| format!("binding {address} for Graphite"))?;
+    }
     // Agents find sessions at the address that they send batches to; nothing else is served there, and whoever comes has
     // looked at the certificate.
     let site = Site { is_checked: false, ..site };
@@ -68,8 +73,9 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         router = router.merge(front::routes(copies.clone()));
     }
     if let Some(queue) = roles.queue() {
-        let writes = write::routes(queue, config.store.longest(), roles.remote_write.clone());
-        router = router.merge(guard(writes, Scope::Ingest));
+        let writes = write::routes(queue, config.store.longest(), &roles.written, &config.otlp);
+        let writes = guard(writes, Scope::Ingest).layer(axum::middleware::map_request(write::as_bearer));
+        router = router.merge(writes).merge(write::greetings());
     }
     router.method_not_allowed_fallback(prometheus::wrong_method).fallback(prometheus::nothing_there)
 }

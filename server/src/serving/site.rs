@@ -25,6 +25,12 @@ pub(crate) struct Site {
 /// Queries come as forms, as Prometheus takes them; they change nothing.
 const FORMS: [&str; 5] = ["/api/v1/query", "/api/v1/query_range", "/api/v1/series", "/api/v1/labels", "/api/v1/export"];
 
+/// Writes that senders of other systems call text or a form. A page that may send those unasked is known by what its browser says.
+const TEXTS: [&str; 3] = ["/write", "/api/v2/write", "/query"];
+
+/// The same, by how a path begins: pushes of short jobs.
+const TEXTS_BELOW: &str = "/metrics/job";
+
 /// Types that a page may send to another site without asking it first.
 const SIMPLE: [&str; 3] = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"];
 
@@ -57,7 +63,10 @@ impl Site {
         }
         let content_type = text(request.headers(), header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
         let content_type = content_type.split(';').next().unwrap_or_default().trim();
-        if SIMPLE.contains(&content_type) && !FORMS.contains(&request.uri().path()) {
+        let path = request.uri().path();
+        let is_text = TEXTS.contains(&path) || path.starts_with(TEXTS_BELOW);
+        let is_open = FORMS.contains(&path) || is_text && !is_of_foreign_page(request.headers());
+        if SIMPLE.contains(&content_type) && !is_open {
             let text =
                 format!("a write has another Content-Type than {content_type}: see the documentation of the API");
             return Some((Foreign::ContentType, refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", &text)));
@@ -92,6 +101,11 @@ impl Site {
     fn has(&self, name: &str) -> bool {
         self.names.iter().any(|known| known == name)
     }
+}
+
+/// What a browser says of whose page sends; other programs say nothing.
+fn is_of_foreign_page(headers: &HeaderMap) -> bool {
+    text(headers, HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 /// The host that a request is for; clients older than HTTP/1.1, which no browser is, may name none.
@@ -175,6 +189,11 @@ mod tests {
             check("/api/v1/write", simple, Some(Foreign::ContentType));
             check("/v1/session", simple, Some(Foreign::ContentType));
             check("/api/v1/query", simple, None);
+        }
+        for text in ["/write", "/api/v2/write", "/metrics/job/a"] {
+            check(text, "text/plain", None);
+            let headers = [("host", "localhost"), ("content-type", "text/plain"), ("sec-fetch-site", "cross-site")];
+            assert_eq!(refused(false, "POST", text, &headers), Some(Foreign::ContentType));
         }
         check("/api/v1/write", "application/x-protobuf", None);
         check("/v1/session", "application/json", None);

@@ -9,9 +9,12 @@
 //! ```
 //! Numbers are varints. Floats that are integers or have few binary places take two to four bytes. Records of histograms are of
 //! version 2: for each series the number of its labels and their places, the number of its histograms, and for each of these a
-//! distance in ms from the one before, zigzag, its length and its bytes.
+//! distance in ms from the one before, zigzag, its length and its bytes. Records of differences are of version 3: for each series the number of its
+//! labels and their places, the number of its differences, and for each of these a distance in ns from the one before, zigzag, since how many ns
+//! before its end it is (0: it does not say), and its eight bytes.
 
 use super::labels::{Labels, Pair};
+use super::running::Difference;
 use weir_sample::Kind;
 
 /// Puts samples into records.
@@ -33,6 +36,7 @@ pub(crate) struct Unreadable;
 
 const SAMPLES: u8 = 1;
 const HISTOGRAMS: u8 = 2;
+const DIFFERENCES: u8 = 3;
 
 /// A record is closed when it has grown past this size; with the series that made it so it is below what a queue takes.
 const RECORD_BYTES: usize = 256 << 10;
@@ -61,6 +65,29 @@ impl SampleWriter {
     /// One that takes histograms, which have records of their own.
     pub fn of_histograms() -> Self {
         Self::of(HISTOGRAMS)
+    }
+
+    /// One that takes differences, which have records of their own.
+    pub fn of_differences() -> Self {
+        Self::of(DIFFERENCES)
+    }
+
+    /// Adds differences of a series: until when and since when each is, in nanoseconds (zero: it does not say), and how much.
+    pub fn push_differences(&mut self, labels: &Labels<'_>, own: &[Pair], differences: &[(i64, i64, f64)]) {
+        for differences in differences.chunks(TOLD_AT_ONCE) {
+            self.put_labels(labels, own);
+            put_varint(&mut self.body, differences.len() as u64);
+            for &(time, since, by) in differences {
+                let distance = time.wrapping_sub(self.time);
+                put_varint(&mut self.body, (distance << 1 ^ distance >> 63) as u64);
+                self.time = time;
+                put_varint(&mut self.body, if since > 0 { time.saturating_sub(since).max(0) as u64 } else { 0 });
+                self.body.extend_from_slice(&by.to_le_bytes());
+            }
+            if self.texts.len() + self.body.len() >= RECORD_BYTES {
+                self.close();
+            }
+        }
     }
 
     /// Adds histograms, of milliseconds and bytes, of a series: its labels as [`Labels::series`] gave them.
@@ -162,6 +189,29 @@ pub(crate) fn labels<'a>(input: &mut &'a [u8]) -> Result<Vec<&'a str>, Unreadabl
 /// Whether a record has histograms, of which [`histogram_labels`] and [`histogram_series`] read.
 pub(crate) fn has_histograms(payload: &[u8]) -> bool {
     payload.first() == Some(&HISTOGRAMS)
+}
+
+/// Whether a record has differences, of which [`difference_labels`], [`histogram_series`] and [`difference`] read.
+pub(crate) fn has_differences(payload: &[u8]) -> bool {
+    payload.first() == Some(&DIFFERENCES)
+}
+
+/// As [`labels`], for a record of differences.
+pub(crate) fn difference_labels<'a>(input: &mut &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
+    labels_of(DIFFERENCES, input)
+}
+
+/// Reads a difference and moves on to its time.
+pub(crate) fn difference(input: &mut &[u8], time: &mut i64) -> Result<Difference, Unreadable> {
+    let distance = varint(input)?;
+    *time = time.wrapping_add((distance >> 1) as i64 ^ -((distance & 1) as i64));
+    let since = match varint(input)? {
+        0 => 0,
+        length => time.wrapping_sub(length as i64),
+    };
+    let (by, rest) = input.split_first_chunk().ok_or(Unreadable)?;
+    *input = rest;
+    Ok(Difference { time: *time, since, by: f64::from_le_bytes(*by) })
 }
 
 /// As [`labels`], for a record of histograms.

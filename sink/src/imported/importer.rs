@@ -8,11 +8,14 @@ use weir_store::{Place, Placed};
 
 use super::form::{self, Unreadable};
 use super::places::{Home, Key, Places, key, share};
+use super::running::{Counted, Difference, NANOS_IN_MILLI, Running};
 
 /// What storing samples needs from record to record.
 #[derive(Default)]
 pub(crate) struct Importer {
     pub places: Places,
+    /// Of series that are sent as differences.
+    pub running: Running,
     pub(super) series: Vec<Told>,
     /// Labels of all series of a record, by their place in it.
     pub(super) own: Vec<u32>,
@@ -30,6 +33,11 @@ pub(super) struct Told {
 }
 
 impl Importer {
+    /// With the totals of a checkpoint.
+    pub(crate) fn resume(running: Running) -> Self {
+        Self { running, ..Self::default() }
+    }
+
     /// Reads a record, and looks up each of its series. Returns its labels.
     pub(super) fn read<'a>(&mut self, record: &Record<'_>, payload: &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
         self.series.clear();
@@ -53,6 +61,61 @@ impl Importer {
             self.series.push(Told { key, kind, own: from..self.own.len(), samples: first..self.samples.len(), home });
         }
         Ok(labels)
+    }
+
+    /// Reads a record of differences, once all of it can be read counts each once, and makes samples of their totals. Returns its labels, and
+    /// how many differences were left out.
+    pub(super) fn read_differences<'a>(
+        &mut self,
+        record: &Record<'_>,
+        payload: &'a [u8],
+    ) -> Result<(Vec<&'a str>, u64), Unreadable> {
+        self.series.clear();
+        self.own.clear();
+        self.samples.clear();
+        let (mut input, mut time, mut differences) = (payload, 0, Vec::new());
+        let labels = form::difference_labels(&mut input)?;
+        let shares: Vec<Key> = labels.iter().map(|text| share(text)).collect();
+        while !input.is_empty() {
+            let from = self.own.len();
+            let count = form::histogram_series(&mut input, labels.len(), &mut self.own)?;
+            let sum = self.own[from..].iter().fold(0, |sum: Key, &at| sum.wrapping_add(shares[at as usize]));
+            let (kind, first) = (Kind::Counter, differences.len());
+            let key = key(sum, record.tenant, kind);
+            for _ in 0..count {
+                differences.push(form::difference(&mut input, &mut time)?);
+            }
+            let home = Home::Unknown;
+            self.series.push(Told { key, kind, own: from..self.own.len(), samples: first..differences.len(), home });
+        }
+        Ok((labels, self.count(record, &differences)))
+    }
+
+    fn count(&mut self, record: &Record<'_>, differences: &[Difference]) -> u64 {
+        let mut left_out = 0;
+        for (at, told) in self.series.iter_mut().enumerate() {
+            told.home = self.places.find(told.key, record.received);
+            let place = if let Home::At(place) = told.home { place } else { Place::default() };
+            let first = self.samples.len();
+            let mut put = |time, value| self.samples.push(Placed { place, series: at as u32, time, value });
+            for difference in &differences[told.samples.clone()] {
+                match self.running.count(told.key, *difference, record.received) {
+                    Counted::First { at, total } => {
+                        // From here on it grew.
+                        let since = difference.since / NANOS_IN_MILLI;
+                        if since > 0 {
+                            put(since.min(at - 1), 0.0);
+                        }
+                        put(at, total);
+                    }
+                    Counted::Next { at, total } => put(at, total),
+                    Counted::Late => {}
+                    Counted::LeftOut => left_out += 1,
+                }
+            }
+            told.samples = first..self.samples.len();
+        }
+        left_out
     }
 
     /// Gives the samples of some series the places found for these.

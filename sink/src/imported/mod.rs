@@ -2,7 +2,7 @@
 //! that names series and samples.
 //!
 //! A protocol's labels are read by `Labels`, its samples travel through the queue in the records of a `SampleWriter`,
-//! and the sink stores them here. To store one twice is to store it once, so they need no numbers: a request may be
+//! and the sink stores them here. What is sent as differences becomes totals (`running.rs`). To store a sample twice is to store it once, so they need no numbers: a request may be
 //! repeated, and a crash undone by reading the queue again.
 
 pub(crate) mod form;
@@ -11,6 +11,7 @@ pub(crate) mod importer;
 pub(crate) mod labels;
 mod old;
 pub(crate) mod places;
+pub(crate) mod running;
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -29,7 +30,12 @@ impl Ingest {
         if form::has_histograms(payload) {
             return self.histograms(record, payload);
         }
-        let Ok(labels) = self.importer.read(record, payload) else { return self.refuse(record) };
+        let read = match form::has_differences(payload) {
+            true => self.importer.read_differences(record, payload),
+            false => self.importer.read(record, payload).map(|labels| (labels, 0)),
+        };
+        let Ok((labels, counted_before)) = read else { return self.refuse(record) };
+        self.counters.differences_left_out.fetch_add(counted_before, Relaxed);
         let strangers = self.importer.strangers();
         if !strangers.is_empty() {
             self.settle(record, &labels, &strangers);

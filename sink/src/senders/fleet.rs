@@ -59,6 +59,8 @@ pub(crate) struct Counters {
     pub too_old: AtomicU64,
     /// Samples of remote write that a rule or limit keeps out.
     pub imported_left_out: AtomicU64,
+    /// Differences whose time was counted before, or is too long ago to know.
+    pub differences_left_out: AtomicU64,
     /// Senders in memory, and those that left it.
     pub remembered: AtomicU64,
     pub agents_forgotten: AtomicU64,
@@ -155,13 +157,7 @@ impl Counters {
         let counter = |name, value: &AtomicU64, help| Reading::counter(name, &[], value.load(Relaxed), help);
         let gauge = |name, value: f64, help| Reading::gauge(name, &[], value, help);
         let dropped = |reason, value: &AtomicU64| {
-            let help = "Parts left out, by reason. undecodable: agent and server versions differ; upgrade the server first. \
-                        late_gauge: a shared gauge came after its window closed; raise sink.lateness_s. too_old: a batch from \
-                        before its silent sender was forgotten, which may have been counted then: raise \
-                        sink.forget_agents_after_h, or see to the sender's clock. remote_write: samples of remote write \
-                        that a rule denies or that are over the tenant's series limit: see `weir top series`. foreign: events \
-                        of alerts, which belong into a log of their own: two folders were mixed up.";
-            Reading::counter("weir_sink_dropped_total", &[("reason", reason)], value.load(Relaxed), help)
+            Reading::counter("weir_sink_dropped_total", &[("reason", reason)], value.load(Relaxed), DROPPED)
         };
         vec![
             counter("weir_sink_samples_total", &self.samples, "Samples written to the store."),
@@ -186,6 +182,7 @@ impl Counters {
             dropped("late_gauge", &self.late_gauges),
             dropped("too_old", &self.too_old),
             dropped("remote_write", &self.imported_left_out),
+            dropped("difference", &self.differences_left_out),
             counter(
                 "weir_sink_late_parts_total",
                 &self.late_added,
@@ -245,3 +242,12 @@ impl Counters {
 
 const BEHIND_HELP: &str = "Time that the store is behind: all that gateways acknowledged before it can be read. Beyond queue.max_behind_s \
     /readyz is off and writes are turned away: the sink needs a faster disk or CPU, or fewer samples.";
+
+const DROPPED: &str = "Parts left out, by reason. undecodable: agent and server versions differ; upgrade the server first. \
+    late_gauge: a shared gauge came after its window closed; raise sink.lateness_s. too_old: a batch from \
+    before its silent sender was forgotten, which may have been counted then: raise \
+    sink.forget_agents_after_h, or see to the sender's clock. remote_write: samples of remote write \
+    that a rule denies or that are over the tenant's series limit: see `weir top series`. difference: what was sent as a \
+    difference (OTLP's delta) of a time that was counted before, as a repeated request's is, or that ended more \
+    than two hours ago. foreign: events \
+    of alerts, which belong into a log of their own: two folders were mixed up.";

@@ -46,6 +46,39 @@ fn samples_are_stored_as_they_are_in_any_order_and_once() {
     assert_eq!(bench.samples("t"), (vec![20], vec![-0.5]));
 }
 
+/// Differences of one series, each from when until when, in seconds, and how much.
+fn append_differences(bench: &Bench, differences: &[(i64, i64, f64)]) {
+    let (mut labels, mut writer, mut own) = (Labels::default(), SampleWriter::of_differences(), Vec::new());
+    let series = on_host("jobs_total");
+    let mut pairs = vec![labels.metric(b"", series.name(), Kind::Counter)];
+    pairs.extend(series.labels().map(|(name, value)| labels.label(b"", name, value)));
+    labels.series(&pairs, &mut own).unwrap();
+    let at = |seconds: i64| (START + seconds) * 1_000_000_000;
+    let differences: Vec<_> = differences.iter().map(|&(from, to, by)| (at(to), at(from), by)).collect();
+    writer.push_differences(&labels, &own, &differences);
+    let records = writer.finish();
+    records.iter().for_each(|payload| bench.append_record(RecordKind::Series, AgentId([0; 16]), payload));
+}
+
+#[test]
+fn differences_become_totals_and_count_once_over_repeats_and_a_crash() {
+    let mut bench = Bench::new();
+    append_differences(&bench, &[(0, 10, 5.0), (10, 20, 2.0)]);
+    append_differences(&bench, &[(10, 20, 2.0)]);
+    bench.drain();
+    bench.sink.checkpoint().unwrap();
+    append_differences(&bench, &[(10, 20, 2.0), (20, 30, 1.0)]);
+    append_differences(&bench, &[(40, 50, 4.0)]);
+    // Another gateway's record may be read behind it.
+    append_differences(&bench, &[(30, 40, 8.0)]);
+    bench.drain();
+    let mut bench = bench.crash();
+    bench.drain();
+    append_differences(&bench, &[(0, 10, 5.0), (30, 40, 8.0), (50, 60, 1.0)]);
+    bench.drain();
+    assert_eq!(bench.samples("jobs_total"), (vec![0, 10, 20, 30, 50, 60], vec![0.0, 5.0, 7.0, 8.0, 12.0, 21.0]));
+}
+
 #[test]
 fn every_float_comes_to_the_bit() {
     let mut bench = Bench::new();

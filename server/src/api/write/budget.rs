@@ -38,6 +38,9 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// What all that is unpacked may take.
+    pub(super) const MOST_UNPACKED: usize = MOST_BYTES;
+
     /// A request's body, once there is room for all of it.
     pub(super) async fn body(&self, request: Request) -> Result<(Vec<u8>, OwnedSemaphorePermit), Refused> {
         let length =

@@ -1,55 +1,110 @@
-//! What remote write brought, and what of it was left out.
+//! What came by a protocol, and what of it was left out.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use weir_sample::Reading;
 
-/// What became of the samples that came.
+use super::reason::Reason;
+
+/// What became of the samples that came by one protocol.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(super) taken: AtomicU64,
-    pub(super) malformed: AtomicU64,
-    pub(super) too_large: AtomicU64,
-    pub(super) busy: AtomicU64,
-    pub(super) behind: AtomicU64,
-    pub(super) queue: AtomicU64,
-    pub(super) too_old: AtomicU64,
-    pub(super) ahead: AtomicU64,
-    pub(super) no_name: AtomicU64,
-    pub(super) label_name: AtomicU64,
-    pub(super) duplicate: AtomicU64,
-    pub(super) histogram: AtomicU64,
-    pub(super) too_long: AtomicU64,
+    taken: AtomicU64,
+    refused: [AtomicU64; Reason::COUNT],
+}
+
+/// The protocols that any program may send by, beside remote write.
+#[derive(Debug, Default)]
+pub(crate) struct Protocols {
+    pub(crate) otlp: Arc<Counters>,
+    pub(crate) influx: Arc<Counters>,
+    pub(crate) push: Arc<Counters>,
+    pub(crate) graphite: Arc<Counters>,
+}
+
+/// What is counted of each protocol.
+#[derive(Clone, Default)]
+pub(crate) struct AllCounters {
+    pub(crate) remote_write: Arc<Counters>,
+    pub(crate) others: Arc<Protocols>,
+}
+
+impl AllCounters {
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        [self.remote_write.readings(), self.others.readings()].concat()
+    }
 }
 
 impl Counters {
+    /// Counts samples that are durable.
+    pub(crate) fn take(&self, samples: u64) {
+        self.taken.fetch_add(samples, Relaxed);
+    }
+
+    /// Counts what is left out.
+    pub(crate) fn refuse(&self, reason: Reason, count: u64) {
+        self.refused[reason as usize].fetch_add(count, Relaxed);
+    }
+
+    /// Those of remote write.
     pub(crate) fn readings(&self) -> Vec<Reading> {
         let help = "Samples by remote write that are durable in the queue.";
+        let taken = Reading::counter("weir_remote_write_samples_total", &[], self.taken.load(Relaxed), help);
+        let refused = Reason::OF_REMOTE_WRITE.iter().map(|&reason| {
+            let count = self.refused[reason as usize].load(Relaxed);
+            Reading::counter("weir_remote_write_refused_total", &[("reason", reason.word())], count, REMOTE_WRITE)
+        });
+        std::iter::once(taken).chain(refused).collect()
+    }
+
+    fn readings_of(&self, protocol: &str, reasons: &[&[Reason]]) -> Vec<Reading> {
+        let help = "Samples by a protocol that are durable in the queue.";
+        let labels = [("protocol", protocol)];
+        let taken = Reading::counter("weir_protocol_samples_total", &labels, self.taken.load(Relaxed), help);
+        let refused = reasons.iter().copied().flatten().map(|&reason| {
+            let labels = [("protocol", protocol), ("reason", reason.word())];
+            let count = self.refused[reason as usize].load(Relaxed);
+            Reading::counter("weir_protocol_refused_total", &labels, count, PROTOCOL)
+        });
+        std::iter::once(taken).chain(refused).collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Relaxed)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn refused(&self, reason: Reason) -> u64 {
+        self.refused[reason as usize].load(Relaxed)
+    }
+}
+
+impl Protocols {
+    /// Those of each, with the reasons that it has.
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        use Reason::{Attributes, Conflict, Delta, Histogram, Line, Network, NoValue, Temporality, Text};
+
+        let common = Reason::OF_ALL;
         let mut readings =
-            vec![Reading::counter("weir_remote_write_samples_total", &[], self.taken.load(Relaxed), help)];
-        let help = "Left out of remote write, by reason. malformed: requests of another protocol than remote write 1.0; \
-                    too_large: requests over a limit that the answer names: send fewer samples at once; busy: requests for \
-                    which there was no memory, which the sender repeats; behind: requests turned away because the store is behind, which the sender repeats: see weir_queue_behind_seconds; queue: requests that the queue did not take, which the sender repeats: see weir_queue_healthy; too_old, \
-                    ahead: samples older than anything is kept or ahead of this clock; no_name, label_name, \
-                    duplicate, too_long: series without a name, with an empty label name, with two labels of one name, or with \
-                    too long or too many labels; histogram: native histograms whose counts contradict each other: see the sender.";
-        let refused = [
-            ("malformed", &self.malformed),
-            ("too_large", &self.too_large),
-            ("busy", &self.busy),
-            ("behind", &self.behind),
-            ("queue", &self.queue),
-            ("too_old", &self.too_old),
-            ("ahead", &self.ahead),
-            ("no_name", &self.no_name),
-            ("label_name", &self.label_name),
-            ("duplicate", &self.duplicate),
-            ("histogram", &self.histogram),
-            ("too_long", &self.too_long),
-        ];
-        readings.extend(refused.map(|(reason, count)| {
-            Reading::counter("weir_remote_write_refused_total", &[("reason", reason)], count.load(Relaxed), help)
-        }));
+            self.otlp.readings_of("otlp", &[common, &[Histogram, Conflict, Delta, Attributes, NoValue, Temporality]]);
+        readings.extend(self.influx.readings_of("influx", &[common, &[Conflict, Line, Text]]));
+        readings.extend(self.push.readings_of("push", &[common, &[Conflict]]));
+        readings.extend(self.graphite.readings_of("graphite", &[common, &[Conflict, Line, Network]]));
         readings
     }
 }
+
+const REMOTE_WRITE: &str = "Left out of remote write, by reason. malformed: requests of another protocol than remote write 1.0 or 2.0; \
+    too_large: requests over a limit that the answer names: send fewer samples at once; busy: requests for \
+    which there was no memory, which the sender repeats; behind: requests turned away because the store is behind, which the sender repeats: see weir_queue_behind_seconds; queue: requests that the queue did not take, which the sender repeats: see weir_queue_healthy; too_old, \
+    ahead: samples older than anything is kept or ahead of this clock; no_name, label_name, \
+    duplicate, too_long: series without a name, with an empty label name, with two labels of one name, or with \
+    too long or too many labels; histogram: native histograms whose counts contradict each other: see the sender; conflict (2.0): samples of a series that has \
+    another value at the same time in the same request; exemplar (2.0): exemplars, which are not kept.";
+
+const PROTOCOL: &str = "Left out of what came by a protocol, by reason. malformed to too_long as in weir_remote_write_refused_total; histogram: histograms that contradict themselves; \
+    conflict: samples of a series that has another value at the same time in the same request; delta: differences of \
+    sums that may fall, of exponential histograms or of no time; attributes: data points or resources with more than 128; no_value: data points without a value; temporality: data points \
+    that do not say whether they are totals; line: lines that cannot be read; network: connections from networks that may not send; text: fields whose value is text. See docs/protocols.md.";

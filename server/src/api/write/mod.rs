@@ -1,15 +1,24 @@
-//! `POST /api/v1/write`: Prometheus remote write 1.0 into the queue.
+//! `POST /api/v1/write`: Prometheus remote write 1.0 and 2.0 into the queue.
 //!
 //! The answer comes when the samples are durable there; the sink stores them as they are. A sender that hears nothing
 //! sends again, and what comes twice is stored once.
 
+mod bearer;
 mod budget;
 mod counters;
+mod door;
+mod gather;
+mod graphite;
+mod influx;
 mod left_out;
+mod otlp;
+mod push;
+mod reason;
 mod refused;
+mod second;
 pub(crate) mod series;
+mod unfold;
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,97 +29,109 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use weir_formats::remote_write::{self, Entry, Unpacked};
 use weir_identity::Claims;
-use weir_queue::{Lane, Log, Record, RecordKind};
+use weir_queue::Log;
 use weir_sample::Timestamp;
 use weir_sink::SampleWriter;
-use weir_wire::{AgentId, Epoch};
 
-use super::auth::{Caller, refusal};
+use super::auth::Caller;
 use crate::clock::now;
-use budget::Budget;
-pub(crate) use counters::Counters;
+pub(crate) use bearer::as_bearer;
+pub(crate) use counters::AllCounters;
+
+use door::{Door, Sender};
+pub(crate) use graphite::listen as listen_for_graphite;
+pub(crate) use influx::greetings;
 use left_out::LeftOut;
+pub(crate) use otlp::OtlpSettings;
+use reason::Reason;
 use refused::Refused;
+use second::Written;
 use series::SeriesReader;
-
-/// A sample from further ahead than this has a clock that is wrong.
-const MOST_AHEAD: Duration = Duration::from_secs(10 * 60);
-
-/// How far the sink may be behind, of its bound, until requests are turned away: as far as for batches of normal priority.
-const TURNED_AWAY_AT: f64 = 0.85;
 
 #[derive(Clone)]
 struct WriteRoute {
-    queue: Arc<Log>,
-    /// How long anything is kept.
-    kept: Duration,
-    counters: Arc<Counters>,
-    budget: Budget,
+    door: Door,
     /// Where the last request was unpacked, for the next: each on a thread of its own would take fresh memory while the
     /// allocator still holds that of the one before.
     place: Arc<Mutex<Unpacked>>,
 }
 
-/// The route, for a process that writes to the queue.
-pub(crate) fn routes<S>(queue: Arc<Log>, kept: Duration, counters: Arc<Counters>) -> Router<S>
+/// The routes of all protocols, for a process that writes to the queue.
+pub(crate) fn routes<S>(queue: Arc<Log>, kept: Duration, counters: &AllCounters, otlp: &OtlpSettings) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let route = WriteRoute { queue, kept, counters, budget: Budget::default(), place: Arc::default() };
-    Router::new().route("/api/v1/write", post(write)).with_state(route)
+    let door = Door::new(queue, kept, counters.remote_write.clone());
+    let others = otlp::routes(door.of(&counters.others.otlp), otlp);
+    let others = others.merge(influx::routes(door.of(&counters.others.influx)));
+    let others = others.merge(push::routes(door.of(&counters.others.push)));
+    let route = WriteRoute { door, place: Arc::default() };
+    Router::new().route("/api/v1/write", post(write)).with_state(route).merge(others)
 }
 
 async fn write(State(route): State<WriteRoute>, caller: Caller, request: Request) -> Response {
-    let claims = match caller {
-        Caller::Anyone => None,
-        Caller::Bearer(claims) if claims.max_series.is_some() => {
-            return refusal(StatusCode::FORBIDDEN, "max_series", LIMITED);
-        }
-        Caller::Bearer(claims) => Some(claims),
+    let counters = route.door.counters.clone();
+    let Some(version) = Version::of(request.headers()) else {
+        return Refused::ContentType(CONTENT_TYPE).counted(&counters).into_response();
     };
-    let counters = route.counters.clone();
-    let outcome = route.receive(claims, request).await;
-    outcome
-        .map_or_else(|refused| refused.counted(&counters).into_response(), |()| StatusCode::NO_CONTENT.into_response())
+    let (written, outcome) = match route.receive(version, caller, request).await {
+        Ok((written, outcome)) => (written, outcome),
+        Err(refused) => (Written::default(), Err(refused)),
+    };
+    let response = match outcome {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refused) => refused.counted(&counters).into_response(),
+    };
+    if version == Version::Second { written.told(response) } else { response }
 }
 
-const LIMITED: &str =
-    "this token has a limit of series, which is kept for agents alone: use one without for remote write";
+/// Of the protocol.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    First,
+    Second,
+}
+
+impl Version {
+    /// A request without a type is taken for one of 1.0; types that a page of another site may send unasked are of none.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Some(Self::First) };
+        let content_type = content_type.to_str().ok()?.to_ascii_lowercase();
+        let is_second = second::is_second(&content_type)?;
+        Some(if is_second { Self::Second } else { Self::First })
+    }
+}
+
+/// What was written, and whether all of it.
+type Outcome = (Written, Result<(), Refused>);
 
 impl WriteRoute {
     /// Reads a body as far as there is memory for it, and makes its samples durable.
-    async fn receive(self, claims: Option<Arc<Claims>>, request: Request) -> Result<(), Refused> {
-        if !is_protobuf(request.headers()) {
-            return Err(Refused::ContentType);
-        }
-        if self.queue.behind_ratio() >= TURNED_AWAY_AT {
-            return Err(Refused::Behind(self.queue.behind()));
-        }
-        let (body, body_room) = self.budget.body(request).await?;
-        let unpacked_room = self.budget.unpacked(Unpacked::length(&body)?).await?;
-        let work = tokio::task::spawn_blocking(move || {
-            let _rooms = (body_room, unpacked_room);
-            self.ingest(claims.as_deref(), body, now())
-        });
-        work.await.unwrap_or_else(|panic| {
-            tracing::error!(error = %panic, "a remote write ended its thread");
-            Err(Refused::Fault)
-        })
+    async fn receive(self, version: Version, caller: Caller, request: Request) -> Result<Outcome, Refused> {
+        let sender = Door::sender(caller)?;
+        let (body, body_room) = self.door.body(request).await?;
+        let unpacked_room = self.door.room(Unpacked::length(&body)?).await?;
+        let ingest = move || Ok(self.ingest(version, &sender, body, now()));
+        door::work((body_room, unpacked_room), ingest).await
     }
 
     /// Makes the samples of a request durable, once all of it has been read.
-    fn ingest(&self, claims: Option<&Claims>, body: Vec<u8>, now: Timestamp) -> Result<(), Refused> {
+    fn ingest(&self, version: Version, sender: &Sender, body: Vec<u8>, now: Timestamp) -> Outcome {
         let mut unpacked = std::mem::take(&mut *self.place.lock().unwrap_or_else(PoisonError::into_inner));
         let read = unpacked.read_into(&body);
         drop(body);
-        let done = read.map_err(Refused::from).and_then(|()| self.store(claims, &unpacked, now));
+        let mut written = Written::default();
+        let done = read.map_err(Refused::from).and_then(|()| match version {
+            Version::First => self.store(sender.as_deref(), &unpacked, now),
+            Version::Second => second::store(&self.door, sender, &unpacked, &mut written),
+        });
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = unpacked;
-        done
+        (written, done)
     }
 
     fn store(&self, claims: Option<&Claims>, unpacked: &Unpacked, now: Timestamp) -> Result<(), Refused> {
         let request = remote_write::Request::read(unpacked)?;
-        let (oldest, newest) = (now.minus(self.kept).millis(), now.plus(MOST_AHEAD).millis());
+        let (oldest, newest) = self.door.times(now);
         let (mut left_out, mut taken, mut writer) = (LeftOut::default(), 0, SampleWriter::default());
         // What a token says of its bearer stands over what the bearer says.
         let enforced = claims.iter().flat_map(|claims| &claims.labels);
@@ -126,26 +147,14 @@ impl WriteRoute {
                     writer.push(&series.labels, &series.own, kind, &entry.samples);
                     histogram_writer.push_histograms(&series.labels, &series.own, &histograms);
                 }
-                Err(odd) => left_out.odd(odd, (entry.samples.len() + entry.histograms.len()) as u64),
+                Err(odd) => left_out.add(odd, (entry.samples.len() + entry.histograms.len()) as u64),
             }
         }
         let mut payloads = writer.finish();
         payloads.extend(histogram_writer.finish());
-        self.append(&payloads, claims, now)?;
-        self.counters.taken.fetch_add(taken as u64, Relaxed);
-        left_out.told(&self.counters).map_err(Refused::Part)
-    }
-
-    fn append(&self, payloads: &[Vec<u8>], claims: Option<&Claims>, now: Timestamp) -> Result<(), Refused> {
-        let (agent, epoch, tenant) = (AgentId([0; 16]), Epoch(0), claims.map_or(0, |claims| claims.tenant));
-        let (kind, lane) = (RecordKind::Series, Lane::Normal);
-        let record = |payload| Record { kind, lane, tenant, agent, epoch, seq: 0, received: now, payload };
-        let records: Vec<_> = payloads.iter().map(|payload| record(payload.as_slice())).collect();
-        if records.is_empty() {
-            return Ok(());
-        }
-        let durable = self.queue.append(&records).and_then(|position| self.queue.wait_durable(position));
-        durable.map_err(Refused::Queue)
+        self.door.append(&payloads, claims, now)?;
+        self.door.counters.take(taken as u64);
+        left_out.told(&self.door.counters).map_err(Refused::Part)
     }
 }
 
@@ -165,18 +174,14 @@ fn histograms(
                 histograms.push((time, bytes));
             }
             Some(_) => {}
-            None => left_out.histogram += 1,
+            None => left_out.add(Reason::Histogram, 1),
         }
     }
     Ok(histograms)
 }
 
-/// A request without a type is taken for one; types that a page of another site may send unasked are not.
-fn is_protobuf(headers: &HeaderMap) -> bool {
-    let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return true };
-    let content_type = content_type.to_str().unwrap_or_default().to_ascii_lowercase();
-    content_type.starts_with("application/x-protobuf") && !content_type.contains("io.prometheus.write.v2")
-}
+const CONTENT_TYPE: &str = "this server speaks remote write 1.0 and 2.0: Content-Type is application/x-protobuf, of 2.0 with \
+    proto=io.prometheus.write.v2.Request";
 
 #[cfg(test)]
 mod tests;

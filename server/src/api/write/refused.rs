@@ -1,6 +1,5 @@
 //! Why a request is not stored, as telemetry and the sender are told.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::http::{StatusCode, header};
@@ -8,16 +7,20 @@ use axum::response::{IntoResponse, Response};
 use weir_formats::remote_write;
 
 use super::counters::Counters;
+use super::reason::Reason;
 use crate::api::auth::refusal;
 
 /// Size of a body: Prometheus' own are well below a megabyte.
-pub(super) const MOST_BODY_BYTES: usize = 8 << 20;
+pub(crate) const MOST_BODY_BYTES: usize = 8 << 20;
 
 /// Why a request, or a part of it, is not stored.
-pub(super) enum Refused {
-    ContentType,
+pub(crate) enum Refused {
+    /// It is of a type or an encoding that is not taken; the text says what is.
+    ContentType(&'static str),
     Malformed(String),
     TooLarge(StatusCode, String),
+    /// The token has a limit that is not kept here.
+    Limited,
     /// The sender shall try again: there is no memory for its request.
     Busy,
     /// The sender shall try again: so much is acknowledged and not stored yet.
@@ -30,25 +33,73 @@ pub(super) enum Refused {
     Fault,
 }
 
+/// A refusal in words, for an answer in whatever form.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) reason: &'static str,
+    pub(crate) text: String,
+    /// Seconds after which the sender shall try again.
+    pub(crate) after: Option<u64>,
+}
+
 impl Refused {
     /// Counts it.
-    pub(super) fn counted(self, counters: &Counters) -> Self {
-        let counter = match self {
-            Self::ContentType | Self::Malformed(_) => &counters.malformed,
-            Self::TooLarge(..) => &counters.too_large,
-            Self::Busy => &counters.busy,
-            Self::Behind(_) => &counters.behind,
-            Self::Queue(_) => &counters.queue,
-            // Its samples are counted one by one.
-            Self::Part(_) | Self::Fault => return self,
+    pub(crate) fn counted(self, counters: &Counters) -> Self {
+        let reason = match self {
+            Self::ContentType(_) | Self::Malformed(_) => Reason::Malformed,
+            Self::TooLarge(..) => Reason::TooLarge,
+            Self::Busy => Reason::Busy,
+            Self::Behind(_) => Reason::Behind,
+            Self::Queue(_) => Reason::Queue,
+            // Samples are counted one by one.
+            Self::Part(_) | Self::Fault | Self::Limited => return self,
         };
-        counter.fetch_add(1, Relaxed);
+        counters.refuse(reason, 1);
         self
     }
 
-    pub(super) fn body_too_large() -> Self {
+    pub(crate) fn body_too_large() -> Self {
         let text = format!("a request has at most {MOST_BODY_BYTES} bytes: send smaller ones");
         Self::TooLarge(StatusCode::PAYLOAD_TOO_LARGE, text)
+    }
+
+    /// One that is over a limit of what it holds.
+    pub(crate) fn too_much(what: &str, most: u64) -> Self {
+        Self::TooLarge(StatusCode::BAD_REQUEST, format!("it has more than {most} {what}: send smaller requests"))
+    }
+
+    /// What is answered. 503 where the sender shall try again, not 429, which Prometheus takes for a refusal for good.
+    pub(crate) fn answer(self) -> Answer {
+        let now = |status, reason, text| Answer { status, reason, text, after: None };
+        let later =
+            |reason, text, after| Answer { status: StatusCode::SERVICE_UNAVAILABLE, reason, text, after: Some(after) };
+        match self {
+            Self::ContentType(taken) => now(StatusCode::UNSUPPORTED_MEDIA_TYPE, "version", taken.to_owned()),
+            Self::Malformed(text) => now(StatusCode::BAD_REQUEST, "malformed", text),
+            Self::TooLarge(status, text) => now(status, "too_large", text),
+            Self::Limited => now(StatusCode::FORBIDDEN, "max_series", LIMITED.to_owned()),
+            Self::Busy => later("busy", "too many requests wait: send again".to_owned(), 1),
+            Self::Queue(error) => later(error.reason(), error.to_string(), 1),
+            Self::Behind(behind) => {
+                let behind = behind.as_secs();
+                let text = format!("the store is {behind} s behind with what was acknowledged: send again later");
+                later("behind", text, (behind / 4).clamp(1, 30))
+            }
+            Self::Part(left_out) => now(StatusCode::BAD_REQUEST, "left_out", left_out),
+            Self::Fault => {
+                now(StatusCode::INTERNAL_SERVER_ERROR, "fault", "the server met a fault: see its log".to_owned())
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// Says when to try again, if the sender shall.
+    pub(crate) fn with_after(after: Option<u64>, response: Response) -> Response {
+        match after {
+            Some(seconds) => ([(header::RETRY_AFTER, seconds.to_string())], response).into_response(),
+            None => response,
+        }
     }
 }
 
@@ -62,31 +113,12 @@ impl From<remote_write::Refused> for Refused {
 }
 
 impl IntoResponse for Refused {
+    /// In the shape of Prometheus' API.
     fn into_response(self) -> Response {
-        match self {
-            Self::ContentType => refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "version", CONTENT_TYPE),
-            Self::Malformed(text) => refusal(StatusCode::BAD_REQUEST, "malformed", &text),
-            Self::TooLarge(status, text) => refusal(status, "too_large", &text),
-            Self::Busy => {
-                later(1, refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many requests wait: send again"))
-            }
-            Self::Queue(error) => {
-                later(1, refusal(StatusCode::SERVICE_UNAVAILABLE, error.reason(), &error.to_string()))
-            }
-            Self::Behind(behind) => {
-                let behind = behind.as_secs();
-                let text = format!("the store is {behind} s behind with what was acknowledged: send again later");
-                later((behind / 4).clamp(1, 30), refusal(StatusCode::SERVICE_UNAVAILABLE, "behind", &text))
-            }
-            Self::Part(left_out) => refusal(StatusCode::BAD_REQUEST, "left_out", &left_out),
-            Self::Fault => refusal(StatusCode::INTERNAL_SERVER_ERROR, "fault", "the server met a fault: see its log"),
-        }
+        let Answer { status, reason, text, after } = self.answer();
+        Answer::with_after(after, refusal(status, reason, &text))
     }
 }
 
-/// Says when to try again. 503, not 429, which Prometheus takes for a refusal for good.
-fn later(seconds: u64, response: Response) -> Response {
-    ([(header::RETRY_AFTER, seconds.to_string())], response).into_response()
-}
-
-const CONTENT_TYPE: &str = "this server speaks remote write 1.0: Content-Type is application/x-protobuf";
+const LIMITED: &str =
+    "this token has a limit of series, which is kept for agents alone: use one without to send by another protocol";

@@ -59,8 +59,8 @@ pub(crate) struct Roles {
     /// What tokens grant, where a sink gives sessions without a gateway: its own log in the queue that it reads.
     grants: Option<Arc<Log>>,
     config_file: Option<Reloadable>,
-    /// What remote write brought.
-    pub remote_write: Arc<write::Counters>,
+    /// What remote write and other protocols brought.
+    pub written: write::AllCounters,
     /// Its HTTP connections.
     pub serving: Arc<Serving>,
 }
@@ -104,7 +104,7 @@ impl Roles {
         let alerting = alerting.transpose().context("starting alerting")?;
         // A log that is for rules alone takes nothing from outside.
         let grants = own.filter(|_| gives_sessions);
-        let (remote_write, serving) = (Arc::default(), Serving::new(descriptors.http));
+        let (written, serving) = (write::AllCounters::default(), Serving::new(descriptors.http));
         let is_front = role == Role::Front;
         let engines = (is_front && !config.query.engines.is_empty()).then(|| {
             let query = &config.query;
@@ -114,7 +114,7 @@ impl Roles {
         let front = (is_front && engines.is_none()).then(|| Copies::start(&config.query.copies).map(Arc::new));
         let front = front.transpose().context("starting to look at copies")?;
         let roles =
-            Self { identity, tls, gateway, sink, alerting, front, engines, grants, config_file, remote_write, serving };
+            Self { identity, tls, gateway, sink, alerting, front, engines, grants, config_file, written, serving };
         roles.set_admission(&config.admission);
         Ok((roles, handed_over))
     }
@@ -138,7 +138,7 @@ impl Roles {
         if let Some(gateway) = &self.gateway {
             readings.extend(gateway.readings());
         }
-        readings.extend(self.queue().iter().flat_map(|log| [log.readings(), self.remote_write.readings()].concat()));
+        readings.extend(self.queue().iter().flat_map(|log| [log.readings(), self.written.readings()].concat()));
         if let Some(sink) = &self.sink {
             readings.extend(sink.readings());
         }

@@ -1,5 +1,10 @@
 //! Remote write as a sender sees it: real HTTP in front, a real queue and sink behind.
 
+mod influx;
+mod otlp;
+mod push;
+mod second;
+
 use prost::Message;
 use weir_identity::{Scope, issue};
 use weir_query::{Column, Hint, Selection, selector};
@@ -15,17 +20,29 @@ use weir_formats::remote_write::{Label, Sample, TimeSeries, WriteRequest};
 struct Server {
     folder: tempfile::TempDir,
     address: std::net::SocketAddr,
-    counters: Arc<Counters>,
+    counters: AllCounters,
 }
 
 impl Server {
     fn start(issuer: Option<&Issuer>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(Log::open(&folder.path().join("queue"), "up", LogConfig::default()).unwrap());
-        let counters = Arc::<Counters>::default();
-        let routes = routes(log, Duration::from_secs(86_400), counters.clone());
-        let address = serve(guard(routes, issuer.map(Issuer::tokens), Scope::Ingest));
+        let counters = AllCounters::default();
+        let routes = routes(log, Duration::from_secs(86_400), &counters, &OtlpSettings::default());
+        let routes = guard(routes, issuer.map(Issuer::tokens), Scope::Ingest);
+        let address = serve(routes.layer(axum::middleware::map_request(as_bearer)).merge(greetings()));
         Self { folder, address, counters }
+    }
+
+    /// Status and body of a request.
+    fn send(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut request = agent.post(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = request.send(body).unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_vec().unwrap())
     }
 
     fn post(&self, token: &str, content_type: &str, body: &[u8]) -> (u16, String) {
@@ -57,6 +74,7 @@ impl Server {
                 std::ops::ControlFlow::Continue(())
             })
             .unwrap();
+        found.sort_by(|one, other| one.0.cmp(&other.0));
         found
     }
 }
@@ -78,7 +96,7 @@ fn what_is_answered_is_stored_once_however_often_it_is_sent() {
     };
     assert_eq!(server.stored("jobs_total"), of("jobs_total", &[now - 2_000, now - 1_000], &[5.0, 7.0]));
     assert_eq!(server.stored("x"), of("x", &[now], &[0.5]));
-    assert_eq!(server.counters.taken.load(Relaxed), 6);
+    assert_eq!(server.counters.remote_write.taken(), 6);
 }
 
 #[test]
@@ -91,7 +109,7 @@ fn what_cannot_be_stored_is_said_and_the_rest_is_stored() {
     nameless.labels.remove(0);
     let (status, text) = server.write("", vec![odd, nameless]);
     assert_eq!(status, 400, "{text}");
-    for part in ["1 samples are older", "1 samples are more than", "1 samples have no metric", "1 are native"] {
+    for part in ["1 samples are older", "1 samples are more than", "1 samples have no metric", "1 are histograms"] {
         assert!(text.contains(part), "{text}");
     }
     let twice = |name: &str, value: &str| {
@@ -108,8 +126,8 @@ fn what_cannot_be_stored_is_said_and_the_rest_is_stored() {
     }
     assert_eq!((server.stored("x").len(), server.stored("z").len(), server.stored("good").len()), (1, 0, 1));
     assert_eq!(server.post("", "application/x-protobuf", b"up 1").0, 400);
-    assert_eq!(server.post("", "application/x-protobuf;proto=io.prometheus.write.v2.Request", b"").0, 415);
-    let refused: f64 = server.counters.readings().iter().skip(1).map(|reading| reading.value).sum();
+    assert_eq!(server.post("", "application/x-protobuf;proto=io.prometheus.write.v3.Request", b"").0, 415);
+    let refused: f64 = server.counters.remote_write.readings().iter().skip(1).map(|reading| reading.value).sum();
     assert_eq!(refused, 9.0);
 }
 
@@ -148,7 +166,7 @@ fn bodies_over_a_limit_are_named_and_forms_are_none() {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let sent = agent.post(format!("http://{}/api/v1/write", server.address)).content_type("application/x-protobuf");
     assert!(sent.send(&[0; (8 << 20) + 1][..]).map_or(true, |answer| answer.status() == 413));
-    assert_eq!(server.counters.too_large.load(Relaxed), 2);
+    assert_eq!(server.counters.remote_write.refused(Reason::TooLarge), 2);
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
         assert_eq!(server.post("", content_type, &empty).0, 415);
     }
@@ -161,10 +179,10 @@ fn a_request_of_many_records_is_stored_whole_or_not_at_all() {
     let mut body = WriteRequest { timeseries: vec![series("x", &samples)], metadata: Vec::new() }.encode_to_vec();
     let packed = |bytes: &[u8]| snap::raw::Encoder::new().compress_vec(bytes).unwrap();
     assert_eq!(server.post("", "application/x-protobuf", &packed(&body)).0, 204);
-    assert_eq!(server.counters.taken.load(Relaxed), samples.len() as u64);
+    assert_eq!(server.counters.remote_write.taken(), samples.len() as u64);
     assert_eq!(server.stored("x")[0].2.len(), samples.len());
     // A series whose sample is of another type than it must be comes after those.
     let broken: Vec<u8> = [&body.split_off(0)[..], &[0x0a, 4, 0x12, 2, 0x08, 1]].concat();
     assert_eq!(server.post("", "application/x-protobuf", &packed(&broken)).0, 400);
-    assert_eq!(server.counters.taken.load(Relaxed), samples.len() as u64);
+    assert_eq!(server.counters.remote_write.taken(), samples.len() as u64);
 }

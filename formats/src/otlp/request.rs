@@ -1,0 +1,160 @@
+//! A request, walked: resource by resource, scope by scope, metric by metric.
+
+use std::borrow::Cow;
+
+use weir_sample::Kind;
+
+use super::labels::{Resource, Scope};
+use super::names::{self, Shape};
+use super::point::{DataPoint, Family, FieldNumbers};
+use super::{LeftOut, MOST_POINTS, Refused, Told};
+use crate::protobuf::{Field, Fields, WRONG_TYPE, message, text, whole};
+use crate::{Measured, Point};
+
+/// Calls with everything that a request says; `promoted` names attributes of resources that are put on their series.
+///
+/// # Errors
+/// It is no request, or over a limit. What was told until then must be forgotten.
+pub fn read(bytes: &[u8], promoted: &[String], mut each: impl FnMut(Told<'_>)) -> Result<(), Refused> {
+    let mut walk = Walk { promoted, points: 0, each: &mut each };
+    for field in Fields(bytes) {
+        if let (1, field) = field? {
+            walk.resource(message(field)?)?;
+        }
+    }
+    Ok(())
+}
+
+struct Walk<'w, 'a> {
+    promoted: &'w [String],
+    points: u64,
+    each: &'w mut dyn FnMut(Told<'a>),
+}
+
+/// Whether numbers are totals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Temporality {
+    Unsaid,
+    Delta,
+    Cumulative,
+}
+
+/// What a metric has: its data points and what is said of all of them.
+struct Data<'a> {
+    points: &'a [u8],
+    temporality: Temporality,
+    is_monotonic: bool,
+}
+
+impl<'a> Walk<'_, 'a> {
+    fn resource(&mut self, bytes: &'a [u8]) -> Result<(), Refused> {
+        let mut resource: &[u8] = &[];
+        for field in Fields(bytes) {
+            if let (1, field) = field? {
+                resource = message(field)?;
+            }
+        }
+        let resource = Resource::read(resource, self.promoted)?;
+        let mut latest = None;
+        for field in Fields(bytes) {
+            if let (2, field) = field? {
+                latest = latest.max(self.scope(message(field)?, &resource)?);
+            }
+        }
+        let Some(time) = latest else { return Ok(()) };
+        if resource.is_too_large() {
+            (self.each)(Told::LeftOut(LeftOut::Attributes));
+        }
+        if let Some(labels) = resource.info() {
+            let (name, value) = (Cow::Borrowed("target_info"), Measured::Float(1.0));
+            (self.each)(Told::Resource(Point { name, labels, kind: Kind::Gauge, time, value }));
+        }
+        Ok(())
+    }
+
+    /// Reads what a scope has measured; returns the latest time of it.
+    fn scope(&mut self, bytes: &'a [u8], resource: &Resource<'a>) -> Result<Option<i64>, Refused> {
+        let mut scope = Scope::default();
+        for field in Fields(bytes) {
+            if let (1, field) = field? {
+                scope = Scope::read(message(field)?)?;
+            }
+        }
+        let mut latest = None;
+        for field in Fields(bytes) {
+            if let (2, field) = field? {
+                latest = latest.max(self.metric(message(field)?, resource, scope)?);
+            }
+        }
+        Ok(latest)
+    }
+
+    fn metric(&mut self, bytes: &'a [u8], resource: &Resource<'a>, scope: Scope<'a>) -> Result<Option<i64>, Refused> {
+        let (mut name, mut unit, mut data) = ("", "", None);
+        for field in Fields(bytes) {
+            match field? {
+                (1, field) => name = text(field)?,
+                (3, field) => unit = text(field)?,
+                // The last of several is what the metric has, as protobuf has it.
+                (kind @ (5 | 7 | 9 | 10 | 11), field) => data = Some((kind, Data::read(message(field)?)?)),
+                _ => {}
+            }
+        }
+        let Some((kind, data)) = data else {
+            (self.each)(Told::LeftOut(LeftOut::NoValue));
+            return Ok(None);
+        };
+        let has_temporality = matches!(kind, 7 | 9 | 10);
+        let shape = match kind {
+            5 => Shape::Gauge,
+            7 if data.is_monotonic => Shape::Total,
+            _ => Shape::Other,
+        };
+        let is_delta = has_temporality && data.temporality == Temporality::Delta;
+        let family = Family { name: names::metric(name, unit, shape), shape, resource, scope, is_delta };
+        let refused = match data.temporality {
+            // What may fall has no total without its beginning, and histograms without bounds none that counts on.
+            Temporality::Delta if kind == 10 || kind == 7 && !data.is_monotonic => Some(LeftOut::Delta),
+            Temporality::Unsaid if has_temporality => Some(LeftOut::Temporality),
+            _ => None,
+        };
+        let numbers = FieldNumbers::of(kind);
+        let mut latest = None;
+        for field in Fields(data.points) {
+            let (1, field) = field? else { continue };
+            self.points += 1;
+            if self.points > MOST_POINTS {
+                return Err(Refused::TooMuch("data points", MOST_POINTS));
+            }
+            let point = DataPoint::read(message(field)?, &numbers)?;
+            let told = match refused {
+                Some(why) => Err(why),
+                None => family.told(&point, kind)?,
+            };
+            latest = latest.max(Some(point.time));
+            (self.each)(told.map_or_else(Told::LeftOut, Told::Point));
+        }
+        Ok(latest)
+    }
+}
+
+impl<'a> Data<'a> {
+    fn read(points: &'a [u8]) -> Result<Self, Refused> {
+        let mut data = Self { points, temporality: Temporality::Unsaid, is_monotonic: false };
+        for field in Fields(points) {
+            match field? {
+                (2, field) => {
+                    data.temporality = match whole(field)? {
+                        1 => Temporality::Delta,
+                        2 => Temporality::Cumulative,
+                        _ => Temporality::Unsaid,
+                    };
+                }
+                (3, Field::Varint(yes)) => data.is_monotonic = yes != 0,
+                (3, _) => return Err(WRONG_TYPE.into()),
+                _ => {}
+            }
+        }
+        Ok(data)
+    }
+}

@@ -1,0 +1,4 @@
+//! libFuzzer's way in.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| weir_fuzz::protocols::run(data));

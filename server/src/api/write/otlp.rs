@@ -1,0 +1,164 @@
+//! `POST /v1/metrics`: OpenTelemetry's metrics (OTLP/HTTP), of protobuf or of JSON.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde::Deserialize;
+use weir_formats::otlp::{self, LeftOut, Told};
+use weir_formats::remote_write::MOST_BYTES;
+
+use super::door::{Door, Sender};
+use super::reason::Reason;
+use super::refused::{Answer, Refused};
+use crate::api::auth::Caller;
+
+/// How what comes by OTLP is translated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OtlpSettings {
+    /// Attributes of resources that every series of theirs gets as a label. Default: none; all of a resource stand in its
+    /// `target_info`. For what most queries ask by.
+    pub promote_resource_attributes: Vec<String>,
+}
+
+#[derive(Clone)]
+struct OtlpRoute {
+    door: Door,
+    promoted: Arc<[String]>,
+}
+
+/// What a request and its answer are written in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Protobuf,
+    Json,
+}
+
+/// Data points that are left out, and why.
+type Rejected = Option<(u64, String)>;
+
+pub(super) fn routes<S>(door: Door, settings: &OtlpSettings) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let route = OtlpRoute { door, promoted: settings.promote_resource_attributes.as_slice().into() };
+    Router::new().route("/v1/metrics", post(export)).with_state(route)
+}
+
+async fn export(State(route): State<OtlpRoute>, caller: Caller, request: Request) -> Response {
+    let form = Form::of(request.headers());
+    let counters = route.door.counters.clone();
+    let outcome = match form {
+        Some(form) => route.receive(form, caller, request).await,
+        None => Err(Refused::ContentType(CONTENT_TYPE)),
+    };
+    let form = form.unwrap_or(Form::Json);
+    match outcome {
+        Ok(rejected) => {
+            let rejected = rejected.as_ref().map(|(count, why)| (*count, why.as_str()));
+            form.response(StatusCode::OK, otlp::partial_success(rejected, form == Form::Json))
+        }
+        Err(refused) => {
+            let Answer { status, text, after, .. } = refused.counted(&counters).answer();
+            let status_message = otlp::failure(grpc_code(status), &text, form == Form::Json);
+            Answer::with_after(after, form.response(status, status_message))
+        }
+    }
+}
+
+impl OtlpRoute {
+    async fn receive(self, form: Form, caller: Caller, request: Request) -> Result<Rejected, Refused> {
+        let sender = Door::sender(caller)?;
+        let (door, copies) = (self.door.clone(), if form == Form::Json { 2 } else { 1 });
+        let read = move |body: Vec<u8>| {
+            let body = match form {
+                Form::Protobuf => body,
+                Form::Json => otlp::from_json(&body, MOST_BYTES)?,
+            };
+            self.store(&sender, &body)
+        };
+        door.receive(request, copies, read).await
+    }
+
+    fn store(&self, sender: &Sender, body: &[u8]) -> Result<Rejected, Refused> {
+        let mut gathered = self.door.gathered(sender);
+        let (mut rejected, mut over) = (0, None);
+        otlp::read(body, &self.promoted, |told| match told {
+            Told::Point(points) if over.is_none() => match gathered.take(&points) {
+                Ok(taken) => rejected += u64::from(!taken),
+                Err(refused) => over = Some(refused),
+            },
+            Told::Resource(point) if over.is_none() => over = gathered.take(&[point]).err(),
+            Told::LeftOut(why) => {
+                rejected += 1;
+                gathered.left_out.add(why, 1);
+            }
+            Told::Point(_) | Told::Resource(_) => {}
+        })?;
+        if let Some(refused) = over {
+            return Err(refused);
+        }
+        let left_out = std::mem::take(&mut gathered.left_out);
+        self.door.store(sender, gathered)?;
+        Ok(left_out.told(&self.door.counters).err().map(|why| (rejected, why)))
+    }
+}
+
+impl Form {
+    /// The form of a request; `None` for one that is not taken. A type that pages of other sites may send unasked is none.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/x-protobuf" => Some(Self::Protobuf),
+            "application/json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    fn response(self, status: StatusCode, body: Vec<u8>) -> Response {
+        let content_type = match self {
+            Self::Protobuf => "application/x-protobuf",
+            Self::Json => "application/json",
+        };
+        (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+    }
+}
+
+/// The code of a `google.rpc.Status`, which only says again what the HTTP status does.
+fn grpc_code(status: StatusCode) -> u8 {
+    match status {
+        StatusCode::FORBIDDEN => 7,
+        StatusCode::SERVICE_UNAVAILABLE => 14,
+        StatusCode::INTERNAL_SERVER_ERROR => 13,
+        _ => 3,
+    }
+}
+
+impl From<otlp::Refused> for Refused {
+    fn from(error: otlp::Refused) -> Self {
+        match error {
+            otlp::Refused::TooMuch(..) => Self::TooLarge(StatusCode::BAD_REQUEST, error.to_string()),
+            error => Self::Malformed(error.to_string()),
+        }
+    }
+}
+
+impl From<LeftOut> for Reason {
+    fn from(why: LeftOut) -> Self {
+        match why {
+            LeftOut::Delta => Self::Delta,
+            LeftOut::Attributes => Self::Attributes,
+            LeftOut::Histogram => Self::Histogram,
+            LeftOut::NoValue => Self::NoValue,
+            LeftOut::Temporality => Self::Temporality,
+        }
+    }
+}
+
+const CONTENT_TYPE: &str =
+    "OTLP metrics are taken as application/x-protobuf or application/json, and gzip of either; OTLP over gRPC is not";

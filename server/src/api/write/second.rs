@@ -1,0 +1,81 @@
+//! Remote write 2.0: as 1.0, and the answer says how much was written.
+
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use weir_formats::remote_write::{SECOND, SecondEntry, SecondRequest, Unpacked, read_histogram};
+use weir_formats::{Measured, Point};
+
+use super::door::{Door, Sender};
+use super::gather::Gathered;
+use super::reason::Reason;
+use super::refused::Refused;
+
+/// What of a request was written.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Written {
+    samples: u64,
+    histograms: u64,
+}
+
+/// Whether a content type is of a version of remote write; `None` for another protocol's.
+pub(super) fn is_second(content_type: &str) -> Option<bool> {
+    let mut parts = content_type.split(';').map(str::trim);
+    if parts.next()? != "application/x-protobuf" {
+        return None;
+    }
+    let mut messages = parts.filter_map(|part| part.strip_prefix("proto="));
+    match messages.next().map(|message| message.trim_matches('"')) {
+        None | Some("prometheus.writerequest") => Some(false),
+        Some(message) if message.eq_ignore_ascii_case(SECOND) => Some(true),
+        Some(_) => None,
+    }
+}
+
+/// Makes the samples of a request durable. What was written of it stands in `written`, also where a part was not.
+pub(super) fn store(door: &Door, sender: &Sender, unpacked: &Unpacked, written: &mut Written) -> Result<(), Refused> {
+    let request = SecondRequest::read(unpacked)?;
+    let (mut gathered, mut taken, mut exemplars) = (door.gathered(sender), Written::default(), 0);
+    request.entries(|entry| {
+        exemplars += entry.exemplars;
+        take(entry, &mut gathered, &mut taken)
+    })?;
+    let left_out = std::mem::take(&mut gathered.left_out);
+    door.store(sender, gathered)?;
+    *written = taken;
+    // There is nowhere to keep them, which is no mistake of the sender: the answer says that none was written.
+    door.counters.refuse(Reason::Exemplar, exemplars);
+    left_out.told(&door.counters).map_err(Refused::Part)
+}
+
+fn take(entry: &SecondEntry<'_>, gathered: &mut Gathered, taken: &mut Written) -> Result<(), Refused> {
+    let labels: Vec<_> = entry.labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let of = |time, value| Point { name: entry.name.into(), labels: labels.clone(), kind: entry.kind(), time, value };
+    for &(time, value) in &entry.samples {
+        taken.samples += u64::from(gathered.take(&[of(time, Measured::Float(value))])?);
+    }
+    for message in &entry.histograms {
+        match read_histogram(message)? {
+            (time, Some(histogram)) => {
+                let value = Measured::Histogram(Box::new(histogram));
+                taken.histograms += u64::from(gathered.take(&[of(time, value)])?);
+            }
+            (_, None) => gathered.left_out.add(Reason::Histogram, 1),
+        }
+    }
+    Ok(())
+}
+
+impl Written {
+    /// The answer with what was written, as 2.0 has it.
+    pub(super) fn told(self, response: Response) -> Response {
+        let counts = [
+            ("x-prometheus-remote-write-samples-written", self.samples),
+            ("x-prometheus-remote-write-histograms-written", self.histograms),
+            ("x-prometheus-remote-write-exemplars-written", 0),
+        ];
+        let headers = counts
+            .into_iter()
+            .map(|(name, count)| (axum::http::HeaderName::from_static(name), axum::http::HeaderValue::from(count)));
+        (headers.collect::<HeaderMap>(), response).into_response()
+    }
+}
