@@ -2,9 +2,8 @@
 
 mod admission;
 mod alerting;
-mod backend;
 mod cold;
-mod engine;
+mod engines;
 mod flags;
 mod gateway;
 mod graphite;
@@ -28,11 +27,10 @@ use weir_link::ServerTls;
 use crate::api::write::OtlpSettings;
 pub(crate) use admission::AdmissionSettings;
 pub(crate) use alerting::{AlertingSettings, Routes};
-#[cfg(test)]
-pub(crate) use backend::TierName;
-pub(crate) use backend::{BackendSettings, backends};
 use cold::ColdSettings;
-pub(crate) use engine::{EngineKind, EngineSettings};
+#[cfg(test)]
+pub(crate) use engines::TierName;
+pub(crate) use engines::{BackendSettings, EngineKind, EngineSettings, backends};
 pub(crate) use flags::UpArgs;
 use gateway::GatewaySettings;
 use graphite::GraphiteSettings;

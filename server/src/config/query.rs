@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use weir_query::Limits;
 
-use super::engine::EngineSettings;
+use super::engines::EngineSettings;
 
 /// What questions may cost. A query that meets a limit ends with an error that names it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

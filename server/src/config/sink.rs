@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::backend::{BackendSettings, backends};
+use super::engines::{BackendSettings, backends};
 
 /// When the sink makes its work durable and shared windows visible.
 #[derive(Clone, Debug, Deserialize)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::backend::TierName;
+use super::written::TierName;
 use crate::clock::duration;
 
 /// One engine.
@@ -51,7 +51,7 @@ fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::
 
 impl EngineSettings {
     /// What is wrong with it, if something is.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(in crate::config) fn check(&self) -> Result<(), String> {
         match ["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme)) {
             true => Ok(()),
             false => Err(format!("query.engine: {:?} is no address: write http://victoria-metrics:8428", self.url)),

@@ -1,0 +1,7 @@
+//! Other engines: those that get what is stored, and those that a front asks.
+
+mod asked;
+mod written;
+
+pub(crate) use asked::{EngineKind, EngineSettings};
+pub(crate) use written::{BackendSettings, TierName, backends};
