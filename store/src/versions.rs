@@ -9,10 +9,6 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use weir_sample::Timestamp;
-
-use crate::{Matcher, Store, Tier};
-
 /// Shards that share counters. Writers of different shards seldom meet at one, and a reader adds up no more than these.
 const STRIPES: usize = 16;
 
@@ -89,7 +85,8 @@ impl Versions {
         self.whole.fetch_add(1, Relaxed);
     }
 
-    fn stamp(&self, start: i64, end: i64, damage: u64) -> Option<Stamp> {
+    /// How the counters stand, from one instant to another, beside the damage that was found so far.
+    pub(crate) fn stamp(&self, start: i64, end: i64, damage: u64) -> Option<Stamp> {
         let (first, last) = (start.div_euclid(self.width), end.div_euclid(self.width));
         let count = last.checked_sub(first).filter(|count| (0..WINDOWS as i64).contains(count))? as usize + 1;
         let at = first.rem_euclid(WINDOWS as i64) as usize;
@@ -126,23 +123,6 @@ impl Stamp {
     /// Bytes that it takes.
     pub fn heap_bytes(&self) -> usize {
         self.cells.len() * size_of::<u64>()
-    }
-}
-
-impl Store {
-    /// How what may be read from one instant to another, both included, stands now; nothing if that is more than is kept
-    /// track of. An answer of samples as they came ([`Store::tier`]) with neither hole nor part missing is the same as long
-    /// as every window of it stands. That an object store does not answer changes nothing: what it has is the same.
-    pub fn stamp(&self, start: Timestamp, end: Timestamp) -> Option<Stamp> {
-        let quarantine = &self.inner.quarantine;
-        let damage = quarantine.pages.load(Relaxed) + quarantine.files.load(Relaxed);
-        self.inner.versions.stamp(start.millis(), end.millis(), damage)
-    }
-
-    /// The tier that answers a selection from `start` on, if it is made now. One that begins later is answered from the
-    /// same or a finer one.
-    pub fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
-        self.inner.tier_for(&self.inner.block_set(), start.millis(), matchers)
     }
 }
 
