@@ -11,6 +11,7 @@ use weir_store::Matcher;
 
 use crate::answer::Answer;
 use crate::budget::{Budget, Held, Limits};
+use crate::cache::answering::{self, Remembered};
 use crate::error::{QueryError, REASONS};
 use crate::evaluation::Evaluation;
 use crate::read::source::{Allow, Source};
@@ -149,6 +150,28 @@ impl Engine {
             let evaluation = Evaluation::new(source, budget, steps, query);
             let data = evaluation.range(&expr)?;
             evaluation.answer(data).map(|answer| Answer { evaluated_steps: steps.count, ..answer })
+        })
+        .map(|(answer, held)| Answer { held, ..answer })
+    }
+
+    /// As [`Engine::range`], where values that were evaluated before and are the same still are not evaluated again. What is
+    /// added up is added in one order, whatever the range: the answer is the same, to the last bit, as with an empty cache.
+    ///
+    /// # Errors
+    /// Every [`QueryError`].
+    pub fn range_remembered(
+        &self,
+        remembered: &Remembered<'_>,
+        source: &dyn Source,
+        query: &str,
+        (start, end): (Timestamp, Timestamp),
+        step: Duration,
+    ) -> Result<Answer, QueryError> {
+        self.count(|budget| {
+            let steps = self.steps(start, end, step)?;
+            let range = (end.millis() - start.millis()) as f64 / 1e3;
+            let expr = parse(query, Asked { step: step.as_secs_f64(), range }, &|| budget.check_time())?;
+            answering::range(remembered, (source, budget), (&expr, query), steps)
         })
         .map(|(answer, held)| Answer { held, ..answer })
     }

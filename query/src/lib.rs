@@ -7,6 +7,7 @@
 mod aggregate;
 mod answer;
 mod budget;
+mod cache;
 mod call;
 mod collect;
 mod engine;
@@ -28,6 +29,9 @@ mod text;
 pub use aggregate::told::told_histogram;
 pub use answer::{Answer, Data, Line, Point, Sample};
 pub use budget::{Held, Limits};
+pub use cache::answering::Remembered;
+pub use cache::proof::Lifetime;
+pub use cache::results::ResultCache;
 pub use engine::Engine;
 pub use error::{Bound, QueryError};
 pub use labels::LabelSet;
