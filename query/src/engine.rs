@@ -12,6 +12,7 @@ use weir_store::Matcher;
 use crate::answer::Answer;
 use crate::budget::{Budget, Held, Limits};
 use crate::cache::answering::{self, Remembered};
+use crate::cache::results::ResultCache;
 use crate::error::{QueryError, REASONS};
 use crate::evaluation::Evaluation;
 use crate::read::source::{Allow, Source};
@@ -26,6 +27,7 @@ pub struct Engine {
     deadline: Option<Instant>,
     gone: Option<Arc<AtomicBool>>,
     counters: Arc<Counters>,
+    cache: Option<Arc<ResultCache>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +46,17 @@ impl Engine {
     /// An engine that holds every query to `limits`.
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// The same engine with a cache for whoever asks [`Engine::range_remembered`].
+    #[must_use]
+    pub fn with_cache(self, cache: ResultCache) -> Self {
+        Self { cache: Some(Arc::new(cache)), ..self }
+    }
+
+    /// The cache, if there is one.
+    pub fn cache(&self) -> Option<&ResultCache> {
+        self.cache.as_deref()
     }
 
     /// The same engine for one query that must end by `deadline`, or by its own time limit if that is earlier.
@@ -200,7 +213,8 @@ impl Engine {
             seconds,
             held,
         ];
-        own.into_iter().chain(REASONS.iter().zip(&counters.refused).map(refused)).collect()
+        let cached = self.cache.iter().flat_map(|cache| cache.readings());
+        own.into_iter().chain(REASONS.iter().zip(&counters.refused).map(refused)).chain(cached).collect()
     }
 
     fn steps(&self, start: Timestamp, end: Timestamp, step: Duration) -> Result<Steps, QueryError> {

@@ -197,8 +197,12 @@ impl Asked<'_> {
         if missing == self.steps.count {
             return self.anew(cache, key, (reads, proof));
         }
-        let Some(fresh) = self.fill(&holes)? else {
-            // What is said of some steps is not all that is to be said, nor in that order.
+        let filled = match self.fill(&holes) {
+            Err(QueryError::Execution(_)) => None,
+            outcome => outcome?,
+        };
+        let Some(fresh) = filled else {
+            // What is said of some steps, or wrong with them, is not all that there is, nor what comes first.
             drop((self.budget.warnings(), self.budget.infos()));
             return self.anew(cache, key, (reads, proof));
         };

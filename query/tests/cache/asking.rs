@@ -23,6 +23,24 @@ pub(crate) struct Question {
     step: i64,
 }
 
+/// Those that look elsewhere than just behind their step, or add up in some order.
+const DELICATE: &[&str] = &[
+    "g offset -5m",
+    "g offset 10m",
+    "rate(c[5m] offset -3m)",
+    "max_over_time(rate(c[1m])[10m:30s])",
+    "last_over_time(sum(g)[15m:])",
+    "increase(c[1m] anchored)",
+    "increase(c[1m] smoothed)",
+    "g smoothed",
+    "sum(sum by (host) (g))",
+    "avg(sum by (pool) (rate({__name__=~\"c|d\"}[2m])))",
+    "topk(1, count by (pool) (g))",
+    "range() * count(g)",
+    "c",
+    "last_over_time(g[20m])",
+];
+
 const QUERIES: &[&str] = &[
     "g",
     "c",
@@ -108,20 +126,25 @@ pub(crate) fn panels(chance: &mut Chance) -> Vec<Panel> {
 fn panel(chance: &mut Chance) -> Panel {
     let step = *chance.pick(&[5, 10, 15, 30, 60, 90]) * 1_000;
     let phase = if chance.one_in(3) { chance.below(step) } else { 0 };
-    Panel { query: chance.pick::<&str>(QUERIES), range: step * (1 + chance.below(60)), step, phase }
+    let queries = if chance.one_in(2) { DELICATE } else { QUERIES };
+    Panel { query: chance.pick::<&str>(queries), range: step * (1 + chance.below(60)), step, phase }
 }
 
 /// Mostly a panel up to now, some steps later than the last time.
 pub(crate) fn question(panels: &mut [Panel], world: &World, chance: &mut Chance) -> Question {
     let at = chance.below(panels.len() as i64) as usize;
-    if chance.one_in(60) {
+    if chance.one_in(25) {
         panels[at] = panel(chance);
     }
-    let Panel { query, mut range, step, phase } = panels[at];
+    let Panel { query, mut range, step, mut phase } = panels[at];
+    if chance.one_in(20) {
+        phase = chance.below(step);
+    }
     let mut end = world.now();
     if chance.one_in(4) {
         // Someone scrolls, or zooms.
-        end += 300_000 - chance.below(3 * 3_600_000);
+        let hours = *chance.pick(&[1, 3, 8]);
+        end += 300_000 - chance.below(hours * 3_600_000);
         range = step * chance.below(90);
     }
     end = (end - phase).div_euclid(step) * step + phase;

@@ -11,10 +11,10 @@ use weir_query::{Engine, Limits, ResultCache};
 use world::World;
 
 /// Answers that are compared; `WEIR_CACHE_CASES` for more.
-const CASES: usize = 6_000;
+const CASES: usize = 20_000;
 
 /// Answers that are compared over one store, and questions to it between two changes.
-const OF_A_STORE: usize = 400;
+const OF_A_STORE: usize = 200;
 const AT_ONCE: usize = 4;
 
 #[test]

@@ -34,7 +34,7 @@ impl World {
         let minutes = |count: i64| Duration::from_secs(count as u64 * 60);
         let rule = RetentionRule::new("g", [Some(minutes(70)), None, None]).unwrap();
         let config = StoreConfig {
-            raw_retention: minutes(60 * (4 + chance.below(8))),
+            raw_retention: minutes(60 * (3 + chance.below(6))),
             idle_after: minutes(20),
             block_delay: minutes(3),
             chunk_rows: 8 + chance.below(40) as u32,
@@ -47,6 +47,10 @@ impl World {
             Self { _folder: folder, path, config, store: Some(store), agents: Vec::new(), now, counted: 0.0 };
         (0..1 + chance.below(4)).for_each(|_| world.arrive(chance));
         // Something to look back at.
+        for _ in 0..20 {
+            world.now += chance.below(HOUR / 4);
+            world.rows(chance);
+        }
         (0..60).for_each(|_| world.rows(chance));
         world
     }
@@ -64,10 +68,10 @@ impl World {
         match chance.below(40) {
             0..=14 => self.rows(chance),
             15..=17 => (0..chance.below(20)).for_each(|_| self.rows(chance)),
-            18..=22 => self.late(chance),
+            18..=22 => (0..1 + chance.below(3)).for_each(|_| self.late(chance)),
             23..=25 => self.import(chance),
             26..=28 => self.receive(chance),
-            29 => self.arrive(chance),
+            29 if chance.one_in(2) => self.arrive(chance),
             30 => self.now += chance.below(HOUR),
             31 if chance.one_in(4) => self.now += chance.below(4 * HOUR),
             32 => self.store().checkpoint(b"").unwrap(),
