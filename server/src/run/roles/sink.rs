@@ -48,7 +48,7 @@ impl SinkRole {
             ServiceConfig { checkpoint_interval, retry: RETRY, max_behind: config.queue.max_behind(), drain: DRAIN },
         )?;
         let mover = config.store.cold.is_some().then(|| Mover::start(service.store())).transpose()?;
-        Ok(Self { engine: Engine::new(config.query.limits()), service: Arc::new(service), mover })
+        Ok(Self { engine: config.query.engine(), service: Arc::new(service), mover })
     }
 
     /// The store of now.
