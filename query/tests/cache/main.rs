@@ -11,7 +11,7 @@ use weir_query::{Engine, Limits, ResultCache};
 use world::World;
 
 /// Answers that are compared; `WEIR_CACHE_CASES` for more.
-const CASES: usize = 20_000;
+const CASES: usize = 12_000;
 
 /// Answers that are compared over one store, and questions to it between two changes.
 const OF_A_STORE: usize = 200;
