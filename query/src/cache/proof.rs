@@ -98,3 +98,25 @@ impl Proof {
         if let Self::Stamp(stamp) = self { stamp.heap_bytes() } else { 0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::parse;
+
+    #[test]
+    fn a_lifetime_is_from_the_first_reading_and_spares_what_is_new() {
+        let seconds = Duration::from_secs;
+        let lifetime = Lifetime { settled_after: seconds(600), kept: seconds(3_600) };
+        let read = |at: i64| Proof::Read { since: at * 1_000, now: at * 1_000, lifetime };
+        let expr = parse("x offset -1m").unwrap();
+        let reads = Reads::of(&expr, 300_000).unwrap();
+        assert!(read(1_000).may_keep(&reads, 340_000) && !read(1_000).may_keep(&reads, 341_000));
+        let stands = |now: &Proof, then: &Proof| now.standing(then, &reads, [340_000, 2_000_000].into_iter());
+        assert_eq!(stands(&read(1_500), &read(1_000)), [true, false]);
+        assert_eq!(stands(&read(4_599), &read(1_000)), [true, true]);
+        assert_eq!(stands(&read(4_600), &read(1_000)), [false, false]);
+        let grown = read(4_000).with(&read(1_000));
+        assert_eq!(stands(&read(4_600), &grown), [false, false], "some of it was read at 1,000");
+    }
+}
