@@ -19,6 +19,18 @@ pub struct Answer {
     pub tiers: Vec<Tier>,
     /// The memory it takes, counted until it is dropped.
     pub held: Held,
+    /// Steps of a range whose values were kept from before.
+    pub kept_steps: usize,
+    /// Steps that were evaluated.
+    pub evaluated_steps: usize,
+}
+
+impl Answer {
+    /// Values of which nothing else is to be said.
+    pub fn of(data: Data) -> Self {
+        let (warnings, infos, tiers, held) = Default::default();
+        Self { data, warnings, infos, tiers, held, kept_steps: 0, evaluated_steps: 0 }
+    }
 }
 
 /// The values of an answer.
@@ -66,6 +78,12 @@ impl Point {
 }
 
 impl Line {
+    /// The bytes that it takes beside itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let histograms = self.histograms.iter().map(|(_, one)| size_of::<Histogram>() + one.heap_bytes());
+        self.labels.heap_bytes() + self.floats.len() * size_of::<(Timestamp, f64)>() + histograms.sum::<usize>()
+    }
+
     fn text_bytes(&self) -> usize {
         let histograms: usize = self.histograms.iter().map(|(_, histogram)| histogram_bytes(histogram)).sum();
         self.labels.heap_bytes() + self.floats.len() * FLOAT_BYTES + histograms

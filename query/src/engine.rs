@@ -1,27 +1,22 @@
 //! The door: a query, a source and times enter; an answer or a reason leaves.
 
-use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::syntax::{Asked, Expr, ValueType};
+use crate::syntax::{Asked, Expr};
 use weir_sample::{Reading, Timestamp};
-use weir_store::{Hint, Matcher};
+use weir_store::Matcher;
 
-use crate::answer::{Answer, Data, Line, Point, Sample};
+use crate::answer::Answer;
 use crate::budget::{Budget, Held, Limits};
-use crate::collect::Collected;
+use crate::cache::answering::{self, Remembered};
+use crate::cache::results::ResultCache;
 use crate::error::{QueryError, REASONS};
-use crate::evaluate::{Evaluator, string};
-use crate::functions::order::{is_ordered, sorts};
-use crate::functions::over_time::edges::shown;
-use crate::labels::LabelSet;
-use crate::read::reach::Reach;
-use crate::read::samples::{Points, Ranges, Samples};
+use crate::evaluation::Evaluation;
 use crate::read::source::{Allow, Source};
-use crate::row::{Row, Steps, is_present};
+use crate::row::Steps;
 use crate::text::parse::{parse, selector_within};
 use crate::text::query::Query;
 
@@ -32,6 +27,7 @@ pub struct Engine {
     deadline: Option<Instant>,
     gone: Option<Arc<AtomicBool>>,
     counters: Arc<Counters>,
+    cache: Option<Arc<ResultCache>>,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +46,17 @@ impl Engine {
     /// An engine that holds every query to `limits`.
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// The same engine with a cache for whoever asks [`Engine::range_remembered`].
+    #[must_use]
+    pub fn with_cache(self, cache: ResultCache) -> Self {
+        Self { cache: Some(Arc::new(cache)), ..self }
+    }
+
+    /// The cache, if there is one.
+    pub fn cache(&self) -> Option<&ResultCache> {
+        self.cache.as_deref()
     }
 
     /// The same engine for one query that must end by `deadline`, or by its own time limit if that is earlier.
@@ -155,7 +162,29 @@ impl Engine {
             let expr = parse(query, Asked { step: step.as_secs_f64(), range }, &|| budget.check_time())?;
             let evaluation = Evaluation::new(source, budget, steps, query);
             let data = evaluation.range(&expr)?;
-            evaluation.answer(data)
+            evaluation.answer(data).map(|answer| Answer { evaluated_steps: steps.count, ..answer })
+        })
+        .map(|(answer, held)| Answer { held, ..answer })
+    }
+
+    /// As [`Engine::range`], where values that were evaluated before and are the same still are not evaluated again. What is
+    /// added up is added in one order, whatever the range: the answer is the same, to the last bit, as with an empty cache.
+    ///
+    /// # Errors
+    /// Every [`QueryError`].
+    pub fn range_remembered(
+        &self,
+        remembered: &Remembered<'_>,
+        source: &dyn Source,
+        query: &str,
+        (start, end): (Timestamp, Timestamp),
+        step: Duration,
+    ) -> Result<Answer, QueryError> {
+        self.count(|budget| {
+            let steps = self.steps(start, end, step)?;
+            let range = (end.millis() - start.millis()) as f64 / 1e3;
+            let expr = parse(query, Asked { step: step.as_secs_f64(), range }, &|| budget.check_time())?;
+            answering::range(remembered, (source, budget), (&expr, query), steps)
         })
         .map(|(answer, held)| Answer { held, ..answer })
     }
@@ -184,7 +213,8 @@ impl Engine {
             seconds,
             held,
         ];
-        own.into_iter().chain(REASONS.iter().zip(&counters.refused).map(refused)).collect()
+        let cached = self.cache.iter().flat_map(|cache| cache.readings());
+        own.into_iter().chain(REASONS.iter().zip(&counters.refused).map(refused)).chain(cached).collect()
     }
 
     fn steps(&self, start: Timestamp, end: Timestamp, step: Duration) -> Result<Steps, QueryError> {
@@ -239,116 +269,4 @@ fn evaluate_instant(
     let evaluation = Evaluation::new(source, budget, Steps::instant(time.millis()), text);
     let data = evaluation.instant(expr, time)?;
     evaluation.answer(data)
-}
-
-/// One query on its way.
-struct Evaluation<'a> {
-    evaluator: Evaluator<'a>,
-    steps: Steps,
-}
-
-impl<'a> Evaluation<'a> {
-    fn new(source: &'a dyn Source, budget: &'a Budget, steps: Steps, text: &'a str) -> Self {
-        Self { evaluator: Evaluator { source, budget, query: steps, text, tiers: RefCell::default() }, steps }
-    }
-
-    fn answer(self, data: Data) -> Result<Answer, QueryError> {
-        let budget = self.evaluator.budget;
-        budget.check_answer(data.text_bytes())?;
-        let (warnings, infos) = (budget.warnings(), budget.infos());
-        Ok(Answer { data, warnings, infos, tiers: self.evaluator.tiers.take(), held: Held::default() })
-    }
-
-    fn instant(&self, expr: &Expr, time: Timestamp) -> Result<Data, QueryError> {
-        Ok(match expr.value_type() {
-            ValueType::String => Data::String(time, string(expr)?.to_owned()),
-            ValueType::Scalar => Data::Scalar(time, self.evaluator.scalar(expr, self.steps)?[0]),
-            ValueType::Matrix => Data::Matrix(self.raw(expr)?),
-            ValueType::Vector => {
-                let mut rows = self.collect(expr)?;
-                if !is_ordered(expr) {
-                    rows.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-                }
-                Data::Vector(rows.into_iter().filter_map(|row| sample(row, time)).collect())
-            }
-        })
-    }
-
-    fn range(&self, expr: &Expr) -> Result<Data, QueryError> {
-        let mut rows = match expr.value_type() {
-            ValueType::Vector => self.collect(expr)?,
-            ValueType::Scalar => {
-                vec![Row::of_floats(LabelSet::empty(), self.evaluator.scalar(expr, self.steps)?)]
-            }
-            other => {
-                let message = format!(
-                    "invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
-                    other.told()
-                );
-                return Err(QueryError::Parse(message));
-            }
-        };
-        rows.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        for place in sorts(expr) {
-            let what = "sort is ineffective for range queries since results are always ordered by labels";
-            self.evaluator.warn_at(place, what);
-        }
-        let line = |row: Row| {
-            // The points of a line take twice the room of its row's numbers.
-            self.evaluator.budget.hold(row.floats.len() * size_of::<(i64, f64)>())?;
-            Ok(line(row, self.steps))
-        };
-        Ok(Data::Matrix(rows.into_iter().map(line).collect::<Result<_, QueryError>>()?))
-    }
-
-    fn collect(&self, expr: &Expr) -> Result<Vec<Row>, QueryError> {
-        let mut rows = Collected::new(self.evaluator.budget);
-        self.evaluator.vector(expr, self.steps, &mut |row| rows.add(row.named()))?;
-        Ok(rows.into_rows())
-    }
-
-    /// The samples of a range expression as they are.
-    fn raw(&self, expr: &Expr) -> Result<Vec<Line>, QueryError> {
-        let mut lines = Vec::new();
-        let reach = self.evaluator.reach(expr);
-        self.evaluator.ranges(expr, self.steps, Hint::Raw, &mut |mut samples, ranges| {
-            if let Some(reach) = reach {
-                samples = with_edges(samples, (ranges, reach))?;
-            }
-            self.evaluator.budget.hold(samples.len() * size_of::<(i64, f64)>())?;
-            lines.push(samples.into_line(ranges, reach.is_some()));
-            Ok(())
-        })?;
-        lines.retain(|line| !line.floats.is_empty() || !line.histograms.is_empty());
-        lines.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        Ok(lines)
-    }
-}
-
-/// The samples of an anchored or smoothed range.
-fn with_edges(mut samples: Samples, reaching: (Ranges, Reach)) -> Result<Samples, QueryError> {
-    if !samples.histograms.is_empty() {
-        let word = if reaching.1.is_smoothed { "smoothed" } else { "anchored" };
-        return Err(QueryError::execution(format!("{word} modifier is not supported with histograms")));
-    }
-    let (times, values) = shown(&samples.floats, reaching).into_iter().unzip();
-    samples.floats = Points { times, values, starts: Vec::new() };
-    Ok(samples)
-}
-
-fn sample(mut row: Row, time: Timestamp) -> Option<Sample> {
-    let value = match row.float(0) {
-        value if is_present(value) => Point::Float(value),
-        _ => Point::Histogram(row.histograms.first_mut()?.take()?),
-    };
-    Some(Sample { labels: row.labels, time, value })
-}
-
-fn line(row: Row, steps: Steps) -> Line {
-    let times = || steps.instants().map(Timestamp);
-    Line {
-        labels: row.labels,
-        floats: times().zip(row.floats).filter(|(_, value)| is_present(*value)).collect(),
-        histograms: times().zip(row.histograms).filter_map(|(time, histogram)| Some((time, histogram?))).collect(),
-    }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) query: Steps,
     /// The query as it was asked.
     pub(crate) text: &'a str,
+    /// Whether rows are added up in an order that does not depend on the steps: sums then are the same to the last bit.
+    pub(crate) is_ordered: bool,
     /// The tiers that answered so far.
     pub(crate) tiers: RefCell<Vec<Tier>>,
 }

@@ -28,6 +28,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod tier;
+mod versions;
 mod write;
 
 pub use care::backup::{Forgotten, Transferred, backup, backups, forget, restore};
@@ -47,6 +48,7 @@ pub use store::Store;
 pub use tier::column::Column;
 pub use tier::hint::Hint;
 pub use tier::resolution::Tier;
+pub use versions::Stamp;
 pub use write::cut::Cut;
 pub use write::follow::{Follower, Late};
 pub use write::rows::Rows;

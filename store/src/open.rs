@@ -19,8 +19,9 @@ use crate::index::Index;
 use crate::locks::{Lock, Rank, SharedLock};
 use crate::refusal::Refusal;
 use crate::store::{Inner, Store};
+use crate::versions::Versions;
 use crate::write::follow::Followers;
-use crate::{Error, StoreConfig};
+use crate::{Error, StoreConfig, Tier};
 use weir_files::FolderLock;
 
 impl Store {
@@ -46,6 +47,7 @@ impl Store {
         }
         let cold = Arc::new(Cold::open(folder, config.cold.clone())?);
         let (set, next_block, condemned) = open_blocks(folder, &checkpoint, &quarantine, &cold)?;
+        let versions = Versions::new(config.longest_retention(Tier::Raw));
         let inner = Inner {
             folder: folder.to_owned(),
             config,
@@ -54,6 +56,7 @@ impl Store {
             refusal: Refusal::default(),
             cold,
             labels: LabelCache::default(),
+            versions,
             looked: Lock::new(Rank::Maintenance, None),
             moving: Lock::new(Rank::Moving, ()),
             head: Lock::new(Rank::Checkpoint, checkpoint.head),

@@ -17,6 +17,7 @@ use crate::head::shard::Shard;
 use crate::index::Index;
 use crate::locks::{Lock, Locked, Shared, SharedLock};
 use crate::refusal::Refusal;
+use crate::versions::Versions;
 use crate::write::follow::Followers;
 use crate::{StoreConfig, Tier};
 use weir_files::FolderLock;
@@ -36,6 +37,8 @@ pub(crate) struct Inner {
     /// Blocks in the object store.
     pub cold: Arc<Cold>,
     pub labels: LabelCache,
+    /// What tells readers whether they know an answer already.
+    pub versions: Versions,
 
     // The locks, in the order in which they are taken: `Rank` says what each is about and holds them to it.
     /// Time of the last look for idle series.

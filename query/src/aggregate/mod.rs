@@ -20,6 +20,7 @@ use crate::error::QueryError;
 use crate::evaluate::{Evaluator, Sink, string};
 use crate::labels::{Choice, LabelSet, METRIC_NAME, is_label_name};
 use crate::row::{Row, Steps, is_present};
+use crate::text::names::is_streamed;
 
 impl Evaluator<'_> {
     pub(crate) fn aggregate(&self, e: &AggregateExpr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
@@ -42,10 +43,20 @@ impl Evaluator<'_> {
         }
     }
 
+    /// The rows of an expression; where order counts and these come in one that depends on the steps, by their labels.
+    fn in_order(&self, expr: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        if !self.is_ordered || is_streamed(expr) {
+            return self.vector(expr, steps, sink);
+        }
+        let mut rows = self.rows(expr, steps)?;
+        rows.sort_by(|a, b| a.labels.cmp(&b.labels));
+        rows.into_iter().try_for_each(sink)
+    }
+
     fn fold(&self, e: &AggregateExpr, steps: Steps, make: impl Fn() -> Fold, sink: Sink<'_>) -> Result<(), QueryError> {
         let mut groups = Groups::by(e);
         let told = Told { evaluator: self, expr: &e.expr };
-        self.vector(&e.expr, steps, &mut |row| {
+        self.in_order(&e.expr, steps, &mut |row| {
             let (fold, new) = groups.of(&row.labels, &make);
             if new {
                 self.budget.hold(fold.heap_bytes() + row.labels.heap_bytes())?;
@@ -64,7 +75,7 @@ impl Evaluator<'_> {
 
     fn fold_quantiles(&self, e: &AggregateExpr, steps: Steps, phi: &[f64], sink: Sink<'_>) -> Result<(), QueryError> {
         let mut groups = Groups::by(e);
-        self.vector(&e.expr, steps, &mut |row| {
+        self.in_order(&e.expr, steps, &mut |row| {
             if row.histograms.iter().any(Option::is_some) {
                 Told { evaluator: self, expr: &e.expr }.ignored("quantile");
             }
@@ -136,7 +147,7 @@ impl Evaluator<'_> {
         }
         let mut groups = Groups::by(e);
         let mut ranking = Ranking::new(keep, sizes);
-        self.vector(&e.expr, steps, &mut |row| {
+        self.in_order(&e.expr, steps, &mut |row| {
             let (places, _) = groups.of(&row.labels, &|| ranking.places());
             if keep != Keep::First && row.histograms.iter().any(Option::is_some) {
                 self.inform_at(e.place, &format!("ignored histogram in {} aggregation", e.op));

@@ -119,7 +119,7 @@ impl Evaluator<'_> {
         let wanted = self.budget.wanted();
         let matchers: Vec<_> = matchers.into_iter().map(|matcher| matcher.while_wanted(wanted.clone())).collect();
         let (start, end) = (Timestamp(start), Timestamp(end));
-        let selection = Selection { matchers: &matchers, start, end, hint, any_order: true };
+        let selection = Selection { matchers: &matchers, start, end, hint, any_order: !self.is_ordered };
         let mut outcome = Ok(());
         // A series with floats and histograms comes in two pieces.
         let mut waiting: Option<Samples> = None;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use weir_sample::{Kind, Series, Timestamp};
-use weir_store::{Answered, Matcher, Selection, SeriesData, Store};
+use weir_store::{Answered, Matcher, Selection, SeriesData, Stamp, Store, Tier};
 
 use crate::error::QueryError;
 
@@ -26,6 +26,17 @@ pub trait Source: Send + Sync {
     /// What whoever reads up to `end` should know of the samples there.
     fn warning(&self, _end: Timestamp) -> Option<String> {
         None
+    }
+
+    /// How what may be read in `[start, end]` stands now: while it stands so, an answer is the same. A source that cannot tell
+    /// has none.
+    fn stamp(&self, _start: Timestamp, _end: Timestamp) -> Option<Stamp> {
+        None
+    }
+
+    /// The tier that answers from `start` on, now; one that begins later is answered from the same or a finer one.
+    fn tier(&self, _start: Timestamp, _matchers: &[Matcher]) -> Tier {
+        Tier::Raw
     }
 
     /// The series that match and have samples in `[start, end]`.
@@ -75,6 +86,14 @@ impl<S: Source + ?Sized> Source for Arc<S> {
         (**self).warning(end)
     }
 
+    fn stamp(&self, start: Timestamp, end: Timestamp) -> Option<Stamp> {
+        (**self).stamp(start, end)
+    }
+
+    fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
+        (**self).tier(start, matchers)
+    }
+
     fn series(
         &self,
         matchers: &[Matcher],
@@ -110,6 +129,14 @@ impl<S: Source + ?Sized> Source for Arc<S> {
 impl Source for Store {
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
         self.select(selection, each).map_err(unread)
+    }
+
+    fn stamp(&self, start: Timestamp, end: Timestamp) -> Option<Stamp> {
+        self.stamp(start, end)
+    }
+
+    fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
+        self.tier(start, matchers)
     }
 
     fn series(

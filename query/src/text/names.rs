@@ -54,6 +54,28 @@ pub(crate) fn is_joined(expr: &Expr) -> bool {
     }
 }
 
+/// Whether elements come one for each series that is read, in the order in which those are read.
+pub(crate) fn is_streamed(expr: &Expr) -> bool {
+    match expr {
+        Expr::Paren(e) => is_streamed(&e.expr),
+        Expr::VectorSelector(_) => true,
+        Expr::Call(call) => {
+            let ranges = |arg: &Expr| matches!(arg.bare(), Expr::MatrixSelector(_));
+            let over_time = argument(call).is_some_and(ranges) && !call.func.name.starts_with("absent");
+            over_time && !may_double(expr)
+        }
+        Expr::Binary(e) => {
+            let side = match (e.lhs.value_type(), e.rhs.value_type()) {
+                (ValueType::Vector, ValueType::Scalar) => Some(&e.lhs),
+                (ValueType::Scalar, ValueType::Vector) => Some(&e.rhs),
+                _ => None,
+            };
+            side.is_some_and(|side| is_streamed(side)) && !may_double(expr)
+        }
+        _ => false,
+    }
+}
+
 fn names(expr: &Expr) -> Names<'_> {
     match expr {
         Expr::Paren(e) => names(&e.expr),

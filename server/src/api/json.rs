@@ -12,6 +12,7 @@ pub(crate) struct Pieces {
     answer: Answer,
     /// Until when the data of all live senders were there when the question came.
     watermark: Option<Timestamp>,
+    with_stats: bool,
     stage: Stage,
     /// The sample or line that comes next, and the point of that line.
     at: usize,
@@ -31,7 +32,12 @@ const PIECE_BYTES: usize = 64 << 10;
 
 impl Pieces {
     pub(crate) fn of(answer: Answer, watermark: Option<Timestamp>) -> Self {
-        Self { answer, watermark, stage: Stage::Head, at: 0, point: 0 }
+        Self { answer, watermark, with_stats: false, stage: Stage::Head, at: 0, point: 0 }
+    }
+
+    /// The same, which says or does not say how many steps were kept and how many evaluated.
+    pub(crate) fn with_stats(self, with_stats: bool) -> Self {
+        Self { with_stats, ..self }
     }
 
     /// Whether the last piece was the end.
@@ -83,7 +89,12 @@ impl Pieces {
     }
 
     fn tail(&mut self, out: &mut String) {
-        out.push_str(if matches!(self.answer.data, Data::Vector(_) | Data::Matrix(_)) { "]}" } else { "}" });
+        out.push_str(if matches!(self.answer.data, Data::Vector(_) | Data::Matrix(_)) { "]" } else { "" });
+        if self.with_stats {
+            let Answer { kept_steps, evaluated_steps, .. } = self.answer;
+            let _ = write!(out, r#","stats":{{"steps":{{"kept":{kept_steps},"evaluated":{evaluated_steps}}}}}"#);
+        }
+        out.push('}');
         write_notes(out, "warnings", &self.answer.warnings);
         write_notes(out, "infos", &self.answer.infos);
         if let Some(watermark) = self.watermark {
@@ -329,8 +340,7 @@ mod tests {
     }
 
     fn answer(data: Data) -> Answer {
-        let (warnings, infos, tiers, held) = Default::default();
-        Answer { data, warnings, infos, tiers, held }
+        Answer::of(data)
     }
 
     #[test]

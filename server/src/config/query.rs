@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use weir_query::Limits;
+use weir_query::{Engine, Limits, ResultCache};
 
 use super::engines::EngineSettings;
 
@@ -31,6 +31,9 @@ pub(crate) struct QuerySettings {
     /// Whether metric names go at the end of a query, as under Prometheus' feature of this name, rather than in each operator
     /// that changes what they say. Default: false.
     pub delayed_name_removal: bool,
+    /// MiB for values of range queries, so that a dashboard that is asked again evaluates what is new. Default: 256; 0 keeps
+    /// none.
+    pub cache_mb: usize,
     /// Of `weir front`: the copies that it asks, such as `http://sink-a:8641`.
     pub copies: Vec<String>,
     /// Of `weir front`: engines whose samples it evaluates over by itself.
@@ -68,6 +71,15 @@ impl QuerySettings {
         }
     }
 
+    /// The engine that answers queries.
+    pub(crate) fn engine(&self) -> Engine {
+        let engine = Engine::new(self.limits());
+        match self.cache_mb {
+            0 => engine,
+            mb => engine.with_cache(ResultCache::new(mb.saturating_mul(1 << 20))),
+        }
+    }
+
     /// The limits of the engine.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
@@ -98,6 +110,7 @@ impl Default for QuerySettings {
             max_waiting: limits.waiting,
             timeout_s: limits.time.as_secs(),
             delayed_name_removal: limits.delayed_name_removal,
+            cache_mb: 256,
             copies: Vec::new(),
             engines: Vec::new(),
             partial: false,

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use weir_query::{Allow, Answered, Each, Matcher, QueryError, Selection, Source};
+use weir_query::{Allow, Answered, Each, Matcher, QueryError, Selection, Source, Stamp, Tier};
 use weir_sample::{Kind, Series, Timestamp};
 use weir_sink::{Service, StoreHandle};
 use weir_store::Store;
@@ -59,6 +59,14 @@ impl Source for Current {
 
     fn warning(&self, end: Timestamp) -> Option<String> {
         said(self.service.behind(), end, now())
+    }
+
+    fn stamp(&self, start: Timestamp, end: Timestamp) -> Option<Stamp> {
+        self.store.current()?.stamp(start, end)
+    }
+
+    fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
+        self.store.current().map_or(Tier::Raw, |store| store.tier(start, matchers))
     }
 
     fn series(

@@ -42,7 +42,8 @@ impl Inner {
     }
 
     fn do_due(&self, now: Timestamp, looked: &mut Option<Timestamp>) -> Result<(), Error> {
-        self.now.store(now.millis(), Relaxed);
+        let before = self.now.swap(now.millis(), Relaxed);
+        self.hide_past(before, now.millis());
         self.flush_past(now)?;
         self.retire_blocks(now);
         let newest = self.watermark.load(Relaxed).min(now.millis());
@@ -83,6 +84,17 @@ impl Inner {
         if windows.iter().any(|window| window + WINDOW_MS <= frontier) { self.flush(frontier) } else { Ok(()) }
     }
 
+    /// Says that samples have gone past a retention by rule, or are within it again: queries no longer answer as before.
+    fn hide_past(&self, before: i64, now: i64) {
+        if self.config.rules.is_empty() || before == now {
+            return;
+        }
+        for retention in self.config.retentions(Tier::Raw).map(millis) {
+            let since = |now: i64| now.saturating_sub(retention);
+            self.versions.touch_span(since(before.min(now)).saturating_sub(1), since(before.max(now)));
+        }
+    }
+
     fn retire_blocks(&self, now: Timestamp) {
         let is_past =
             |tier: Tier, end: i64| end <= now.millis().saturating_sub(millis(self.config.longest_retention(tier)));
@@ -116,6 +128,9 @@ impl Inner {
             let mut index = self.index.write();
             let forgotten = shard.forget_idle(&mut index, &mut self.slab_files())?;
             self.counters.series_forgotten.fetch_add(forgotten, Relaxed);
+            if forgotten > 0 {
+                self.versions.touch_whole();
+            }
         }
         *looked = Some(now);
         Ok(())

@@ -45,6 +45,20 @@ impl BlockSet {
         self.blocks.iter().map(|block| block.file_name()).chain(lost).collect()
     }
 
+    /// First and last instant of each block of samples, read or lost, that only one of two sets has.
+    pub(crate) fn differing(&self, other: &Self) -> Vec<(i64, i64)> {
+        let names = |set: &Self| {
+            let lost = set.lost.iter().map(|lost| &lost.name);
+            Vec::from_iter(set.of(Tier::Raw).map(|block| &block.name).chain(lost).copied())
+        };
+        let (own, others) = (names(self), names(other));
+        let alone = |names: &[BlockName], other: &[BlockName]| {
+            let is_alone = |name: &&BlockName| !other.iter().any(|other| other.number == name.number);
+            Vec::from_iter(names.iter().filter(is_alone).map(|name| (name.start, name.end)))
+        };
+        [alone(&own, &others), alone(&others, &own)].concat()
+    }
+
     /// The same with some blocks taken out and others put in.
     pub(crate) fn changed(&self, gone: &[u64], new: Vec<Arc<Block>>, frontier: i64) -> Self {
         let mut blocks: Vec<_> =

@@ -9,3 +9,4 @@ mod pieces;
 mod reader;
 mod select;
 pub(crate) mod selection;
+mod standing;

@@ -66,7 +66,7 @@ impl Store {
             return Err(Error::StaleRows);
         }
         for part in rows.parts.iter() {
-            self.inner.with_group(part.group, part.generation, |group| {
+            self.inner.with_group(part.group, part.generation, (ts.millis(), zero), |group| {
                 let before = group.known;
                 let appended = group.append(ts.millis(), zero, &part.spans, floats);
                 done.add(appended);
@@ -95,7 +95,7 @@ impl Store {
         let (part, column) = rows.find(column).ok_or(Error::Width { expected: rows.width(), found: column + 1 })?;
         let _gate = self.inner.admit()?;
         let mut outcome = Ok(());
-        self.inner.with_group(part.group, part.generation, |group| {
+        self.inner.with_group(part.group, part.generation, (ts.millis(), ts.millis()), |group| {
             outcome = group.append_histogram(column, ts.millis(), histogram);
             self.inner.followers.note(part.group, ts.millis(), ts.millis());
         })?;
@@ -113,13 +113,30 @@ impl Inner {
         Ok(self.gate.read())
     }
 
-    /// Lends a group out for a write, and seals its shard if its turn has come.
-    fn with_group(&self, group: GroupId, generation: u32, write: impl FnOnce(&mut Group)) -> Result<(), Error> {
+    /// Lends a group out for a write at a time, and at the zero that counters begin with; seals its shard if its turn has
+    /// come.
+    fn with_group(
+        &self,
+        group: GroupId,
+        generation: u32,
+        (time, zero): (i64, i64),
+        write: impl FnOnce(&mut Group),
+    ) -> Result<(), Error> {
         let (number, slot) = place_of(group);
         let mut shard = self.shard_to_write(number);
         let seal_at = shard.seal_at as usize;
         let group = shard.group_mut(slot).filter(|group| group.generation == generation).ok_or(Error::StaleRows)?;
+        let (newest, known) = (group.newest, group.known);
         write(group);
+        self.versions.touch(number, time);
+        if group.known != known {
+            self.versions.touch(number, zero);
+        }
+        if time <= newest {
+            // A late delta is added to a sample that stands already: in one of the open rows, or at the newest time.
+            let changed = group.rows.iter().map(|row| row.time).chain([group.newest]);
+            self.versions.touch_each(number, changed);
+        }
         if group.open_rows() >= seal_at || group.late.len() >= MOST_LATE {
             return self.seal_turn(&mut shard);
         }

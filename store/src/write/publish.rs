@@ -15,8 +15,10 @@ impl Inner {
         along(next.epoch);
         let paths = current.blocks.iter().filter(|block| gone.contains(&block.name.number));
         let paths: Vec<_> = paths.map(|block| block.pages.path.clone()).collect();
+        let changed = current.differing(&next);
         self.obsolete.lock().extend(paths);
         blocks.replace(next);
+        changed.into_iter().for_each(|(start, end)| self.versions.touch_span(start, end));
     }
 
     /// Puts a stub in the place of its block, unless the block was merged or retired meanwhile.
@@ -29,6 +31,7 @@ impl Inner {
         }
         self.obsolete.lock().push(old.pages.path.clone());
         blocks.replace(current.changed(&[old.name.number], vec![new], i64::MIN));
+        self.versions.touch_span(old.name.start, old.name.end);
         true
     }
 }

@@ -48,8 +48,11 @@ impl Store {
         let (mut done, mut stale, mut newest) = (Appended::default(), Vec::new(), i64::MIN);
         let _gate = self.inner.admit()?;
         for of_shard in samples.chunk_by(|a, b| place_of(a.place.group).0 == place_of(b.place.group).0) {
-            let mut shard = self.inner.shard_to_write(place_of(of_shard[0].place.group).0);
-            if shard.set_all(of_shard, &mut done, &mut stale) {
+            let number = place_of(of_shard[0].place.group).0;
+            let mut shard = self.inner.shard_to_write(number);
+            let due = shard.set_all(of_shard, &mut done, &mut stale);
+            self.inner.versions.touch_each(number, of_shard.iter().map(|sample| sample.time));
+            if due {
                 self.inner.seal_turn(&mut shard)?;
             }
             newest = of_shard.iter().fold(newest, |newest, sample| newest.max(sample.time));

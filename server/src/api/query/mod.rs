@@ -24,7 +24,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
-use weir_query::{Allow, Engine, Held, Hint, MatchOp, Matcher, QueryError, Selection, Source};
+use weir_query::{Allow, Engine, Held, Hint, MatchOp, Matcher, QueryError, Remembered, Selection, Source};
 use weir_sample::Timestamp;
 
 use crate::api::auth::Caller;
@@ -56,16 +56,27 @@ pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine, watermark: Option<
 async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
     api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
         let time = parameters.time("time")?.unwrap_or_else(now);
-        engine.instant(source, parameters.required("query")?, time).map(Body::Answer)
+        let answer = engine.instant(source, parameters.required("query")?, time)?;
+        Ok(Body::Answer { answer, with_stats: false })
     })
     .await
 }
 
 async fn range(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
-    api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
+    // What one tenant is answered is nothing to another.
+    let asker = caller.tenant().map_or_else(String::new, |tenant| tenant.to_string());
+    api.run(&caller, Parameters::of(url.as_deref(), &form), move |engine, source, parameters| {
         let (start, end) = (parameters.required_time("start")?, parameters.required_time("end")?);
         let step = parameters.duration("step")?.ok_or_else(|| parameters::missing("step"))?;
-        engine.range(source, parameters.required("query")?, start, end, step).map(Body::Answer)
+        let query = parameters.required("query")?;
+        let answer = match engine.cache().filter(|_| !parameters.says("nocache")) {
+            Some(cache) => {
+                let remembered = Remembered { cache, asker: &asker, now: now() };
+                engine.range_remembered(&remembered, source, query, (start, end), step)?
+            }
+            None => engine.range(source, query, start, end, step)?,
+        };
+        Ok(Body::Answer { answer, with_stats: parameters.get("stats").is_some_and(|stats| !stats.is_empty()) })
     })
     .await
 }

@@ -46,6 +46,11 @@ impl Parameters {
         self.get(name).filter(|text| !text.is_empty()).map(parse).transpose()
     }
 
+    /// Whether a switch is on.
+    pub(super) fn says(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| !matches!(value, "" | "0" | "false" | "no" | "off"))
+    }
+
     pub(crate) fn number(&self, name: &str) -> Result<Option<usize>, QueryError> {
         let parse = |text: &str| text.parse().map_err(|_| invalid(name, text, "a number"));
         self.get(name).filter(|text| !text.is_empty()).map(parse).transpose()

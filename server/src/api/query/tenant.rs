@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_query::{Allow, Answered, Each, MatchOp, Matcher, QueryError, Selection, Source};
+use weir_query::{Allow, Answered, Each, MatchOp, Matcher, QueryError, Selection, Source, Stamp, Tier};
 use weir_sample::{Kind, Series, Timestamp};
 
 /// A source, and the tenant that asks; without one, everything is seen.
@@ -36,6 +36,14 @@ impl Source for Tenanted {
 
     fn warning(&self, end: Timestamp) -> Option<String> {
         self.source.warning(end)
+    }
+
+    fn stamp(&self, start: Timestamp, end: Timestamp) -> Option<Stamp> {
+        self.source.stamp(start, end)
+    }
+
+    fn tier(&self, start: Timestamp, matchers: &[Matcher]) -> Tier {
+        self.source.tier(start, matchers)
     }
 
     fn series(

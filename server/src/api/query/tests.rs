@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use weir_identity::{Claims, Scope, SigningKey, issue};
-use weir_query::Engine;
+use weir_query::{Engine, ResultCache};
 use weir_sample::{Histogram, Kind, Series, Timestamp};
 use weir_store::{Store, StoreConfig};
 
@@ -112,6 +112,30 @@ fn range_queries() {
     check(path, "query=x&start=1000&end=1030", 400, r#"invalid parameter \"step\": it is missing"#);
     check(path, "query=x&start=1000&end=1&step=1", 400, "end timestamp must not be before start time");
     check(path, "query=x&start=soon&end=1&step=1", 400, r#"cannot parse \"soon\" to a valid timestamp"#);
+}
+
+#[test]
+fn what_is_asked_again_is_not_evaluated_again_but_for_others() {
+    let issuer = Issuer::new();
+    let (_folder, store) = store();
+    let engine = Engine::default().with_cache(ResultCache::new(1 << 20));
+    let server = serve(guard(routes(store, engine.clone(), None), Some(issuer.tokens()), Scope::Read));
+    let check = |tenant: u32, more: &str, steps: &str| {
+        let path = format!("/api/v1/query_range?query=sum(y)&start=1010&end=1060&step=10{more}");
+        let (status, body) = ask(&server, "GET", &path, Some(&token(&issuer.key, tenant)), "");
+        let values = if tenant == 7 { 6 } else { 0 };
+        assert_eq!((status, body.matches(r#"0,"1.5"]"#).count()), (200, values), "{body}");
+        let stats = format!(r#","stats":{{"steps":{steps}}}}}}}"#);
+        assert_eq!(body.ends_with(&stats), !steps.is_empty(), "{body}");
+    };
+    check(7, "&stats=all", r#"{"kept":0,"evaluated":6}"#);
+    check(7, "&stats=all", r#"{"kept":6,"evaluated":0}"#);
+    check(0, "&stats=all", r#"{"kept":0,"evaluated":6}"#);
+    check(7, "&stats=all&nocache=1", r#"{"kept":0,"evaluated":6}"#);
+    check(7, "&nocache=0&stats=all", r#"{"kept":6,"evaluated":0}"#);
+    check(7, "", "");
+    let hits = engine.readings().into_iter().find(|reading| reading.series.name() == "weir_query_cache_hits_total");
+    assert_eq!(hits.map(|reading| reading.value), Some(3.0));
 }
 
 #[test]

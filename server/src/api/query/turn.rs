@@ -143,13 +143,17 @@ pub(super) enum Body {
     /// JSON that is there already, and the memory that counts for it.
     Json(String, Held),
     /// An answer, written as the client takes it.
-    Answer(Answer),
+    Answer {
+        answer: Answer,
+        /// Whether it says how many steps were kept and how many evaluated.
+        with_stats: bool,
+    },
 }
 
 impl Body {
     fn into_response(self, watermark: Option<Timestamp>) -> Response {
         let json = [(header::CONTENT_TYPE, "application/json")];
-        let answer = match self {
+        let (answer, with_stats) = match self {
             Self::Json(text, held) => {
                 let once = futures_util::stream::once(async move {
                     let _held = held;
@@ -157,11 +161,11 @@ impl Body {
                 });
                 return (json, axum::body::Body::from_stream(once)).into_response();
             }
-            Self::Answer(answer) => answer,
+            Self::Answer { answer, with_stats } => (answer, with_stats),
         };
         let tiers = answer.tiers.iter().map(|tier| tier.name()).collect::<Vec<_>>().join(",");
         let tiers = AppendHeaders((!tiers.is_empty()).then_some(("weir-tier", tiers)));
-        let mut pieces = Pieces::of(answer, watermark);
+        let mut pieces = Pieces::of(answer, watermark).with_stats(with_stats);
         let first = pieces.next().unwrap_or_default();
         if pieces.is_done() {
             return (json, tiers, first).into_response();

@@ -4,4 +4,6 @@ mod asked;
 mod written;
 
 pub(crate) use asked::{EngineKind, EngineSettings};
-pub(crate) use written::{BackendSettings, TierName, backends};
+#[cfg(test)]
+pub(crate) use written::TierName;
+pub(crate) use written::{BackendSettings, backends};

@@ -52,7 +52,7 @@ impl SinkRole {
         let service = Arc::new(service);
         let backends = Backends::start(&config.sink.backends, &config.data, &service)?;
         let mover = config.store.cold.is_some().then(|| Mover::start(service.store())).transpose()?;
-        Ok(Self { engine: Engine::new(config.query.limits()), service, mover, backends })
+        Ok(Self { engine: config.query.engine(), service, mover, backends })
     }
 
     /// The store of now.
