@@ -239,6 +239,8 @@ mod tests {
         let (mut full, usual) = (toml::from_str::<Config>(&full.join("\n")).unwrap(), Config::default());
         // A queue is a folder or Kafka's.
         let shown = full.queue.kafka.take().unwrap();
+        // A front asks copies, or evaluates over engines.
+        assert_eq!(std::mem::take(&mut full.query.engines).len(), 1);
         full.check().unwrap();
         let kafka: queue::KafkaSettings = toml::from_str("brokers = 'a:1'").unwrap();
         let names = |kafka: &queue::KafkaSettings| (kafka.prefix.clone(), kafka.group.clone());
