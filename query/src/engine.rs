@@ -48,6 +48,13 @@ impl Engine {
         Self { limits, ..Self::default() }
     }
 
+    /// One whose instant selectors look back for another time, if one is given.
+    pub fn looking_back(&self, lookback: Option<Duration>) -> Self {
+        let mut engine = self.clone();
+        engine.limits.lookback = lookback.unwrap_or(engine.limits.lookback);
+        engine
+    }
+
     /// The same engine with a cache for whoever asks [`Engine::range_remembered`].
     #[must_use]
     pub fn with_cache(self, cache: ResultCache) -> Self {

@@ -4,6 +4,7 @@
 //! if too many queries run; a bearer of a tenant's token sees that tenant's series alone.
 
 mod export;
+mod federate;
 mod parameters;
 mod tenant;
 mod time;
@@ -47,6 +48,7 @@ pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine, watermark: Option<
         .route("/api/v1/series", get(series).post(series))
         .route("/api/v1/labels", get(labels).post(labels))
         .route("/api/v1/label/{name}/values", get(label_values))
+        .route("/federate", get(federate::federate))
         .route("/api/v1/export", get(export::export).post(export::export))
         .route("/api/v1/metadata", get(metadata))
         .route("/api/v1/status/buildinfo", get(buildinfo))
@@ -56,7 +58,8 @@ pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine, watermark: Option<
 async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
     api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
         let time = parameters.time("time")?.unwrap_or_else(now);
-        let answer = engine.instant(source, parameters.required("query")?, time)?;
+        let engine = engine.looking_back(parameters.duration("lookback_delta")?);
+        let answer = parameters.cut(engine.instant(source, parameters.required("query")?, time)?)?;
         Ok(Body::Answer { answer, with_stats: false })
     })
     .await
@@ -69,13 +72,17 @@ async fn range(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, 
         let (start, end) = (parameters.required_time("start")?, parameters.required_time("end")?);
         let step = parameters.duration("step")?.ok_or_else(|| parameters::missing("step"))?;
         let query = parameters.required("query")?;
-        let answer = match engine.cache().filter(|_| !parameters.says("nocache")) {
+        let lookback = parameters.duration("lookback_delta")?;
+        let engine = &engine.looking_back(lookback);
+        // What looks back otherwise is another answer.
+        let answer = match engine.cache().filter(|_| lookback.is_none() && !parameters.says("nocache")) {
             Some(cache) => {
                 let remembered = Remembered { cache, asker: &asker, now: now() };
                 engine.range_remembered(&remembered, source, query, (start, end), step)?
             }
             None => engine.range(source, query, start, end, step)?,
         };
+        let answer = parameters.cut(answer)?;
         Ok(Body::Answer { answer, with_stats: parameters.get("stats").is_some_and(|stats| !stats.is_empty()) })
     })
     .await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_query::{Engine, Matcher, QueryError};
+use weir_query::{Answer, Data, Engine, Matcher, QueryError};
 use weir_sample::Timestamp;
 
 use super::time;
@@ -65,6 +65,28 @@ impl Parameters {
     /// The conditions of each `match[]`.
     pub(super) fn selectors(&self, engine: &Engine) -> Result<Vec<Vec<Matcher>>, QueryError> {
         self.all("match[]").map(|text| engine.selector(text)).collect()
+    }
+
+    /// An answer of at most `limit` series.
+    pub(super) fn cut(&self, mut answer: Answer) -> Result<Answer, QueryError> {
+        let warnings = match std::mem::replace(&mut answer.data, Data::Vector(Vec::new())) {
+            Data::Vector(samples) => {
+                let (samples, warnings) = self.limited(samples)?;
+                answer.data = Data::Vector(samples);
+                warnings
+            }
+            Data::Matrix(lines) => {
+                let (lines, warnings) = self.limited(lines)?;
+                answer.data = Data::Matrix(lines);
+                warnings
+            }
+            other => {
+                answer.data = other;
+                Vec::new()
+            }
+        };
+        answer.warnings.extend(warnings);
+        Ok(answer)
     }
 
     /// At most `limit` of the items, with a warning if that left some out; 0 is no limit.

@@ -208,3 +208,18 @@ fn token(key: &SigningKey, tenant: u32) -> String {
     };
     format!("Bearer {}", issue(&claims, key).unwrap())
 }
+
+#[test]
+fn answers_are_cut_and_look_back_as_they_are_told() {
+    check(
+        "/api/v1/query",
+        "query={__name__=~%22x|y%22}&time=1060&limit=1",
+        200,
+        "results truncated due to limit",
+    );
+    check("/api/v1/query", "query=x&time=1070&lookback_delta=5s", 200, r#""result":[]"#);
+    check("/api/v1/query", "query=x&time=1070&lookback_delta=20s", 200, r#""host":"a""#);
+    let range = "query=x&start=1070&end=1080&step=5";
+    check("/api/v1/query_range", &format!("{range}&lookback_delta=12s"), 200, r#"[[1070,"60"]]"#);
+    check("/federate", "match[]=x", 200, "");
+}

@@ -1,0 +1,105 @@
+//! Promise: docs/api.yaml is the HTTP API: every route of the server is in it, and everything in it is served.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use weir_tests::{Server, ServerPorts, eventually};
+
+/// Paths with their methods, as the file has them.
+fn described() -> BTreeMap<String, Vec<String>> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.yaml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let (mut all, mut path) = (BTreeMap::<String, Vec<String>>::new(), String::new());
+    for line in text.lines().skip_while(|line| *line != "paths:") {
+        let depth = line.len() - line.trim_start().len();
+        let name = line.trim().trim_end_matches(':').trim_matches('"').to_owned();
+        match depth {
+            2 => {
+                path.clone_from(&name);
+                all.entry(name).or_default();
+            }
+            4 if name != "parameters" => all.get_mut(&path).unwrap().push(name),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// Routes of the server's source, but for those of tests and what catches everything.
+fn routed(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            routed(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap();
+            for after in text.split(".route(").skip(1) {
+                if let Some(route) = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next()) {
+                    found.insert(route.to_owned());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_described_is_what_is_served() {
+    let mut routes = BTreeSet::new();
+    routed(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src"), &mut routes);
+    // Files of the console; and whatever a front passes on.
+    ["/{*path}", "/api/{*path}"].iter().for_each(|all| assert!(routes.remove(*all), "{all}"));
+    let described = described();
+    let paths: BTreeSet<String> = described.keys().cloned().collect();
+    assert_eq!(routes, paths, "routes of the source, and paths of docs/api.yaml");
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rules.yml"), "groups: []\n").unwrap();
+    let file = folder.path().join("weir.toml");
+    std::fs::write(&file, "[alerting]\nrules = ['rules.yml']\n").unwrap();
+    let config = file.display().to_string();
+    let server = Server::start_as("up", folder.path().join("weir"), ServerPorts::free(), &["--config", &config]);
+    eventually("it to be ready", std::time::Duration::from_secs(30), || {
+        (server.get("/-/ready")?.0 == 200).then_some(())
+    });
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    for (path, methods) in described {
+        assert!(!methods.is_empty(), "{path} has no method");
+        let path = path.replace("{name}", "job").replace("{id}", "1").replace("{*group}", "job/a");
+        for method in methods {
+            let url = format!("http://{}{path}", server.ports.http);
+            let request = ureq::http::Request::builder().method(method.to_uppercase().as_str()).uri(url);
+            let request = request.header("content-type", "application/json").body(()).unwrap();
+            let mut answer = agent.run(request).unwrap();
+            let (status, text) = (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap_or_default());
+            let is_served = status != 405 && !(status == 404 && text.contains("there is nothing at"));
+            assert!(is_served, "{method} {path}: {status} {text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_is_told_in_json_with_what_to_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let check = |method: &str, path: &str, status: u16, told: &str| {
+        let url = format!("http://{}{path}", server.ports.http);
+        let request = ureq::http::Request::builder().method(method).uri(url).body(()).unwrap();
+        let mut answer = agent.run(request).unwrap();
+        let (found, text) = (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap());
+        assert!(
+            found == status && text.contains("\"status\":\"error\"") && text.contains(told),
+            "{path}: {found} {text}"
+        );
+    };
+    check("GET", "/api/v1/nothing", 404, "there is nothing at /api/v1/nothing");
+    check("POST", "/loki/api/v1/push", 404, "metrics alone");
+    check("GET", "/select/0/prometheus/api/v1/query", 404, "at /api/v1");
+    check("DELETE", "/api/v1/query", 405, "does not take DELETE");
+    check("GET", "/api/v1/query", 400, "query");
+    check("GET", "/api/v1/parse_query?query=sum(up", 400, "parse error");
+    check("GET", "/federate", 400, "match[]");
+}
