@@ -38,7 +38,7 @@ fn routed(folder: &Path, found: &mut BTreeSet<String>) {
             let text = text.split("#[cfg(test)]").next().unwrap();
             for after in text.split(".route(").skip(1) {
                 if let Some(route) = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next()) {
-                    found.insert(route.to_owned());
+                    found.insert(route.replace("{*group}", "{group}"));
                 }
             }
         }
@@ -67,7 +67,7 @@ fn what_is_described_is_what_is_served() {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     for (path, methods) in described {
         assert!(!methods.is_empty(), "{path} has no method");
-        let path = path.replace("{name}", "job").replace("{id}", "1").replace("{*group}", "job/a");
+        let path = path.replace("{name}", "job").replace("{id}", "1").replace("{group}", "job/a");
         for method in methods {
             let url = format!("http://{}{path}", server.ports.http);
             let request = ureq::http::Request::builder().method(method.to_uppercase().as_str()).uri(url);
@@ -102,4 +102,37 @@ fn what_is_not_there_is_told_in_json_with_what_to_use() {
     check("GET", "/api/v1/query", 400, "query");
     check("GET", "/api/v1/parse_query?query=sum(up", 400, "parse error");
     check("GET", "/federate", 400, "match[]");
+}
+
+#[test]
+fn a_prometheus_reads_from_here_and_takes_what_is_federated() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let now = weir_tests::seconds_now() as i64 * 1_000;
+    let mut series = weir_tests::remote_write::Written::new("level", &[("host", "a"), ("instance", "a")]);
+    series.samples.extend((0..5).map(|at| (now - 50_000 + at * 10_000, at as f64)));
+    let patience = std::time::Duration::from_secs(30);
+    eventually("samples to be taken", patience, || {
+        (weir_tests::remote_write::write(server.ports.http, std::slice::from_ref(&series)).0 < 300).then_some(())
+    });
+    eventually("samples to be stored", patience, || {
+        (server.number("count_over_time(level[5m])") == Some(5.0)).then_some(())
+    });
+    let here = server.ports.http;
+    let config = format!(
+        "global: {{scrape_interval: 1s}}\nremote_read:\n  - url: http://{here}/api/v1/read\n    read_recent: true\n\
+         scrape_configs:\n  - job_name: weir\n    honor_labels: true\n    metrics_path: /federate\n    \
+         params: {{'match[]': ['weir_agents{{}}', 'level']}}\n    static_configs: [{{targets: ['{here}']}}]\n"
+    );
+    let prometheus = weir_tests::Prometheus::start_with(folder.path(), &config, &[]);
+    let ask = |query: &str| -> Option<String> {
+        let url = format!("http://{}/api/v1/query", prometheus.address);
+        ureq::get(url).query("query", query).call().ok()?.body_mut().read_to_string().ok()
+    };
+    eventually("Prometheus to read", patience, || {
+        ask("sum_over_time(level{host=\"a\"}[5m])").filter(|text| text.contains("\"10\"")).map(drop)
+    });
+    eventually("Prometheus to scrape what is federated", patience, || {
+        ask("up{job=\"weir\"}").filter(|text| text.contains("\"1\"")).map(drop)
+    });
 }

@@ -2,6 +2,7 @@
 //! without them: a message of two bytes costs a decoder a hundred.
 
 mod histogram;
+mod read;
 mod request;
 mod second;
 
@@ -11,6 +12,7 @@ use weir_sample::Series;
 use crate::protobuf::Malformed;
 
 pub use histogram::read_histogram;
+pub use read::{ReadMatcher, ReadQuery, ReadRequest, ReadResponse, ReadResult};
 pub use request::{Entries, Entry, Request, Unpacked, read_label};
 pub use second::{SECOND, SecondEntry, SecondRequest};
 

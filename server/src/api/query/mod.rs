@@ -6,6 +6,7 @@
 mod export;
 mod federate;
 mod parameters;
+mod remote_read;
 mod tenant;
 mod time;
 mod turn;
@@ -23,7 +24,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::json;
 use weir_query::{Allow, Engine, Held, Hint, MatchOp, Matcher, QueryError, Remembered, Selection, Source};
 use weir_sample::Timestamp;
@@ -48,6 +49,7 @@ pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine, watermark: Option<
         .route("/api/v1/series", get(series).post(series))
         .route("/api/v1/labels", get(labels).post(labels))
         .route("/api/v1/label/{name}/values", get(label_values))
+        .route("/api/v1/read", post(remote_read::read))
         .route("/federate", get(federate::federate))
         .route("/api/v1/export", get(export::export).post(export::export))
         .route("/api/v1/metadata", get(metadata))

@@ -211,15 +211,36 @@ fn token(key: &SigningKey, tenant: u32) -> String {
 
 #[test]
 fn answers_are_cut_and_look_back_as_they_are_told() {
-    check(
-        "/api/v1/query",
-        "query={__name__=~%22x|y%22}&time=1060&limit=1",
-        200,
-        "results truncated due to limit",
-    );
+    check("/api/v1/query", "query={__name__=~%22x|y%22}&time=1060&limit=1", 200, "results truncated due to limit");
     check("/api/v1/query", "query=x&time=1070&lookback_delta=5s", 200, r#""result":[]"#);
     check("/api/v1/query", "query=x&time=1070&lookback_delta=20s", 200, r#""host":"a""#);
     let range = "query=x&start=1070&end=1080&step=5";
     check("/api/v1/query_range", &format!("{range}&lookback_delta=12s"), 200, r#"[[1070,"60"]]"#);
     check("/federate", "match[]=x", 200, "");
+}
+
+#[test]
+fn remote_read_gives_samples_of_each_question() {
+    use weir_formats::remote_write::{ReadMatcher, ReadQuery, ReadRequest};
+    let (_folder, store) = store();
+    let server = serve(guard(routes(store, Engine::default(), None), None, Scope::Read));
+    let query = |name: &str, from: i64| {
+        let matchers = vec![ReadMatcher { kind: 0, name: "__name__".into(), value: name.into() }];
+        ReadQuery { start_ms: from, end_ms: 1_060_000, matchers }
+    };
+    let ask = |queries: Vec<ReadQuery>| {
+        let body = ReadRequest { queries }.packed();
+        let mut answer = ureq::post(format!("http://{server}/api/v1/read")).send(&body[..]).unwrap();
+        assert_eq!(answer.headers()["content-encoding"], "snappy");
+        weir_formats::remote_write::ReadResponse::read(&answer.body_mut().read_to_vec().unwrap()).unwrap()
+    };
+    let answer = ask(vec![query("x", 1_050_000), query("nothing", 0), query("t_count", 0)]);
+    let samples = |at: usize| -> Vec<(i64, f64)> {
+        let series = answer.results[at].timeseries.iter().flat_map(|series| &series.samples);
+        series.map(|sample| (sample.timestamp, sample.value)).collect()
+    };
+    assert_eq!(samples(0), [(1_050_000, 50.0), (1_060_000, 60.0)]);
+    assert_eq!((samples(1).len(), answer.results.len()), (0, 3));
+    let labels = &answer.results[0].timeseries[0].labels;
+    assert_eq!(labels.iter().map(|label| label.name.as_str()).collect::<Vec<_>>(), ["__name__", "host"]);
 }

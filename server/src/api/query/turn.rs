@@ -142,6 +142,8 @@ impl Drop for Waits {
 pub(super) enum Body {
     /// JSON that is there already, and the memory that counts for it.
     Json(String, Held),
+    /// Bytes that are there already, and the memory that counts for them.
+    Bytes(Vec<u8>, Held),
     /// An answer, written as the client takes it.
     Answer {
         answer: Answer,
@@ -160,6 +162,13 @@ impl Body {
                     Ok::<_, Infallible>(text)
                 });
                 return (json, axum::body::Body::from_stream(once)).into_response();
+            }
+            Self::Bytes(bytes, held) => {
+                let once = futures_util::stream::once(async move {
+                    let _held = held;
+                    Ok::<_, Infallible>(bytes)
+                });
+                return axum::body::Body::from_stream(once).into_response();
             }
             Self::Answer { answer, with_stats } => (answer, with_stats),
         };
