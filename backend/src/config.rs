@@ -49,6 +49,8 @@ pub enum Format {
     Influx,
     /// ClickHouse over HTTP, into the table whose name this is not: it stands in the URL's query.
     ClickHouse,
+    /// OpenTelemetry's metrics over HTTP.
+    Otlp,
 }
 
 /// Where a tenant is told.

@@ -7,7 +7,7 @@ use ureq::http::{HeaderMap, StatusCode, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 
 use crate::config::{Auth, BackendConfig};
-use crate::formats::{Body, Spoken};
+use crate::formats::{Body, Spoken, rejected};
 use crate::request::Request;
 
 /// What an answer means for a request.
@@ -15,6 +15,8 @@ use crate::request::Request;
 pub(crate) enum Outcome {
     /// All of it was taken.
     Taken,
+    /// All but so many samples, which never will be; the answer does not say which.
+    Partly(u64, String),
     /// Something in it never will be; the answer says what.
     Bad(String),
     /// It may be taken later.
@@ -69,8 +71,14 @@ impl Client {
         match post.send(&body.bytes[..]) {
             Ok(mut answer) => {
                 let (status, headers) = (answer.status(), answer.headers().clone());
-                let text = answer.body_mut().with_config().limit(MOST_TEXT).read_to_string().unwrap_or_default();
-                judge(status, &headers, &text, spoken, &body)
+                let told = answer.body_mut().with_config().limit(MOST_TEXT).read_to_vec().unwrap_or_default();
+                if status.is_success()
+                    && spoken == Spoken::Otlp
+                    && let Some((count, reason)) = rejected(&told)
+                {
+                    return Outcome::Partly(count, reason);
+                }
+                judge(status, &headers, &String::from_utf8_lossy(&told), spoken, &body)
             }
             Err(error) => later(error.to_string()),
         }

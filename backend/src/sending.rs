@@ -53,6 +53,17 @@ impl Sending {
                     self.status.sent_samples.fetch_add(request.samples() as u64, Relaxed);
                     pause = FIRST_PAUSE;
                 }
+                Outcome::Partly(count, reason) => {
+                    self.status.works();
+                    self.status.sent_samples.fetch_add((request.samples() as u64).saturating_sub(count), Relaxed);
+                    if self.status.refused_samples.fetch_add(count, Relaxed) == 0 {
+                        tracing::warn!(
+                            reason,
+                            count,
+                            "a backend takes some samples of a request and does not say which it refuses"
+                        );
+                    }
+                }
                 Outcome::NotSpoken => {
                     let mut now = lock(&self.spoken);
                     if *now == Spoken::RemoteWrite2 {

@@ -179,3 +179,45 @@ fn what_is_missing_is_refused_or_said_and_copies_stand_in() {
     assert!(status == 200 && value.as_deref() == Some("1") && text.contains("warnings"), "{status} {text}");
     assert!(lenient.get("/readyz").unwrap().1.contains(&format!("http://{gone}")));
 }
+
+#[test]
+fn another_weir_is_a_backend_by_remote_write_2_and_by_otlp() {
+    let folder = tempfile::tempdir().unwrap();
+    let behind: Vec<Server> = ["second", "otlp"]
+        .map(|name| Server::start_as("up", folder.path().join(name), ServerPorts::free(), &[]))
+        .into();
+    let backend = |kind: &str, path: &str, to: &Server| {
+        let url = format!("http://{}{path}", to.ports.http);
+        format!("[[sink.backend]]\nkind = '{kind}'\nevery = '1s'\nurl = '{url}'\nmatch = ['level', 'jobs_total']\n")
+    };
+    let config = backend("remote_write", "/api/v1/write", &behind[0]) + &backend("otlp", "/v1/metrics", &behind[1]);
+    let file = folder.path().join("weir.toml");
+    std::fs::write(&file, format!("[sink]\ncheckpoint_interval_s = 1\n{config}")).unwrap();
+    let file = file.display().to_string();
+    let weir = Server::start_as("up", folder.path().join("weir"), ServerPorts::free(), &["--config", &file]);
+    eventually("a first watermark", PATIENCE, || {
+        let passed = |name: &str| weir.reading(&format!("weir_backend_passed_timestamp_seconds{{backend=\"{name}\"}}"));
+        (passed("remote_write")? > 0.0 && passed("otlp")? > 0.0).then_some(())
+    });
+    let now = weir_tests::seconds_now() as i64;
+    push(&weir, (now - now % 60 - 35 * 60) * 1_000);
+    for (metric, server) in
+        [("level", &behind[0]), ("jobs_total", &behind[0]), ("level", &behind[1]), ("jobs_total", &behind[1])]
+    {
+        let query = [("query", format!("{metric}{{host=~\"h.\"}}[1h]"))];
+        let all = |server: &Server| -> Option<Vec<Value>> {
+            let answer = answer(server, "query", &query)?;
+            Some(answer.as_array()?.iter().map(|series| series["values"].clone()).collect())
+        };
+        let mut found = None;
+        eventually(&format!("{metric} to be equal"), PATIENCE, || {
+            let expected = all(&weir)?;
+            found = all(server);
+            (expected.len() == HOSTS && found.as_ref() == Some(&expected)).then_some(())
+        });
+    }
+    let refused = |name: &str| weir.reading(&format!("weir_backend_refused_samples_total{{backend=\"{name}\"}}"));
+    assert_eq!((refused("remote_write"), refused("otlp")), (Some(0.0), Some(0.0)));
+    let log = std::fs::read_to_string(folder.path().join("weir.log")).unwrap();
+    assert!(!log.contains("does not speak remote write 2.0"), "{log}");
+}

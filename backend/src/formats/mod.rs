@@ -3,10 +3,12 @@
 mod body;
 mod click_house;
 mod influx;
+mod otlp;
 mod pen;
 mod remote_write;
 
 pub(crate) use body::Body;
+pub(crate) use otlp::rejected;
 
 use crate::config::Format;
 use crate::request::Item;
@@ -18,6 +20,7 @@ pub(crate) enum Spoken {
     RemoteWrite1,
     Influx,
     ClickHouse,
+    Otlp,
 }
 
 impl From<Format> for Spoken {
@@ -27,6 +30,7 @@ impl From<Format> for Spoken {
             Format::RemoteWrite1 => Self::RemoteWrite1,
             Format::Influx => Self::Influx,
             Format::ClickHouse => Self::ClickHouse,
+            Format::Otlp => Self::Otlp,
         }
     }
 }
@@ -38,6 +42,7 @@ impl Spoken {
             Self::RemoteWrite1 => remote_write::first(items),
             Self::Influx => influx::lines(items),
             Self::ClickHouse => click_house::rows(items),
+            Self::Otlp => otlp::request(items),
         }
     }
 }

@@ -72,6 +72,8 @@ pub(crate) enum BackendKind {
     Influx,
     /// ClickHouse's HTTP interface.
     Clickhouse,
+    /// OpenTelemetry's metrics over HTTP.
+    Otlp,
 }
 
 /// A tier by its name.
@@ -131,6 +133,7 @@ impl BackendSettings {
             BackendKind::RemoteWrite | BackendKind::RemoteWrite1 => "remote_write",
             BackendKind::Influx => "influx",
             BackendKind::Clickhouse => "clickhouse",
+            BackendKind::Otlp => "otlp",
         })
     }
 
@@ -180,6 +183,7 @@ impl BackendSettings {
                 BackendKind::RemoteWrite1 => Format::RemoteWrite1,
                 BackendKind::Influx => Format::Influx,
                 BackendKind::Clickhouse => Format::ClickHouse,
+                BackendKind::Otlp => Format::Otlp,
             },
             url: self.address(),
             tenants: Tenants { header: self.tenant_header.clone(), zero: self.tenant_zero.clone() },
