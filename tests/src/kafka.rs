@@ -16,6 +16,8 @@ pub struct Broker {
     pub address: SocketAddr,
     /// Where it speaks plainly: the same, unless it is sealed.
     plain: SocketAddr,
+    /// Where brokers find the controller.
+    controller: SocketAddr,
     folder: PathBuf,
     program: Program,
 }
@@ -84,6 +86,27 @@ impl Broker {
         Self::launch(folder, address, plain, &listeners, &more)
     }
 
+    /// Starts another one, with a number from 2 on, under this one's controller.
+    pub fn join(&self, folder: &Path, number: u32) -> Self {
+        let (address, folder) = (free_port(), folder.join(format!("kafka-{number}")));
+        std::fs::create_dir_all(folder.join("tmp")).unwrap();
+        let text = SMALL
+            .replace("process.roles=broker,controller", "process.roles=broker")
+            .replace("node.id=1", &format!("node.id={number}"));
+        let own = format!("listeners=PLAINTEXT://{address}\ncontroller.quorum.bootstrap.servers={}", self.controller);
+        let text = format!("{text}{own}\nlog.dirs={}\n", folder.join("data").display());
+        let properties = folder.join("server.properties");
+        std::fs::write(&properties, text).unwrap();
+        let mut format = java(&folder, FOR_TOOL, "kafka.tools.StorageTool");
+        format.extend(["format", "--no-initial-controllers", "--cluster-id", CLUSTER, "-c"].map(str::to_owned));
+        format.push(properties.display().to_string());
+        output("java", &format);
+        let controller = self.controller;
+        let mut broker = Self { address, plain: address, controller, program: start(&folder), folder };
+        broker.wait_until_ready();
+        broker
+    }
+
     fn launch(folder: &Path, address: SocketAddr, plain: SocketAddr, listeners: &str, more: &[&str]) -> Self {
         let (folder, controller) = (folder.join("kafka"), free_port());
         std::fs::create_dir_all(folder.join("tmp")).unwrap();
@@ -97,7 +120,7 @@ impl Broker {
             .extend(["format", "--standalone", "--cluster-id", CLUSTER, "--add-scram", &user, "-c"].map(str::to_owned));
         format.push(properties.display().to_string());
         output("java", &format);
-        let mut broker = Self { address, plain, program: start(&folder), folder };
+        let mut broker = Self { address, plain, controller, program: start(&folder), folder };
         broker.wait_until_ready();
         broker
     }
