@@ -1,5 +1,7 @@
 //! Program `weir-agent`: this host's metrics and its applications' StatsD, pushed window by window until acknowledged.
 
+#![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic when nobody reads any more; say! does not")]
+
 mod access_log;
 mod aside;
 mod clock;
@@ -23,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
+use weir_files::{say, tell};
 
 /// Pushes this host's metrics and local StatsD to a Weir gateway.
 #[derive(Parser)]
@@ -55,12 +58,12 @@ fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Status(args) => config::telemetry_address(&args).and_then(report::show),
         Command::Top(args) => config::telemetry_address(&args).and_then(report::watch),
-        Command::Check(args) => config::check(&args).map(|()| println!("the configuration is right")),
+        Command::Check(args) => config::check(&args).map(|()| say!("the configuration is right")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("weir-agent: {error:#}");
+            tell!("weir-agent: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 /// `weir-agent status`: prints the page of the agent at `address`.
 pub(crate) fn show(address: SocketAddr) -> Result<()> {
-    print!("{}", ask(address, "/status")?);
+    write!(weir_files::output(), "{}", ask(address, "/status")?)?;
     Ok(())
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn watch(address: SocketAddr) -> Result<()> {
     loop {
         std::thread::sleep(REFRESH);
         let (page, now) = (ask(address, "/status")?, figures(&ask(address, "/metrics")?));
-        let mut out = std::io::stdout().lock();
+        let mut out = weir_files::output();
         // Home, and clear to the end.
         write!(out, "\x1b[H\x1b[2J{page}\nper second\n")?;
         let mut moved: Vec<_> = now

@@ -4,6 +4,7 @@ use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 
 use anyhow::{Context, Result};
+use weir_files::tell;
 use weir_formats::text::Writer;
 use weir_query::{Column, Hint, Selection, selector};
 use weir_sample::Timestamp;
@@ -39,7 +40,7 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
     if let Some(path) = &args.parquet {
         return to_parquet(&store, &selection, path).with_context(|| format!("writing {}", path.display()));
     }
-    let mut out = Writer::new(BufWriter::new(std::io::stdout().lock()));
+    let mut out = Writer::new(BufWriter::new(weir_files::output()));
     each(&store, &selection, |data, values| Ok(out.series(&data.series, data.kind, &data.timestamps, values)?))?;
     out.out().flush().context("writing")
 }
@@ -70,10 +71,10 @@ fn each(
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     written.context("writing")?;
-    eprintln!("answered from {}; {left_out} distributions left out", answered.tier.name());
+    tell!("answered from {}; {left_out} distributions left out", answered.tier.name());
     for hole in &answered.holes {
         let (tier, start, end) = (hole.tier.name(), hole.start as f64 / 1e3, hole.end as f64 / 1e3);
-        eprintln!("tier {tier} is damaged from {start:.3} to {end:.3}: coarser points stand there where they are kept");
+        tell!("tier {tier} is damaged from {start:.3} to {end:.3}: coarser points stand there where they are kept");
     }
     if answered.partial {
         anyhow::bail!(

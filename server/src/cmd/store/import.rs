@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use weir_files::say;
 use weir_formats::remote_write::{Entry, Request, Unpacked, read_histogram};
 use weir_formats::text::{Families, Line, Malformed, Meaning};
 use weir_sample::{Kind, Series, Timestamp};
@@ -67,8 +68,8 @@ pub(super) fn main(args: &ImportArgs) -> Result<()> {
         outcome.with_context(|| format!("importing {}", path.display()))?;
     }
     let Done { stored, points_only, too_old, left_out } = import.finish()?;
-    println!("{stored} samples stored");
-    let say = |count: u64, what: &str| (count > 0).then(|| println!("{count} {what}"));
+    say!("{stored} samples stored");
+    let say = |count: u64, what: &str| (count > 0).then(|| say!("{count} {what}"));
     say(points_only, "of them are older than samples are kept as they came: they become points of one minute or hour");
     say(too_old, "samples left out: older than anything is kept, see [store] in weir.toml");
     say(left_out, "native histograms and samples without a metric name left out");
