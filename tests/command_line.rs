@@ -1,0 +1,105 @@
+//! The command lines of both programs, as a person or a script meets them.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use weir_tests::{Agent, Server, eventually, program};
+
+/// A program with nobody's settings.
+fn command(name: &str, home: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program(name));
+    command.args(args).stdin(Stdio::null()).env("XDG_CONFIG_HOME", home).env_remove("WEIR_SERVER");
+    command
+}
+
+fn run(name: &str, home: &Path, args: &[&str]) -> Output {
+    command(name, home, args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Its exit code, what it printed, and what it said on standard error.
+fn told(name: &str, home: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = run(name, home, args);
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// Runs a program whose reader has gone; what it said on standard error, and its exit code.
+fn run_unread(name: &str, home: &Path, args: &[&str]) -> (String, Option<i32>) {
+    let mut command = command(name, home, args);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    (said, child.wait().unwrap().code())
+}
+
+#[test]
+fn a_reader_that_has_gone_ends_a_command_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let server = Server::start(home);
+    let agent = Agent::start(home, &server.ports.batch.to_string(), &server.keys(), &[]);
+    let (http, keys) = (server.ports.http.to_string(), server.keys().display().to_string());
+    let telemetry = agent.telemetry.to_string();
+    eventually("the agent's first window", Duration::from_secs(60), || {
+        server.number("weir_agent_sealed_batches_total")
+    });
+    for (name, args) in [
+        ("weir", &["query", "--server", &http, r#"{__name__=~".+"}"#][..]),
+        ("weir", &["query", "--server", &http, "--json", "1"]),
+        ("weir", &["top", "series", "--server", &http]),
+        ("weir", &["keys", "list", &keys]),
+        ("weir", &["completions", "bash"]),
+        ("weir-agent", &["status", "--telemetry", &telemetry]),
+    ] {
+        assert_eq!(run_unread(name, home, args), (String::new(), Some(141)), "{name} {args:?}");
+    }
+}
+
+#[test]
+fn a_question_has_an_answer_nothing_or_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let server = Server::start(home);
+    let http = server.ports.http.to_string();
+    // By a context, then without a word of the server.
+    assert_eq!(told("weir", home, &["context", "set", "here", "--server", &http]).0, 0);
+    assert_eq!(told("weir", home, &["context", "list"]).1, format!("* here  {http}\n"));
+    assert_eq!(told("weir", home, &["query", "1 + 1"]), (0, "{}  2\n".into(), String::new()));
+    let (code, printed, said) = told("weir", home, &["query", "no_such_series"]);
+    assert_eq!((code, printed.as_str(), said.as_str()), (4, "", "weir: no series\n"));
+    let (code, _, said) = told("weir", home, &["query", "sum by (x"]);
+    assert_eq!(code, 1);
+    assert!(said.ends_with("\n  sum by (x\n           ^\n") && said.lines().count() == 3, "{said}");
+    let range = ["query", "--start", "-1m", "--end", "now", "--step", "30s", "-o", "csv", "vector(7)"];
+    let (code, printed, _) = told("weir", home, &range);
+    assert_eq!((code, printed.lines().count(), printed.lines().next()), (0, 4, Some("time,metric,value")));
+    let plotted = told("weir", home, &["query", "-o", "plot", "vector(7)"]).1;
+    assert!(plotted.chars().any(|dots| ('\u{2801}'..='\u{28ff}').contains(&dots)), "{plotted}");
+    // A server that is not there is said once.
+    let (code, _, said) = told("weir", home, &["query", "--server", "127.0.0.1:1", "1"]);
+    assert_eq!((code, said.lines().count()), (1, 1), "{said}");
+    // A line that is none is not sent.
+    let (code, _, said) = told("weir", home, &["emit", "a:x|c"]);
+    assert!(code == 1 && said.contains("line 1"), "{said}");
+}
+
+#[test]
+fn completions_and_manual_pages_know_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, word) in [("weir", "query")] {
+        for shell in ["bash", "zsh", "fish"] {
+            let (code, printed, _) = told(name, folder.path(), &["completions", shell]);
+            assert!(code == 0 && printed.contains(word), "{name} {shell}");
+        }
+        let pages = folder.path().join(name);
+        assert_eq!(told(name, folder.path(), &["man", &pages.display().to_string()]).0, 0);
+        assert!(std::fs::read_to_string(pages.join(format!("{name}-{word}.1"))).unwrap().contains(".TH"));
+    }
+}
