@@ -11,6 +11,7 @@ pub(crate) mod emit;
 pub(crate) mod kafka;
 pub(crate) mod keys;
 pub(crate) mod manual;
+pub(crate) mod progress;
 pub(crate) mod query;
 pub(crate) mod store;
 pub(crate) mod token;

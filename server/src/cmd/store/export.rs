@@ -1,6 +1,6 @@
 //! `weir store export`: samples as text or as a Parquet file, while the server is stopped.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
 
 use anyhow::{Context, Result};
@@ -11,6 +11,7 @@ use weir_sample::Timestamp;
 use weir_store::{SeriesData, Store};
 
 use super::folder::{self, Folder};
+use crate::cmd::progress::Progress;
 
 #[derive(clap::Args)]
 pub(crate) struct ExportArgs {
@@ -36,13 +37,27 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
     let matchers = selector(&args.selector).context("reading the selector")?;
     let (start, end) = (Timestamp::from_secs(args.start), Timestamp::from_secs(args.end));
     let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
+    // Its lines would stand between those of the samples, were both on the terminal.
+    let to_terminal = std::io::stdout().is_terminal();
+    let progress = (!to_terminal || is_to_file(args)).then(|| Progress::spinning("exporting"));
     #[cfg(feature = "parquet")]
     if let Some(path) = &args.parquet {
         return to_parquet(&store, &selection, path).with_context(|| format!("writing {}", path.display()));
     }
     let mut out = Writer::new(BufWriter::new(weir_files::output()));
     each(&store, &selection, |data, values| Ok(out.series(&data.series, data.kind, &data.timestamps, values)?))?;
+    drop(progress);
     out.out().flush().context("writing")
+}
+
+fn is_to_file(args: &ExportArgs) -> bool {
+    #[cfg(feature = "parquet")]
+    return args.parquet.is_some();
+    #[cfg(not(feature = "parquet"))]
+    return {
+        _ = args;
+        false
+    };
 }
 
 #[cfg(feature = "parquet")]

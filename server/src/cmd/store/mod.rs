@@ -15,6 +15,7 @@ use weir_sample::Timestamp;
 use weir_store::{Forgotten, Remote, Repaired, Stats, Verified};
 
 use crate::clock::now;
+use crate::cmd::progress::Progress;
 use folder::{Address, Folder, say_owner};
 
 #[derive(clap::Subcommand)]
@@ -113,7 +114,9 @@ pub(crate) fn main(command: StoreCommand) -> Result<()> {
 }
 
 fn repair(folder: &Path) -> Result<()> {
+    let progress = Progress::spinning("repairing");
     let Repaired { mended, lost } = weir_store::repair(folder).map_err(say_owner).context("repairing the store")?;
+    drop(progress);
     mended.iter().for_each(|line| say!("{line}"));
     lost.iter().for_each(|line| say!("lost: {line}"));
     if mended.is_empty() && lost.is_empty() {
@@ -124,7 +127,9 @@ fn repair(folder: &Path) -> Result<()> {
 
 fn backup(folder: &Folder, target: &Address) -> Result<()> {
     let name = name_of(now());
+    let progress = Progress::spinning("backing up");
     let done = weir_store::backup(&folder.existing_store()?, folder.cold()?, &target.open()?, &name);
+    drop(progress);
     let done = done.context("backing up the store")?;
     say!("backup {name}: {} objects of {} bytes sent, {} blocks were there", done.sent, done.bytes, done.there);
     Ok(())
@@ -139,7 +144,9 @@ fn forget(target: &Address, keep: usize) -> Result<()> {
 
 fn restore(folder: &Folder, source: &Address, at: Option<&str>) -> Result<()> {
     weir_files::own_folder(&folder.data)?;
+    let progress = Progress::spinning("bringing back");
     let done = weir_store::restore(&source.open()?, at, &folder.store());
+    drop(progress);
     let (name, done) = done.context("bringing the backup back")?;
     say!("backup {name}: {} files of {} bytes brought back and checked", done.sent, done.bytes);
     Ok(())
@@ -159,8 +166,10 @@ fn name_of(time: Timestamp) -> String {
 }
 
 fn verify(folder: &Path, cold: Option<Arc<dyn Remote>>) -> Result<()> {
+    let progress = Progress::spinning("reading every page");
     let Verified { files, pages, samples, cold_unread, damaged } =
         weir_store::verify(folder, cold).context("reading the store")?;
+    drop(progress);
     say!("{files} files, {pages} pages, {samples} samples");
     if cold_unread > 0 {
         say!("{cold_unread} blocks are in the object store and were not read");
