@@ -28,6 +28,6 @@ pub use lock::{FolderLock, LockError};
 pub use modes::keep_private;
 pub use open::{append, create, create_new, cut, open_or_create, sync, write_at};
 pub use read::{put_checked, read_if_there};
-pub use say::{Output, output, say_line, tell_line};
+pub use say::{Output, output, say_line, sentence, tell_line};
 pub use secret::{SecretError, read_secret};
 pub use whole::{create_whole, publish, replace, write_whole};

@@ -34,6 +34,20 @@ pub fn tell_line(line: Arguments<'_>) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// An error and what caused it, in one line. A cause that the error has told already is not told twice.
+pub fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !told.ends_with(&text) {
+            told = format!("{told}: {text}");
+        }
+        cause = inner.source();
+    }
+    told
+}
+
 /// Standard output, for what is written rather than said in lines.
 pub fn output() -> Output {
     Output(std::io::stdout())
@@ -58,4 +72,27 @@ fn ended_quietly<T>(outcome: Result<T>) -> Result<T> {
         std::process::exit(READER_GONE);
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read it: {source}")]
+    struct Told {
+        source: std::io::Error,
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("starting")]
+    struct Untold {
+        source: Told,
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = Untold { source: Told { source: std::io::Error::other("it is gone") } };
+        assert_eq!(sentence(&error), "starting: cannot read it: it is gone");
+    }
 }
