@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use weir_tests::{Agent, Server, eventually, program};
+use weir_tests::{Agent, Server, eventually, free_port, program};
 
 /// A program with nobody's settings.
 fn command(name: &str, home: &Path, args: &[&str]) -> Command {
@@ -101,5 +101,75 @@ fn completions_and_manual_pages_know_every_command() {
         let pages = folder.path().join(name);
         assert_eq!(told(name, folder.path(), &["man", &pages.display().to_string()]).0, 0);
         assert!(std::fs::read_to_string(pages.join(format!("{name}-{word}.1"))).unwrap().contains(".TH"));
+    }
+}
+
+#[test]
+fn a_running_agent_is_asked_by_its_state_folder_and_its_way_is_walked() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let server = Server::start(home);
+    let (batch, keys) = (server.ports.batch.to_string(), server.keys().display().to_string());
+    let agent = Agent::start(home, &batch, &server.keys(), &[]);
+    let state = home.join("agent").display().to_string();
+    eventually("an acknowledgement", Duration::from_secs(60), || {
+        let (_, page, _) = told("weir-agent", home, &["status", "--state", &state]);
+        page.contains(" acknowledged, ").then_some(())
+    });
+    let (_, json, _) = told("weir-agent", home, &["status", "--state", &state, "--json"]);
+    assert!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["ledger"]["acked"].as_u64() > Some(0), "{json}");
+    let check = ["check", "--keys", &keys, "--server", &batch, "--connect"];
+    let (code, printed, _) = told("weir-agent", home, &check);
+    assert_eq!(code, 0, "{printed}");
+    for step in ["key ", "name ", "udp ", "clock "] {
+        assert!(printed.lines().any(|line| line.starts_with(step) && line.contains(" ok ")), "{step} in {printed}");
+    }
+    let gone = ["check", "--keys", &keys, "--server", "127.0.0.1:9", "--connect"];
+    let (code, printed, _) = told("weir-agent", home, &gone);
+    assert!(code == 1 && printed.contains("udp     failed  127.0.0.1:9: "), "{printed}");
+    // A file that is none, though nothing is connected to.
+    let (code, _, said) = told("weir-agent", home, &["check", "--keys", &keys, "--ca", &keys]);
+    assert!(code == 1 && said.contains("fleet.keys"), "{said}");
+    // A second agent at the same port leaves nothing behind, and is told of the first.
+    let (second, statsd) = (home.join("second"), agent.statsd.to_string());
+    let run = ["run", "--keys", &keys, "--statsd", &statsd, "--state", &second.display().to_string()];
+    let (code, _, said) = told("weir-agent", home, &run);
+    let first = format!("which process {} (weir-agent) has", agent.program.id());
+    assert!(code == 1 && said.contains(&first) && said.contains("--statsd"), "{said}");
+    assert!(!said.contains('\u{1b}') && !second.exists());
+}
+
+#[test]
+fn a_store_is_made_by_an_import_and_not_by_a_failed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let (data, file) = (home.join("new"), home.join("samples.txt"));
+    let (data_text, file_text) = (data.display().to_string(), file.display().to_string());
+    let import = ["store", "import", "--data", &data_text, &file_text];
+    assert_eq!(told("weir", home, &import).0, 1);
+    assert!(!data.exists());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    std::fs::write(&file, format!("x 5 {}\n", now - 60_000)).unwrap();
+    assert_eq!(told("weir", home, &import), (0, "1 samples stored\n".into(), String::new()));
+    assert!(told("weir", home, &["store", "export", "--data", &data_text, "x"]).1.contains("x 5"));
+}
+
+#[test]
+fn a_server_that_cannot_start_says_why_once_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let server = Server::start(home);
+    let (http, batch, free) = (server.ports.http.to_string(), server.ports.batch.to_string(), free_port().to_string());
+    let data = home.join("second");
+    for (ports, flag) in [([&http, &free], "--http"), ([&free, &batch], "--batch")] {
+        let [http, batch] = ports;
+        let up = ["up", "--data", &data.display().to_string(), "--statsd", "off", "--http", http, "--batch", batch];
+        let (code, _, said) = told("weir", home, &up);
+        let told = format!("which process {} (weir) has", server.program.id());
+        assert!(
+            code == 1 && said.matches("in use").count() == 1 && said.contains(&told) && said.contains(flag),
+            "{said}"
+        );
+        assert!(!data.exists(), "{flag}");
     }
 }

@@ -98,7 +98,7 @@ fn main() -> ExitCode {
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell!("weir: {error:#}");
+            tell!("weir: {}", weir_files::sentence(error.as_ref()));
             if error.is::<query::NoSeries>() { ExitCode::from(query::NoSeries::EXIT_CODE) } else { ExitCode::FAILURE }
         }
     }
