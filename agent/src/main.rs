@@ -11,6 +11,8 @@ mod intake;
 mod log;
 mod lookup;
 mod manager;
+#[cfg(feature = "manual")]
+mod manual;
 mod origin;
 mod proc;
 mod relabel;
@@ -48,6 +50,14 @@ enum Command {
     Status(report::StatusArgs),
     /// Show the same again and again, with what moves
     Top(config::AskedArgs),
+    /// A shell's completions, on standard output
+    #[cfg(feature = "manual")]
+    #[command(hide = true)]
+    Completions(manual::CompletionsArgs),
+    /// Manual pages, a file for each command
+    #[cfg(feature = "manual")]
+    #[command(hide = true)]
+    Man(manual::ManArgs),
 }
 
 #[derive(clap::Args)]
@@ -81,6 +91,13 @@ fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Status(args) => report::show(&args),
         Command::Top(args) => report::watch(&args),
+        #[cfg(feature = "manual")]
+        Command::Completions(args) => {
+            manual::completions(<Cli as clap::CommandFactory>::command(), &args);
+            Ok(())
+        }
+        #[cfg(feature = "manual")]
+        Command::Man(args) => manual::man(<Cli as clap::CommandFactory>::command(), &args),
         Command::Check(args) => check(&args),
     };
     match outcome {

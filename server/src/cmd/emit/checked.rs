@@ -16,6 +16,9 @@ pub(super) fn series(lines: &[&str]) -> Result<Vec<Series>> {
     for (at, line) in lines.iter().enumerate() {
         aggregator.receive(line.as_bytes(), |why| _ = refused.insert(at, why.reason.to_string()));
     }
+    if let (1, Some((at, why))) = (refused.len(), refused.first_key_value()) {
+        bail!("nothing was sent: line {} of {} is wrong: {:?}: {why}", at + 1, lines.len(), lines[*at]);
+    }
     if !refused.is_empty() {
         let shown =
             refused.iter().take(MOST_SHOWN).map(|(at, why)| format!("\n  line {}: {:?}: {why}", at + 1, lines[*at]));
