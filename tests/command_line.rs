@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use weir_tests::{Agent, Server, eventually, free_port, program};
+use weir_tests::{Agent, Program, Server, eventually, free_port, program};
 
 /// A program with nobody's settings.
 fn command(name: &str, home: &Path, args: &[&str]) -> Command {
@@ -18,14 +18,14 @@ fn run(name: &str, home: &Path, args: &[&str]) -> Output {
     command(name, home, args).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Its exit code, what it printed, and what it said on standard error.
 fn told(name: &str, home: &Path, args: &[&str]) -> (i32, String, String) {
     let output = run(name, home, args);
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    (output.status.code().unwrap(), text_of(&output.stdout), text_of(&output.stderr))
 }
 
 /// Runs a program whose reader has gone; what it said on standard error, and its exit code.
@@ -172,4 +172,41 @@ fn a_server_that_cannot_start_says_why_once_and_leaves_nothing() {
         );
         assert!(!data.exists(), "{flag}");
     }
+}
+
+#[test]
+fn a_server_behind_tls_is_asked_with_its_authority_and_messages_are_for_machines_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let path = |name: &str| home.join(name).display().to_string();
+    for certs in ["certs", "others"] {
+        assert_eq!(told("weir", home, &["certs", "dev", &path(certs)]).0, 0);
+    }
+    let (http, config) = (free_port().to_string(), path("weir.toml"));
+    let text = format!(
+        "data = {:?}\n[listen]\nhttp = {http:?}\nbatch = \"{}\"\nstatsd = \"off\"\n[tls]\ncertificates = {:?}\nkey = {:?}\n",
+        path("data"),
+        free_port(),
+        path("certs/server.pem"),
+        path("certs/server.key"),
+    );
+    std::fs::write(&config, text).unwrap();
+    let log = home.join("server.log");
+    let args = ["up", "--config", &config, "--log-format", "json"].map(str::to_owned);
+    let _server = Program::start("weir", &args, &log);
+    let (ca, others) = (path("certs/ca.pem"), path("others/ca.pem"));
+    let ask = |ca: &str| {
+        let output = command("weir", home, &["query", "--ca", ca, "1"]).env("WEIR_SERVER", &http).output().unwrap();
+        (output.status.code(), text_of(&output.stdout), text_of(&output.stderr))
+    };
+    eventually("an answer by TLS", Duration::from_secs(60), || {
+        (ask(&ca) == (Some(0), "{}  1\n".into(), String::new())).then_some(())
+    });
+    let (code, _, said) = ask(&others);
+    assert!(code == Some(1) && said.contains(&others) && said.contains("--ca") && said.lines().count() == 1, "{said}");
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        log.lines().count() > 0 && log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+        "{log}"
+    );
 }

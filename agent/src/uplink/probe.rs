@@ -144,7 +144,10 @@ async fn tls(files: &ClientFiles, name: &str, address: SocketAddr) -> Result<Str
 
 fn tls_mend(told: &str, ca: &str) -> String {
     match () {
-        () if told.contains("UnknownIssuer") => format!("{told}: no authority of {ca} vouches for it; see --ca"),
+        // The second: an authority of the same name, with another key.
+        () if told.contains("UnknownIssuer") || told.contains("BadSignature") => {
+            format!("{told}: no authority of {ca} vouches for it; see --ca")
+        }
         () if told.contains("NotValidForName") => format!("{told}: its certificate is for another name; see --server"),
         () if told.contains("certificate") => format!("{told}: look at the server's certificate, and at {ca}"),
         () => format!("{told}: is TCP to this port open, and does the server have TLS?"),

@@ -143,6 +143,7 @@ impl Server {
         let is_tls =
             told.contains("certificate") || told.contains("InvalidCertificate") || told.contains("UnknownIssuer");
         let mend = match &self.authorities {
+            _ if told.contains("http parse") => "does it speak TLS? Write https://, or give --ca FILE".to_owned(),
             _ if !is_tls && server.starts_with("https") => "does a server speak TLS there?".to_owned(),
             _ if !is_tls => {
                 "is a server running there? (--server ADDRESS, WEIR_SERVER or weir context name another)".to_owned()
@@ -155,10 +156,15 @@ impl Server {
 
     fn answer(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value> {
         let server = &self.address;
-        let text =
-            answer.and_then(|mut response| response.body_mut().with_config().limit(MOST_ANSWER_BYTES).read_to_string());
-        let text = text.map_err(|error| self.unreachable(error))?;
-        let answer: Value = serde_json::from_str(&text).with_context(|| format!("{server} did not answer in JSON"))?;
+        let answer = answer.and_then(|mut response| {
+            let text = response.body_mut().with_config().limit(MOST_ANSWER_BYTES).read_to_string();
+            Ok((response.status(), text?))
+        });
+        let (status, text) = answer.map_err(|error| self.unreachable(error))?;
+        let answer: Value = serde_json::from_str(&text).map_err(|_| {
+            let told = text.lines().next().unwrap_or_default();
+            anyhow::anyhow!("{server} answered {status} {told:?}, which is no answer of the API: is it the address of a server's HTTP?")
+        })?;
         if answer["status"] != "success" {
             bail!("{}: {}", answer["errorType"].as_str().unwrap_or("error"), answer["error"].as_str().unwrap_or(&text));
         }

@@ -38,8 +38,10 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
     let (start, end) = (Timestamp::from_secs(args.start), Timestamp::from_secs(args.end));
     let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
     // Its lines would stand between those of the samples, were both on the terminal.
-    let to_terminal = std::io::stdout().is_terminal();
-    let progress = (!to_terminal || is_to_file(args)).then(|| Progress::spinning("exporting"));
+    let is_seen = std::io::stdout().is_terminal();
+    #[cfg(feature = "parquet")]
+    let is_seen = is_seen && args.parquet.is_none();
+    let progress = (!is_seen).then(|| Progress::spinning("exporting"));
     #[cfg(feature = "parquet")]
     if let Some(path) = &args.parquet {
         return to_parquet(&store, &selection, path).with_context(|| format!("writing {}", path.display()));
@@ -48,16 +50,6 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
     each(&store, &selection, |data, values| Ok(out.series(&data.series, data.kind, &data.timestamps, values)?))?;
     drop(progress);
     out.out().flush().context("writing")
-}
-
-fn is_to_file(args: &ExportArgs) -> bool {
-    #[cfg(feature = "parquet")]
-    return args.parquet.is_some();
-    #[cfg(not(feature = "parquet"))]
-    return {
-        _ = args;
-        false
-    };
 }
 
 #[cfg(feature = "parquet")]
