@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: demo test differential conformance check rustdoc deny spelling mutants build agent deb console setup autoscaling soak clean
+.PHONY: demo test differential conformance check rustdoc deny spelling mutants build agent manual install deb console setup autoscaling soak clean
 
 demo: build
 	$(BIN)/weir demo
@@ -17,8 +17,20 @@ agent:
 	RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" \
 		$(CARGO) build --locked --profile agent --target $(STATIC_TARGET) --package weir-agent
 
-deb: agent
-	deploy/deb/build $(STATIC_AGENT)
+deb: agent manual
+	MANUAL=$(MANUAL) deploy/deb/build $(STATIC_AGENT)
+
+# Completions and manual pages of both programs, made of their command lines. By a build of its own: the shipped agent stays small.
+MANUAL := target/manual
+manual: console
+	$(CARGO) build --locked --features weir-agent/manual --bin weir --bin weir-agent
+	deploy/manual $(or $(CARGO_TARGET_DIR),target)/debug $(MANUAL)
+
+# Both programs, their completions and manual pages under PREFIX, in a package's tree under DESTDIR.
+PREFIX ?= /usr/local
+install: build manual
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(or $(CARGO_TARGET_DIR),target)/release/weir $(or $(CARGO_TARGET_DIR),target)/release/weir-agent
+	cp -R $(MANUAL)/share $(DESTDIR)$(PREFIX)/
 
 # The console is embedded in the server, so every build of it needs console/dist.
 console: console/dist/index.html

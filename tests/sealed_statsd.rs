@@ -77,10 +77,7 @@ fn a_job_that_is_not_heard_is_told_why() {
     write_secret(&token, "\n");
     check(site.emit(&gateway, &["done:1|c"]), "no token");
     write_secret(&token, &good);
-    check(
-        site.emit(&gateway, &["done:1|c", "done:x|c"]),
-        "nothing was sent: 1 of the lines refused, first \"done:x|c\"",
-    );
+    check(site.emit(&gateway, &["done:1|c", "done:x|c"]), "nothing was sent: line 2 of 2 is wrong: \"done:x|c\"");
     check(site.emit("127.0.0.1:1", &["done:1|c"]), "connecting to 127.0.0.1:1");
     let deaf = Relay::start_with_streams(site.gateways[0].ports.batch, Faults { loss: 1.0, ..Faults::default() }, 1);
     let output = site.emit(&deaf.address().to_string(), &["done:1|c", "done:1|c", "--timeout", "1s"]);

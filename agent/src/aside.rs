@@ -45,7 +45,11 @@ impl<T: Send + 'static> Aside<T> {
                 Some(outcome)
             }
             Err(RecvTimeoutError::Timeout) => {
-                tracing::warn!(source, ?limit, "this does not answer: it is left out while it hangs");
+                tracing::warn!(
+                    source,
+                    limit_s = limit.as_secs_f64(),
+                    "this does not answer: it is left out while it hangs"
+                );
                 self.hung.push((source.to_owned(), worker));
                 None
             }

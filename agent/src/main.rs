@@ -1,13 +1,18 @@
 //! Program `weir-agent`: this host's metrics and its applications' StatsD, pushed window by window until acknowledged.
 
+#![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic when nobody reads any more; say! does not")]
+
 mod access_log;
 mod aside;
 mod clock;
 mod config;
 mod host;
 mod intake;
+mod log;
 mod lookup;
 mod manager;
+#[cfg(feature = "manual")]
+mod manual;
 mod origin;
 mod proc;
 mod relabel;
@@ -21,8 +26,9 @@ mod windows;
 
 use std::process::ExitCode;
 
+use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use tracing::level_filters::LevelFilter;
+use weir_files::{say, tell};
 
 /// Pushes this host's metrics and local StatsD to a Weir gateway.
 #[derive(Parser)]
@@ -30,6 +36,8 @@ use tracing::level_filters::LevelFilter;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    log: log::LogArgs,
 }
 
 #[derive(Subcommand)]
@@ -37,30 +45,65 @@ enum Command {
     /// Collect and push until told to stop
     Run(config::RunArgs),
     /// Tell whether the configuration and the files that it names are right, and if not, where
-    Check(config::RunArgs),
+    Check(CheckArgs),
     /// Show what the running agent has sent, waits to send and has lost
-    Status(config::RunArgs),
+    Status(report::StatusArgs),
     /// Show the same again and again, with what moves
-    Top(config::RunArgs),
+    Top(config::AskedArgs),
+    /// A shell's completions, on standard output
+    #[cfg(feature = "manual")]
+    #[command(hide = true)]
+    Completions(manual::CompletionsArgs),
+    /// Manual pages, a file for each command
+    #[cfg(feature = "manual")]
+    #[command(hide = true)]
+    Man(manual::ManArgs),
+}
+
+#[derive(clap::Args)]
+struct CheckArgs {
+    /// Also walk the way to each server once: its name, TLS, an acknowledgement by UDP, the clocks
+    #[arg(long)]
+    connect: bool,
+    #[command(flatten)]
+    run: config::RunArgs,
+}
+
+fn check(args: &CheckArgs) -> Result<()> {
+    let config = config::check(&args.run)?;
+    say!("the configuration is right");
+    if args.connect {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        ensure!(
+            runtime.block_on(uplink::probe(&config))?,
+            "some steps have failed: the lines above say how to mend each"
+        );
+    }
+    Ok(())
 }
 
 fn main() -> ExitCode {
     weir_files::keep_private();
     weir_link::keep_heap_small();
     let cli = Cli::parse();
-    // A level: off, error, warn, info, debug or trace.
-    let level = std::env::var("WEIR_LOG").ok().and_then(|text| text.parse().ok()).unwrap_or(LevelFilter::INFO);
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
+    cli.log.start();
     let outcome = match cli.command {
         Command::Run(args) => run::main(&args),
-        Command::Status(args) => config::telemetry_address(&args).and_then(report::show),
-        Command::Top(args) => config::telemetry_address(&args).and_then(report::watch),
-        Command::Check(args) => config::check(&args).map(|()| println!("the configuration is right")),
+        Command::Status(args) => report::show(&args),
+        Command::Top(args) => report::watch(&args),
+        #[cfg(feature = "manual")]
+        Command::Completions(args) => {
+            manual::completions(<Cli as clap::CommandFactory>::command(), &args);
+            Ok(())
+        }
+        #[cfg(feature = "manual")]
+        Command::Man(args) => manual::man(<Cli as clap::CommandFactory>::command(), &args),
+        Command::Check(args) => check(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("weir-agent: {error:#}");
+            tell!("weir-agent: {}", weir_files::sentence(error.as_ref()));
             ExitCode::FAILURE
         }
     }

@@ -10,7 +10,7 @@ use weir_sample::{Reading, Window, exposition};
 
 use crate::access_log::AccessLogs;
 use crate::clock::{Clock, Moment};
-use crate::config::{Config, RunArgs};
+use crate::config::{Config, RunArgs, SOCKET};
 use crate::host::Host;
 use crate::intake::Intake;
 use crate::manager::Manager;
@@ -40,7 +40,8 @@ async fn run(args: &RunArgs, mut config: Config) -> Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
     let mut agent = Agent::start(&config).await?;
-    let mut questions = report::serve(config.telemetry()).await?;
+    let mut questions =
+        report::serve(config.telemetry(), agent.state.folder().map(|folder| folder.join(SOCKET)).as_deref()).await?;
     let manager = Manager::new();
     let mut alive = tokio::time::interval(manager.watchdog.unwrap_or(IDLE_WATCHDOG));
     let mut logs_due = tokio::time::interval(LOGS_EVERY);
@@ -96,10 +97,11 @@ struct Agent {
 impl Agent {
     async fn start(config: &Config) -> Result<Self> {
         let now = Moment::now();
+        // Before anything is kept: an agent that cannot start leaves nothing behind.
+        let intake = Intake::bind(config)?;
         let state = State::begin(&config.state, now.wall)?;
         let seed = u64::from_be_bytes(state::random()?);
         let push = Push::start(config, &state, seed)?;
-        let intake = Intake::bind(config)?;
         let mut host = Host::new(config.origin(), &config.host_metrics);
         host.collect();
         tracing::info!(agent = %push.agent(), host = config.host(), server = %config.server, "pushing");
@@ -227,6 +229,10 @@ impl Agent {
         let page = match ask.page {
             Page::Metrics => exposition(readings),
             Page::Events => self.intake.events(),
+            Page::StatusJson => {
+                let [host, servers] = self.about.clone();
+                self.status().json(&host, &self.push.agent().to_string(), &servers).to_string() + "\n"
+            }
             Page::Status => {
                 let ([host, servers], agent) = (self.about.clone(), self.push.agent());
                 let about = format!("host {host} agent {agent} server {servers}");

@@ -2,11 +2,13 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
+use crate::holder::holder;
+
 /// Why a socket or an identity could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A local address could not be bound.
-    #[error("cannot bind {protocol} {address}: {source}")]
+    #[error("cannot bind {protocol} {address}{}: {source}", holder(protocol, *address, source))]
     Bind {
         /// `udp` or `tcp`.
         protocol: &'static str,

@@ -8,6 +8,7 @@ mod addr;
 mod error;
 #[cfg(feature = "tokio")]
 mod frames;
+mod holder;
 mod inherited;
 mod memory;
 mod outgoing;
@@ -19,6 +20,7 @@ mod udp;
 pub use error::Error;
 #[cfg(feature = "tokio")]
 pub use frames::{FrameStream, FrameTooLong};
+pub use holder::holder;
 pub use inherited::{Inherited, inherited};
 pub use memory::keep_heap_small;
 pub use outgoing::Outgoing;

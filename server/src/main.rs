@@ -1,5 +1,7 @@
 //! Program `weir`: everything behind the agent, together (`weir up`) or alone, and the tools around them.
 
+#![warn(clippy::print_stdout, clippy::print_stderr, reason = "they panic when nobody reads any more; say! does not")]
+
 mod alerting;
 mod api;
 mod bench;
@@ -7,6 +9,7 @@ mod clock;
 mod cmd;
 mod config;
 mod front;
+mod log;
 mod objects;
 mod run;
 mod serving;
@@ -14,10 +17,10 @@ mod serving;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use clap::{CommandFactory, Parser, Subcommand};
+use weir_files::tell;
 
-use cmd::{alert, certs, check, demo, emit, keys, query, store, token, top};
+use cmd::{alert, certs, check, context, demo, emit, keys, manual, query, store, token, top};
 use config::{Config, UpArgs};
 use run::{Bound, Role};
 
@@ -31,6 +34,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    log: log::LogArgs,
 }
 
 #[derive(Subcommand)]
@@ -52,6 +57,9 @@ enum Command {
     Emit(emit::EmitArgs),
     /// Ask a server a PromQL question
     Query(query::QueryArgs),
+    /// Servers by name, for the commands that ask one
+    #[command(subcommand)]
+    Context(context::ContextCommand),
     /// What uses the most
     #[command(subcommand)]
     Top(top::TopCommand),
@@ -76,14 +84,28 @@ enum Command {
     /// Certificates for development
     #[command(subcommand)]
     Certs(certs::CertsCommand),
+    /// A shell's completions, on standard output
+    Completions(manual::CompletionsArgs),
+    /// Manual pages, a file for each command
+    Man(manual::ManArgs),
 }
 
 fn main() -> ExitCode {
     weir_files::keep_private();
     weir_meters::process::mark_start();
     let cli = Cli::parse();
-    start_log();
-    let outcome = match cli.command {
+    cli.log.start();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell!("weir: {}", weir_files::sentence(error.as_ref()));
+            if error.is::<query::NoSeries>() { ExitCode::from(query::NoSeries::EXIT_CODE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
         Command::Up(args) => serve(&args, Role::Everything),
         Command::Gateway(args) => serve(&args, Role::Gateway),
         Command::Sink(args) => serve(&args, Role::Sink),
@@ -91,7 +113,8 @@ fn main() -> ExitCode {
         Command::Check(args) => check::main(args),
         Command::Demo(args) => demo::main(args),
         Command::Emit(args) => emit::main(args),
-        Command::Query(args) => query::main(args),
+        Command::Query(args) => query::main(&args),
+        Command::Context(command) => context::main(command),
         Command::Top(command) => top::main(command),
         Command::Bench(command) => bench::main(command),
         Command::Store(command) => store::main(command),
@@ -104,13 +127,8 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::main(command),
         Command::Token(command) => token::main(command),
         Command::Certs(command) => certs::main(command),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("weir: {error:#}");
-            ExitCode::FAILURE
-        }
+        Command::Completions(args) => manual::completions(Cli::command(), &args),
+        Command::Man(args) => manual::man(Cli::command(), &args),
     }
 }
 
@@ -121,10 +139,4 @@ fn serve(args: &UpArgs, role: Role) -> Result<()> {
     let server = bound.spawn()?;
     server.wait();
     server.drain()
-}
-
-/// Logs go to standard error; `WEIR_LOG` takes a level or `tracing` directives.
-fn start_log() {
-    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

@@ -19,7 +19,7 @@ impl Config {
         let targets = self.scrape.iter().flat_map(|scrape| &scrape.files).map(|path| target_file(path));
         let logs = self.access_log.iter().map(|log| log_folder(&log.path));
         let all = [keys, token, tls, state].into_iter().flatten().chain(targets).chain(logs);
-        all.filter_map(Result::err).map(|error| format!("{error:#}")).collect()
+        all.filter_map(Result::err).map(|error| weir_files::sentence(error.as_ref())).collect()
     }
 }
 

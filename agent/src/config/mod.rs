@@ -2,6 +2,7 @@
 
 mod access_log;
 mod aggregation;
+mod asked;
 mod choice;
 mod file;
 mod files;
@@ -12,12 +13,12 @@ mod scrape;
 mod settings;
 mod value;
 
-use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 pub(crate) use access_log::AccessLog;
+pub(crate) use asked::{Asked, AskedArgs, SOCKET};
 pub(crate) use choice::Choice;
 pub(crate) use flags::RunArgs;
 pub(crate) use host_metrics::HostMetrics;
@@ -37,17 +38,11 @@ impl Config {
 ///
 /// # Errors
 /// All that is wrong, each in a line of its own.
-pub(crate) fn check(args: &RunArgs) -> Result<()> {
-    let wrong = Config::load(args)?.wrong_files(SystemTime::now());
+pub(crate) fn check(args: &RunArgs) -> Result<Config> {
+    let config = Config::load(args)?;
+    let wrong = config.wrong_files(SystemTime::now());
     ensure!(wrong.is_empty(), "{}", wrong.join("\nweir-agent: "));
-    Ok(())
-}
-
-/// Where the running agent answers questions, for the commands that ask it.
-pub(crate) fn telemetry_address(args: &RunArgs) -> Result<SocketAddr> {
-    args.over(file::read(args.file())?)?.telemetry().context(
-        "telemetry: not set, so the agent answers nowhere; set it in the file (and restart) or give --telemetry",
-    )
+    Ok(config)
 }
 
 #[cfg(test)]

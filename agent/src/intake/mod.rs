@@ -68,6 +68,11 @@ const MAX_PER_TURN: usize = 64;
 /// One more byte tells a datagram that was cut.
 const BUFFER_BYTES: usize = 65_537;
 
+/// A socket's path for the log.
+fn file_of(path: Option<&std::path::Path>) -> std::path::Display<'_> {
+    path.unwrap_or(std::path::Path::new("a socket without a name")).display()
+}
+
 impl Intake {
     /// Takes the sockets that the service manager has opened; without any, binds what the configuration names.
     pub(crate) fn bind(config: &Config) -> Result<Self> {
@@ -119,12 +124,12 @@ impl Intake {
                 self.udp = Some(Udp::new(socket)?);
             }
             Inherited::UnixDatagram(socket) => {
-                tracing::info!(path = ?socket.local_addr()?.as_pathname(), "listening for statsd datagrams");
+                tracing::info!(path = %file_of(socket.local_addr()?.as_pathname()), "listening for statsd datagrams");
                 socket.set_nonblocking(true)?;
                 self.datagrams = Some(UnixDatagram::from_std(socket)?);
             }
             Inherited::UnixStream(socket) => {
-                tracing::info!(path = ?socket.local_addr()?.as_pathname(), "listening for statsd streams");
+                tracing::info!(path = %file_of(socket.local_addr()?.as_pathname()), "listening for statsd streams");
                 self.streams = Some(Streams::new(socket)?);
             }
             Inherited::Tcp(_) | Inherited::Other => {

@@ -2,11 +2,12 @@
 //! costs a few kilobytes.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use anyhow::Result;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot};
 
 /// What is asked of the agent's loop; dropped unanswered if the agent stops.
@@ -22,6 +23,8 @@ pub(crate) enum Page {
     Metrics,
     /// The same and more for a person.
     Status,
+    /// That for a program.
+    StatusJson,
     /// The latest StatsD events and service checks, as JSON.
     Events,
 }
@@ -31,18 +34,42 @@ const MAX_ASKS: usize = 8;
 const MAX_REQUEST_BYTES: usize = 4_096;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Starts answering at `address`; the questions come out of what is returned.
-pub(crate) async fn serve(address: Option<SocketAddr>) -> Result<mpsc::Receiver<Ask>> {
+/// Starts answering at `address` and at a socket for this host's own users; the questions come out of what is returned.
+pub(crate) async fn serve(address: Option<SocketAddr>, socket: Option<&Path>) -> Result<mpsc::Receiver<Ask>> {
     let (asks, questions) = mpsc::channel(MAX_ASKS);
+    if let Some(path) = socket {
+        answer_at(path, asks.clone());
+    }
     let Some(address) = address else {
         // The sender must live, or the loop would find the channel closed again and again.
         tokio::spawn(async move { asks.closed().await });
         return Ok(questions);
     };
-    let listener = TcpListener::bind(address).await.with_context(|| format!("listening for HTTP at {address}"))?;
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let holder = weir_link::holder("tcp", address, &error);
+        anyhow::anyhow!("listening for HTTP at {address}{holder}: {error} (--telemetry names another address)")
+    })?;
     tracing::info!(address = %listener.local_addr()?, "serving /metrics");
     tokio::spawn(accept(listener, asks));
     Ok(questions)
+}
+
+/// Without the socket the agent does all its work, so that a path too long for one is only told.
+fn answer_at(path: &Path, asks: mpsc::Sender<Ask>) {
+    // What a killed agent left there. That none runs is sure: the folder is locked.
+    let _ = std::fs::remove_file(path);
+    let listener = match UnixListener::bind(path) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::warn!(path = %path.display(), %error, "no socket for weir-agent status"),
+    };
+    tokio::spawn(async move {
+        while !asks.is_closed() {
+            match listener.accept().await {
+                Ok((mut stream, _)) => _ = tokio::time::timeout(PATIENCE, answer(&mut stream, &asks)).await,
+                Err(_) => tokio::time::sleep(PATIENCE / 10).await,
+            }
+        }
+    });
 }
 
 /// One connection at a time: a scraper and an operator, not a crowd.
@@ -56,7 +83,7 @@ async fn accept(listener: TcpListener, asks: mpsc::Sender<Ask>) {
     }
 }
 
-async fn answer(stream: &mut TcpStream, asks: &mpsc::Sender<Ask>) -> std::io::Result<()> {
+async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), asks: &mpsc::Sender<Ask>) -> std::io::Result<()> {
     let head = read_head(stream).await?;
     let response = match route(&head) {
         Ok(page) => {
@@ -74,7 +101,7 @@ async fn answer(stream: &mut TcpStream, asks: &mpsc::Sender<Ask>) -> std::io::Re
 }
 
 /// The bytes up to the empty line that ends a request's head.
-async fn read_head(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(512);
     while head.len() < MAX_REQUEST_BYTES && !head.windows(4).any(|end| end == b"\r\n\r\n") {
         if stream.read_buf(&mut head).await? == 0 {
@@ -94,8 +121,9 @@ fn route(head: &[u8]) -> Result<Page, (&'static str, &'static str)> {
     match target.split(|byte| *byte == b'?').next().unwrap_or_default() {
         b"/metrics" => Ok(Page::Metrics),
         b"/status" => Ok(Page::Status),
+        b"/status.json" => Ok(Page::StatusJson),
         b"/events" => Ok(Page::Events),
-        _ => Err(("404 Not Found", "there are /metrics, /status and /events\n")),
+        _ => Err(("404 Not Found", "there are /metrics, /status, /status.json and /events\n")),
     }
 }
 
@@ -103,7 +131,7 @@ fn content_type(page: Page) -> &'static str {
     match page {
         Page::Metrics => "text/plain; version=0.0.4; charset=utf-8",
         Page::Status => TEXT,
-        Page::Events => "application/json",
+        Page::Events | Page::StatusJson => "application/json",
     }
 }
 
@@ -127,6 +155,7 @@ mod tests {
         };
         check("GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n", Ok(Page::Metrics));
         check("GET /metrics?x=1 HTTP/1.0\r\n\r\n", Ok(Page::Metrics));
+        check("GET /status.json HTTP/1.1\r\n\r\n", Ok(Page::StatusJson));
         check("GET / HTTP/1.1\r\n\r\n", Err("404"));
         check("POST /metrics HTTP/1.1\r\n\r\n", Err("405"));
         check("\u{1}\u{2}", Err("405"));

@@ -6,7 +6,7 @@ mod page;
 mod telemetry;
 mod top;
 
-pub(crate) use commands::{show, watch};
+pub(crate) use commands::{StatusArgs, show, watch};
 pub(crate) use http::{Ask, Page, serve};
 pub(crate) use page::Status;
 pub(crate) use telemetry::Telemetry;

@@ -22,10 +22,37 @@ impl Status {
     /// The page: `about` in a line, then the figures, what was lost by reason, and the top metrics.
     pub(crate) fn page(&self, about: &str, readings: &[Reading], top: &Top) -> String {
         let mut text = format!("weir-agent {} {about}\n", env!("CARGO_PKG_VERSION"));
+        let _ = writeln!(text, "{}", self.uplink.sentence());
         self.write_figures(&mut text);
         write_losses(&mut text, readings);
         write_top(&mut text, top);
         text
+    }
+
+    /// The figures for a program, and the same sentence.
+    pub(crate) fn json(&self, host: &str, agent: &str, servers: &str) -> serde_json::Value {
+        let Self { uplink, statsd, scrape, logs, clock, itself } = self;
+        let totals = &uplink.totals;
+        serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"), "host": host, "agent": agent, "server": servers,
+            "summary": uplink.sentence(),
+            "ledger": {
+                "sealed": totals.sealed_batches, "acked": totals.acked_batches, "resent": totals.resent_batches,
+                "dropped": totals.dropped_batches, "waiting": totals.spooled_batches,
+            },
+            "uplink": {
+                "seconds_since_ack": uplink.since_ack.as_secs_f64(), "spool_bytes": uplink.spool_bytes,
+                "on_tls": uplink.on_tls, "failed_sessions": uplink.failed_sessions, "trouble": uplink.trouble,
+            },
+            "statsd": {
+                "lines": statsd.lines, "series": statsd.series, "refused": statsd.refused, "folded": statsd.folded,
+                "lost_datagrams": statsd.lost_datagrams,
+            },
+            "scrape": { "targets": scrape.targets, "failed": scrape.failed },
+            "logs": { "behind_bytes": logs.behind_bytes, "lost_lines": logs.lost_lines },
+            "clock": { "seconds_ahead": clock.skew_seconds, "corrected": clock.corrected, "set": clock.steps },
+            "itself": { "resident_bytes": itself.resident_bytes, "cpu_seconds": itself.cpu_seconds },
+        })
     }
 
     fn write_figures(&self, text: &mut String) {
@@ -152,6 +179,7 @@ mod tests {
         let page = status().page("host a", &[refused("utf8", 2), refused("type", 0), sealed], &top);
         let expected = format!(
             "weir-agent {} host a\n\
+             1 of 7 batches waits for its acknowledgement, the last came 8 s ago (tag); 2 lost because the spool was full\n\
              ledger    sealed 7 acked 4 resent 3 dropped 2 waiting 1\n\
              uplink    seconds since ack 8 spool bytes 9 on tls 1 failed sessions 10 trouble tag\n\
              statsd    lines 11 series 12 refused 13 folded 14 lost datagrams 15\n\

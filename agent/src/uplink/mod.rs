@@ -2,6 +2,7 @@
 
 mod gateways;
 mod heard;
+mod probe;
 mod push;
 mod readings;
 mod session;
@@ -10,6 +11,7 @@ mod stream;
 mod trouble;
 
 pub(crate) use heard::Heard;
+pub(crate) use probe::probe;
 pub(crate) use push::Push;
 pub(crate) use readings::Standing;
 pub(crate) use session::{read_fleet_key, read_token, token_end};

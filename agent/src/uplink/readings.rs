@@ -20,6 +20,47 @@ pub(crate) struct Standing {
     pub trouble: &'static str,
 }
 
+impl Standing {
+    /// How it stands, in words.
+    pub(crate) fn sentence(&self) -> String {
+        let Self { totals, since_ack, trouble, .. } = self;
+        let (sealed, waiting, since) = (grouped(totals.sealed_batches), totals.spooled_batches, since_ack.as_secs());
+        let why = if *trouble == "none" { String::new() } else { format!(" ({trouble})") };
+        let stands = match (totals.sealed_batches, totals.acked_batches, waiting) {
+            (0, _, 0) => "no batch made yet: the first window has not ended".to_owned(),
+            (1, _, 0) => format!("the one batch is acknowledged, {since} s ago"),
+            (_, _, 0) => format!("all {sealed} batches acknowledged, last {since} s ago"),
+            (_, 0, _) => format!("none of {sealed} batches is acknowledged yet, {since} s after the start{why}"),
+            (_, _, 1) => {
+                format!("1 of {sealed} batches waits for its acknowledgement, the last came {since} s ago{why}")
+            }
+            _ => {
+                let waiting = grouped(waiting);
+                format!(
+                    "{waiting} of {sealed} batches wait for their acknowledgement, the last came {since} s ago{why}"
+                )
+            }
+        };
+        match totals.dropped_batches {
+            0 => stands,
+            lost => format!("{stands}; {} lost because the spool was full", grouped(lost)),
+        }
+    }
+}
+
+/// `1,841`
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// The figures of the way up. `spool_errors` counts batches that are in memory only.
 pub(super) fn readings(standing: &Standing, ledger: &Ledger, spool: Option<&Spool>, spool_errors: u64) -> Vec<Reading> {
     let Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions, .. } = standing;
@@ -67,3 +108,29 @@ const DAMAGED_HELP: &str = "Spool files that ended in half a record when they we
     cut the last batches may be lost.";
 const LEFT_OUT_HELP: &str = "Samples whose labels do not fit a datagram (loss): shorten the labels of the series that \
     the log names.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_up_is_told_in_words() {
+        let check = |[sealed, acked, waiting, dropped]: [u64; 4], trouble, expected: &str| {
+            let totals = Totals {
+                sealed_batches: sealed,
+                acked_batches: acked,
+                spooled_batches: waiting,
+                dropped_batches: dropped,
+                ..Totals::default()
+            };
+            let since_ack = Duration::from_millis(1_900);
+            let standing = Standing { totals, since_ack, spool_bytes: 0, on_tls: false, failed_sessions: 0, trouble };
+            assert_eq!(standing.sentence(), expected);
+        };
+        check([0; 4], "none", "no batch made yet: the first window has not ended");
+        check([1_841, 1_841, 0, 0], "none", "all 1,841 batches acknowledged, last 1 s ago");
+        check([2, 0, 2, 0], "silent", "none of 2 batches is acknowledged yet, 1 s after the start (silent)");
+        let lost = "1,000 of 1,234,567 batches wait for their acknowledgement, the last came 1 s ago; 5 lost because the spool was full";
+        check([1_234_567, 9, 1_000, 5], "none", lost);
+    }
+}

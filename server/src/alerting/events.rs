@@ -72,7 +72,10 @@ impl EventLog {
             return payload;
         }
         self.standing.too_large.fetch_add(1, Relaxed);
-        tracing::error!(labels = ?event.labels.get("alertname"), "an event is over a megabyte: it goes without annotations");
+        tracing::error!(
+            alert = event.labels.get("alertname").map_or("", String::as_str),
+            "an event is over a megabyte: it goes without annotations"
+        );
         let annotations = [("summary".to_owned(), "annotations are left out: over a megabyte".to_owned())].into();
         json(&Event { annotations, ..event.clone() })
     }

@@ -10,6 +10,8 @@ mod store;
 
 use anyhow::Result;
 
+use crate::cmd::progress::Progress;
+
 #[derive(clap::Subcommand)]
 pub(crate) enum BenchCommand {
     /// Evaluate many rules, flood with alerts, and time breaches to a webhook
@@ -27,6 +29,7 @@ pub(crate) enum BenchCommand {
 }
 
 pub(crate) fn main(command: BenchCommand) -> Result<()> {
+    let _progress = Progress::spinning("measuring");
     match command {
         BenchCommand::Alerts(args) => alerts::main(&args),
         BenchCommand::Fleet(args) => fleet::main(&args),

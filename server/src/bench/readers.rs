@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Map, Value, json};
+use weir_files::say;
 use weir_sample::Timestamp;
 
 use super::cost::ServerCost;
@@ -78,7 +79,7 @@ pub(crate) fn main(args: &ReadersArgs) -> Result<()> {
     })?;
     report.insert("written_meanwhile".into(), json!(tally.acked.load(Relaxed)));
     report.insert("turned_away".into(), json!(tally.turned_away.load(Relaxed)));
-    println!("{}", Value::Object(report));
+    say!("{}", Value::Object(report));
     Ok(())
 }
 

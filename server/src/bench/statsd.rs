@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
+use weir_files::say;
 use weir_link::{Outgoing, UdpConfig, UdpSocket};
 
 use crate::clock::{duration, now};
@@ -67,7 +68,7 @@ pub(crate) fn main(args: &StatsdArgs) -> Result<()> {
     if let (Some(server), Some(before)) = (&args.http, before) {
         compare(server, &lines, &sent, &before, &mut report)?;
     }
-    println!("{}", Value::Object(report));
+    say!("{}", Value::Object(report));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     date_time_ymd,
 };
+use weir_files::say;
 use weir_identity::replace_secret_file;
 use weir_sample::Timestamp;
 
@@ -39,7 +40,7 @@ pub(crate) struct DevArgs {
 pub(crate) fn main(command: CertsCommand) -> Result<()> {
     let CertsCommand::Dev(args) = command;
     make(&args, now())?;
-    println!(
+    say!(
         "{}: ca.pem for those who trust; server.pem, server.key and client.pem, client.key to use",
         args.dir.display()
     );

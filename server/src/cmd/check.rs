@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use weir_files::say;
 
 use crate::config::Config;
 
@@ -17,6 +18,6 @@ pub(crate) fn main(args: CheckArgs) -> Result<()> {
     let config = Config::read(&args.config)?;
     let wrong = config.wrong_files();
     ensure!(wrong.is_empty(), "{}", wrong.join("\nweir: "));
-    println!("{}: fine", args.config.display());
+    say!("{}: fine", args.config.display());
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
+use weir_files::say;
 use weir_queue::kafka::{ClusterConfig, Growth, PartitionStatus, Setup, Shape, grow, plan_growth, setup, status};
 use weir_sample::Timestamp;
 
@@ -65,19 +66,19 @@ pub(crate) fn main(command: KafkaCommand) -> Result<()> {
         KafkaCommand::Setup(SetupArgs { config, partitions, replicas, retention }) => {
             let (cluster, _) = cluster(&config)?;
             for Setup { topic, is_new, partitions } in setup(&cluster, Shape { partitions, replicas, retention })? {
-                println!("{topic}: {}, {partitions} partitions", if is_new { "made" } else { "was there" });
+                say!("{topic}: {}, {partitions} partitions", if is_new { "made" } else { "was there" });
             }
             Ok(())
         }
         KafkaCommand::Grow(GrowArgs { config, partitions, apply }) => {
             let (cluster, _) = cluster(&config)?;
             let growth = plan_growth(&cluster, partitions)?;
-            print!("{}", plan(&growth));
+            say!("{}", plan(&growth).trim_end());
             if apply {
                 grow(&cluster, &growth)?;
-                println!("done: now restart sinks, then gateways");
+                say!("done: now restart sinks, then gateways");
             } else {
-                println!("nothing was done: give --apply to do it");
+                say!("nothing was done: give --apply to do it");
             }
             Ok(())
         }
@@ -85,7 +86,7 @@ pub(crate) fn main(command: KafkaCommand) -> Result<()> {
             let (cluster, usual) = cluster(&config)?;
             let group = group.unwrap_or(usual);
             let partitions = status(&cluster, &group)?;
-            print!("{}", table(&partitions, now()));
+            say!("{}", table(&partitions, now()).trim_end());
             match partitions.iter().filter(|partition| is_losing(partition)).count() {
                 0 => Ok(()),
                 lost => bail!("{lost} partitions have forgotten records that group {group} had not read"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use weir_files::say;
 use weir_identity::{FleetKeyFile, OldKeys, SETTLE, retires, signing};
 use weir_sample::Timestamp;
 use weir_wire::KeyState;
@@ -68,7 +69,7 @@ impl File {
 
 pub(crate) fn main(command: KeysCommand) -> Result<()> {
     let text = run(command, now())?;
-    print!("{text}");
+    say!("{}", text.trim_end());
     Ok(())
 }
 

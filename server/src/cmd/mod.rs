@@ -4,11 +4,14 @@ pub(crate) mod alert;
 pub(crate) mod ask;
 pub(crate) mod certs;
 pub(crate) mod check;
+pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod emit;
 #[cfg(feature = "kafka")]
 pub(crate) mod kafka;
 pub(crate) mod keys;
+pub(crate) mod manual;
+pub(crate) mod progress;
 pub(crate) mod query;
 pub(crate) mod store;
 pub(crate) mod token;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
 use rcgen::{KeyPair, PKCS_ED25519};
 use serde_json::json;
+use weir_files::say;
 use weir_identity::{Claims, Scope, SigningKey, TokenKeys, create_secret_file, issue};
 use weir_sample::Timestamp;
 
@@ -77,7 +78,7 @@ pub(crate) struct VerifyArgs {
 
 pub(crate) fn main(command: TokenCommand) -> Result<()> {
     let text = run(command, now())?;
-    println!("{text}");
+    say!("{text}");
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 use serde_json::Value;
+use weir_files::say;
 
-use super::ask;
+use super::ask::At;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum TopCommand {
@@ -13,22 +14,18 @@ pub(crate) enum TopCommand {
 
 #[derive(clap::Args)]
 pub(crate) struct SeriesArgs {
-    /// The server's HTTP address
-    #[arg(long, default_value = "http://127.0.0.1:8641")]
-    server: String,
+    #[command(flatten)]
+    at: At,
     /// Metrics to show
     #[arg(long, default_value_t = 20)]
     limit: usize,
-    /// Token with the scope `read`, where the server asks for one
-    #[arg(long)]
-    token: Option<String>,
 }
 
 pub(crate) fn main(command: TopCommand) -> Result<()> {
     let TopCommand::Series(args) = command;
     let limit = args.limit.to_string();
-    let answer = ask::json(&args.server, "/api/v1/cardinality", &[("limit", &limit)], args.token.as_deref())?;
-    table(&answer["data"]).iter().for_each(|line| println!("{line}"));
+    let answer = args.at.server()?.json("/api/v1/cardinality", &[("limit", &limit)])?;
+    table(&answer["data"]).iter().for_each(|line| say!("{line}"));
     Ok(())
 }
 

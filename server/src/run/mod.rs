@@ -14,7 +14,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::Config;
@@ -46,7 +46,10 @@ impl Bound {
         let descriptors = Descriptors::divided(weir_meters::process::raise_open_files());
         // The address of HTTP is first: where it is taken, nothing is opened.
         let address = config.listen.http;
-        let http = TcpListener::bind(address).with_context(|| format!("binding {address} for HTTP"))?;
+        let http = TcpListener::bind(address).map_err(|error| {
+            let holder = weir_link::holder("tcp", address, &error);
+            anyhow::anyhow!("binding {address} for HTTP{holder}: {error} (--http names another address)")
+        })?;
         http.set_nonblocking(true)?;
         let (roles, handed_over) = Roles::start(&config, role, descriptors)?;
         Ok(Self { config, roles: Arc::new(roles), http, handed_over })

@@ -50,7 +50,11 @@ impl Push {
         let intervals =
             newest.end().since(time).max(set_earlier_by).as_millis().div_ceil(newest.interval().as_millis());
         let by = newest.interval() * u32::try_from(intervals).unwrap_or(u32::MAX);
-        tracing::warn!(batches = withdrawn.len(), earlier_by = ?by, "windows of the future are sent again as earlier ones");
+        tracing::warn!(
+            batches = withdrawn.len(),
+            earlier_by_s = by.as_secs_f64(),
+            "windows of the future are sent again as earlier ones"
+        );
         for entry in withdrawn {
             let again = self.sender.number_again(&entry, by);
             if let Some(spool) = &mut self.spool {

@@ -12,7 +12,7 @@ mod time;
 mod turn;
 
 pub(crate) use parameters::Parameters;
-pub(crate) use time::timestamp;
+pub(crate) use time::{duration, timestamp};
 pub(crate) use turn::{Watermark, refuse};
 
 use std::collections::BTreeSet;

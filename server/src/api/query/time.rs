@@ -25,7 +25,7 @@ const GO_LAST: &str = "292277025-08-18T07:12:54.999999999Z";
 const GO_SECONDS: f64 = 9_223_372_036_854_775.807;
 
 /// Seconds with a fraction, or a PromQL duration such as `1h30m`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok().filter(|duration| duration.as_secs_f64() < MAX_SECONDS);
     }

@@ -12,6 +12,7 @@ mod webhooks;
 
 use anyhow::{Result, ensure};
 use serde_json::{Map, Value};
+use weir_files::{say, tell};
 
 pub(crate) use args::AlertsArgs;
 use args::Part;
@@ -29,20 +30,20 @@ pub(crate) fn main(args: &AlertsArgs) -> Result<()> {
     for (name, side) in sides.into_iter().filter(|(_, side)| args.peer || *side == Side::Weir) {
         let mut of = Map::new();
         if wants(Part::Evaluation) {
-            eprintln!("{name}: {} rules over {} series", args.rules, args.series);
+            tell!("{name}: {} rules over {} series", args.rules, args.series);
             of.insert("evaluation".into(), evaluation::measure(args, side)?);
         }
         if wants(Part::Flood) {
-            eprintln!("{name}: {} alerts at once", args.alerts);
+            tell!("{name}: {} alerts at once", args.alerts);
             of.insert("flood".into(), flood::measure(args, side)?);
         }
         if wants(Part::Delay) && side == Side::Weir {
-            eprintln!("{name}: {} breaches", args.breaches);
+            tell!("{name}: {} breaches", args.breaches);
             of.insert("delay".into(), delay::measure(args)?);
         }
         report.insert(name.into(), Value::Object(of));
     }
-    println!("{}", Value::Object(report));
+    say!("{}", Value::Object(report));
     Ok(())
 }
 

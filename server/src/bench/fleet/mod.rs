@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
+use weir_files::say;
 use weir_sample::Window;
 use weir_wire::{Encoder, Epoch, FleetKey, HEADER_BYTES, Route, TAG_BYTES, newest_active_key, parse_fleet_keys};
 
@@ -107,7 +108,7 @@ pub(crate) fn main(args: &FleetArgs) -> Result<()> {
     if let (Some(server), Some(before)) = (&args.http, before) {
         compare(server, &plan, &tally, &before, &mut report)?;
     }
-    println!("{}", Value::Object(report));
+    say!("{}", Value::Object(report));
     Ok(())
 }
 

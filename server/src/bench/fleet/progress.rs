@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use weir_files::say;
 
 use super::host::Plan;
 use super::tally::Tally;
@@ -50,7 +51,7 @@ impl<'a> Progress<'a> {
             "samples_unacked": sent - acked,
             "ack_p99_ms": self.tally.drain_recent_quantile_ms(0.99),
         });
-        println!("{line}");
+        say!("{line}");
         (self.sent, self.acked) = (sent, acked);
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Map, Value, json};
+use weir_files::say;
 
 use super::cost::ServerCost;
 use crate::clock::{duration, now};
@@ -87,7 +88,7 @@ pub(crate) fn main(args: &RemoteWriteArgs) -> Result<()> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
-    println!("{}", Value::Object(report));
+    say!("{}", Value::Object(report));
     Ok(())
 }
 

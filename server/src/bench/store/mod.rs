@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
+use weir_files::say;
 
 use crate::clock::{duration, now};
 use fleet::PER_HOST;
@@ -62,7 +63,7 @@ pub(crate) fn main(args: &StoreArgs) -> Result<()> {
     std::fs::create_dir(&args.folder).with_context(|| format!("making {}", args.folder.display()))?;
     let outcome = measure(args);
     std::fs::remove_dir_all(&args.folder).with_context(|| format!("removing {}", args.folder.display()))?;
-    println!("{}", outcome?);
+    say!("{}", outcome?);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use weir_files::tell;
 use weir_meters::process;
 use weir_store::{Error, Rows, Store, StoreConfig, Tier};
 
@@ -85,7 +86,7 @@ impl Load {
             self.append(plan, store, step)?;
             keeper.tell(plan.time(step));
             if step % 60 == 0 {
-                eprintln!("{step} of {} rows a host, {} MiB", plan.steps, resident_bytes() >> 20);
+                tell!("{step} of {} rows a host, {} MiB", plan.steps, resident_bytes() >> 20);
             }
         }
         let kept = keeper.finish(plan.time(plan.steps))?;

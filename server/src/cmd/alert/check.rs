@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use weir_alert::rules::{RuleSet, Weight};
+use weir_files::say;
 
 #[derive(clap::Args)]
 pub(crate) struct CheckArgs {
@@ -18,7 +19,7 @@ pub(crate) fn main(args: &CheckArgs) -> Result<()> {
     set.load(Path::new(""), &args.files, Duration::from_secs(60));
     let (mut errors, mut warnings) = (0, 0);
     for fault in set.faults() {
-        println!("{fault}");
+        say!("{fault}");
         match fault.weight {
             Weight::Error => errors += 1,
             Weight::Warning => warnings += 1,
@@ -30,6 +31,6 @@ pub(crate) fn main(args: &CheckArgs) -> Result<()> {
             "{errors} errors and {warnings} warnings; {rules} rules in {groups} groups are in files without an error"
         );
     }
-    println!("fine: {rules} rules in {groups} groups");
+    say!("fine: {rules} rules in {groups} groups");
     Ok(())
 }

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use weir_alert::event::Pairs;
 use weir_alert::routing::Matcher;
 use weir_alert::routing::matcher::all_match;
+use weir_files::say;
 
-use super::at::{At, matchers, written};
-use crate::cmd::ask::Ask;
+use super::matching::{matchers, written};
+use crate::cmd::ask::{Ask, At};
 
 #[derive(clap::Args)]
 pub(crate) struct ListArgs {
@@ -39,7 +40,7 @@ enum State {
 
 pub(crate) fn main(args: &ListArgs) -> Result<()> {
     let matchers = matchers(&args.matchers)?;
-    let server = args.at.server();
+    let server = args.at.server()?;
     let filters: Vec<String> = matchers.iter().map(ToString::to_string).collect();
     let parameters: Vec<(&str, &str)> = filters.iter().map(|filter| ("filter", filter.as_str())).collect();
     let told = server.alertmanager("alerts", &parameters, Ask::Get)?;
@@ -50,9 +51,9 @@ pub(crate) fn main(args: &ListArgs) -> Result<()> {
     }
     alerts.retain(|alert| is_wanted(alert, &args.state));
     if args.json {
-        println!("{}", Value::from(alerts));
+        say!("{}", Value::from(alerts));
     } else {
-        alerts.iter().for_each(|alert| println!("{}", line(alert)));
+        alerts.iter().for_each(|alert| say!("{}", line(alert)));
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! `weir alert`: alone a role, that evaluates rules over another system; with a word, rule files checked, tested and
 //! replayed, and what a running server knows of alerts and silences.
 
-mod at;
 mod check;
 mod list;
+mod matching;
 mod replay;
 mod routes;
 mod silence;

@@ -9,11 +9,12 @@ use weir_alert::event::{Event, Status};
 use weir_alert::rules::{Group, RuleSet, Weight};
 use weir_alert::template::Moment;
 use weir_alert::tools::{Before, Replayed, replay};
+use weir_files::{say, tell};
 use weir_query::{Engine, Limits};
 use weir_sample::Timestamp;
 
 use crate::alerting::Remote;
-use crate::cmd::ask::Server;
+use crate::cmd::ask::At;
 use crate::cmd::store::open_stopped;
 
 #[derive(clap::Args)]
@@ -33,12 +34,8 @@ pub(crate) struct ReplayArgs {
     /// That server's configuration, which says where cold blocks are
     #[arg(long, requires = "data")]
     config: Option<PathBuf>,
-    /// The server's HTTP address
-    #[arg(long, default_value = "http://127.0.0.1:8641")]
-    server: String,
-    /// Token with the scope `read`, where the server asks for one
-    #[arg(long)]
-    token: Option<String>,
+    #[command(flatten)]
+    at: At,
     /// Print one JSON object per event
     #[arg(long)]
     json: bool,
@@ -53,15 +50,15 @@ pub(crate) fn main(args: &ReplayArgs) -> Result<()> {
     let replayed = match &args.data {
         Some(folder) => of_folder(folder, args.config.as_deref(), &groups, from, to)?,
         None => {
-            let remote = Remote { server: Server::new(&args.server, args.token.as_deref()) };
+            let remote = Remote { server: args.at.server()? };
             replay(&groups, &Settings::default(), from, to, &remote)?
         }
     };
     for event in &replayed.events {
-        println!("{}", if args.json { serde_json::to_string(event)? } else { line(event) });
+        say!("{}", if args.json { serde_json::to_string(event)? } else { line(event) });
     }
-    replayed.failures.iter().for_each(|failure| eprintln!("weir: rule {failure}"));
-    eprintln!("{} evaluations of groups, {} events", replayed.evaluations, replayed.events.len());
+    replayed.failures.iter().for_each(|failure| tell!("weir: rule {failure}"));
+    tell!("{} evaluations of groups, {} events", replayed.evaluations, replayed.events.len());
     if replayed.failures.is_empty() {
         return Ok(());
     }

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use weir_alert::event::Pairs;
 use weir_alert::routing::matcher::{Operator, read_one};
 use weir_alert::routing::{Config, GroupBy, Route};
+use weir_files::say;
 
-use super::at::At;
-use crate::cmd::ask::Ask;
+use crate::cmd::ask::{Ask, At};
 use crate::config::AlertingSettings;
 
 #[derive(clap::Args)]
@@ -19,7 +19,7 @@ pub(crate) struct RoutesArgs {
     #[arg(value_name = "LABELS")]
     labels: Vec<String>,
     /// Read this configuration in Alertmanager's format, in place of asking a server
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["server", "token_file"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "At")]
     config: Option<PathBuf>,
     #[command(flatten)]
     at: At,
@@ -39,9 +39,9 @@ pub(crate) fn main(args: &RoutesArgs) -> Result<()> {
     };
     let routes = config.routes_of(&labels);
     if args.json {
-        println!("{}", routes.iter().map(|route| shown(route)).collect::<Value>());
+        say!("{}", routes.iter().map(|route| shown(route)).collect::<Value>());
     } else {
-        routes.iter().for_each(|route| println!("{}", described(route)));
+        routes.iter().for_each(|route| say!("{}", described(route)));
     }
     let reached: Vec<&str> = routes.iter().map(|route| route.receiver.as_str()).collect();
     match &args.verify {
@@ -59,7 +59,7 @@ fn of_file(path: &Path) -> Result<Config> {
 }
 
 fn of_server(at: &At) -> Result<Config> {
-    let status = at.server().alertmanager("status", &[], Ask::Get)?;
+    let status = at.server()?.alertmanager("status", &[], Ask::Get)?;
     let original = status["config"]["original"].as_str().context("the server tells no routes")?;
     let fault = |faults: Vec<_>| faults.first().map_or_else(String::new, ToString::to_string);
     Config::read("routes of the server", original).map_err(|faults| anyhow!("{}", fault(faults)))

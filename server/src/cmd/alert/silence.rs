@@ -5,11 +5,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use weir_alert::template::Moment;
+use weir_files::say;
 use weir_sample::Timestamp;
 
-use super::at::{At, matchers};
+use super::matching::matchers;
 use crate::clock::now;
-use crate::cmd::ask::Ask;
+use crate::cmd::ask::{Ask, At};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum SilenceCommand {
@@ -96,12 +97,12 @@ fn list(args: &ListArgs) -> Result<()> {
     let filters: Vec<String> = matchers(&args.matchers)?.iter().map(ToString::to_string).collect();
     let mut parameters: Vec<(&str, &str)> = filters.iter().map(|filter| ("filter", filter.as_str())).collect();
     parameters.push(("expired", if args.expired { "true" } else { "false" }));
-    let silences = args.at.server().alertmanager("silences", &parameters, Ask::Get)?;
+    let silences = args.at.server()?.alertmanager("silences", &parameters, Ask::Get)?;
     if args.json {
-        println!("{silences}");
+        say!("{silences}");
         return Ok(());
     }
-    silences.as_array().into_iter().flatten().for_each(|silence| println!("{}", line(silence)));
+    silences.as_array().into_iter().flatten().for_each(|silence| say!("{}", line(silence)));
     Ok(())
 }
 
@@ -110,21 +111,21 @@ fn add(args: &AddArgs) -> Result<()> {
     let body = body(&args.new, &author, &args.comment, now())?;
     let force = [("force", "true")];
     let parameters = if args.force { &force[..] } else { &[] };
-    let made = args.new.at.server().alertmanager("silences", parameters, Ask::Post(&body))?;
-    println!("{}", made["silenceID"].as_str().context("the server did not name the silence that it made")?);
+    let made = args.new.at.server()?.alertmanager("silences", parameters, Ask::Post(&body))?;
+    say!("{}", made["silenceID"].as_str().context("the server did not name the silence that it made")?);
     Ok(())
 }
 
 fn preview(args: &NewArgs) -> Result<()> {
     // Neither is kept, and a silence has to have both.
     let body = body(args, "preview", "preview", now())?;
-    let told = args.at.server().alertmanager("silences", &[("preview", "true")], Ask::Post(&body))?;
-    println!("{}", previewed(&told));
+    let told = args.at.server()?.alertmanager("silences", &[("preview", "true")], Ask::Post(&body))?;
+    say!("{}", previewed(&told));
     Ok(())
 }
 
 fn expire(args: &ExpireArgs) -> Result<()> {
-    let server = args.at.server();
+    let server = args.at.server()?;
     for id in &args.ids {
         if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             bail!("{id:?} is no id of a silence");

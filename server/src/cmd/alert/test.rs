@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use weir_alert::tools::run_tests;
+use weir_files::say;
 
 #[derive(clap::Args)]
 pub(crate) struct TestArgs {
@@ -17,16 +18,16 @@ pub(crate) fn main(args: &TestArgs) -> Result<()> {
     for path in &args.files {
         let failures = match run_tests(path) {
             Ok(verdict) if verdict.failures.is_empty() => {
-                println!("{}: SUCCESS, {} checks", path.display(), verdict.checks);
+                say!("{}: SUCCESS, {} checks", path.display(), verdict.checks);
                 continue;
             }
             Ok(verdict) => verdict.failures,
             Err(reason) => vec![reason],
         };
         failed += 1;
-        println!("{}: FAILED", path.display());
+        say!("{}: FAILED", path.display());
         for failure in failures {
-            println!("  {}", failure.replace('\n', "\n    "));
+            say!("  {}", failure.replace('\n', "\n    "));
         }
     }
     if failed > 0 {

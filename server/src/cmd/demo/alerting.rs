@@ -57,7 +57,7 @@ fn print(told: &Value) {
     for alert in told["alerts"].as_array().into_iter().flatten() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (name, summary) = (text(&alert["labels"]["alertname"]), text(&alert["annotations"]["summary"]));
-        println!("  Alert     {name} {}: {summary}", text(&alert["status"]));
+        show!("  Alert     {name} {}: {summary}", text(&alert["status"]));
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn run() -> Result<()> {
     wait_until("the StatsD lines and the host's metrics to be queryable", PATIENCE, || {
         Ok(bench.jobs_done()? == LINES_BEFORE as f64 && bench.host_series()? > 20)
     })?;
-    println!(
+    show!(
         "ok  {LINES_BEFORE} StatsD lines of a short-lived job are queryable, and {} host series",
         bench.host_series()?
     );
@@ -36,21 +36,21 @@ pub(super) fn run() -> Result<()> {
     server.kill()?;
     bench.emit(LINES_AFTER)?;
     let server = bench.start_server()?;
-    println!("ok  the server was killed (SIGKILL) and is ready again; {LINES_AFTER} lines were sent meanwhile");
+    show!("ok  the server was killed (SIGKILL) and is ready again; {LINES_AFTER} lines were sent meanwhile");
 
     let expected = (LINES_BEFORE + LINES_AFTER) as f64;
     wait_until("the lines sent while the server was away", PATIENCE, || Ok(bench.jobs_done()? >= expected))?;
     let total = bench.jobs_done()?;
     ensure!(total == expected, "the counter stands at {total}, {expected} were emitted: a batch was counted twice");
-    println!("ok  the counter stands at {total}: every line counted, and counted once");
+    show!("ok  the counter stands at {total}: every line counted, and counted once");
 
     let after = bench.raw_samples()?;
     let kept = verify_kept(&before, &after)?;
-    println!("ok  all {kept} samples that were queryable before the kill are still there, unchanged");
+    show!("ok  all {kept} samples that were queryable before the kill are still there, unchanged");
 
     agent.stop()?;
     server.stop()?;
-    println!("ok  agent and server stopped cleanly");
+    show!("ok  agent and server stopped cleanly");
     Ok(())
 }
 

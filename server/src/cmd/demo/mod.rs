@@ -1,5 +1,10 @@
 //! `weir demo`: a server and an agent for this host, to look at; with `--check`, to prove.
 
+/// Prints a line. Who does not read it any more must not end the demo, which would leave its processes behind.
+macro_rules! show {
+    ($($text:tt)*) => { _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($text)*))) };
+}
+
 mod alerting;
 mod check;
 mod process;
@@ -42,7 +47,7 @@ pub(crate) fn main(args: DemoArgs) -> Result<()> {
     let server = Bound::bind(config, Role::Everything)?.spawn()?;
     let agent = Process::agent(batch, &keys, &state, statsd, "10s");
     let outcome = agent.and_then(|agent| {
-        println!(
+        show!(
             "\n  Weir is running.\n\n  Console   http://{http}/\n  StatsD    {statsd} (try: weir emit 'jobs.done:1|c')\n  Alerts    http://{http}/api/v1/alerts, and here (try: weir emit 'jobs.waiting:150|g')\n  Stop      Ctrl-C\n"
         );
         server.wait();

@@ -1,15 +1,17 @@
 //! `weir store export`: samples as text or as a Parquet file, while the server is stopped.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
 
 use anyhow::{Context, Result};
+use weir_files::tell;
 use weir_formats::text::Writer;
 use weir_query::{Column, Hint, Selection, selector};
 use weir_sample::Timestamp;
 use weir_store::{SeriesData, Store};
 
 use super::folder::{self, Folder};
+use crate::cmd::progress::Progress;
 
 #[derive(clap::Args)]
 pub(crate) struct ExportArgs {
@@ -35,12 +37,18 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
     let matchers = selector(&args.selector).context("reading the selector")?;
     let (start, end) = (Timestamp::from_secs(args.start), Timestamp::from_secs(args.end));
     let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
+    // Its lines would stand between those of the samples, were both on the terminal.
+    let is_seen = std::io::stdout().is_terminal();
+    #[cfg(feature = "parquet")]
+    let is_seen = is_seen && args.parquet.is_none();
+    let progress = (!is_seen).then(|| Progress::spinning("exporting"));
     #[cfg(feature = "parquet")]
     if let Some(path) = &args.parquet {
         return to_parquet(&store, &selection, path).with_context(|| format!("writing {}", path.display()));
     }
-    let mut out = Writer::new(BufWriter::new(std::io::stdout().lock()));
+    let mut out = Writer::new(BufWriter::new(weir_files::output()));
     each(&store, &selection, |data, values| Ok(out.series(&data.series, data.kind, &data.timestamps, values)?))?;
+    drop(progress);
     out.out().flush().context("writing")
 }
 
@@ -70,10 +78,10 @@ fn each(
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     written.context("writing")?;
-    eprintln!("answered from {}; {left_out} distributions left out", answered.tier.name());
+    tell!("answered from {}; {left_out} distributions left out", answered.tier.name());
     for hole in &answered.holes {
         let (tier, start, end) = (hole.tier.name(), hole.start as f64 / 1e3, hole.end as f64 / 1e3);
-        eprintln!("tier {tier} is damaged from {start:.3} to {end:.3}: coarser points stand there where they are kept");
+        tell!("tier {tier} is damaged from {start:.3} to {end:.3}: coarser points stand there where they are kept");
     }
     if answered.partial {
         anyhow::bail!(

@@ -37,6 +37,12 @@ impl Folder {
         }
     }
 
+    /// The store, made if there is none yet.
+    pub(super) fn store_to_fill(&self) -> Result<PathBuf> {
+        weir_files::own_folder(&self.data)?;
+        Ok(self.store())
+    }
+
     /// How the server opens the store, if its configuration is given; how one is opened by default, if not.
     pub(super) fn store_config(&self) -> Result<StoreConfig> {
         self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default().store.open()

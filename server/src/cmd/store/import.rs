@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use weir_files::say;
 use weir_formats::remote_write::{Entry, Request, Unpacked, read_histogram};
 use weir_formats::text::{Families, Line, Malformed, Meaning};
 use weir_sample::{Kind, Series, Timestamp};
@@ -15,6 +16,7 @@ use weir_store::{Place, Placed, Store, StoreConfig};
 use super::folder::{self, Folder};
 use crate::api::write::series::SeriesReader;
 use crate::clock::now;
+use crate::cmd::progress::Progress;
 
 #[derive(clap::Args)]
 pub(crate) struct ImportArgs {
@@ -61,18 +63,32 @@ struct Done {
 }
 
 pub(super) fn main(args: &ImportArgs) -> Result<()> {
-    let mut import = Import::open(&args.folder.existing_store()?, &args.folder.store_config()?, now())?;
-    for path in files_of(&args.files)? {
-        let outcome = import.file(&path, args.remote_write);
+    let (files, config) = (files_of(&args.files)?, args.folder.store_config()?);
+    let bytes = bytes_of(&files)?;
+    let mut import = Import::open(&args.folder.store_to_fill()?, &config, now())?;
+    let progress = Progress::of_bytes("importing", bytes);
+    for path in files {
+        let outcome = import.file(&path, args.remote_write, &progress);
         outcome.with_context(|| format!("importing {}", path.display()))?;
     }
+    drop(progress);
     let Done { stored, points_only, too_old, left_out } = import.finish()?;
-    println!("{stored} samples stored");
-    let say = |count: u64, what: &str| (count > 0).then(|| println!("{count} {what}"));
+    say!("{stored} samples stored");
+    let say = |count: u64, what: &str| (count > 0).then(|| say!("{count} {what}"));
     say(points_only, "of them are older than samples are kept as they came: they become points of one minute or hour");
     say(too_old, "samples left out: older than anything is kept, see [store] in weir.toml");
     say(left_out, "native histograms and samples without a metric name left out");
     Ok(())
+}
+
+/// Their bytes; fails before anything is made if one cannot be read.
+fn bytes_of(files: &[PathBuf]) -> Result<u64> {
+    let named = files.iter().filter(|path| path.as_os_str() != "-");
+    let size = |path: &PathBuf| {
+        let size = File::open(path).and_then(|file| Ok(file.metadata()?.len()));
+        size.with_context(|| format!("importing {}", path.display()))
+    };
+    named.map(size).sum()
 }
 
 /// The files, and in place of each folder the files in it.
@@ -101,10 +117,10 @@ impl Import {
         Ok(Self { store, state, families, places, raw_since, kept_since, done })
     }
 
-    fn file(&mut self, path: &Path, remote_write: bool) -> Result<()> {
+    fn file(&mut self, path: &Path, remote_write: bool, progress: &Progress) -> Result<()> {
         let mut input: Box<dyn BufRead> = match path.as_os_str().as_encoded_bytes() {
             b"-" => Box::new(std::io::stdin().lock()),
-            _ => Box::new(BufReader::new(File::open(path)?)),
+            _ => Box::new(BufReader::new(progress.reading(File::open(path)?))),
         };
         if !remote_write {
             return self.text(input);
@@ -290,7 +306,7 @@ mod tests {
         let store = folder.path().join("store");
         let mut import = open(&store);
         for path in files_of(&[requests]).unwrap() {
-            import.file(&path, true).unwrap();
+            import.file(&path, true, &Progress::spinning("importing")).unwrap();
         }
         assert_eq!(import.finish().unwrap(), Done { stored: 4, left_out: 2, ..Done::default() });
         let (store, _) = Store::open(&store, StoreConfig::default()).unwrap();

@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use weir_files::say;
 use weir_sample::Timestamp;
 use weir_store::{Forgotten, Remote, Repaired, Stats, Verified};
 
 use crate::clock::now;
+use crate::cmd::progress::Progress;
 use folder::{Address, Folder, say_owner};
 
 #[derive(clap::Subcommand)]
@@ -91,7 +93,7 @@ pub(crate) fn main(command: StoreCommand) -> Result<()> {
         StoreCommand::Backup(BackupArgs { folder, target }) => backup(&folder, &target),
         StoreCommand::Backups(source) => {
             let names = weir_store::backups(&source.open()?).context("listing the backups")?;
-            names.iter().for_each(|name| println!("{name}"));
+            names.iter().for_each(|name| say!("{name}"));
             Ok(())
         }
         StoreCommand::Forget(ForgetArgs { keep_last, target }) => forget(&target, keep_last as usize),
@@ -105,42 +107,48 @@ pub(crate) fn main(command: StoreCommand) -> Result<()> {
         StoreCommand::Import(args) => import::main(&args),
         StoreCommand::Snapshot(SnapshotArgs { folder, target }) => {
             weir_store::snapshot(&folder.store(), &target).context("copying the store")?;
-            println!("copied to {}", target.display());
+            say!("copied to {}", target.display());
             Ok(())
         }
     }
 }
 
 fn repair(folder: &Path) -> Result<()> {
+    let progress = Progress::spinning("repairing");
     let Repaired { mended, lost } = weir_store::repair(folder).map_err(say_owner).context("repairing the store")?;
-    mended.iter().for_each(|line| println!("{line}"));
-    lost.iter().for_each(|line| println!("lost: {line}"));
+    drop(progress);
+    mended.iter().for_each(|line| say!("{line}"));
+    lost.iter().for_each(|line| say!("lost: {line}"));
     if mended.is_empty() && lost.is_empty() {
-        println!("nothing is damaged");
+        say!("nothing is damaged");
     }
     Ok(())
 }
 
 fn backup(folder: &Folder, target: &Address) -> Result<()> {
     let name = name_of(now());
+    let progress = Progress::spinning("backing up");
     let done = weir_store::backup(&folder.existing_store()?, folder.cold()?, &target.open()?, &name);
+    drop(progress);
     let done = done.context("backing up the store")?;
-    println!("backup {name}: {} objects of {} bytes sent, {} blocks were there", done.sent, done.bytes, done.there);
+    say!("backup {name}: {} objects of {} bytes sent, {} blocks were there", done.sent, done.bytes, done.there);
     Ok(())
 }
 
 fn forget(target: &Address, keep: usize) -> Result<()> {
     let Forgotten { backups, objects, bytes } =
         weir_store::forget(&target.open()?, keep).context("deleting old backups")?;
-    println!("{backups} backups are forgotten: {objects} objects of {bytes} bytes deleted");
+    say!("{backups} backups are forgotten: {objects} objects of {bytes} bytes deleted");
     Ok(())
 }
 
 fn restore(folder: &Folder, source: &Address, at: Option<&str>) -> Result<()> {
     weir_files::own_folder(&folder.data)?;
+    let progress = Progress::spinning("bringing back");
     let done = weir_store::restore(&source.open()?, at, &folder.store());
+    drop(progress);
     let (name, done) = done.context("bringing the backup back")?;
-    println!("backup {name}: {} files of {} bytes brought back and checked", done.sent, done.bytes);
+    say!("backup {name}: {} files of {} bytes brought back and checked", done.sent, done.bytes);
     Ok(())
 }
 
@@ -158,13 +166,15 @@ fn name_of(time: Timestamp) -> String {
 }
 
 fn verify(folder: &Path, cold: Option<Arc<dyn Remote>>) -> Result<()> {
+    let progress = Progress::spinning("reading every page");
     let Verified { files, pages, samples, cold_unread, damaged } =
         weir_store::verify(folder, cold).context("reading the store")?;
-    println!("{files} files, {pages} pages, {samples} samples");
+    drop(progress);
+    say!("{files} files, {pages} pages, {samples} samples");
     if cold_unread > 0 {
-        println!("{cold_unread} blocks are in the object store and were not read");
+        say!("{cold_unread} blocks are in the object store and were not read");
     }
-    damaged.iter().for_each(|line| println!("damaged: {line}"));
+    damaged.iter().for_each(|line| say!("damaged: {line}"));
     if damaged.is_empty() {
         return Ok(());
     }
@@ -175,14 +185,14 @@ fn verify(folder: &Path, cold: Option<Arc<dyn Remote>>) -> Result<()> {
 }
 
 fn print_stats(stats: &Stats) {
-    println!("series in memory  {}", stats.series);
-    println!("bytes in slabs    {}", stats.slab_bytes);
-    println!("damaged pages     {}", stats.damaged_pages);
-    println!("{:<6}{:>8}{:>14}{:>18}{:>18}{:>10}", "tier", "blocks", "series", "samples", "bytes", "B/sample");
+    say!("series in memory  {}", stats.series);
+    say!("bytes in slabs    {}", stats.slab_bytes);
+    say!("damaged pages     {}", stats.damaged_pages);
+    say!("{:<6}{:>8}{:>14}{:>18}{:>18}{:>10}", "tier", "blocks", "series", "samples", "bytes", "B/sample");
     for tier in &stats.tiers {
         let each = if tier.samples > 0 { tier.bytes as f64 / tier.samples as f64 } else { 0.0 };
         let name = tier.tier.name();
-        println!("{name:<6}{:>8}{:>14}{:>18}{:>18}{each:>10.3}", tier.blocks, tier.series, tier.samples, tier.bytes);
+        say!("{name:<6}{:>8}{:>14}{:>18}{:>18}{each:>10.3}", tier.blocks, tier.series, tier.samples, tier.bytes);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use weir_gateway::{Access, Gateway, GatewayConfig, Running, ShedConfig, StreamConfig};
 use weir_identity::Identity;
-use weir_link::UdpConfig;
+use weir_link::{UdpConfig, UdpSocket};
 use weir_queue::{Follow, Log, LogConfig};
 use weir_sample::Reading;
 
@@ -18,7 +18,23 @@ pub(crate) struct GatewayRole {
     running: Running,
 }
 
+const MEND: &str = "binding the gateway's addresses (--batch and --statsd name others)";
+
 impl GatewayRole {
+    /// Whether nobody else has the ports of a first start, which is to leave no folder behind if it fails. Those that the
+    /// service manager holds are its own matter.
+    pub(super) fn ports_are_free(config: &Config) -> Result<()> {
+        if std::env::var_os("LISTEN_FDS").is_some() {
+            return Ok(());
+        }
+        let statsd = config.listen.statsd.0.map(|address| config.statsd.at(address).addresses).unwrap_or_default();
+        for address in std::iter::once(config.listen.batch).chain(statsd).filter(|address| address.port() != 0) {
+            // Alone: a port that another shares would be divided with it.
+            UdpSocket::bind(address, &UdpConfig { reuse_port: false, ..UdpConfig::default() }).context(MEND)?;
+        }
+        Ok(())
+    }
+
     /// Opens the log, binds or adopts the sockets, and starts to receive.
     pub(super) fn start(config: &Config, identity: &Identity, streams: Option<StreamConfig>) -> Result<Self> {
         let log = Arc::new(open_log(config)?);
@@ -31,7 +47,7 @@ impl GatewayRole {
         let inherited = weir_link::inherited(&UdpConfig { reuse_port: true, ..UdpConfig::default() });
         let inherited = inherited.context("taking over the sockets of the service manager")?;
         let bound = Gateway::bind_or_adopt(gateway, Access::from(identity), log.clone(), inherited);
-        let running = bound.context("binding the gateway's addresses")?.start()?;
+        let running = bound.context(MEND)?.start()?;
         Ok(Self { log, running })
     }
 

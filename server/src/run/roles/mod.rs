@@ -82,9 +82,13 @@ impl Roles {
             role != Role::Front || !config.query.copies.is_empty() || !config.query.engines.is_empty(),
             "a front needs query.copies, such as [\"http://sink-a:8641\", \"http://sink-b:8641\"], or [[query.engine]] with its url"
         );
+        // What can be wrong without a folder is looked at before there is one.
+        let tls = config.tls.as_ref().map(|tls| ServerTls::load(tls.files()).map(Arc::new)).transpose()?;
+        if !config.data.exists() && matches!(role, Role::Everything | Role::Gateway) {
+            GatewayRole::ports_are_free(config)?;
+        }
         weir_files::own_folder(&config.data)?;
         let identity = Arc::new(Identity::open(config.identity(), now())?);
-        let tls = config.tls.as_ref().map(|tls| ServerTls::load(tls.files()).map(Arc::new)).transpose()?;
         let (http, handed_over) = flume::bounded(WAITING_CONNECTIONS);
         // The store is opened first: a second process on the same folder must not start to take batches.
         let sink = matches!(role, Role::Everything | Role::Sink).then(|| SinkRole::start(config)).transpose()?;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use weir_files::tell;
 
 use super::fleet::{PER_HOST, names_of};
 use super::plan::{Plan, SELECTED};
@@ -62,7 +63,7 @@ fn feed(plan: &Plan, victoria: &Victoria) -> Result<(Requests, u64)> {
                 // The receiving end is gone after a refusal, which it reports.
                 samples += requests.step(plan.time(step), |body| made.send(body).map_err(drop)).unwrap_or(0);
                 if step % 60 == 0 {
-                    eprintln!("{step} of {} rows a host posted", plan.steps);
+                    tell!("{step} of {} rows a host posted", plan.steps);
                 }
                 if made.is_disconnected() {
                     break;

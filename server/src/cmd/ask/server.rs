@@ -1,16 +1,20 @@
-//! Questions to a running server over its HTTP API.
+//! The client: one server, and how it is asked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use super::trust::roots;
+
 /// A server and how it is asked. Connections are used again.
 pub(crate) struct Server {
     address: String,
     token: Token,
+    /// The file of authorities, if one is named, for the sentence that says whom it trusts.
+    authorities: Option<PathBuf>,
     agent: ureq::Agent,
 }
 
@@ -33,7 +37,20 @@ impl Server {
     /// One at an address, asked with a token if there is one.
     pub(crate) fn new(address: &str, token: Option<&str>) -> Self {
         let token = token.map_or(Token::None, |token| Token::Text(token.to_owned()));
-        Self { address: address.trim_end_matches('/').to_owned(), token, agent: agent() }
+        Self { address: address.trim_end_matches('/').to_owned(), token, authorities: None, agent: agent() }
+    }
+
+    /// One that is vouched for by the authorities of a file, if one is named, asked with the token of a file, if one is.
+    pub(super) fn trusting(address: &str, authorities: Option<&Path>, token: Option<PathBuf>) -> Result<Self> {
+        let agent = agent_of(TIMEOUT, roots(authorities)?);
+        let authorities = authorities.map(Path::to_owned);
+        Ok(Self { authorities, agent, ..Self::with_token_file(address, token) })
+    }
+
+    /// The same with this token.
+    pub(super) fn with_token(mut self, token: &str) -> Result<Self> {
+        self.token = Token::Text(token.to_owned());
+        Ok(self)
     }
 
     /// The same with the token of a file.
@@ -47,6 +64,17 @@ impl Server {
         let time = time.as_deref().map(|time| ("time", time));
         let form = std::iter::once(("query", promql)).chain(time);
         let mut request = self.agent.post(format!("{}/api/v1/query", self.address));
+        if let Some(token) = self.authorization()? {
+            request = request.header("authorization", token);
+        }
+        self.answer(request.send_form(form))
+    }
+
+    /// The whole answer of `/api/v1/query_range`, by a form as well.
+    pub(crate) fn range(&self, promql: &str, [start, end, step]: [f64; 3]) -> Result<Value> {
+        let [start, end, step] = [start, end, step].map(|number| number.to_string());
+        let form = [("query", promql), ("start", &start), ("end", &end), ("step", &step)];
+        let mut request = self.agent.post(format!("{}/api/v1/query_range", self.address));
         if let Some(token) = self.authorization()? {
             request = request.header("authorization", token);
         }
@@ -77,8 +105,7 @@ impl Server {
         };
         let request = request.method(method).header("content-type", "application/json").body(body)?;
         let server = &self.address;
-        let mut response =
-            self.agent.run(request).with_context(|| format!("asking {server}: is a server running there?"))?;
+        let mut response = self.agent.run(request).map_err(|error| self.unreachable(error))?;
         let text = response.body_mut().with_config().limit(MOST_ANSWER_BYTES).read_to_string()?;
         let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
         if response.status().is_success() {
@@ -109,12 +136,35 @@ impl Server {
         })
     }
 
+    /// What went wrong on the way, and what to look at.
+    fn unreachable(&self, error: ureq::Error) -> anyhow::Error {
+        let server = &self.address;
+        let told = error.to_string();
+        let is_tls =
+            told.contains("certificate") || told.contains("InvalidCertificate") || told.contains("UnknownIssuer");
+        let mend = match &self.authorities {
+            _ if told.contains("http parse") => "does it speak TLS? Write https://, or give --ca FILE".to_owned(),
+            _ if !is_tls && server.starts_with("https") => "does a server speak TLS there?".to_owned(),
+            _ if !is_tls => {
+                "is a server running there? (--server ADDRESS, WEIR_SERVER or weir context name another)".to_owned()
+            }
+            Some(path) => format!("no authority of {} vouches for it; --ca names another file", path.display()),
+            None => "nobody whom this host trusts vouches for it; --ca FILE names the authority that does".to_owned(),
+        };
+        anyhow::anyhow!("asking {server}: {told}: {mend}")
+    }
+
     fn answer(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value> {
         let server = &self.address;
-        let text =
-            answer.and_then(|mut response| response.body_mut().with_config().limit(MOST_ANSWER_BYTES).read_to_string());
-        let text = text.with_context(|| format!("asking {server}: is a server running there?"))?;
-        let answer: Value = serde_json::from_str(&text).with_context(|| format!("{server} did not answer in JSON"))?;
+        let answer = answer.and_then(|mut response| {
+            let text = response.body_mut().with_config().limit(MOST_ANSWER_BYTES).read_to_string();
+            Ok((response.status(), text?))
+        });
+        let (status, text) = answer.map_err(|error| self.unreachable(error))?;
+        let answer: Value = serde_json::from_str(&text).map_err(|_| {
+            let told = text.lines().next().unwrap_or_default();
+            anyhow::anyhow!("{server} answered {status} {told:?}, which is no answer of the API: is it the address of a server's HTTP?")
+        })?;
         if answer["status"] != "success" {
             bail!("{}: {}", answer["errorType"].as_str().unwrap_or("error"), answer["error"].as_str().unwrap_or(&text));
         }
@@ -146,11 +196,6 @@ pub(crate) fn instant(server: &str, promql: &str, time: Option<f64>, token: Opti
     Server::new(server, token).instant(promql, time)
 }
 
-/// The whole answer of a route of a server that answers in JSON.
-pub(crate) fn json(server: &str, path: &str, parameters: &[(&str, &str)], token: Option<&str>) -> Result<Value> {
-    Server::new(server, token).json(path, parameters)
-}
-
 /// An HTTP client that hands error answers over as answers, and trusts what this host trusts.
 pub(crate) fn agent() -> ureq::Agent {
     agent_with(TIMEOUT)
@@ -158,9 +203,13 @@ pub(crate) fn agent() -> ureq::Agent {
 
 /// The same with so much time for a question.
 pub(crate) fn agent_with(timeout: Duration) -> ureq::Agent {
+    agent_of(timeout, RootCerts::PlatformVerifier)
+}
+
+fn agent_of(timeout: Duration, roots: RootCerts) -> ureq::Agent {
     // One provider for the process; whoever was first chose the same.
     _ = rustls::crypto::ring::default_provider().install_default();
-    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    let tls = TlsConfig::builder().root_certs(roots).build();
     let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(timeout));
     config.tls_config(tls).build().into()
 }

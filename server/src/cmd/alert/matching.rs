@@ -1,30 +1,8 @@
-//! Which server is asked of alerts, and with which matchers.
-
-use std::path::PathBuf;
+//! With which matchers a server is asked of alerts.
 
 use anyhow::{Result, anyhow};
 use weir_alert::routing::Matcher;
 use weir_alert::routing::matcher::read_several;
-
-use crate::cmd::ask::Server;
-
-#[derive(clap::Args)]
-pub(super) struct At {
-    /// The server's HTTP address
-    #[arg(long, default_value = DEFAULT_SERVER)]
-    server: String,
-    /// File of a token with the scope `alerts:read`, to change something `alerts:silence`, where the server asks for one
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-}
-
-const DEFAULT_SERVER: &str = "http://127.0.0.1:8641";
-
-impl At {
-    pub(super) fn server(&self) -> Server {
-        Server::with_token_file(&self.server, self.token_file.clone())
-    }
-}
 
 /// Matchers of arguments, each one or several: `team=db`, `severity=~"page|warn",env!=dev`. A name alone is an alert's, as amtool
 /// has it.
