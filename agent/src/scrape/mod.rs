@@ -40,6 +40,7 @@ pub(crate) struct Scraper {
     busy: Vec<Key>,
     gathered: HashMap<Series, Value>,
     shown: Sampler,
+    shown_lines: Sampler,
     counts: Counts,
 }
 
@@ -80,6 +81,7 @@ impl Scraper {
             busy: Vec::new(),
             gathered: HashMap::new(),
             shown: Sampler::new(SHOW_EVERY),
+            shown_lines: Sampler::new(SHOW_EVERY),
             counts: Counts::default(),
         }
     }
@@ -184,7 +186,13 @@ impl Scraper {
     fn gather(&mut self, key: Key, Looked { target, points, malformed, failure }: Looked) {
         self.busy.retain(|busy| *busy != key);
         self.counts.looks += 1;
-        self.counts.malformed += malformed;
+        self.counts.malformed += malformed.lines;
+        if let Some(fault) = malformed.first.filter(|_| failure.is_none())
+            && let Some(left_out) = self.shown_lines.admit(Instant::now())
+        {
+            let (instance, path, lines) = (target.endpoint.instance(), &target.endpoint.path, malformed.lines);
+            tracing::warn!(job = target.job.job, instance, path, lines, %fault, left_out, "malformed lines of a scrape are left out");
+        }
         if let Some(failure) = failure {
             let at = Failure::REASONS.iter().position(|reason| *reason == failure.reason()).unwrap_or(0);
             self.counts.failed[at] += 1;
@@ -252,6 +260,6 @@ fn share(key: &Key) -> f64 {
 const MALFORMED_HELP: &str = "Lines of scraped endpoints that are not in the text format, and families that are not in \
     protobuf's (loss): ask the endpoint by hand and look for lines without a number.";
 const FAILED_HELP: &str = "Scrapes that brought nothing (loss of one window each; counters catch up at the next): \
-    connection, timeout, status, not_http and cut_short are for the endpoint to mend; too_large and too_many_samples \
+    connection, timeout, status, not_http, not_metrics and cut_short are for the endpoint to mend; too_large and too_many_samples \
     for a relabel rule at the endpoint or a higher max_samples; late means that the agent itself was held up; \
     name that a name of `dns` does not resolve.";
