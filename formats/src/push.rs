@@ -6,7 +6,7 @@ use weir_sample::{Kind, legal_label_name};
 
 use crate::base64;
 use crate::delimited::{self, Classic, Said};
-use crate::text::{Families, Line, Malformed, Meaning};
+use crate::text::{Families, Fault, Form, Line, Meaning, Reader};
 use crate::{Measured, Point};
 
 /// Labels of a group, in the order of its path; none comes twice, and the first is `job`.
@@ -31,8 +31,8 @@ pub enum Refused {
     #[error("the metrics are not UTF-8")]
     Utf8,
     /// A line of the metrics cannot be read.
-    #[error("line {0} of the metrics: {1}")]
-    Line(usize, Malformed),
+    #[error("the metrics, {0}")]
+    Line(Fault),
     /// A line says a time; what is pushed is of now.
     #[error("line {0} of the metrics has a timestamp: what is pushed is of the time of its push")]
     Timestamp(usize),
@@ -118,9 +118,9 @@ pub fn read(
         }
     } else {
         let text = std::str::from_utf8(body).map_err(|_| Refused::Utf8)?;
-        let mut families = Families::default();
+        let (mut reader, mut families) = (Reader::new(Form::Text), Families::default());
         for (line, number) in text.lines().zip(1..) {
-            match Line::parse(line).map_err(|malformed| Refused::Line(number, malformed))? {
+            match reader.read(line).map_err(Refused::Line)? {
                 Line::Type { family, kind } => families.learn(family, kind),
                 Line::Sample(sample) if sample.time.is_some() => return Err(Refused::Timestamp(number)),
                 Line::Sample(sample) => {
@@ -128,7 +128,7 @@ pub fn read(
                     let kind = if is_total { Kind::Counter } else { Kind::Gauge };
                     tell(sample.name, &sample.labels, kind, Measured::Float(sample.value));
                 }
-                Line::Nothing => {}
+                Line::Nothing | Line::End => {}
             }
         }
     }
@@ -147,6 +147,7 @@ fn labels<'l>(own: &'l [(&str, Cow<'_, str>)], grouping: &'l Grouping) -> Vec<(C
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Malformed;
 
     #[test]
     fn a_path_is_a_group() {
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(told(body).unwrap(), expected);
         assert_eq!(told(b"").unwrap(), expected[2..]);
         assert_eq!(told(b"a 1\nb 2 1700000000000"), Err(Refused::Timestamp(2)));
-        assert_eq!(told(b"a 1\n\nb"), Err(Refused::Line(3, Malformed::NoValue)));
+        assert_eq!(told(b"a 1\n\nb"), Err(Refused::Line(Fault { line: 3, column: 2, what: Malformed::NoValue })));
         assert_eq!(told(b"a{b=\"\xff\"} 1"), Err(Refused::Utf8));
         let group = grouping("job/a").unwrap();
         assert_eq!(read(b"up 1", true, &group, 0, |_| {}), Err(Refused::Families(1)));

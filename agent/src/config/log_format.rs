@@ -23,6 +23,10 @@ enum Field {
     Seconds,
     Millis,
     Micros,
+    /// What servers behind this one said, of which there may be several: `0.1, 0.2 : 0.3`. Read over.
+    Upstream,
+    /// A time with a zone behind a blank. Read over.
+    LocalTime,
     /// Read over.
     Other,
 }
@@ -55,11 +59,12 @@ impl TryFrom<String> for Format {
             "combined" => format!("{COMMON} \"$http_referer\" \"$http_user_agent\""),
             _ => text,
         };
-        let parts = parts(&text)?;
-        match parts.contains(&Part::Field(Field::Status)) {
-            true => Ok(Self(parts)),
-            false => Err(format!("{text:?}: neither \"combined\", \"common\" nor a format with $status in it")),
+        let format = Self(parts(&text)?);
+        if !format.0.contains(&Part::Field(Field::Status)) {
+            return Err(format!("{text:?}: neither \"combined\", \"common\" nor a format with $status in it"));
         }
+        format.prove().map_err(|problem| format!("{text:?}: {problem}"))?;
+        Ok(format)
     }
 }
 
@@ -71,15 +76,32 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
         } else if matches!(parts.last(), Some(Part::Field(_))) {
             return Err(format!("{text:?}: two fields with nothing between them cannot be told apart"));
         }
-        let after = &rest[at + 1..];
-        let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
-        parts.push(Part::Field(field(&after[..end])));
-        rest = &after[end..];
+        let (name, after) = name(&rest[at + 1..]).ok_or_else(|| {
+            format!(
+                "{text:?}: a field is written $name or ${{name}}, and behind this $ there is no name: {:?}",
+                &rest[at..]
+            )
+        })?;
+        parts.push(Part::Field(field(name)));
+        rest = after;
     }
     if !rest.is_empty() {
         parts.push(Part::Literal(rest.to_owned()));
     }
     Ok(parts)
+}
+
+/// The field's name behind a `$`, and what follows it.
+fn name(text: &str) -> Option<(&str, &str)> {
+    let (name, after) = match text.strip_prefix('{') {
+        Some(braced) => braced.split_once('}')?,
+        None => text.split_at(text.find(|c: char| !is_of_name(c)).unwrap_or(text.len())),
+    };
+    (!name.is_empty() && name.chars().all(is_of_name)).then_some((name, after))
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 fn field(name: &str) -> Field {
@@ -92,11 +114,56 @@ fn field(name: &str) -> Field {
         "request_time" => Field::Seconds,
         "request_time_ms" => Field::Millis,
         "request_time_us" => Field::Micros,
+        "time_local" => Field::LocalTime,
+        name if name.starts_with("upstream_") => Field::Upstream,
         _ => Field::Other,
     }
 }
 
+impl Field {
+    /// What it may well hold, in a request whose line is then read back.
+    fn example(self) -> &'static str {
+        match self {
+            Self::Request => "GET /a HTTP/1.1",
+            Self::Method => "GET",
+            Self::Path => "/a",
+            Self::Status => "200",
+            Self::Bytes => "512",
+            Self::Seconds => "0.25",
+            Self::Millis => "250",
+            Self::Micros => "250000",
+            Self::Upstream => "0.125",
+            Self::LocalTime => "23/Nov/2026:10:00:00 +0000",
+            // What seldom follows a field in a format.
+            Self::Other => "~",
+        }
+    }
+}
+
 impl Format {
+    /// Reads a line that is filled in by it: what does not come back comes back of no line.
+    fn prove(&self) -> Result<(), String> {
+        let (mut line, mut expected) = (String::new(), Request::default());
+        for part in &self.0 {
+            match part {
+                Part::Literal(text) if text.contains(['\n', '\r']) => {
+                    return Err("a line break in it, which no line has".to_owned());
+                }
+                Part::Literal(text) => line.push_str(text),
+                Part::Field(field) => {
+                    line.push_str(field.example());
+                    expected.set(*field, field.example());
+                }
+            }
+        }
+        match self.read(&line).is_some_and(|found| found == expected) {
+            true => Ok(()),
+            false => Err(format!(
+                "a line of it, such as {line:?}, cannot be taken apart: a field ends where what follows it in the format stands first"
+            )),
+        }
+    }
+
     /// Reads a line; `None` if it is not of this format.
     pub(crate) fn read<'a>(&self, line: &'a str) -> Option<Request<'a>> {
         let (mut request, mut rest) = (Request::default(), line);
@@ -106,7 +173,9 @@ impl Format {
                 Part::Literal(text) => rest = rest.strip_prefix(text.as_str())?,
                 Part::Field(field) => {
                     let end = match parts.peek() {
-                        Some(Part::Literal(text)) => end(rest, text)?,
+                        Some(Part::Literal(text)) => end(rest, text, *field)?,
+                        // The request has blanks in it.
+                        _ if *field == Field::Request => rest.len(),
                         _ => rest.find(' ').unwrap_or(rest.len()),
                     };
                     request.set(*field, &rest[..end])?;
@@ -118,12 +187,21 @@ impl Format {
     }
 }
 
-/// Where a field ends that `literal` follows. A quote that a backslash stands before belongs to the field.
-fn end(text: &str, literal: &str) -> Option<usize> {
+/// Where a field ends that `literal` follows. A quote that a backslash escapes belongs to the field, and so does a blank in
+/// a list.
+fn end(text: &str, literal: &str, field: Field) -> Option<usize> {
     let mut from = 0;
     loop {
         let at = from + text[from..].find(literal)?;
-        if !(literal.starts_with('"') && text[..at].ends_with('\\')) {
+        let before = &text[..at];
+        let is_within = match literal.as_bytes()[0] {
+            b'"' => (before.len() - before.trim_end_matches('\\').len()) % 2 == 1,
+            b' ' if field == Field::Upstream => {
+                before.ends_with(',') || before.ends_with(" :") || text[at..].starts_with(" : ")
+            }
+            _ => false,
+        };
+        if !is_within {
             return Some(at);
         }
         from = at + 1;
@@ -140,13 +218,17 @@ impl<'a> Request<'a> {
             }
             Field::Method => self.method = text,
             Field::Path => self.path = text,
-            Field::Status => self.status = text.parse().ok().filter(|status| (100..=999).contains(status))?,
+            // nginx has 009 for a request of HTTP/0.9, and 000 for one that had no answer.
+            Field::Status if text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit()) => {
+                self.status = text.parse().ok()?
+            }
+            Field::Status => return None,
             // A dash for none.
             Field::Bytes => self.bytes = if text == "-" { 0.0 } else { number()? },
             Field::Seconds => self.seconds = number(),
             Field::Millis => self.seconds = number().map(|millis| millis / 1e3),
             Field::Micros => self.seconds = number().map(|micros| micros / 1e6),
-            Field::Other => {}
+            Field::Upstream | Field::LocalTime | Field::Other => {}
         }
         Some(())
     }
@@ -192,6 +274,7 @@ mod tests {
         check("$status $request_time_us", "200 2500", Some(0.0025));
         check("$status|$request_time_ms|$host", "200|25|x", Some(0.025));
         check("$status $request_time", "200 -", None);
+        check("${status} ${request_time}s ${host}", "200 0.25s x", Some(0.25));
     }
 
     #[test]
@@ -201,5 +284,77 @@ mod tests {
         check("$request_time", false);
         check("$status$request_time", false);
         check("combine", false);
+        // A name in braces, or none.
+        check("${status}", true);
+        check("${status}ms $host", true);
+        for text in [
+            "$status $",
+            "$status $$",
+            "$status ${}",
+            "$status ${host",
+            "$status ${a-b}",
+            "$status $-x",
+            "$status|$ $host",
+        ] {
+            check(text, false);
+        }
+        // Fields that no line can fill.
+        check("$status\n$host", false);
+        check("${status}0", false);
+        check("${host}x$status", true);
+        check("$time_local $status", false);
+        check("[$time_local] $status", true);
+        check("$request $status", false);
+        check("$status $request", true);
+        check("$bytes_sent${status}", false);
+        check("$request_method$uri $status", false);
+    }
+
+    #[test]
+    fn a_quote_ends_a_field_unless_a_backslash_escapes_it() {
+        let check = |line: &str, expected: Option<(&str, u16)>| {
+            let format = format("\"$request\" $status \"$http_referer\" \"$http_user_agent\" $bytes_sent");
+            assert_eq!(format.read(line).map(|request| (request.path, request.status)), expected, "{line}");
+        };
+        check(r#""GET /a\\" 400 "-" "-" 1"#, Some((r"/a\\", 400)));
+        check(r#""GET /a\" 400 "-" "-" 1"#, None);
+        check(r#""GET /a" 200 "http://x/\\" "ua" 1"#, Some(("/a", 200)));
+        check(r#""GET /a" 200 "http://x/\" "ua" 1"#, None);
+        check(r#""GET /a" 200 "http://x/\\\\" "ua\"" 1"#, Some(("/a", 200)));
+        check(r#""GET /a\\\" 400 "-" "-" 1"#, None);
+        check(r#""GET /a\" 200 \"" 400 "-" "-" 1"#, Some((r#"/a\""#, 400)));
+    }
+
+    #[test]
+    fn lists_of_upstreams_stand_beside_other_fields() {
+        let check = |list: &str| {
+            let format = format("$status $upstream_addr $upstream_response_time $request_time $bytes_sent");
+            let line = format!("200 {list} {list} 0.25 512");
+            assert_eq!(
+                format.read(&line).map(|request| (request.seconds, request.bytes)),
+                Some((Some(0.25), 512.0)),
+                "{line}"
+            );
+        };
+        for list in ["0.1", "-", "0.1, 0.2", "0.1 : 0.2", "0.1, 0.2 : 0.3, -", "unix:/a : [::1]:80", "-, 0.1 : -"] {
+            check(list);
+        }
+    }
+
+    #[test]
+    fn a_status_has_three_digits() {
+        let check = |text: &str, expected: Option<u16>| {
+            assert_eq!(
+                format("$status $uri").read(&format!("{text} /")).map(|request| request.status),
+                expected,
+                "{text}"
+            );
+        };
+        for (text, status) in [("009", 9), ("000", 0), ("999", 999), ("499", 499)] {
+            check(text, Some(status));
+        }
+        for text in ["9", "1000", "+20", "-", "2x0", ""] {
+            check(text, None);
+        }
     }
 }

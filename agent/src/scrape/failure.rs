@@ -1,5 +1,7 @@
 //! Why a target could not be looked at.
 
+use weir_formats::text::Fault;
+
 /// Why a look brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -17,11 +19,13 @@ pub(super) enum Failure {
     TooLarge,
     #[error("more samples than max_samples")]
     TooManySamples,
+    #[error("the answer is a page of something else than metrics ({0})")]
+    NotMetrics(Fault),
 }
 
 impl Failure {
-    pub(super) const REASONS: [&'static str; 7] =
-        ["connection", "timeout", "status", "not_http", "cut_short", "too_large", "too_many_samples"];
+    pub(super) const REASONS: [&'static str; 8] =
+        ["connection", "timeout", "status", "not_http", "cut_short", "too_large", "too_many_samples", "not_metrics"];
 
     pub(super) fn reason(&self) -> &'static str {
         let at = match self {
@@ -32,6 +36,7 @@ impl Failure {
             Self::CutShort => 4,
             Self::TooLarge => 5,
             Self::TooManySamples => 6,
+            Self::NotMetrics(_) => 7,
         };
         Self::REASONS[at]
     }

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use weir_discovery::Endpoint;
 use weir_formats::delimited::MEDIA_TYPE;
+use weir_formats::text::Form;
 
 use super::failure::Failure;
 use crate::lookup::lookup;
@@ -16,7 +17,9 @@ const MAX_BODY_BYTES: usize = 16 << 20;
 /// What an endpoint says.
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
-    Text(String),
+    Text(String, Form),
+    /// What is said to be something else. Some programs say so of metrics too.
+    Page(String),
     /// In protobuf, the only form that has native histograms.
     Families(Vec<u8>),
 }
@@ -79,7 +82,8 @@ fn body(mut answer: Vec<u8>) -> Result<Answer, Failure> {
     if header("transfer-encoding").is_some() || header("content-encoding").is_some_and(|coding| coding != "identity") {
         return Err(Failure::NotHttp);
     }
-    let is_families = header("content-type").is_some_and(|kind| kind.starts_with(MEDIA_TYPE));
+    let kind = header("content-type").unwrap_or_default().to_owned();
+
     answer.drain(..end + 4);
     if header("content-length")
         .and_then(|length| length.parse().ok())
@@ -87,10 +91,23 @@ fn body(mut answer: Vec<u8>) -> Result<Answer, Failure> {
     {
         return Err(Failure::CutShort);
     }
-    if is_families {
+    if kind.starts_with(MEDIA_TYPE) {
         return Ok(Answer::Families(answer));
     }
-    String::from_utf8(answer).map(Answer::Text).map_err(|_| Failure::NotHttp)
+    let text = String::from_utf8(answer).map_err(|_| Failure::NotHttp)?;
+    Ok(if is_page(&kind) {
+        Answer::Page(text)
+    } else if kind.starts_with("application/openmetrics-text") {
+        Answer::Text(text, Form::OpenMetrics)
+    } else {
+        Answer::Text(text, Form::Text)
+    })
+}
+
+/// Whether a content type is that of HTML, XML or JSON.
+fn is_page(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim_end();
+    kind.rsplit(['/', '+']).next().is_some_and(|kind| ["html", "xhtml", "xml", "json", "javascript"].contains(&kind))
 }
 
 #[cfg(test)]
@@ -101,7 +118,7 @@ mod tests {
     fn answers_are_a_body_or_a_reason() {
         let check = |answer: &str, expected: Result<&str, &str>| {
             let found = body(answer.as_bytes().to_vec());
-            let expected = expected.map(|text| Answer::Text(text.into()));
+            let expected = expected.map(|text| Answer::Text(text.into(), Form::Text));
             assert_eq!(found.map_err(|failure| failure.reason()), expected, "{answer:?}");
         };
         check("HTTP/1.1 200 OK\r\nA: b\r\n\r\na 1\n", Ok("a 1\n"));
@@ -111,5 +128,25 @@ mod tests {
         check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na 1", Err("not_http"));
         check("SSH-2.0-OpenSSH\r\n", Err("not_http"));
         check("", Err("not_http"));
+    }
+
+    #[test]
+    fn the_form_is_what_the_endpoint_says() {
+        let check = |kind: &str, expected| {
+            let answer = format!("HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\na 1");
+            assert_eq!(body(answer.into_bytes()).unwrap(), expected, "{kind}");
+        };
+        for kind in ["text/plain; version=0.0.4", "text/plain", "application/octet-stream", ""] {
+            check(kind, Answer::Text("a 1".into(), Form::Text));
+        }
+        check(
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Answer::Text("a 1".into(), Form::OpenMetrics),
+        );
+        for kind in
+            ["text/html; charset=utf-8", "Application/JSON", "application/problem+json", "application/xhtml+xml ;q=1"]
+        {
+            check(kind, Answer::Page("a 1".into()));
+        }
     }
 }

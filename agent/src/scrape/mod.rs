@@ -40,6 +40,7 @@ pub(crate) struct Scraper {
     busy: Vec<Key>,
     gathered: HashMap<Series, Value>,
     shown: Sampler,
+    shown_lines: Sampler,
     counts: Counts,
 }
 
@@ -62,6 +63,9 @@ pub(crate) struct Tally {
     pub failed: u64,
 }
 
+/// The label that tells targets apart which differ only in their path.
+const PATH_LABEL: &str = "metrics_path";
+
 /// Looks are spread over this share of a window, so that endpoints are not all asked at once.
 const SPREAD: f64 = 0.5;
 const SHOW_EVERY: Duration = Duration::from_secs(60);
@@ -80,6 +84,7 @@ impl Scraper {
             busy: Vec::new(),
             gathered: HashMap::new(),
             shown: Sampler::new(SHOW_EVERY),
+            shown_lines: Sampler::new(SHOW_EVERY),
             counts: Counts::default(),
         }
     }
@@ -156,16 +161,35 @@ impl Scraper {
         }
         keys.sort();
         keys.dedup();
+        self.tell_apart(keys)
+    }
+
+    /// Targets that differ only in their path would have one `up` and share their series: the path becomes a label of theirs.
+    fn tell_apart(&self, mut keys: Vec<Key>) -> Vec<Key> {
+        let mut alike: HashMap<_, u32> = HashMap::new();
+        for key in &keys {
+            *alike.entry(self.labels(key)).or_default() += 1;
+        }
+        for key in &mut keys {
+            if alike[&self.labels(key)] > 1 {
+                key.2.insert(PATH_LABEL.into(), key.1.path.clone());
+            }
+        }
         keys
     }
 
-    fn target(&self, (at, endpoint, more): &Key) -> Target {
+    fn labels(&self, (at, endpoint, more): &Key) -> BTreeMap<String, String> {
         let job = &self.jobs[*at];
         let mut labels: BTreeMap<String, String> = job.labels.clone();
         labels.insert("job".into(), job.job.clone());
         labels.insert("instance".into(), endpoint.instance());
         labels.extend(more.clone());
-        Target::new(endpoint.clone(), labels.into_iter().collect(), Arc::clone(job), Arc::clone(&self.origin))
+        labels
+    }
+
+    fn target(&self, key: &Key) -> Target {
+        let labels = self.labels(key).into_iter().collect();
+        Target::new(key.1.clone(), labels, Arc::clone(&self.jobs[key.0]), Arc::clone(&self.origin))
     }
 
     /// Waits for a look to end and takes what it brought; may be dropped and called again at any time.
@@ -184,7 +208,13 @@ impl Scraper {
     fn gather(&mut self, key: Key, Looked { target, points, malformed, failure }: Looked) {
         self.busy.retain(|busy| *busy != key);
         self.counts.looks += 1;
-        self.counts.malformed += malformed;
+        self.counts.malformed += malformed.lines;
+        if let Some(fault) = malformed.first.filter(|_| failure.is_none())
+            && let Some(left_out) = self.shown_lines.admit(Instant::now())
+        {
+            let (instance, path, lines) = (target.endpoint.instance(), &target.endpoint.path, malformed.lines);
+            tracing::warn!(job = target.job.job, instance, path, lines, %fault, left_out, "malformed lines of a scrape are left out");
+        }
         if let Some(failure) = failure {
             let at = Failure::REASONS.iter().position(|reason| *reason == failure.reason()).unwrap_or(0);
             self.counts.failed[at] += 1;
@@ -252,6 +282,27 @@ fn share(key: &Key) -> f64 {
 const MALFORMED_HELP: &str = "Lines of scraped endpoints that are not in the text format, and families that are not in \
     protobuf's (loss): ask the endpoint by hand and look for lines without a number.";
 const FAILED_HELP: &str = "Scrapes that brought nothing (loss of one window each; counters catch up at the next): \
-    connection, timeout, status, not_http and cut_short are for the endpoint to mend; too_large and too_many_samples \
+    connection, timeout, status, not_http, not_metrics and cut_short are for the endpoint to mend; too_large and too_many_samples \
     for a relabel rule at the endpoint or a higher max_samples; late means that the agent itself was held up; \
     name that a name of `dns` does not resolve.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_that_differ_only_in_their_path_have_their_own_up() {
+        let check = |jobs: &[&str], expected: &[Option<&str>]| {
+            let jobs: Vec<Scrape> = jobs.iter().map(|job| toml::from_str(job).unwrap()).collect();
+            let mut scraper = Scraper::new(&jobs, Origin::new("h", &BTreeMap::new()));
+            let keys = scraper.discover();
+            let labels: Vec<_> = keys.iter().map(|key| scraper.labels(key)).collect();
+            let paths: Vec<_> = labels.iter().map(|labels| labels.get(PATH_LABEL).map(String::as_str)).collect();
+            assert_eq!(paths, expected);
+            assert!(labels.iter().enumerate().all(|(at, one)| !labels[..at].contains(one)), "{labels:?}");
+        };
+        check(&["job = 'j'\ntargets = ['h:1/a', 'h:1/b?x=1', 'h:2/a', 'h:1/a']"], &[Some("/a"), Some("/b?x=1"), None]);
+        check(&["job = 'j'\ntargets = ['h:1/a']", "job = 'k'\ntargets = ['h:1/b']"], &[None, None]);
+        check(&["job = 'j'\ntargets = ['h:1']", "job = 'j'\ntargets = ['h:1/b']"], &[Some("/metrics"), Some("/b")]);
+    }
+}

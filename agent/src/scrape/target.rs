@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use weir_discovery::Endpoint;
 use weir_formats::delimited::{self, Classic, Said, Scraped};
+use weir_formats::text::Form;
 use weir_sample::{Series, Value};
 
 use super::failure::Failure;
 use super::fetch::{Answer, fetch};
-use super::text;
+use super::text::{self, Malformed};
 use super::totals::Totals;
 use crate::config::Scrape;
 use crate::origin::Origin;
@@ -29,7 +30,7 @@ pub(super) struct Target {
 pub(super) struct Looked {
     pub(super) target: Target,
     pub(super) points: Vec<(Series, Value)>,
-    pub(super) malformed: u64,
+    pub(super) malformed: Malformed,
     pub(super) failure: Option<Failure>,
 }
 
@@ -51,7 +52,7 @@ impl Target {
         let outcome = fetch(&self.endpoint, native, self.job.timeout().min(patience)).await;
         let (mut points, malformed, failure) = match outcome.and_then(|answer| self.ingest(&answer)) {
             Ok((points, malformed)) => (points, malformed, None),
-            Err(failure) => (Vec::new(), 0, Some(failure)),
+            Err(failure) => (Vec::new(), Malformed::default(), Some(failure)),
         };
         let samples = points.len() as f64;
         let up = f64::from(u8::from(failure.is_none()));
@@ -65,7 +66,7 @@ impl Target {
         Looked { target: self, points, malformed, failure }
     }
 
-    fn ingest(&mut self, answer: &Answer) -> Result<(Vec<(Series, Value)>, u64), Failure> {
+    fn ingest(&mut self, answer: &Answer) -> Result<(Vec<(Series, Value)>, Malformed), Failure> {
         let mut points = Vec::new();
         let mut samples = 0;
         let limit = self.job.max_samples;
@@ -85,9 +86,20 @@ impl Target {
             points.extend(value.map(|value| (series, value)));
         };
         let malformed = match answer {
-            Answer::Text(text) => text::parse(text, each),
-            Answer::Families(bytes) => delimited::parse(bytes, classic, each),
+            Answer::Text(text, form) => text::parse(text, *form, each),
+            Answer::Families(bytes) => {
+                Malformed { lines: delimited::parse(bytes, classic, each), ..Malformed::default() }
+            }
+            Answer::Page(text) => text::parse(text, Form::Text, each),
         };
+        let is_page = match answer {
+            Answer::Text(text, _) => !malformed.beside_samples || text::begins_as_page(text),
+            Answer::Page(_) => true,
+            Answer::Families(_) => false,
+        };
+        if let Some(fault) = malformed.first.filter(|_| is_page) {
+            return Err(Failure::NotMetrics(fault));
+        }
         if limit > 0 && samples > limit {
             return Err(Failure::TooManySamples);
         }
@@ -121,8 +133,12 @@ mod tests {
         Target::new("127.0.0.1:1".parse().unwrap(), labels, Arc::new(job), origin)
     }
 
+    fn text_of(text: &str) -> Answer {
+        Answer::Text(text.into(), Form::Text)
+    }
+
     fn deltas(target: &mut Target, text: &str) -> Vec<(String, f64)> {
-        let (points, _) = target.ingest(&Answer::Text(text.into())).unwrap();
+        let (points, _) = target.ingest(&text_of(text)).unwrap();
         let plain = |(series, value): &(Series, Value)| {
             let (Value::Counter(value) | Value::Gauge(value)) = value else { panic!("{value:?}") };
             (series.with_label("host", "").with_label("job", "").to_string(), *value)
@@ -134,7 +150,7 @@ mod tests {
     fn the_targets_labels_win_unless_its_own_are_honoured() {
         let text = "g{job=\"own\",host=\"b\",x=\"1\"} 1";
         let check = |job: &str, expected: &str| {
-            let (points, _) = target(job).ingest(&Answer::Text(text.into())).unwrap();
+            let (points, _) = target(job).ingest(&text_of(text)).unwrap();
             assert_eq!(points[0].0.to_string(), expected);
         };
         check("", r#"g{exported_host="b",exported_job="own",host="h",job="j",x="1"}"#);
@@ -143,9 +159,36 @@ mod tests {
 
     #[test]
     fn too_many_samples_refuse_the_whole() {
-        let ingest = |job: &str| target(job).ingest(&Answer::Text("a 1\nb 1\nc 1".into()));
+        let ingest = |job: &str| target(job).ingest(&text_of("a 1\nb 1\nc 1"));
         assert_eq!(ingest("max_samples = 2").err().map(|failure| failure.reason()), Some("too_many_samples"));
         assert_eq!(ingest("max_samples = 0").unwrap().0.len(), 3);
+    }
+
+    #[test]
+    fn a_page_is_no_metrics() {
+        let check = |answer: Answer, expected: Result<usize, &str>| {
+            let found = target("").ingest(&answer).map(|(points, _)| points.len()).map_err(|failure| failure.reason());
+            assert_eq!(found, expected, "{answer:?}");
+        };
+        for text in [
+            "<html>",
+            "<!doctype html>\n<pre>\nport 8080\n</pre>",
+            "{\n\"a\": 1\n}",
+            "[1, 2]",
+            "\n not found\n",
+            "{\"a\":\nb 1\n}",
+        ] {
+            check(text_of(text), Err("not_metrics"));
+            check(Answer::Page(text.into()), Err("not_metrics"));
+        }
+        check(Answer::Page("It works\nport 8080".into()), Err("not_metrics"));
+        // A line that is wrong, and a program that says HTML of its metrics.
+        check(text_of("a 1\nb\nc 2"), Ok(2));
+        check(text_of("{\"a\"} 1\nb"), Ok(1));
+        check(Answer::Page("# TYPE a gauge\na 1\n".into()), Ok(1));
+        check(text_of(""), Ok(0));
+        check(text_of("# nothing yet\n"), Ok(0));
+        check(text_of("a NaN\nb\n"), Ok(0));
     }
 
     #[test]

@@ -1,15 +1,25 @@
 //! What an endpoint answers: text in, samples out. A line that is malformed is skipped and counted.
 
 use weir_formats::delimited::{Said, Scraped};
-use weir_formats::text::{Families, Line, Meaning};
+use weir_formats::text::{Families, Fault, Form, Line, Meaning, Reader};
 
-/// Calls with every sample; returns how many lines are malformed.
-pub(super) fn parse<'a>(text: &'a str, mut each: impl FnMut(Scraped<'a>)) -> u64 {
-    let (mut families, mut malformed) = (Families::default(), 0);
+/// Lines of an answer that say nothing they should.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Malformed {
+    pub(super) lines: u64,
+    pub(super) first: Option<Fault>,
+    /// Well-formed ones were samples.
+    pub(super) beside_samples: bool,
+}
+
+/// Calls with every sample; returns what is malformed.
+pub(super) fn parse<'a>(text: &'a str, form: Form, mut each: impl FnMut(Scraped<'a>)) -> Malformed {
+    let (mut reader, mut families, mut malformed) = (Reader::new(form), Families::default(), Malformed::default());
     for line in text.lines() {
-        match Line::parse(line) {
+        match reader.read(line) {
             Ok(Line::Type { family, kind }) => families.learn(family, kind),
             Ok(Line::Sample(sample)) => {
+                malformed.beside_samples = true;
                 let meaning = families.meaning(sample.name);
                 // Absent values and OpenMetrics' times of creation say nothing of their own.
                 if !sample.value.is_nan() && meaning != Meaning::Created {
@@ -17,11 +27,31 @@ pub(super) fn parse<'a>(text: &'a str, mut each: impl FnMut(Scraped<'a>)) -> u64
                     each(Scraped { name: sample.name.into(), labels: sample.labels, value: value(sample.value) });
                 }
             }
-            Ok(Line::Nothing) => {}
-            Err(_) => malformed += 1,
+            Ok(Line::Nothing | Line::End) => {}
+            Err(fault) => malformed.add(fault),
         }
     }
+    // Of a text that only looks like OpenMetrics its last line is not asked.
+    if form == Form::OpenMetrics
+        && let Err(fault) = reader.end()
+    {
+        malformed.add(fault);
+    }
     malformed
+}
+
+/// Whether the text begins as HTML, XML or JSON do, of which a line may look like a sample.
+pub(super) fn begins_as_page(text: &str) -> bool {
+    let text = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_ascii_whitespace());
+    let line = text.lines().next().unwrap_or_default();
+    line.starts_with(['<', '{', '[']) && Reader::default().read(line).is_err()
+}
+
+impl Malformed {
+    fn add(&mut self, fault: Fault) {
+        self.lines += 1;
+        self.first.get_or_insert(fault);
+    }
 }
 
 #[cfg(test)]
@@ -30,7 +60,7 @@ mod tests {
 
     fn parsed(text: &str) -> (Vec<String>, u64) {
         let mut found = Vec::new();
-        let malformed = parse(text, |Scraped { name, labels, value }| {
+        let malformed = parse(text, Form::Text, |Scraped { name, labels, value }| {
             let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let value = match value {
                 Said::Total(value) => format!("+= {value}"),
@@ -39,7 +69,7 @@ mod tests {
             };
             found.push(format!("{name}[{}] {value}", labels.join(" ")));
         });
-        (found, malformed)
+        (found, malformed.lines)
     }
 
     #[test]
@@ -78,5 +108,20 @@ mod tests {
         check("{} 1");
         check("a{x-y=\"1\"} 1");
         check("a{x=\"1\",x=\"2\"} 1");
+    }
+
+    #[test]
+    fn openmetrics_that_was_cut_short_is_told() {
+        let check = |text: &str, form, expected: &[&str]| {
+            let mut samples = 0;
+            let malformed = parse(text, form, |_| samples += 1);
+            let told: Vec<_> =
+                malformed.first.iter().map(|fault| format!("{samples} {}:{}", fault.line, fault.column)).collect();
+            assert_eq!(told, expected, "{text}");
+        };
+        check("a 1\nb 2\n", Form::OpenMetrics, &["2 3:1"]);
+        check("a 1\nb 2 1.5 # {c=\"d\"} 1\n# EOF\n", Form::OpenMetrics, &[]);
+        check("a 1\n# EOF\nb 2", Form::OpenMetrics, &["1 3:1"]);
+        check("a 1 # {c=\"d\"} 1\n", Form::Text, &[]);
     }
 }

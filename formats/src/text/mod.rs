@@ -1,10 +1,17 @@
 //! The Prometheus text format and OpenMetrics, as agents scrape them and as samples leave the store and come back.
 
+mod cursor;
 mod family;
+mod fault;
+mod labels;
 mod line;
+mod reader;
 mod writer;
 
 pub use family::{Families, Meaning};
-pub(crate) use line::named_twice;
-pub use line::{Labels, Line, Malformed, Sample};
+pub use fault::{Fault, Malformed};
+pub use labels::Labels;
+pub(crate) use labels::named_twice;
+pub use line::{Form, Line, Sample};
+pub use reader::Reader;
 pub use writer::Writer;

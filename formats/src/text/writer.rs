@@ -54,7 +54,7 @@ fn spell(series: &Series) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Families, Line, Meaning};
+    use super::super::{Families, Line, Meaning, Reader};
     use super::*;
     use proptest::prelude::*;
     use weir_sample::Timestamp;
@@ -66,12 +66,12 @@ mod tests {
         writer.series(&series, Kind::Counter, &[1_000], &[0.1]).unwrap();
         writer.series(&series, Kind::Counter, &[-2], &[f64::INFINITY]).unwrap();
         let text = String::from_utf8(writer.out).unwrap();
-        let (mut families, mut back) = (Families::default(), Vec::new());
+        let (mut reader, mut families, mut back) = (Reader::default(), Families::default(), Vec::new());
         for line in text.lines() {
-            match Line::parse(line).unwrap() {
+            match reader.read(line).unwrap() {
                 Line::Type { family, kind } => families.learn(family, kind),
-                Line::Sample(sample) => back.push((sample.series(), sample.value, sample.millis().unwrap())),
-                Line::Nothing => panic!("{line}"),
+                Line::Sample(sample) => back.push((sample.series(), sample.value, sample.time.unwrap())),
+                Line::Nothing | Line::End => panic!("{line}"),
             }
         }
         assert_eq!(back, [(series.clone(), 0.1, Timestamp(1_000)), (series, f64::INFINITY, Timestamp(-2))]);
@@ -80,14 +80,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_label_value_and_number_come_back(label: String, value: f64, time: i64) {
+        fn any_label_value_and_number_come_back(label: String, value: f64, time in -60_000_000_000_000..250_000_000_000_000_i64) {
             let series = Series::new("x", [("a", label.as_str())]);
             let mut writer = Writer::new(Vec::new());
             writer.series(&series, Kind::Gauge, &[time], &[value]).unwrap();
             let text = String::from_utf8(writer.out).unwrap();
             let line = text.lines().nth(1).unwrap();
-            let Ok(Line::Sample(sample)) = Line::parse(line) else { panic!("{line}") };
-            prop_assert_eq!((sample.series(), sample.millis()), (series, Ok(Timestamp(time))));
+            let Ok(Line::Sample(sample)) = Reader::default().read(line) else { panic!("{line}") };
+            prop_assert_eq!((sample.series(), sample.time), (series, Some(Timestamp(time))));
             prop_assert!(sample.value == value || sample.value.is_nan() && value.is_nan());
         }
     }

@@ -88,12 +88,14 @@ impl Cell {
         self.idle = 0;
         match &mut self.state {
             // A division is exact where 1/rate is not: 3 / 0.3 is 10.
-            State::Counter(sum) => metric.values().for_each(|number| *sum += number.value / metric.rate),
+            State::Counter(sum) => metric.values().for_each(|number| *sum += number.value / metric.share()),
             State::Gauge(gauge) => gauge.adjust(metric, rules.relative_gauges, now),
             State::Distribution(histogram) => {
                 let histogram = histogram.get_or_insert_default();
                 let scale = if metric.kind == Type::Timer { rules.timer_scale } else { 1.0 };
-                metric.values().for_each(|number| histogram.insert_weighted(number.value / scale, 1.0 / metric.rate));
+                metric
+                    .values()
+                    .for_each(|number| histogram.insert_weighted(number.value / scale, 1.0 / metric.share()));
             }
             State::Set(set) => set.get_or_insert_default().insert(metric.member().unwrap_or_default()),
             State::Free => {}

@@ -130,8 +130,8 @@ impl<'a> ServiceCheck<'a> {
         };
         let fields = &rest[2..];
         let ended = fields.is_empty() || fields[0] == b'|';
-        // The message is the last field and may hold any byte.
-        let at = fields.windows(3).position(|field| field == b"|m:");
+        // The message is the last field and may hold any byte; of several the last counts.
+        let at = fields.windows(3).rposition(|field| field == b"|m:");
         let (fields, message) = at.map_or((fields, &b""[..]), |at| (&fields[..at], &fields[at + 3..]));
         (ended && !name.is_empty()).then_some(Self { name, status, fields: Fields(fields), message })
     }
@@ -167,13 +167,13 @@ impl<'a> ServiceCheck<'a> {
     }
 }
 
-/// `|`-separated fields in any order; those that are not known are passed over.
+/// `|`-separated fields in any order; those that are not known are passed over, and of the same the last counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     fn after(&self, prefix: &[u8]) -> Option<&'a str> {
-        self.0.split(|&b| b == b'|').find_map(|field| field.strip_prefix(prefix)).map(text)
+        self.0.rsplit(|&b| b == b'|').find_map(|field| field.strip_prefix(prefix)).map(text)
     }
 
     fn timestamp(&self) -> Option<i64> {

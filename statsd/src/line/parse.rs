@@ -43,7 +43,7 @@ pub struct Metric<'a> {
     pub(crate) tags: &'a [u8],
     /// The type.
     pub kind: Type,
-    /// The share of events that were sent; in `[1e-9, 1]`.
+    /// The share of events that were sent; in `[1e-9, 1]`. See [`share`](Self::share).
     pub rate: f64,
     /// Unix seconds, if given.
     pub timestamp: Option<i64>,
@@ -53,6 +53,12 @@ pub struct Metric<'a> {
 }
 
 impl<'a> Metric<'a> {
+    /// The share of events that the values tell of: all, where a timestamp says that the client has added up already.
+    #[inline]
+    pub fn share(&self) -> f64 {
+        if self.timestamp.is_some() { 1.0 } else { self.rate }
+    }
+
     /// The name without tags, as it was sent; SignalFX's style may leave a second part behind its brackets.
     pub fn name(&self) -> (&'a str, &'a str) {
         let name = Name::split(self.key);
@@ -127,9 +133,13 @@ pub(crate) fn parse_lines<'a>(datagram: &'a [u8], mut each: impl FnMut(&'a [u8],
     }
 }
 
-/// Without the carriage return, blanks and NULs that clients leave at a line's end.
+/// Without the carriage return, blanks and NULs that clients leave at a line's end, and what stands before its name:
+/// blanks, or the byte order mark of an editor or a shell.
 #[inline]
 fn trim(mut line: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', tail @ ..] | [0xef, 0xbb, 0xbf, tail @ ..] = line {
+        line = tail;
+    }
     while let [head @ .., b'\r' | b' ' | b'\t' | 0] = line {
         line = head;
     }
@@ -300,6 +310,20 @@ mod tests {
             "a:1|c\nrubbish\n\r\nb:2:3|ms\r\n:1|c\nc:x|g",
             &["Counter a [1.0]", "malformed", "Timer b [2.0, 3.0]", "malformed", "value"],
         );
+    }
+
+    #[test]
+    fn what_stands_before_a_name_is_no_part_of_it() {
+        let mark = "\u{feff}";
+        check(
+            &format!("{mark}a:1|c\n{mark} b:1|c\n{mark}{mark}c:1|c"),
+            &["Counter a [1.0]", "Counter b [1.0]", "Counter c [1.0]"],
+        );
+        check(
+            &format!(" \ta:1|c\n{mark}\n{mark}:1|c\n a b:1|c"),
+            &["Counter a [1.0]", "malformed", "Counter a b [1.0]"],
+        );
+        check(&format!("{mark}_e{{1,1}}:a"), &["event"]);
     }
 
     #[test]

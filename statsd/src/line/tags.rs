@@ -51,12 +51,21 @@ impl<'a> Iterator for Section<'a> {
             let (tag, rest) = split_once(self.rest, self.separator).unwrap_or((self.rest, &[]));
             self.rest = rest;
             let (name, value) = split_once(tag, self.equals).unwrap_or((tag, b"true"));
+            let name = unmarked(name);
             if !name.is_empty() {
                 return Some(Tag { name: text(name), value: text(value) });
             }
         }
         None
     }
+}
+
+/// A tag's name without blanks and the `#` that some clients write before every tag and not only before the first.
+fn unmarked(mut name: &[u8]) -> &[u8] {
+    while let [b'#' | b' ' | b'\t', rest @ ..] = name {
+        name = rest;
+    }
+    name
 }
 
 /// A metric's name apart from the tags written into it.
@@ -125,6 +134,16 @@ mod tests {
         check("a.b;x=1;y=2,3", "", "a.b x=1 y=2,3");
         check("a.b[x=1,y=2]", "", "a.b x=1 y=2");
         check("a[x=1].b", "z:3", "a.b x=1 z=3");
+    }
+
+    #[test]
+    fn a_mark_before_every_tag_is_no_part_of_its_name() {
+        check("a", "tag1:bar,#tag2:baz", "a tag1=bar tag2=baz");
+        check("a", "#a,#b", "a a=true b=true");
+        check("a", "#a:#1, #b:2, c", "a a=#1 b=2 c=true");
+        check("a", "#,##a,#:b", "a a=true");
+        check("a#x=1,#y=2", "#z", "a x=1 y=2 z=true");
+        check("a,#x=1", "", "a x=1");
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use weir_files::say;
 use weir_formats::remote_write::{Entry, Request, Unpacked, read_histogram};
-use weir_formats::text::{Families, Line, Malformed, Meaning};
+use weir_formats::text::{Families, Fault, Form, Line, Malformed, Meaning, Reader, Sample};
 use weir_sample::{Kind, Series, Timestamp};
 use weir_store::{Place, Placed, Store, StoreConfig};
 
@@ -25,14 +25,17 @@ pub(crate) struct ImportArgs {
     /// Each file is the body of a Prometheus remote-write request, not text
     #[arg(long)]
     remote_write: bool,
-    /// Prometheus text with a timestamp in milliseconds on every line; files are read in this order, of a folder all by
-    /// name, and `-` is standard input
+    /// Prometheus text with a timestamp in milliseconds on every line, or OpenMetrics, whose timestamps are in seconds and
+    /// whose last line is `# EOF`; files are read in this order, of a folder all by name, and `-` is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }
 
 /// Samples between two checkpoints of an import.
 const STRETCH: u64 = 5_000_000;
+
+/// Malformed lines of one text that are told; the others are counted.
+const MOST_TOLD: u64 = 20;
 
 /// Series whose places are remembered.
 const MOST_PLACES: usize = 1_000_000;
@@ -60,25 +63,35 @@ struct Done {
     too_old: u64,
     /// Native histograms that contradict themselves and samples of series without a name; not stored.
     left_out: u64,
+    /// Lines of text that cannot be read.
+    malformed: u64,
 }
 
 pub(super) fn main(args: &ImportArgs) -> Result<()> {
     let (files, config) = (files_of(&args.files)?, args.folder.store_config()?);
     let bytes = bytes_of(&files)?;
     let mut import = Import::open(&args.folder.store_to_fill()?, &config, now())?;
-    let progress = Progress::of_bytes("importing", bytes);
+    let (progress, mut refused) = (Progress::of_bytes("importing", bytes), Vec::new());
     for path in files {
         let outcome = import.file(&path, args.remote_write, &progress);
-        outcome.with_context(|| format!("importing {}", path.display()))?;
+        match outcome.with_context(|| format!("importing {}", path.display())) {
+            // The other files are as good as before.
+            Err(error) if error.is::<Fault>() => refused.push(error),
+            outcome => outcome?,
+        }
     }
     drop(progress);
-    let Done { stored, points_only, too_old, left_out } = import.finish()?;
+    let Done { stored, points_only, too_old, left_out, malformed } = import.finish()?;
     say!("{stored} samples stored");
     let say = |count: u64, what: &str| (count > 0).then(|| say!("{count} {what}"));
     say(points_only, "of them are older than samples are kept as they came: they become points of one minute or hour");
     say(too_old, "samples left out: older than anything is kept, see [store] in weir.toml");
     say(left_out, "native histograms and samples without a metric name left out");
-    Ok(())
+    say(malformed, "malformed lines left out");
+    for error in &refused[..refused.len().saturating_sub(1)] {
+        eprintln!("{error:#}");
+    }
+    refused.pop().map_or(Ok(()), Err)
 }
 
 /// Their bytes; fails before anything is made if one cannot be read.
@@ -108,6 +121,20 @@ fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// What a file is by its end. A pipe has none to look at, and is text until something in it is OpenMetrics'.
+fn form_of(file: &mut File) -> Result<Form> {
+    let length = file.metadata()?.len();
+    if !file.metadata()?.is_file() {
+        return Ok(Form::Text);
+    }
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(length.saturating_sub(64)))?;
+    file.read_to_end(&mut end)?;
+    file.rewind()?;
+    let last = end.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(if last == b"# EOF" { Form::OpenMetrics } else { Form::Text })
+}
+
 impl Import {
     fn open(path: &Path, config: &StoreConfig, now: Timestamp) -> Result<Self> {
         let (store, state) = folder::open(path, config.clone())?;
@@ -118,36 +145,62 @@ impl Import {
     }
 
     fn file(&mut self, path: &Path, remote_write: bool, progress: &Progress) -> Result<()> {
+        let mut form = Form::Text;
         let mut input: Box<dyn BufRead> = match path.as_os_str().as_encoded_bytes() {
             b"-" => Box::new(std::io::stdin().lock()),
-            _ => Box::new(BufReader::new(progress.reading(File::open(path)?))),
+            _ => {
+                let mut file = File::open(path)?;
+                form = form_of(&mut file)?;
+                Box::new(BufReader::new(progress.reading(file)))
+            }
         };
         if !remote_write {
-            return self.text(input);
+            return self.text(input, form, &mut |fault| eprintln!("{}: {fault}", path.display()));
         }
         let mut body = Vec::new();
         input.read_to_end(&mut body)?;
         self.request(&body)
     }
 
-    fn text(&mut self, input: impl BufRead) -> Result<()> {
-        for (at, line) in input.lines().enumerate() {
-            let line = line?;
-            let malformed = |problem: Malformed| anyhow!("line {}: {problem}", at + 1);
-            match Line::parse(&line).map_err(malformed)? {
-                Line::Sample(sample) => {
-                    let time = sample.millis().map_err(malformed)?;
-                    let kind = match self.families.meaning(sample.name) {
-                        Meaning::Cumulative => Kind::Counter,
-                        Meaning::Momentary | Meaning::Created => Kind::Gauge,
-                    };
-                    self.samples(sample.series(), kind, &[(time.millis(), sample.value)])?;
+    /// Stores a text's samples. A malformed line is told, unless many were, and costs itself; a text of nothing else is refused.
+    fn text(&mut self, input: impl BufRead, form: Form, tell: &mut dyn FnMut(Fault)) -> Result<()> {
+        let (mut reader, mut samples, mut first, mut malformed) = (Reader::new(form), 0_u64, None, 0);
+        let mut leave_out = |fault: Fault| {
+            first.get_or_insert(fault);
+            malformed += 1;
+            if malformed <= MOST_TOLD {
+                tell(fault);
+            }
+        };
+        for line in input.split(b'\n') {
+            match reader.read_bytes(&line?) {
+                Ok(Line::Sample(Sample { time: None, .. })) => leave_out(reader.fault(Malformed::NoTime)),
+                Ok(Line::Sample(sample)) => {
+                    samples += 1;
+                    self.sample(&sample)?;
                 }
-                Line::Type { family, kind } => self.families.learn(family.to_owned(), kind),
-                Line::Nothing => {}
+                Ok(Line::Type { family, kind }) => self.families.learn(family.to_owned(), kind),
+                Ok(Line::Nothing | Line::End) => {}
+                Err(fault) => leave_out(fault),
             }
         }
-        Ok(())
+        if let Err(fault) = reader.end() {
+            tell(fault);
+        }
+        self.done.malformed += malformed;
+        match first.filter(|_| samples == 0) {
+            Some(fault) => Err(fault).context("no line is a sample with a timestamp"),
+            None => Ok(()),
+        }
+    }
+
+    fn sample(&mut self, sample: &Sample<'_>) -> Result<()> {
+        let Some(time) = sample.time else { return Ok(()) };
+        let kind = match self.families.meaning(sample.name) {
+            Meaning::Cumulative => Kind::Counter,
+            Meaning::Momentary | Meaning::Created => Kind::Gauge,
+        };
+        self.samples(sample.series(), kind, &[(time.millis(), sample.value)])
     }
 
     fn request(&mut self, body: &[u8]) -> Result<()> {
@@ -273,13 +326,52 @@ mod tests {
         drop(store);
         let text = "# TYPE jobs_total counter\njobs_total{host=\"a\"} 5 2000\njobs_total{host=\"a\"} 3 1000\nx 1 1\n";
         let mut import = open(folder.path());
-        import.text(text.as_bytes()).unwrap();
-        let error = import.text(&b"x 1 1\nx 1"[..]).unwrap_err();
-        assert_eq!(error.to_string(), "line 2: the timestamp in milliseconds is missing");
-        assert_eq!(import.finish().unwrap(), Done { stored: 4, ..Done::default() });
+        import.text(text.as_bytes(), Form::Text, &mut |fault| panic!("{fault}")).unwrap();
+        assert_eq!(import.finish().unwrap(), Done { stored: 3, ..Done::default() });
         let (store, state) = Store::open(folder.path(), StoreConfig::default()).unwrap();
         assert_eq!(state, b"here");
         assert_eq!(read(&store, "jobs_total"), [(Kind::Counter, vec![1_000, 2_000], bits([3.0, 5.0]))]);
+    }
+
+    fn told(import: &mut Import, text: &[u8]) -> (Vec<String>, bool) {
+        let mut told = Vec::new();
+        let is_taken = import.text(text, Form::Text, &mut |fault| told.push(fault.to_string())).is_ok();
+        (told, is_taken)
+    }
+
+    #[test]
+    fn a_malformed_line_is_told_and_costs_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut import = open(folder.path());
+        let text =
+            b"\xef\xbb\xbfx{a=\"1\"} 1 1\n<html> 2 3\nx 1\nx{\xff=\"\"} 1 1\nx 1 99999999999999999\nx {a=\"1\"} 2 2\n";
+        let (faults, is_taken) = told(&mut import, text);
+        let places: Vec<_> = faults.iter().map(|fault| fault.split(':').next().unwrap()).collect();
+        assert_eq!(places, ["line 2, column 1", "line 3, column 1", "line 4, column 3", "line 5, column 5"]);
+        assert!(is_taken);
+        assert!(!told(&mut import, b"<html>\nport 8080\n").1, "a page");
+        assert!(told(&mut import, b"# nothing\n").1);
+        let many = "<p>\n".repeat(30) + "x 3 3\n";
+        assert_eq!(told(&mut import, many.as_bytes()).0.len(), 20);
+        assert_eq!(import.finish().unwrap(), Done { stored: 3, malformed: 36, ..Done::default() });
+        let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
+        assert_eq!(read(&store, "x{a=\"1\"}"), [(Kind::Gauge, vec![1, 2], bits([1.0, 2.0]))]);
+    }
+
+    #[test]
+    fn openmetrics_is_told_by_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("text");
+        let mut import = open(&folder.path().join("store"));
+        std::fs::write(&file, "# TYPE a counter\na_total 1 1 # {b=\"c\"} 1\na_created 1 1.5\n# EOF\n").unwrap();
+        import.file(&file, false).unwrap();
+        std::fs::write(&file, "b 5 2.177\n").unwrap();
+        import.file(&file, false).unwrap();
+        assert_eq!(told(&mut import, b"c 5 2.177\n").0.len(), 1, "without # EOF");
+        assert_eq!(import.finish().unwrap(), Done { stored: 4, ..Done::default() });
+        let (store, _) = Store::open(&folder.path().join("store"), StoreConfig::default()).unwrap();
+        assert_eq!(read(&store, "a_total"), [(Kind::Counter, vec![1_000], bits([1.0]))]);
+        assert_eq!(read(&store, "b"), [(Kind::Gauge, vec![2_177], bits([5.0]))]);
     }
 
     #[test]
@@ -330,9 +422,9 @@ mod tests {
         let config = StoreConfig::default();
         let mut import = Import::open(folder.path(), &config, Timestamp::from_secs(2 * year)).unwrap();
         for time_s in [2 * year - day, 2 * year - 8 * day, year, year - 1] {
-            import.text(format!("x 1 {}", time_s * 1_000).as_bytes()).unwrap();
+            import.text(format!("x 1 {}", time_s * 1_000).as_bytes(), Form::Text, &mut |_| {}).unwrap();
         }
-        let done = Done { stored: 3, points_only: 2, too_old: 1, left_out: 0 };
+        let done = Done { stored: 3, points_only: 2, too_old: 1, ..Done::default() };
         assert_eq!(import.finish().unwrap(), done);
     }
 }
