@@ -1,11 +1,11 @@
 // The page: asks the API every few seconds and shows what it says.
 
 import './style.css';
-import { refreshAlerts, startAlerts } from './alerts.ts';
+import { refreshAlerts, startAlerts } from './pages/alerts.ts';
 import * as api from './api.ts';
-import { Chart } from './chart.ts';
-import { applicationChart, applicationMetrics, hostCharts, type ChartSpec } from './charts.ts';
-import { format } from './format.ts';
+import { Chart } from './parts/chart.ts';
+import { applicationChart, applicationMetrics, hostCharts, type ChartSpec } from './pages/hosts.ts';
+import { format } from './parts/format.ts';
 
 const REFRESH_MS = 5_000;
 const MOST_APPLICATION_CHARTS = 24;

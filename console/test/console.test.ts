@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { labelText, matcherText, readMatchers } from '../src/alerts.ts';
+import { labelText, matcherText, readMatchers } from '../src/pages/alerts.ts';
 import { labelValues, stepFor, TokenNeeded, useToken } from '../src/api.ts';
-import { applicationChart, applicationMetrics, hostCharts } from '../src/charts.ts';
-import { ago, format, lineName } from '../src/format.ts';
+import { applicationChart, applicationMetrics, hostCharts } from '../src/pages/hosts.ts';
+import { ago, format, lineName } from '../src/parts/format.ts';
 
 describe('format', () => {
   it.each([

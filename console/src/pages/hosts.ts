@@ -1,6 +1,6 @@
 // Which charts there are: a title, a unit and a question in PromQL.
 
-import type { Unit } from './format.ts';
+import type { Unit } from '../parts/format.ts';
 
 export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean };
 

@@ -2,8 +2,8 @@
 
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import type { Line } from './api.ts';
-import type { ChartSpec } from './charts.ts';
+import type { Line } from '../api.ts';
+import type { ChartSpec } from '../pages/hosts.ts';
 import { format, lineName } from './format.ts';
 
 const HEIGHT = 170;
