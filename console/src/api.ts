@@ -1,5 +1,7 @@
 // The public HTTP API: what any other client could ask too.
 
+import type { Grid } from './parts/range.ts';
+
 export type Labels = Record<string, string>;
 export type Line = { labels: Labels; points: [seconds: number, value: number][] };
 export type Fleet = {
@@ -57,23 +59,33 @@ export const fleet = () => ask<Fleet>('api/v1/status/fleet');
 export const labelValues = (label: string) => ask<string[]>(`api/v1/label/${label}/values`);
 export const metadata = () => ask<Record<string, { type: string }[]>>('api/v1/metadata');
 
-type RawSeries = { metric: Labels; values?: [number, string][] };
+type RawSeries = { metric: Labels; values?: [number, string][]; value?: [number, string] };
 
-/** A range of a PromQL expression ending now, at about one point per three pixels of an ordinary chart. */
-export async function range(promql: string, seconds: number, end: number): Promise<Line[]> {
-  const step = Math.max(stepFor(seconds), 1);
-  const until = Math.floor(end / step) * step;
-  const parameters = { query: promql, start: String(until - seconds), end: String(until), step: String(step) };
-  const data = await ask<{ result: RawSeries[] }>('api/v1/query_range', parameters);
-  return data.result.map(({ metric, values }) => ({
-    labels: metric,
-    points: (values ?? []).map(([ts, value]) => [ts, Number(value)]),
-  }));
+/** Series that a question is answered with at most: past them, the question is the mistake. */
+export const MOST_SERIES = 1_000;
+
+/** A PromQL expression on a grid of steps and, where a step is long, at its very end: what came since the last step is seen too. */
+export async function range(promql: string, { start, end, step, to, tail }: Grid): Promise<Line[]> {
+  const limit = String(MOST_SERIES);
+  const steps = { query: promql, start: String(start), end: String(end), step: String(step), limit };
+  const [data, newest] = await Promise.all([
+    ask<{ result: RawSeries[] }>('api/v1/query_range', steps),
+    tail ? ask<{ result: RawSeries[] }>('api/v1/query', { query: promql, time: String(to), limit }) : undefined,
+  ]);
+  const lines = new Map<string, Line>();
+  for (const { metric, values, value } of [...data.result, ...vector(newest?.result)]) {
+    const key = JSON.stringify(Object.entries(metric).sort());
+    const line = lines.get(key) ?? { labels: metric, points: [] };
+    for (const [ts, text] of values ?? (value ? [value] : [])) line.points.push([ts, Number(text)]);
+    lines.set(key, line);
+  }
+  return [...lines.values()];
 }
 
-export function stepFor(seconds: number): number {
-  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600];
-  return steps.find((step) => seconds / step <= 240) ?? 43200;
+/** What an instant is answered with; a bare number has no series. */
+function vector(result: RawSeries[] | [number, string] | undefined): RawSeries[] {
+  if (!result) return [];
+  return typeof result[0] === 'number' ? [{ metric: {}, value: result as [number, string] }] : (result as RawSeries[]);
 }
 
 export type Alert = { labels: Labels; annotations: Labels; state: 'pending' | 'firing'; late?: boolean; activeAt: string; value: string };

@@ -5,44 +5,39 @@ import { refreshAlerts, startAlerts } from './pages/alerts.ts';
 import * as api from './api.ts';
 import { Chart } from './parts/chart.ts';
 import { applicationChart, applicationMetrics, hostCharts, type ChartSpec } from './pages/hosts.ts';
+import { go, here, spanOf } from './parts/address.ts';
 import { format } from './parts/format.ts';
+import { gridOf, rateWindow, type Grid } from './parts/range.ts';
+import { showRange, startRangeBar } from './parts/rangebar.ts';
 
 const REFRESH_MS = 5_000;
 const MOST_APPLICATION_CHARTS = 24;
-const RANGES: [string, number][] = [
-  ['5 minutes', 300],
-  ['15 minutes', 900],
-  ['1 hour', 3_600],
-  ['6 hours', 21_600],
-  ['24 hours', 86_400],
-  ['7 days', 604_800],
-];
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const hostPicker = element<HTMLSelectElement>('host');
-const rangePicker = element<HTMLSelectElement>('range');
 const charts = new Map<string, Chart>();
 let explored: Chart | undefined;
 
-for (const [name, seconds] of RANGES) rangePicker.add(new Option(name, String(seconds)));
-rangePicker.value = localStorage.getItem('range') ?? '900';
-
-const showsAlerts = () => location.hash === '#alerts';
+const showsAlerts = () => here().page === 'alerts';
+/** What was drawn last: a zoom is drawn once, and stays. */
+let drawn = '';
 
 /** Shows the page that the address names. */
 function turnPage(): void {
   element('alerts-page').hidden = !showsAlerts();
   element('metrics-page').hidden = showsAlerts();
   for (const link of document.querySelectorAll('nav a')) {
-    const here = link.getAttribute('href') === (showsAlerts() ? '#alerts' : '#metrics');
+    const here = link.getAttribute('href') === (showsAlerts() ? '#alerts' : '#overview');
     if (here) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
+  showRange();
   void live();
 }
 
 async function refresh(): Promise<void> {
   if (showsAlerts()) return refreshAlerts();
+  const address = here();
   const [fleet, hosts, names, metadata] = await Promise.all([
     api.fleet(),
     api.labelValues('host'),
@@ -50,16 +45,17 @@ async function refresh(): Promise<void> {
     api.metadata(),
   ]);
   showFleet(fleet);
-  showHosts(hosts);
+  showHosts(hosts, address.host);
+  if (address.zoom && drawn === location.hash) return;
+  drawn = location.hash;
   const application = applicationMetrics(names);
   element('statsd-empty').hidden = application.length > 0;
   const shown = application.slice(0, MOST_APPLICATION_CHARTS);
-  const seconds = Number(rangePicker.value);
-  const end = Date.now() / 1000;
+  const grid = gridOf(spanOf(address));
   await Promise.all([
-    drawAll('host-charts', hostPicker.value ? hostCharts(hostPicker.value) : [], seconds, end),
-    drawAll('statsd-charts', shown.map((name) => applicationChart(name, metadata[name]?.[0]?.type ?? '')), seconds, end),
-    explored && draw(explored, seconds, end),
+    drawAll('host-charts', hostPicker.value ? hostCharts(hostPicker.value) : [], grid),
+    drawAll('statsd-charts', shown.map((name) => applicationChart(name, metadata[name]?.[0]?.type ?? '')), grid),
+    explored && draw(explored, grid),
   ]);
 }
 
@@ -77,15 +73,13 @@ function showFleet(fleet: api.Fleet): void {
   line.classList.toggle('bad', fleet.batches_lost > 0);
 }
 
-function showHosts(hosts: string[]): void {
+function showHosts(hosts: string[], chosen: string): void {
   const current = [...hostPicker.options].map((option) => option.value);
-  if (current.join('\n') === hosts.join('\n')) return;
-  const chosen = hostPicker.value;
-  hostPicker.replaceChildren(...hosts.map((host) => new Option(host, host)));
+  if (current.join('\n') !== hosts.join('\n')) hostPicker.replaceChildren(...hosts.map((host) => new Option(host, host)));
   if (hosts.includes(chosen)) hostPicker.value = chosen;
 }
 
-async function drawAll(into: string, specs: ChartSpec[], seconds: number, end: number): Promise<void> {
+async function drawAll(into: string, specs: ChartSpec[], grid: Grid): Promise<void> {
   const wanted = specs.map((spec) => {
     const known = charts.get(spec.id);
     if (known && known.spec.promql === spec.promql) return known;
@@ -97,13 +91,13 @@ async function drawAll(into: string, specs: ChartSpec[], seconds: number, end: n
   const box = element(into);
   const same = wanted.length === box.children.length && wanted.every((chart, at) => box.children[at] === chart.element);
   if (!same) box.replaceChildren(...wanted.map((chart) => chart.element));
-  await Promise.all(wanted.map((chart) => draw(chart, seconds, end)));
+  await Promise.all(wanted.map((chart) => draw(chart, grid)));
 }
 
-async function draw(chart: Chart, seconds: number, end: number): Promise<api.Line[]> {
+async function draw(chart: Chart, grid: Grid): Promise<api.Line[]> {
   try {
-    const lines = await api.range(chart.spec.promql, seconds, end);
-    chart.show(lines, end - seconds, end);
+    const lines = await api.range(chart.spec.promql.replaceAll('$window', rateWindow(grid.step)), grid);
+    chart.show(lines, grid.from, grid.to);
     return lines;
   } catch (error) {
     chart.fail(error as Error);
@@ -117,13 +111,12 @@ async function explore(event: Event): Promise<void> {
   const problem = element('explore-problem');
   problem.hidden = true;
   if (!promql) return;
-  const seconds = Number(rangePicker.value);
-  const end = Date.now() / 1000;
+  const grid = gridOf(spanOf(here()));
   try {
-    const lines = await api.range(promql, seconds, end);
+    const lines = await api.range(promql, grid);
     explored = new Chart({ id: 'explore', title: promql, unit: 'number', promql });
     element('explore-chart').replaceChildren(explored.element);
-    explored.show(lines, end - seconds, end);
+    explored.show(lines, grid.from, grid.to);
     showTable(lines);
   } catch (error) {
     problem.textContent = (error as Error).message;
@@ -182,13 +175,11 @@ tokenForm.addEventListener('submit', (event) => {
   void live();
 });
 element('explore').addEventListener('submit', explore);
-hostPicker.addEventListener('change', live);
-rangePicker.addEventListener('change', () => {
-  localStorage.setItem('range', rangePicker.value);
-  void live();
-});
+hostPicker.addEventListener('change', () => go({ host: hostPicker.value }));
 document.addEventListener('visibilitychange', () => document.hidden || live());
 window.addEventListener('hashchange', turnPage);
+window.addEventListener('popstate', () => location.hash || turnPage());
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => location.reload());
 startAlerts();
+startRangeBar();
 turnPage();

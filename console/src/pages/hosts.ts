@@ -25,13 +25,13 @@ export function hostCharts(host: string): ChartSpec[] {
       id: 'disk',
       title: 'Disk throughput',
       unit: 'bytes/s',
-      promql: `sum by (disk_io_direction) (rate(system_disk_io_bytes_total${on()}[1m]))`,
+      promql: `sum by (disk_io_direction) (rate(system_disk_io_bytes_total${on()}[$window]))`,
     },
     {
       id: 'network',
       title: 'Network throughput',
       unit: 'bytes/s',
-      promql: `sum by (network_io_direction) (rate(system_network_io_bytes_total${on('network_interface_name!="lo"')}[1m]))`,
+      promql: `sum by (network_io_direction) (rate(system_network_io_bytes_total${on('network_interface_name!="lo"')}[$window]))`,
     },
     {
       id: 'load',
@@ -57,11 +57,11 @@ const SUFFIXES = /_(count|sum)$/;
 export function applicationChart(name: string, type: string): ChartSpec {
   const id = `statsd-${name}`;
   if (type === 'counter') {
-    return { id, title: name, unit: '1/s', promql: `sum(rate(${name}[1m]))` };
+    return { id, title: name, unit: '1/s', promql: `sum(rate(${name}[$window]))` };
   }
   if (type === 'histogram') {
     const quantile = (share: number) =>
-      `label_replace(histogram_quantile(${share}, sum(rate(${name}[1m]))), "quantile", "p${share * 100}", "", "")`;
+      `label_replace(histogram_quantile(${share}, sum(rate(${name}[$window]))), "quantile", "p${share * 100}", "", "")`;
     return { id, title: name, unit: 'number', promql: [0.5, 0.9, 0.99].map(quantile).join(' or ') };
   }
   return { id, title: name, unit: 'number', promql: `avg(${name})` };

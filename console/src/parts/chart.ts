@@ -4,9 +4,11 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Line } from '../api.ts';
 import type { ChartSpec } from '../pages/hosts.ts';
+import { go } from './address.ts';
 import { format, lineName } from './format.ts';
 
 const HEIGHT = 170;
+const LEAST_DRAG_PX = 4;
 
 export class Chart {
   readonly element = document.createElement('figure');
@@ -72,7 +74,14 @@ export class Chart {
     return {
       width: this.width(),
       height: HEIGHT,
-      cursor: { sync: { key: 'weir' }, points: { size: 6 } },
+      cursor: {
+        // A zoom is said once, by the chart that it was drawn in; all follow the address.
+        sync: { key: 'weir', filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave', sub: () => true } },
+        drag: { x: true, y: false, setScale: false },
+        bind: { dblclick: () => () => (go({ zoom: undefined }), null) },
+        points: { size: 6 },
+      },
+      hooks: { setSelect: [zoom] },
       legend: { live: true },
       scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
       axes: [axis, { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => format(tick, unit)) }],
@@ -87,6 +96,15 @@ export class Chart {
     if (!data || !this.spec.stacked) return data;
     return data.map((row, at) => row.map((sum, i) => (sum == null ? null : sum - (at > 0 ? (data[at - 1]?.[i] ?? 0) : 0))));
   }
+}
+
+/** Looks closer at what was drawn over. */
+function zoom(plot: uPlot): void {
+  const { left, width } = plot.select;
+  if (width < LEAST_DRAG_PX) return;
+  const span = { from: plot.posToVal(left, 'x'), to: plot.posToVal(left + width, 'x') };
+  plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  if (span.to - span.from >= 1) go({ zoom: span });
 }
 
 /** Lines with times of their own as one table; stacked lines are summed from the first on. */
