@@ -8,6 +8,7 @@ import { applicationChart, applicationMetrics, hostCharts, type ChartSpec } from
 import { go, here, spanOf } from './parts/address.ts';
 import { format } from './parts/format.ts';
 import { gridOf, rateWindow, type Grid } from './parts/range.ts';
+import { unitOfQuery } from './parts/unit.ts';
 import { showRange, startRangeBar } from './parts/rangebar.ts';
 
 const REFRESH_MS = 5_000;
@@ -97,7 +98,7 @@ async function drawAll(into: string, specs: ChartSpec[], grid: Grid): Promise<vo
 async function draw(chart: Chart, grid: Grid): Promise<api.Line[]> {
   try {
     const lines = await api.range(chart.spec.promql.replaceAll('$window', rateWindow(grid.step)), grid);
-    chart.show(lines, grid.from, grid.to);
+    chart.show(lines, grid);
     return lines;
   } catch (error) {
     chart.fail(error as Error);
@@ -113,10 +114,10 @@ async function explore(event: Event): Promise<void> {
   if (!promql) return;
   const grid = gridOf(spanOf(here()));
   try {
-    const lines = await api.range(promql, grid);
-    explored = new Chart({ id: 'explore', title: promql, unit: 'number', promql });
+    const lines = await api.range(promql.replaceAll('$window', rateWindow(grid.step)), grid);
+    explored = new Chart({ id: 'explore', title: promql, unit: unitOfQuery(promql), promql });
     element('explore-chart').replaceChildren(explored.element);
-    explored.show(lines, grid.from, grid.to);
+    explored.show(lines, grid);
     showTable(lines);
   } catch (error) {
     problem.textContent = (error as Error).message;
@@ -179,7 +180,7 @@ hostPicker.addEventListener('change', () => go({ host: hostPicker.value }));
 document.addEventListener('visibilitychange', () => document.hidden || live());
 window.addEventListener('hashchange', turnPage);
 window.addEventListener('popstate', () => location.hash || turnPage());
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => location.reload());
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', turnPage);
 startAlerts();
 startRangeBar();
 turnPage();

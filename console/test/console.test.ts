@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { labelText, matcherText, readMatchers } from '../src/pages/alerts.ts';
 import { labelValues, TokenNeeded, useToken } from '../src/api.ts';
 import { applicationChart, applicationMetrics, hostCharts } from '../src/pages/hosts.ts';
-import { ago, format, lineName } from '../src/parts/format.ts';
+import { ago, format } from '../src/parts/format.ts';
 
 describe('format', () => {
   it.each([
@@ -11,6 +11,9 @@ describe('format', () => {
     [0, 'bytes/s', '0 B/s'],
     [1_250_000, '1/s', '1.25 M/s'],
     [0.0123, 'seconds', '12.3 ms'],
+    [5_400, 'seconds', '1.5 h'],
+    [250, 'milliseconds', '250 ms'],
+    [1_795_753_250, 'time', '2026-11-27 04:20:50'],
     [null, 'number', '–'],
   ] as const)('%s as %s is %s', (value, unit, text) => expect(format(value, unit)).toBe(text));
 });
@@ -31,12 +34,6 @@ describe('matchers', () => {
 
 it.each([[95, '5 s ago'], [-500, '10 min ago'], [-9_900, '3 h ago'], [-999_900, '12 d ago'], [150, '0 s ago']])('%d is %s', (second, text) =>
   expect(ago(second, 100)).toBe(text));
-
-describe('lineName', () => {
-  const all = [{ __name__: 'x', host: 'a', mode: 'user' }, { __name__: 'x', host: 'a', mode: 'idle' }];
-  it('shows the labels that differ', () => expect(all.map((one) => lineName(one, all))).toEqual(['user', 'idle']));
-  it('falls back to the name', () => expect(lineName(all[0]!, [all[0]!])).toBe('x'));
-});
 
 describe('questions', () => {
   it('quotes host names', () => expect(hostCharts('a"b')[0]!.promql).toContain('host="a\\"b"'));

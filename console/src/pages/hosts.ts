@@ -1,6 +1,7 @@
 // Which charts there are: a title, a unit and a question in PromQL.
 
 import type { Unit } from '../parts/format.ts';
+import { unitOf } from '../parts/unit.ts';
 
 export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean };
 
@@ -57,14 +58,14 @@ const SUFFIXES = /_(count|sum)$/;
 export function applicationChart(name: string, type: string): ChartSpec {
   const id = `statsd-${name}`;
   if (type === 'counter') {
-    return { id, title: name, unit: '1/s', promql: `sum(rate(${name}[$window]))` };
+    return { id, title: name, unit: unitOf(name, { type }), promql: `sum(rate(${name}[$window]))` };
   }
   if (type === 'histogram') {
     const quantile = (share: number) =>
       `label_replace(histogram_quantile(${share}, sum(rate(${name}[$window]))), "quantile", "p${share * 100}", "", "")`;
-    return { id, title: name, unit: 'number', promql: [0.5, 0.9, 0.99].map(quantile).join(' or ') };
+    return { id, title: name, unit: unitOf(name), promql: [0.5, 0.9, 0.99].map(quantile).join(' or ') };
   }
-  return { id, title: name, unit: 'number', promql: `avg(${name})` };
+  return { id, title: name, unit: unitOf(name), promql: `avg(${name})` };
 }
 
 /** Names that applications have sent: neither the host's nor Weir's own, nor the totals beside a distribution. */
