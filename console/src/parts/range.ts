@@ -38,6 +38,11 @@ export function rateWindow(step: number): string {
   return `${Math.max(60, 4 * step)}s`;
 }
 
+/** A question with the window of rates in the place of `$window`, as long as that, so that places in it stay the same. */
+export function withWindow(promql: string, step: number): string {
+  return promql.replaceAll('$window', rateWindow(step).padEnd('$window'.length));
+}
+
 /** Moves a span by half of its length, and not into the future. */
 export function shifted({ from, to }: Span, direction: -1 | 1, now: number): Span {
   const by = Math.min((direction * (to - from)) / 2, Math.max(0, now - to));
