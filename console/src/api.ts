@@ -32,11 +32,16 @@ export class ScopeNeeded extends Error {}
 /** What is asked for is not there: the server does not do it. */
 export class NotServed extends Error {}
 
+/** Nobody answers: the server is away, or the way to it. */
+export class Away extends Error {}
+
 /** Sends a request, and throws what is no success with the server's own words. */
 async function send(method: string, path: string, body?: unknown): Promise<unknown> {
   const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
   if (body !== undefined) headers['content-type'] = 'application/json';
-  const response = await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+  const response = await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body) }).catch((error: Error) => {
+    throw new Away(error.message);
+  });
   const answer: unknown = await response.json().catch(() => (response.ok ? {} : `the server answered ${response.status}`));
   // Alertmanager's API says why in a bare text.
   const why = typeof answer === 'string' ? answer : ((answer as { error?: string }).error ?? 'the server did not say why');

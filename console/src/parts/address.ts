@@ -54,11 +54,12 @@ export function spanOf({ length, zoom }: Address, now = Date.now() / 1000): Span
 /** What the address bar says now. */
 export const here = () => readAddress(location.hash, readLength(localStorage.getItem('length') ?? ''));
 
-/** Goes where something differs; the back button comes back, unless it was only a correction. */
-export function go(change: Partial<Address>, how: 'step' | 'correction' = 'step'): void {
+/** Goes where something differs, and says whether it does; the back button comes back, unless it was only a correction. */
+export function go(change: Partial<Address>, how: 'step' | 'correction' = 'step'): boolean {
   const hash = writeAddress({ ...here(), ...change });
-  if (hash === location.hash) return;
+  if (hash === location.hash) return false;
   if (how === 'step') history.pushState(null, '', hash);
   else history.replaceState(null, '', hash);
   window.dispatchEvent(new HashChangeEvent('hashchange'));
+  return true;
 }

@@ -2,12 +2,12 @@
 
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { MOST_SERIES, type Line } from '../api.ts';
+import { MOST_SERIES, range, type Line } from '../api.ts';
 import type { ChartSpec } from '../pages/hosts.ts';
 import { go } from './address.ts';
 import { format } from './format.ts';
 import { chosen, fullName, lineNames } from './legend.ts';
-import type { Grid } from './range.ts';
+import { withWindow, type Grid } from './range.ts';
 import { lonely, table } from './table.ts';
 import { ticksOf } from './ticks.ts';
 
@@ -29,6 +29,7 @@ export class Chart {
   private names = '';
   private shown: { lines: Line[]; grid: Grid } | undefined;
   private drawn: Line[] = [];
+  private asked = 0;
 
   constructor(readonly spec: ChartSpec) {
     const title = document.createElement('figcaption');
@@ -47,7 +48,21 @@ export class Chart {
     new ResizeObserver(() => this.plot?.setSize({ width: this.width(), height: HEIGHT })).observe(this.element);
   }
 
-  show(lines: Line[], grid: Grid): void {
+  /** Asks and shows; an answer that comes after that of a later question is not shown. */
+  async draw(grid: Grid): Promise<Line[] | Error> {
+    this.asked += 1;
+    const turn = this.asked;
+    try {
+      const lines = await range(withWindow(this.spec.promql, grid.step), grid);
+      if (turn === this.asked) this.show(lines, grid);
+      return lines;
+    } catch (error) {
+      if (turn === this.asked) this.fail(error as Error);
+      return error as Error;
+    }
+  }
+
+  private show(lines: Line[], grid: Grid): void {
     this.shown = { lines, grid };
     const { drawn, found } = chosen(lines, this.filter.value);
     this.drawn = drawn;
@@ -77,7 +92,7 @@ export class Chart {
     this.plot.setScale('x', { min: grid.from, max: grid.to });
   }
 
-  fail(error: Error): void {
+  private fail(error: Error): void {
     this.note.hidden = false;
     this.note.textContent = error.message;
   }
