@@ -62,7 +62,7 @@ async function ask<T>(path: string, parameters: Record<string, string> = {}, met
 
 export const fleet = () => ask<Fleet>('api/v1/status/fleet');
 export const labelValues = (label: string) => ask<string[]>(`api/v1/label/${label}/values`);
-export const metadata = () => ask<Record<string, { type: string }[]>>('api/v1/metadata');
+export const metadata = () => ask<Record<string, { type: string; unit?: string; help?: string }[]>>('api/v1/metadata');
 
 type RawSeries = { metric: Labels; values?: [number, string][]; value?: [number, string] };
 
@@ -85,6 +85,12 @@ export async function range(promql: string, { start, end, step, to, tail }: Grid
     lines.set(key, line);
   }
   return [...lines.values()];
+}
+
+/** How many series each metric has now. */
+export async function seriesCounts(): Promise<Map<string, number>> {
+  const { result } = await ask<{ result: RawSeries[] }>('api/v1/query', { query: 'count by (__name__) ({__name__!=""})' });
+  return new Map(result.map(({ metric, value }) => [metric.__name__ ?? '', Number(value?.[1])]));
 }
 
 /** What an instant is answered with; a bare number has no series. */

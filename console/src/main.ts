@@ -5,6 +5,7 @@ import { here, PAGES, writeAddress, type Address, type Page } from './parts/addr
 import { format } from './parts/format.ts';
 import { showRange, startRangeBar } from './parts/rangebar.ts';
 import { refreshAlerts, startAlerts } from './pages/alerts.ts';
+import { refreshCatalogue, startCatalogue } from './pages/catalogue.ts';
 import { refreshExplore, startExplore } from './pages/explore.ts';
 import { refreshOverview, startOverview } from './pages/overview.ts';
 import './style.css';
@@ -13,7 +14,7 @@ const REFRESH_MS = 5_000;
 const REFRESH: Record<Page, (address: Address) => Promise<void>> = {
   overview: refreshOverview,
   explore: refreshExplore,
-  metrics: refreshOverview,
+  metrics: refreshCatalogue,
   pipeline: refreshOverview,
   alerts: refreshAlerts,
 };
@@ -32,10 +33,11 @@ function turnPage(): void {
     const shown = page === address.page;
     const main = document.getElementById(`${page}-page`);
     if (main) main.hidden = !shown;
-    const link = document.querySelector(`nav a[data-page="${page}"]`);
-    link?.setAttribute('href', writeAddress({ ...address, page }));
-    if (shown) link?.setAttribute('aria-current', 'page');
-    else link?.removeAttribute('aria-current');
+    for (const link of document.querySelectorAll(`a[data-page="${page}"]`)) {
+      link.setAttribute('href', writeAddress({ ...address, page }));
+      if (shown) link.setAttribute('aria-current', 'page');
+      else link.removeAttribute('aria-current');
+    }
   }
   element('range-controls').hidden = !RANGED.includes(address.page);
   element('host-control').hidden = address.page !== 'overview';
@@ -113,6 +115,7 @@ window.addEventListener('hashchange', turnPage);
 window.addEventListener('popstate', () => location.hash || turnPage());
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', turnPage);
 startAlerts();
+startCatalogue();
 startExplore();
 startOverview();
 startRangeBar();

@@ -49,6 +49,11 @@ try {
   if (page.url() !== zoomed) throw new Error('the zoom is lost');
   await page.goBack();
   await page.waitForFunction(() => !location.hash.includes('from='), null, { timeout: PATIENCE });
+  // The catalogue leads to a metric's chart.
+  await page.getByRole('link', { name: 'Metrics' }).first().click();
+  await page.getByLabel('Search metrics').fill(metric || 'cpu_logical_count');
+  await page.locator('#catalogue a').first().click();
+  await drawn('explore');
   // A question of one's own, and the place of its mistake.
   await page.getByRole('link', { name: 'Explore' }).click();
   await page.getByLabel('PromQL').fill(`sum(${metric || 'system_cpu_logical_count'})`);

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import { found } from '../src/pages/catalogue.ts';
 import { labelText, matcherText, readMatchers } from '../src/pages/alerts.ts';
 import { labelValues, TokenNeeded, useToken } from '../src/api.ts';
-import { applicationChart, applicationMetrics, hostCharts } from '../src/pages/hosts.ts';
+import { applicationMetrics, hostCharts, questionOf } from '../src/pages/hosts.ts';
 import { ago, format } from '../src/parts/format.ts';
 
 describe('format', () => {
@@ -37,7 +38,14 @@ it.each([[95, '5 s ago'], [-500, '10 min ago'], [-9_900, '3 h ago'], [-999_900, 
 
 describe('questions', () => {
   it('quotes host names', () => expect(hostCharts('a"b')[0]!.promql).toContain('host="a\\"b"'));
-  it('asks counters for rates', () => expect(applicationChart('jobs', 'counter').promql).toBe('sum(rate(jobs[$window]))'));
+  it('asks counters for rates', () => expect(questionOf('jobs', 'counter')).toBe('rate(jobs[$window])'));
+  it.each([['load', 'gauge', 'load'], ['x_total', '', 'rate(x_total[$window])'], ['a.b"', 'gauge', '{"a.b\\""}']])('asks for %s, a %s', (name, type, promql) =>
+    expect(questionOf(name, type)).toBe(promql));
+  it('finds metrics by words, those of applications first', () => {
+    const metric = (name: string, type: string, own: boolean) => ({ name, type, unit: '', help: '', series: 1, own });
+    const all = [metric('a_jobs', 'gauge', false), metric('jobs_b', 'counter', true), metric('z', 'gauge', true)];
+    expect([found(all, ''), found(all, ' JOBS'), found(all, 'jobs gauge')].map((some) => some.map(({ name }) => name))).toEqual([['jobs_b', 'z', 'a_jobs'], ['jobs_b', 'a_jobs'], ['a_jobs']]);
+  });
   it('leaves out what is not an application metric', () =>
     expect(applicationMetrics(['system_x', 'jobs_count', 'latency', 'latency_count', 'weir_y'])).toEqual(['jobs_count', 'latency']));
 });

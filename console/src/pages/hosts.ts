@@ -1,7 +1,6 @@
 // Which charts there are: a title, a unit and a question in PromQL.
 
 import type { Unit } from '../parts/format.ts';
-import { unitOf } from '../parts/unit.ts';
 
 export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean };
 
@@ -54,18 +53,14 @@ export function hostCharts(host: string): ChartSpec[] {
 
 const SUFFIXES = /_(count|sum)$/;
 
-/** The chart of a metric that an application sends, by its type. */
-export function applicationChart(name: string, type: string): ChartSpec {
-  const id = `statsd-${name}`;
-  if (type === 'counter') {
-    return { id, title: name, unit: unitOf(name, { type }), promql: `sum(rate(${name}[$window]))` };
-  }
-  if (type === 'histogram') {
-    const quantile = (share: number) =>
-      `label_replace(histogram_quantile(${share}, sum(rate(${name}[$window]))), "quantile", "p${share * 100}", "", "")`;
-    return { id, title: name, unit: unitOf(name), promql: [0.5, 0.9, 0.99].map(quantile).join(' or ') };
-  }
-  return { id, title: name, unit: unitOf(name), promql: `avg(${name})` };
+/** The first question about a metric, by its type. */
+export function questionOf(name: string, type: string): string {
+  const plain = /^[a-zA-Z_:][\w:]*$/.test(name) ? name : `{${JSON.stringify(name)}}`;
+  if (type === 'counter' || (!type && name.endsWith('_total'))) return `rate(${plain}[$window])`;
+  if (type !== 'histogram') return plain;
+  const quantile = (share: number) =>
+    `label_replace(histogram_quantile(${share}, sum(rate(${plain}[$window]))), "quantile", "p${share * 100}", "", "")`;
+  return [0.5, 0.9, 0.99].map(quantile).join(' or ');
 }
 
 /** Names that applications have sent: neither the host's nor Weir's own, nor the totals beside a distribution. */
