@@ -60,6 +60,18 @@ async function ask<T>(path: string, parameters: Record<string, string> = {}, met
   return answer.data as T;
 }
 
+/** A text such as /metrics: also what is no success says something. */
+export async function text(path: string): Promise<{ ok: boolean; text: string }> {
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  const response = await fetch(path, { headers }).catch((error: Error) => {
+    throw new Away(error.message);
+  });
+  const said = await response.text();
+  if (response.status === 401) throw new TokenNeeded(`${path} is shown to who has one`);
+  if (response.status === 403) throw new ScopeNeeded(`${path} is not shown to it`);
+  return { ok: response.ok, text: said };
+}
+
 export const fleet = () => ask<Fleet>('api/v1/status/fleet');
 export const labelValues = (label: string) => ask<string[]>(`api/v1/label/${label}/values`);
 export const metadata = () => ask<Record<string, { type: string; unit?: string; help?: string }[]>>('api/v1/metadata');

@@ -8,6 +8,7 @@ import { refreshAlerts, startAlerts } from './pages/alerts.ts';
 import { refreshCatalogue, startCatalogue } from './pages/catalogue.ts';
 import { refreshExplore, startExplore } from './pages/explore.ts';
 import { refreshOverview, startOverview } from './pages/overview.ts';
+import { refreshPipeline } from './pages/pipeline.ts';
 import './style.css';
 
 const REFRESH_MS = 5_000;
@@ -15,7 +16,7 @@ const REFRESH: Record<Page, (address: Address) => Promise<void>> = {
   overview: refreshOverview,
   explore: refreshExplore,
   metrics: refreshCatalogue,
-  pipeline: refreshOverview,
+  pipeline: refreshPipeline,
   alerts: refreshAlerts,
 };
 /** Pages whose range can be zoomed; the others are about now. */

@@ -62,6 +62,9 @@ try {
   await page.getByLabel('PromQL').fill('sum(up) + )');
   await page.keyboard.press('Enter');
   await page.locator('.mistake u', { hasText: ')' }).waitFor({ timeout: PATIENCE });
+  await page.getByRole('link', { name: 'Pipeline' }).click();
+  await page.getByRole('figure', { name: 'Sink' }).waitFor({ timeout: PATIENCE });
+  await page.locator('#readiness', { hasText: 'ready' }).waitFor({ timeout: PATIENCE });
   await page.getByRole('link', { name: 'Overview' }).click();
   await drawn('cpu');
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
