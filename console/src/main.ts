@@ -3,7 +3,9 @@
 import * as api from './api.ts';
 import { here, PAGES, writeAddress, type Address, type Page } from './parts/address.ts';
 import { format } from './parts/format.ts';
+import { startKeys } from './parts/keys.ts';
 import { showRange, startRangeBar } from './parts/rangebar.ts';
+import { startTheme } from './parts/theme.ts';
 import { refreshAlerts, startAlerts } from './pages/alerts.ts';
 import { refreshCatalogue, startCatalogue } from './pages/catalogue.ts';
 import { refreshExplore, startExplore } from './pages/explore.ts';
@@ -114,10 +116,11 @@ tokenForm.addEventListener('submit', (event) => {
 document.addEventListener('visibilitychange', () => document.hidden || live());
 window.addEventListener('hashchange', turnPage);
 window.addEventListener('popstate', () => location.hash || turnPage());
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', turnPage);
+startTheme(turnPage);
 startAlerts();
 startCatalogue();
 startExplore();
+startKeys();
 startOverview();
 startRangeBar();
 turnPage();

@@ -67,6 +67,18 @@ try {
   await page.locator('#readiness', { hasText: 'ready' }).waitFor({ timeout: PATIENCE });
   await page.getByRole('link', { name: 'Overview' }).click();
   await drawn('cpu');
+  // By keyboard, and in the other theme.
+  await page.keyboard.press('ArrowLeft');
+  await page.waitForFunction(() => location.hash.includes('from='), null, { timeout: PATIENCE });
+  await page.keyboard.press('l');
+  await page.waitForFunction(() => !location.hash.includes('from='), null, { timeout: PATIENCE });
+  await page.keyboard.press('?');
+  await page.locator('#help').getByRole('button', { name: 'Close' }).click();
+  await page.keyboard.press('/');
+  await page.waitForFunction(() => document.activeElement?.id === 'catalogue-search', null, { timeout: PATIENCE });
+  await page.keyboard.press('Escape');
+  await page.getByRole('link', { name: 'Overview' }).click();
+  await drawn('cpu');
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   if (overflow > 0) throw new Error(`the page is ${overflow} pixels wider than its window`);
   if (mistakes.length > 0) throw new Error(mistakes.join('; '));
