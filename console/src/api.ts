@@ -1,5 +1,7 @@
 // The public HTTP API: what any other client could ask too.
 
+import type { Grid } from './parts/range.ts';
+
 export type Labels = Record<string, string>;
 export type Line = { labels: Labels; points: [seconds: number, value: number][] };
 export type Fleet = {
@@ -30,11 +32,16 @@ export class ScopeNeeded extends Error {}
 /** What is asked for is not there: the server does not do it. */
 export class NotServed extends Error {}
 
+/** Nobody answers: the server is away, or the way to it. */
+export class Away extends Error {}
+
 /** Sends a request, and throws what is no success with the server's own words. */
 async function send(method: string, path: string, body?: unknown): Promise<unknown> {
   const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
   if (body !== undefined) headers['content-type'] = 'application/json';
-  const response = await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+  const response = await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body) }).catch((error: Error) => {
+    throw new Away(error.message);
+  });
   const answer: unknown = await response.json().catch(() => (response.ok ? {} : `the server answered ${response.status}`));
   // Alertmanager's API says why in a bare text.
   const why = typeof answer === 'string' ? answer : ((answer as { error?: string }).error ?? 'the server did not say why');
@@ -53,27 +60,55 @@ async function ask<T>(path: string, parameters: Record<string, string> = {}, met
   return answer.data as T;
 }
 
-export const fleet = () => ask<Fleet>('api/v1/status/fleet');
-export const labelValues = (label: string) => ask<string[]>(`api/v1/label/${label}/values`);
-export const metadata = () => ask<Record<string, { type: string }[]>>('api/v1/metadata');
-
-type RawSeries = { metric: Labels; values?: [number, string][] };
-
-/** A range of a PromQL expression ending now, at about one point per three pixels of an ordinary chart. */
-export async function range(promql: string, seconds: number, end: number): Promise<Line[]> {
-  const step = Math.max(stepFor(seconds), 1);
-  const until = Math.floor(end / step) * step;
-  const parameters = { query: promql, start: String(until - seconds), end: String(until), step: String(step) };
-  const data = await ask<{ result: RawSeries[] }>('api/v1/query_range', parameters);
-  return data.result.map(({ metric, values }) => ({
-    labels: metric,
-    points: (values ?? []).map(([ts, value]) => [ts, Number(value)]),
-  }));
+/** A text such as /metrics: also what is no success says something. */
+export async function text(path: string): Promise<{ ok: boolean; text: string }> {
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  const response = await fetch(path, { headers }).catch((error: Error) => {
+    throw new Away(error.message);
+  });
+  const said = await response.text();
+  if (response.status === 401) throw new TokenNeeded(`${path} is shown to who has one`);
+  if (response.status === 403) throw new ScopeNeeded(`${path} is not shown to it`);
+  return { ok: response.ok, text: said };
 }
 
-export function stepFor(seconds: number): number {
-  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600];
-  return steps.find((step) => seconds / step <= 240) ?? 43200;
+export const fleet = () => ask<Fleet>('api/v1/status/fleet');
+export const labelValues = (label: string) => ask<string[]>(`api/v1/label/${label}/values`);
+export const metadata = () => ask<Record<string, { type: string; unit?: string; help?: string }[]>>('api/v1/metadata');
+
+type RawSeries = { metric: Labels; values?: [number, string][]; value?: [number, string] };
+
+/** Series that a question is answered with at most: past them, the question is the mistake. */
+export const MOST_SERIES = 1_000;
+
+/** A PromQL expression on a grid of steps and, where a step is long, at its very end: what came since the last step is seen too. */
+export async function range(promql: string, { start, end, step, to, tail }: Grid): Promise<Line[]> {
+  const limit = String(MOST_SERIES);
+  const steps = { query: promql, start: String(start), end: String(end), step: String(step), limit };
+  const [data, newest] = await Promise.all([
+    ask<{ result: RawSeries[] }>('api/v1/query_range', steps),
+    tail ? ask<{ result: RawSeries[] }>('api/v1/query', { query: promql, time: String(to), limit }) : undefined,
+  ]);
+  const lines = new Map<string, Line>();
+  for (const { metric, values, value } of [...data.result, ...vector(newest?.result)]) {
+    const key = JSON.stringify(Object.entries(metric).sort());
+    const line = lines.get(key) ?? { labels: metric, points: [] };
+    for (const [ts, text] of values ?? (value ? [value] : [])) line.points.push([ts, Number(text)]);
+    lines.set(key, line);
+  }
+  return [...lines.values()];
+}
+
+/** How many series each metric has now. */
+export async function seriesCounts(): Promise<Map<string, number>> {
+  const { result } = await ask<{ result: RawSeries[] }>('api/v1/query', { query: 'count by (__name__) ({__name__!=""})' });
+  return new Map(result.map(({ metric, value }) => [metric.__name__ ?? '', Number(value?.[1])]));
+}
+
+/** What an instant is answered with; a bare number has no series. */
+function vector(result: RawSeries[] | [number, string] | undefined): RawSeries[] {
+  if (!result) return [];
+  return typeof result[0] === 'number' ? [{ metric: {}, value: result as [number, string] }] : (result as RawSeries[]);
 }
 
 export type Alert = { labels: Labels; annotations: Labels; state: 'pending' | 'firing'; late?: boolean; activeAt: string; value: string };

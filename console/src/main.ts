@@ -1,66 +1,61 @@
 // The page: asks the API every few seconds and shows what it says.
 
-import './style.css';
-import { refreshAlerts, startAlerts } from './alerts.ts';
 import * as api from './api.ts';
-import { Chart } from './chart.ts';
-import { applicationChart, applicationMetrics, hostCharts, type ChartSpec } from './charts.ts';
-import { format } from './format.ts';
+import { here, PAGES, writeAddress, type Address, type Page } from './parts/address.ts';
+import { format } from './parts/format.ts';
+import { startKeys } from './parts/keys.ts';
+import { showRange, startRangeBar } from './parts/rangebar.ts';
+import { startTheme } from './parts/theme.ts';
+import { refreshAlerts, startAlerts } from './pages/alerts.ts';
+import { refreshCatalogue, startCatalogue } from './pages/catalogue.ts';
+import { refreshExplore, startExplore } from './pages/explore.ts';
+import { refreshOverview, startOverview } from './pages/overview.ts';
+import { refreshPipeline } from './pages/pipeline.ts';
+import './style.css';
 
 const REFRESH_MS = 5_000;
-const MOST_APPLICATION_CHARTS = 24;
-const RANGES: [string, number][] = [
-  ['5 minutes', 300],
-  ['15 minutes', 900],
-  ['1 hour', 3_600],
-  ['6 hours', 21_600],
-  ['24 hours', 86_400],
-  ['7 days', 604_800],
-];
+const REFRESH: Record<Page, (address: Address) => Promise<void>> = {
+  overview: refreshOverview,
+  explore: refreshExplore,
+  metrics: refreshCatalogue,
+  pipeline: refreshPipeline,
+  alerts: refreshAlerts,
+};
+/** Pages whose range can be zoomed; the others are about now. */
+const RANGED: Page[] = ['overview', 'explore'];
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
-const hostPicker = element<HTMLSelectElement>('host');
-const rangePicker = element<HTMLSelectElement>('range');
-const charts = new Map<string, Chart>();
-let explored: Chart | undefined;
-
-for (const [name, seconds] of RANGES) rangePicker.add(new Option(name, String(seconds)));
-rangePicker.value = localStorage.getItem('range') ?? '900';
-
-const showsAlerts = () => location.hash === '#alerts';
+/** What was drawn last: a zoom is drawn once, and stays. */
+let drawn = '';
 
 /** Shows the page that the address names. */
 function turnPage(): void {
-  element('alerts-page').hidden = !showsAlerts();
-  element('metrics-page').hidden = showsAlerts();
-  for (const link of document.querySelectorAll('nav a')) {
-    const here = link.getAttribute('href') === (showsAlerts() ? '#alerts' : '#metrics');
-    if (here) link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
+  const address = here();
+  drawn = '';
+  for (const page of PAGES) {
+    const shown = page === address.page;
+    const main = document.getElementById(`${page}-page`);
+    if (main) main.hidden = !shown;
+    for (const link of document.querySelectorAll(`a[data-page="${page}"]`)) {
+      link.setAttribute('href', writeAddress({ ...address, page }));
+      if (shown) link.setAttribute('aria-current', 'page');
+      else link.removeAttribute('aria-current');
+    }
   }
+  element('range-controls').hidden = !RANGED.includes(address.page);
+  element('host-control').hidden = address.page !== 'overview';
+  showRange();
   void live();
 }
 
 async function refresh(): Promise<void> {
-  if (showsAlerts()) return refreshAlerts();
-  const [fleet, hosts, names, metadata] = await Promise.all([
-    api.fleet(),
-    api.labelValues('host'),
-    api.labelValues('__name__'),
-    api.metadata(),
-  ]);
-  showFleet(fleet);
-  showHosts(hosts);
-  const application = applicationMetrics(names);
-  element('statsd-empty').hidden = application.length > 0;
-  const shown = application.slice(0, MOST_APPLICATION_CHARTS);
-  const seconds = Number(rangePicker.value);
-  const end = Date.now() / 1000;
-  await Promise.all([
-    drawAll('host-charts', hostPicker.value ? hostCharts(hostPicker.value) : [], seconds, end),
-    drawAll('statsd-charts', shown.map((name) => applicationChart(name, metadata[name]?.[0]?.type ?? '')), seconds, end),
-    explored && draw(explored, seconds, end),
-  ]);
+  const address = here();
+  const hash = location.hash;
+  // A token for alerts alone does not reach the fleet.
+  if (address.page !== 'alerts') showFleet(await api.fleet());
+  if (address.zoom && RANGED.includes(address.page) && drawn === hash) return;
+  await REFRESH[address.page](address);
+  drawn = hash;
 }
 
 function showFleet(fleet: api.Fleet): void {
@@ -77,83 +72,12 @@ function showFleet(fleet: api.Fleet): void {
   line.classList.toggle('bad', fleet.batches_lost > 0);
 }
 
-function showHosts(hosts: string[]): void {
-  const current = [...hostPicker.options].map((option) => option.value);
-  if (current.join('\n') === hosts.join('\n')) return;
-  const chosen = hostPicker.value;
-  hostPicker.replaceChildren(...hosts.map((host) => new Option(host, host)));
-  if (hosts.includes(chosen)) hostPicker.value = chosen;
-}
-
-async function drawAll(into: string, specs: ChartSpec[], seconds: number, end: number): Promise<void> {
-  const wanted = specs.map((spec) => {
-    const known = charts.get(spec.id);
-    if (known && known.spec.promql === spec.promql) return known;
-    known?.element.remove();
-    const chart = new Chart(spec);
-    charts.set(spec.id, chart);
-    return chart;
-  });
-  const box = element(into);
-  const same = wanted.length === box.children.length && wanted.every((chart, at) => box.children[at] === chart.element);
-  if (!same) box.replaceChildren(...wanted.map((chart) => chart.element));
-  await Promise.all(wanted.map((chart) => draw(chart, seconds, end)));
-}
-
-async function draw(chart: Chart, seconds: number, end: number): Promise<api.Line[]> {
-  try {
-    const lines = await api.range(chart.spec.promql, seconds, end);
-    chart.show(lines, end - seconds, end);
-    return lines;
-  } catch (error) {
-    chart.fail(error as Error);
-    return [];
-  }
-}
-
-async function explore(event: Event): Promise<void> {
-  event.preventDefault();
-  const promql = element<HTMLInputElement>('promql').value.trim();
-  const problem = element('explore-problem');
-  problem.hidden = true;
-  if (!promql) return;
-  const seconds = Number(rangePicker.value);
-  const end = Date.now() / 1000;
-  try {
-    const lines = await api.range(promql, seconds, end);
-    explored = new Chart({ id: 'explore', title: promql, unit: 'number', promql });
-    element('explore-chart').replaceChildren(explored.element);
-    explored.show(lines, end - seconds, end);
-    showTable(lines);
-  } catch (error) {
-    problem.textContent = (error as Error).message;
-    problem.hidden = false;
-  }
-}
-
-function showTable(lines: api.Line[]): void {
-  const rows = lines.slice(0, 100).map((line) => {
-    const { __name__: name = '', ...labels } = line.labels;
-    const text = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
-    const row = document.createElement('tr');
-    row.append(cell('th', `${name}{${text.join(', ')}}`), cell('td', String(line.points.at(-1)?.[1] ?? '')));
-    return row;
-  });
-  element('explore-table').replaceChildren(...rows);
-}
-
-function cell(kind: 'th' | 'td', text: string): HTMLElement {
-  const made = document.createElement(kind);
-  made.textContent = text;
-  return made;
-}
-
 /** What keeps a page from being shown, and what to do about it. */
 function trouble(error: Error): string {
-  const scope = showsAlerts() ? 'alerts:read' : 'read';
-  if (error instanceof api.TokenNeeded) return `This server asks for a token with the scope “${scope}”: ${error.message}`;
+  const alerts = here().page === 'alerts';
+  if (error instanceof api.TokenNeeded) return `This server asks for a token with the scope “${alerts ? 'alerts:read' : 'read'}”: ${error.message}`;
   if (error instanceof api.ScopeNeeded) return `The token does not reach this page: ${error.message}`;
-  if (error instanceof api.NotServed && showsAlerts()) return 'This server has no alerting: name rules or routes in [alerting] of weir.toml.';
+  if (error instanceof api.NotServed && alerts) return 'This server has no alerting: name rules or routes in [alerting] of weir.toml.';
   return `The server does not answer: ${error.message}. Trying again.`;
 }
 
@@ -164,14 +88,22 @@ async function live(): Promise<void> {
     try {
       await refresh();
       problem.hidden = tokenForm.hidden = true;
+      showAway(false);
     } catch (error) {
       tokenForm.hidden = !(error instanceof api.TokenNeeded || error instanceof api.ScopeNeeded);
       problem.textContent = trouble(error as Error);
       problem.hidden = false;
+      showAway(error instanceof api.Away);
     }
   }
   clearTimeout(timer);
   timer = window.setTimeout(live, REFRESH_MS);
+}
+
+/** What is seen while the server is away is what it said last. */
+function showAway(away: boolean): void {
+  document.body.classList.toggle('away', away);
+  document.title = away ? '✕ Weir, server away' : 'Weir';
 }
 
 let timer = 0;
@@ -181,14 +113,14 @@ tokenForm.addEventListener('submit', (event) => {
   api.useToken(element<HTMLInputElement>('token').value);
   void live();
 });
-element('explore').addEventListener('submit', explore);
-hostPicker.addEventListener('change', live);
-rangePicker.addEventListener('change', () => {
-  localStorage.setItem('range', rangePicker.value);
-  void live();
-});
 document.addEventListener('visibilitychange', () => document.hidden || live());
 window.addEventListener('hashchange', turnPage);
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => location.reload());
+window.addEventListener('popstate', () => location.hash || turnPage());
+startTheme(turnPage);
 startAlerts();
+startCatalogue();
+startExplore();
+startKeys();
+startOverview();
+startRangeBar();
 turnPage();

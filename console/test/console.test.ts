@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
-import { labelText, matcherText, readMatchers } from '../src/alerts.ts';
-import { labelValues, stepFor, TokenNeeded, useToken } from '../src/api.ts';
-import { applicationChart, applicationMetrics, hostCharts } from '../src/charts.ts';
-import { ago, format, lineName } from '../src/format.ts';
+import { found } from '../src/pages/catalogue.ts';
+import { labelText, matcherText, readMatchers } from '../src/pages/alerts.ts';
+import { labelValues, TokenNeeded, useToken } from '../src/api.ts';
+import { applicationMetrics, hostCharts, questionOf } from '../src/pages/hosts.ts';
+import { ago, format } from '../src/parts/format.ts';
 
 describe('format', () => {
   it.each([
@@ -11,6 +12,9 @@ describe('format', () => {
     [0, 'bytes/s', '0 B/s'],
     [1_250_000, '1/s', '1.25 M/s'],
     [0.0123, 'seconds', '12.3 ms'],
+    [5_400, 'seconds', '1.5 h'],
+    [250, 'milliseconds', '250 ms'],
+    [1_795_753_250, 'time', '2026-11-27 04:20:50'],
     [null, 'number', '–'],
   ] as const)('%s as %s is %s', (value, unit, text) => expect(format(value, unit)).toBe(text));
 });
@@ -32,20 +36,18 @@ describe('matchers', () => {
 it.each([[95, '5 s ago'], [-500, '10 min ago'], [-9_900, '3 h ago'], [-999_900, '12 d ago'], [150, '0 s ago']])('%d is %s', (second, text) =>
   expect(ago(second, 100)).toBe(text));
 
-describe('lineName', () => {
-  const all = [{ __name__: 'x', host: 'a', mode: 'user' }, { __name__: 'x', host: 'a', mode: 'idle' }];
-  it('shows the labels that differ', () => expect(all.map((one) => lineName(one, all))).toEqual(['user', 'idle']));
-  it('falls back to the name', () => expect(lineName(all[0]!, [all[0]!])).toBe('x'));
-});
-
 describe('questions', () => {
   it('quotes host names', () => expect(hostCharts('a"b')[0]!.promql).toContain('host="a\\"b"'));
-  it('asks counters for rates', () => expect(applicationChart('jobs', 'counter').promql).toBe('sum(rate(jobs[1m]))'));
+  it('asks counters for rates', () => expect(questionOf('jobs', 'counter')).toBe('rate(jobs[$window])'));
+  it.each([['load', 'gauge', 'load'], ['x_total', '', 'rate(x_total[$window])'], ['a.b"', 'gauge', '{"a.b\\""}']])('asks for %s, a %s', (name, type, promql) =>
+    expect(questionOf(name, type)).toBe(promql));
+  it('finds metrics by words, those of applications first', () => {
+    const metric = (name: string, type: string, own: boolean) => ({ name, type, unit: '', help: '', series: 1, own });
+    const all = [metric('a_jobs', 'gauge', false), metric('jobs_b', 'counter', true), metric('z', 'gauge', true)];
+    expect([found(all, ''), found(all, ' JOBS'), found(all, 'jobs gauge')].map((some) => some.map(({ name }) => name))).toEqual([['jobs_b', 'z', 'a_jobs'], ['jobs_b', 'a_jobs'], ['a_jobs']]);
+  });
   it('leaves out what is not an application metric', () =>
     expect(applicationMetrics(['system_x', 'jobs_count', 'latency', 'latency_count', 'weir_y'])).toEqual(['jobs_count', 'latency']));
-  it('keeps charts under 240 points', () => {
-    for (const seconds of [300, 900, 3_600, 86_400, 604_800]) expect(seconds / stepFor(seconds)).toBeLessThanOrEqual(240);
-  });
 });
 
 it('shows a token once it is given, and asks for one until then', async () => {

@@ -1,9 +1,10 @@
 // Numbers as people read them.
 
-export type Unit = 'ratio' | 'bytes' | 'bytes/s' | 'seconds' | 'number' | '1/s';
+export type Unit = 'ratio' | 'percent' | 'bytes' | 'bytes/s' | 'seconds' | 'milliseconds' | 'time' | 'number' | '1/s';
 
 const IEC = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 const SI = ['', 'k', 'M', 'G', 'T'];
+const LONG: [number, string][] = [[86_400, 'd'], [3_600, 'h'], [60, 'min']];
 
 export function format(value: number | null | undefined, unit: Unit): string {
   if (value == null || Number.isNaN(value)) return '–';
@@ -16,6 +17,12 @@ export function format(value: number | null | undefined, unit: Unit): string {
       return `${scaled(value, 1024, IEC)}/s`;
     case 'seconds':
       return duration(value);
+    case 'milliseconds':
+      return duration(value / 1000);
+    case 'percent':
+      return `${short(value)} %`;
+    case 'time':
+      return value > 0 ? new Date(value * 1000).toISOString().slice(0, 19).replace('T', ' ') : short(value);
     case '1/s':
       return `${scaled(value, 1000, SI)}/s`;
     default:
@@ -37,7 +44,8 @@ function duration(seconds: number): string {
   if (size === 0) return '0 s';
   if (size < 1e-3) return `${short(seconds * 1e6)} µs`;
   if (size < 1) return `${short(seconds * 1e3)} ms`;
-  return `${short(seconds)} s`;
+  const [unit, name] = LONG.find(([least]) => size >= least) ?? [1, 's'];
+  return `${short(seconds / unit)} ${name}`;
 }
 
 /** How long ago a second was. */
@@ -52,12 +60,4 @@ export function ago(second: number, now = Date.now() / 1000): string {
 function short(value: number): string {
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
   return String(Number(value.toPrecision(Math.abs(value) >= 100 ? 4 : 3)));
-}
-
-/** What tells this line from the others of its chart: the labels that differ. */
-export function lineName(labels: Record<string, string>, all: Record<string, string>[]): string {
-  const differs = Object.keys(labels).filter((name) => all.some((other) => other[name] !== labels[name]));
-  const shown = differs.filter((name) => name !== '__name__' || differs.length === 1);
-  if (shown.length === 0) return labels.__name__ ?? (Object.values(labels).join(' ') || 'value');
-  return shown.map((name) => labels[name]).join(' ');
 }

@@ -1,7 +1,7 @@
 // The page of alerts: what fires, the rules behind it, silences, who was told, and what happened before.
 
-import * as api from './api.ts';
-import { ago, format } from './format.ts';
+import * as api from '../api.ts';
+import { ago, format } from '../parts/format.ts';
 
 const MOST_ROWS = 200;
 const HISTORY_S = 86_400;

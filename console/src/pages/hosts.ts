@@ -1,6 +1,6 @@
 // Which charts there are: a title, a unit and a question in PromQL.
 
-import type { Unit } from './format.ts';
+import type { Unit } from '../parts/format.ts';
 
 export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean };
 
@@ -25,13 +25,13 @@ export function hostCharts(host: string): ChartSpec[] {
       id: 'disk',
       title: 'Disk throughput',
       unit: 'bytes/s',
-      promql: `sum by (disk_io_direction) (rate(system_disk_io_bytes_total${on()}[1m]))`,
+      promql: `sum by (disk_io_direction) (rate(system_disk_io_bytes_total${on()}[$window]))`,
     },
     {
       id: 'network',
       title: 'Network throughput',
       unit: 'bytes/s',
-      promql: `sum by (network_io_direction) (rate(system_network_io_bytes_total${on('network_interface_name!="lo"')}[1m]))`,
+      promql: `sum by (network_io_direction) (rate(system_network_io_bytes_total${on('network_interface_name!="lo"')}[$window]))`,
     },
     {
       id: 'load',
@@ -53,18 +53,14 @@ export function hostCharts(host: string): ChartSpec[] {
 
 const SUFFIXES = /_(count|sum)$/;
 
-/** The chart of a metric that an application sends, by its type. */
-export function applicationChart(name: string, type: string): ChartSpec {
-  const id = `statsd-${name}`;
-  if (type === 'counter') {
-    return { id, title: name, unit: '1/s', promql: `sum(rate(${name}[1m]))` };
-  }
-  if (type === 'histogram') {
-    const quantile = (share: number) =>
-      `label_replace(histogram_quantile(${share}, sum(rate(${name}[1m]))), "quantile", "p${share * 100}", "", "")`;
-    return { id, title: name, unit: 'number', promql: [0.5, 0.9, 0.99].map(quantile).join(' or ') };
-  }
-  return { id, title: name, unit: 'number', promql: `avg(${name})` };
+/** The first question about a metric, by its type. */
+export function questionOf(name: string, type: string): string {
+  const plain = /^[a-zA-Z_:][\w:]*$/.test(name) ? name : `{${JSON.stringify(name)}}`;
+  if (type === 'counter' || (!type && name.endsWith('_total'))) return `rate(${plain}[$window])`;
+  if (type !== 'histogram') return plain;
+  const quantile = (share: number) =>
+    `label_replace(histogram_quantile(${share}, sum(rate(${plain}[$window]))), "quantile", "p${share * 100}", "", "")`;
+  return [0.5, 0.9, 0.99].map(quantile).join(' or ');
 }
 
 /** Names that applications have sent: neither the host's nor Weir's own, nor the totals beside a distribution. */

@@ -1,0 +1,65 @@
+// What is looked at, as the address of the page says it: a link shows another person the same.
+
+import { lengthText, readLength, type Span } from './range.ts';
+
+export const PAGES = ['overview', 'explore', 'metrics', 'pipeline', 'alerts'] as const;
+export type Page = (typeof PAGES)[number];
+
+export type Address = {
+  page: Page;
+  /** Seconds back from now, while nothing is zoomed. */
+  length: number;
+  /** A stretch that stays as it is. */
+  zoom?: Span | undefined;
+  host: string;
+  queries: string[];
+  search: string;
+};
+
+const DEFAULT_LENGTH = 900;
+const MOST_QUERIES = 12;
+
+/** Reads an address; what cannot be read is as if it were not there. */
+export function readAddress(hash: string, usual = DEFAULT_LENGTH): Address {
+  const [name = '', query = ''] = hash.replace(/^#/, '').split(/\?(.*)/s);
+  const given = new URLSearchParams(query);
+  const from = Number(given.get('from'));
+  const to = Number(given.get('to'));
+  return {
+    page: PAGES.find((page) => page === name) ?? 'overview',
+    length: readLength(given.get('range') ?? '') ?? usual,
+    zoom: from > 0 && to > from ? { from, to } : undefined,
+    host: given.get('host') ?? '',
+    queries: given.getAll('q').slice(0, MOST_QUERIES),
+    search: given.get('search') ?? '',
+  };
+}
+
+export function writeAddress({ page, length, zoom, host, queries, search }: Address): string {
+  const said = new URLSearchParams({ range: lengthText(length) });
+  if (zoom) {
+    said.set('from', String(Math.round(zoom.from * 1000) / 1000));
+    said.set('to', String(Math.round(zoom.to * 1000) / 1000));
+  }
+  if (host) said.set('host', host);
+  if (page === 'explore') for (const one of queries) said.append('q', one);
+  if (page === 'metrics' && search) said.set('search', search);
+  return `#${page}?${said}`;
+}
+
+export function spanOf({ length, zoom }: Address, now = Date.now() / 1000): Span {
+  return zoom ?? { from: now - length, to: now };
+}
+
+/** What the address bar says now. */
+export const here = () => readAddress(location.hash, readLength(localStorage.getItem('length') ?? ''));
+
+/** Goes where something differs, and says whether it does; the back button comes back, unless it was only a correction. */
+export function go(change: Partial<Address>, how: 'step' | 'correction' = 'step'): boolean {
+  const hash = writeAddress({ ...here(), ...change });
+  if (hash === location.hash) return false;
+  if (how === 'step') history.pushState(null, '', hash);
+  else history.replaceState(null, '', hash);
+  window.dispatchEvent(new HashChangeEvent('hashchange'));
+  return true;
+}
