@@ -57,7 +57,7 @@ mod tests {
         let rows = store.rows(1, &columns);
         let append = |millis: i64, values: [f64; 2]| {
             let (rows, interval) = (rows.clone(), Duration::from_secs(10));
-            move |store: &Store| drop(store.append(&rows, Timestamp(millis), interval, &values).unwrap())
+            move |store: &Store| _ = store.append(&rows, Timestamp(millis), interval, &values).unwrap()
         };
         assert_eq!(changed(&store, append(10 * MINUTE + 5_000, [1.0, 1.0])), [9, 10], "a counter begins with a zero");
         assert_eq!(changed(&store, append(11 * MINUTE, [1.0, 1.0])), [11]);
@@ -66,7 +66,7 @@ mod tests {
         assert!(late.contains(&11), "a late delta is added to the counter's last sample: {late:?}");
         let place = store.places(&[(Series::named("import"), Kind::Gauge)])[0];
         let mut samples = [5, 7].map(|minute| Placed { place, series: 0, time: minute * MINUTE, value: 1.0 }).to_vec();
-        assert_eq!(changed(&store, |store| drop(store.append_samples(&mut samples).unwrap())), [5, 7]);
+        assert_eq!(changed(&store, |store| _ = store.append_samples(&mut samples).unwrap()), [5, 7]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir_files::say;
+use weir_files::{say, tell};
 use weir_formats::remote_write::{Entry, Request, Unpacked, read_histogram};
 use weir_formats::text::{Families, Fault, Form, Line, Malformed, Meaning, Reader, Sample};
 use weir_sample::{Kind, Series, Timestamp};
@@ -89,7 +89,7 @@ pub(super) fn main(args: &ImportArgs) -> Result<()> {
     say(left_out, "native histograms and samples without a metric name left out");
     say(malformed, "malformed lines left out");
     for error in &refused[..refused.len().saturating_sub(1)] {
-        eprintln!("{error:#}");
+        tell!("{error:#}");
     }
     refused.pop().map_or(Ok(()), Err)
 }
@@ -155,7 +155,7 @@ impl Import {
             }
         };
         if !remote_write {
-            return self.text(input, form, &mut |fault| eprintln!("{}: {fault}", path.display()));
+            return self.text(input, form, &mut |fault| tell!("{}: {fault}", path.display()));
         }
         let mut body = Vec::new();
         input.read_to_end(&mut body)?;
@@ -364,9 +364,9 @@ mod tests {
         let file = folder.path().join("text");
         let mut import = open(&folder.path().join("store"));
         std::fs::write(&file, "# TYPE a counter\na_total 1 1 # {b=\"c\"} 1\na_created 1 1.5\n# EOF\n").unwrap();
-        import.file(&file, false).unwrap();
+        import.file(&file, false, &Progress::of_bytes("", 0)).unwrap();
         std::fs::write(&file, "b 5 2.177\n").unwrap();
-        import.file(&file, false).unwrap();
+        import.file(&file, false, &Progress::of_bytes("", 0)).unwrap();
         assert_eq!(told(&mut import, b"c 5 2.177\n").0.len(), 1, "without # EOF");
         assert_eq!(import.finish().unwrap(), Done { stored: 4, ..Done::default() });
         let (store, _) = Store::open(&folder.path().join("store"), StoreConfig::default()).unwrap();
