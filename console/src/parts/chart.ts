@@ -150,7 +150,7 @@ export class Chart {
         },
       },
       axes: [
-        { ...axis, values: dated },
+        { ...axis, size: 36, values: dated },
         { ...axis, gap: 6, size: widest, splits: (_, __, low, high) => ticks(low, high), values: (_, at) => at.map((tick) => format(tick, unit)) },
       ],
       series: [{ label: 'Time', value: (_, ts) => (ts == null ? 'newest' : new Date(ts * 1000).toLocaleString([], { hourCycle: 'h23' })) }, ...series],
