@@ -1,6 +1,6 @@
 // Questions of one's own: several at a time, each with its chart, and a table of the newest values.
 
-import type { Line } from '../api.ts';
+import { Away, type Line } from '../api.ts';
 import { go, here, spanOf, type Address } from '../parts/address.ts';
 import { Chart } from '../parts/chart.ts';
 import { csv, json, save, type Answer } from '../parts/download.ts';
@@ -18,11 +18,15 @@ const element = <T extends HTMLElement>(id: string) => document.getElementById(i
 let charts: Chart[] = [];
 let answers: Answer[] = [];
 let asked = 0;
+/** The queries of the address that the fields were last made for. */
+let shown: string | undefined;
 
 export async function refreshExplore(address: Address): Promise<void> {
   const written = [...questions()].map(({ value }) => value.trim()).filter(Boolean);
-  // Who writes the next question is not written over.
-  if (!element('queries').contains(document.activeElement) || written.length === 0) showQuestions(address.queries, written);
+  // Who writes the next question is not written over by a refresh, but by going somewhere.
+  const going = address.queries.join('\0');
+  if (going !== shown) showQuestions(address.queries, written);
+  shown = going;
   const wanted = address.queries.map((promql, at) => (charts[at]?.spec.promql === promql ? charts[at] : made(promql, at)));
   if (wanted.length !== charts.length || wanted.some((chart, at) => charts[at] !== chart)) {
     charts = wanted;
@@ -36,6 +40,8 @@ export async function refreshExplore(address: Address): Promise<void> {
   answers = outcomes.flatMap((lines, at) => (lines instanceof Error ? [] : [{ query: address.queries[at] ?? '', lines }]));
   outcomes.forEach((outcome, at) => showMistake(at, address.queries[at] ?? '', outcome instanceof Error ? outcome.message : ''));
   showTable(answers);
+  const away = outcomes.find((outcome) => outcome instanceof Away);
+  if (away) throw away;
   for (const id of ['download-csv', 'download-json']) element<HTMLButtonElement>(id).disabled = answers.length === 0;
 }
 
@@ -88,19 +94,19 @@ function question(text: string): HTMLElement {
 /** Says what is wrong with a question, under the place where it is. */
 function showMistake(at: number, text: string, message: string): void {
   const row = [...questions()].filter(({ value }) => value.trim())[at]?.parentElement;
-  const shown = row?.querySelector<HTMLElement>('.mistake');
-  if (!shown) return;
-  shown.hidden = !message;
+  const mistake = row?.querySelector<HTMLElement>('.mistake');
+  if (!mistake) return;
+  mistake.hidden = !message;
   const place = placeOf(message, text);
   const words = document.createElement('p');
   words.textContent = message;
-  shown.replaceChildren(words);
+  mistake.replaceChildren(words);
   if (!place) return;
   const underlined = document.createElement('u');
   underlined.textContent = text.slice(...place) || ' ';
   const quoted = document.createElement('pre');
   quoted.append(text.slice(0, place[0]), underlined, text.slice(place[1]));
-  shown.prepend(quoted);
+  mistake.prepend(quoted);
 }
 
 function showTable(all: Answer[]): void {

@@ -1,8 +1,6 @@
 // Which charts there are: a title, a unit and a question in PromQL.
 
-import type { Unit } from '../parts/format.ts';
-
-export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean };
+import type { ChartSpec } from '../parts/chart.ts';
 
 export function hostCharts(host: string): ChartSpec[] {
   const on = (more = '') => `{host=${JSON.stringify(host)}${more && ',' + more}}`;

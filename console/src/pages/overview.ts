@@ -21,7 +21,10 @@ export async function refreshOverview(address: Address): Promise<void> {
   const same = wanted.length === box.children.length && wanted.every((chart, at) => box.children[at] === chart.element);
   if (!same) box.replaceChildren(...wanted.map((chart) => chart.element));
   const grid = gridOf(spanOf(address));
-  await Promise.all(wanted.map((chart) => chart.draw(grid)));
+  const outcomes = await Promise.all(wanted.map((chart) => chart.draw(grid)));
+  // A zoom that could not be drawn is tried again.
+  const away = outcomes.find((outcome) => outcome instanceof api.Away);
+  if (away) throw away;
 }
 
 function chartOf(spec: ReturnType<typeof hostCharts>[number]): Chart {

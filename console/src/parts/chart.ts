@@ -3,13 +3,14 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { MOST_SERIES, range, type Line } from '../api.ts';
-import type { ChartSpec } from '../pages/hosts.ts';
 import { go } from './address.ts';
-import { format } from './format.ts';
+import { format, type Unit } from './format.ts';
 import { chosen, fullName, lineNames } from './legend.ts';
 import { withWindow, type Grid } from './range.ts';
 import { lonely, table } from './table.ts';
 import { ticksOf } from './ticks.ts';
+
+export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean };
 
 const HEIGHT = 170;
 const LEAST_DRAG_PX = 4;
@@ -100,7 +101,8 @@ export class Chart {
   private sayCounts(all: number, found: number, drawn: number): void {
     this.filter.hidden = all < FILTER_FROM && !this.filter.value;
     const of = `${all}${all >= MOST_SERIES ? ' or more' : ''}`;
-    this.count.textContent = drawn < all ? `${drawn} of ${found < all ? `${found} found, ${of} in all,` : of} shown` : '';
+    const matching = found < all ? `, ${found} match` : '';
+    this.count.textContent = drawn < all ? `${drawn} of ${of} shown${drawn < found ? matching : ''}` : '';
   }
 
   private width(): number {
@@ -150,7 +152,7 @@ export class Chart {
         },
       },
       axes: [
-        { ...axis, values: dated },
+        { ...axis, size: 36, values: dated },
         { ...axis, gap: 6, size: widest, splits: (_, __, low, high) => ticks(low, high), values: (_, at) => at.map((tick) => format(tick, unit)) },
       ],
       series: [{ label: 'Time', value: (_, ts) => (ts == null ? 'newest' : new Date(ts * 1000).toLocaleString([], { hourCycle: 'h23' })) }, ...series],
