@@ -39,7 +39,7 @@ fn a_push_that_cannot_be_read_stores_nothing() {
         let (seen, answer) = request(&server, "POST", path, content_type, body);
         assert!(seen == status && answer.contains(part), "{path}: {seen} {answer}");
     };
-    check("/metrics/job/a", "", b"x 1\ny", 400, "line 2 of the metrics");
+    check("/metrics/job/a", "", b"x 1\ny", 400, "line 2, column 2");
     check("/metrics/job/a", "", b"x 1 1700000000000", 400, "timestamp");
     check("/metrics/job/a", "", b"x{a=\"\xff\"} 1", 400, "UTF-8");
     check("/metrics/jobs/a", "", b"x 1", 400, "the path is");
