@@ -18,6 +18,8 @@ struct Alerted {
     agent: weir_tests::Agent,
     webhooks: Webhooks,
     alerts: Vec<Server>,
+    /// Keys of what was told. A page that a killed leader has sent and not noted comes again with its key: that is one page.
+    told: std::cell::RefCell<std::collections::HashSet<String>>,
 }
 
 fn start(processes: usize) -> Alerted {
@@ -46,7 +48,7 @@ fn start(processes: usize) -> Alerted {
         Server::start_as("alert", site.path(&format!("alert-{number}")), ServerPorts::free(), &["--config", &config])
     };
     let alerts = (0..processes).map(alert).collect();
-    Alerted { site, _gateway: gateway, _sink: sink, agent, webhooks, alerts }
+    Alerted { site, _gateway: gateway, _sink: sink, agent, webhooks, alerts, told: Default::default() }
 }
 
 impl Alerted {
@@ -60,14 +62,23 @@ impl Alerted {
     }
 
     fn page(&self, alert: &str, status: &str) {
-        let webhook = self.webhooks.next(PATIENCE).unwrap_or_else(|| panic!("{alert} {status} is missed"));
+        let webhook = self.next(PATIENCE).unwrap_or_else(|| panic!("{alert} {status} is missed"));
         assert!(webhook.is_about(alert, status), "{alert} {status}: {webhook:?}");
-        // What was told and not noted yet is told again by the next leader, with the same key.
-        std::thread::sleep(Duration::from_secs(1));
+    }
+
+    /// The next page that was not there before.
+    fn next(&self, patience: Duration) -> Option<weir_tests::Webhook> {
+        let until = Instant::now() + patience;
+        loop {
+            let webhook = self.webhooks.next(until.saturating_duration_since(Instant::now()))?;
+            if self.told.borrow_mut().insert(webhook.key.clone()) {
+                return Some(webhook);
+            }
+        }
     }
 
     fn quiet(&self) {
-        let more = self.webhooks.next(Duration::from_secs(4));
+        let more = self.next(Duration::from_secs(4));
         assert!(more.is_none(), "one too many: {more:?}");
     }
 
