@@ -115,9 +115,14 @@ mod tests {
 
     /// A name server that knows one name, and answers by stream if the name is long.
     async fn serve(known: &'static str, address: [u8; 4]) -> SocketAddr {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let server = socket.local_addr().unwrap();
-        let listener = tokio::net::TcpListener::bind(server).await.unwrap();
+        // A port that is free for datagrams may be taken for streams.
+        let (socket, server, listener) = loop {
+            let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let server = socket.local_addr().unwrap();
+            if let Ok(listener) = tokio::net::TcpListener::bind(server).await {
+                break (socket, server, listener);
+            }
+        };
         let reply = move |asked: &[u8], flags| {
             let question = Question::new([asked[0], asked[1]], known, Record::V4).unwrap();
             answer_to(asked, flags, (asked == question.bytes()).then_some(address))

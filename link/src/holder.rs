@@ -40,7 +40,9 @@ fn owner(inodes: &[String]) -> Option<(String, String)> {
         let mut targets = open.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
         targets.any(|target| links.iter().any(|link| target.as_os_str() == link.as_str())).then_some(())
     };
-    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    // Beside processes there are `self` and `thread-self`, which are this one by another name.
+    let is_process = |name: &std::ffi::OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    let processes = std::fs::read_dir("/proc").ok()?.flatten().filter(|entry| is_process(&entry.file_name()));
     let found = processes.map(|entry| entry.path()).find(|path| path.join("comm").exists() && has(path).is_some())?;
     let name = std::fs::read_to_string(found.join("comm")).unwrap_or_default();
     Some((found.file_name()?.to_string_lossy().into_owned(), name.trim().to_owned()))
