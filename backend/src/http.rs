@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use ureq::http::{HeaderMap, StatusCode, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+use weir_formats::base64;
+use weir_formats::otlp::rejected;
 
 use crate::config::{Auth, BackendConfig};
-use crate::formats::{Body, Spoken, rejected};
+use crate::formats::{Body, Spoken};
 use crate::request::Request;
 
 /// What an answer means for a request.
@@ -94,7 +96,7 @@ impl Client {
             Auth::Bearer(path) => Some(format!("Bearer {}", secret(path)?)),
             Auth::Token(path) => Some(format!("Token {}", secret(path)?)),
             Auth::Basic(name, path) => {
-                Some(format!("Basic {}", base64(format!("{name}:{}", secret(path)?).as_bytes())))
+                Some(format!("Basic {}", base64::encode(format!("{name}:{}", secret(path)?).as_bytes())))
             }
         })
     }
@@ -136,16 +138,6 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
     if certificates.is_empty() { Err(format!("{}: no certificate in it", path.display())) } else { Ok(certificates) }
 }
 
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let letters = bytes.chunks(3).flat_map(|three| {
-        let number = three.iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        let kept = three.len() + 1;
-        (0..4).map(move |at| if at < kept { LETTERS[(number >> (18 - 6 * at)) as usize & 63] as char } else { '=' })
-    });
-    letters.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,15 +167,5 @@ mod tests {
         for status in [401, 403, 404, 500, 502, 504] {
             assert_eq!(outcome(status, &[], RemoteWrite1), later(status, None), "nothing is given up for it");
         }
-    }
-
-    #[test]
-    fn base64_is_that_of_rfc_4648() {
-        let check = |bytes: &[u8], text: &str| assert_eq!(base64(bytes), text);
-        check(b"", "");
-        check(b"f", "Zg==");
-        check(b"we", "d2U=");
-        check(b"foo", "Zm9v");
-        check(b"\xff\xfe:", "//46");
     }
 }

@@ -8,6 +8,7 @@ pub mod influx;
 mod native;
 #[cfg(feature = "otlp")]
 pub mod otlp;
+pub mod pen;
 mod point;
 mod protobuf;
 pub mod push;

@@ -1,10 +1,10 @@
 //! ClickHouse's RowBinary: name, labels, kind, milliseconds, value, as the schema in docs/backends.md has its columns.
 
+use weir_formats::pen::varint;
 use weir_sample::Kind;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::body::Body;
-use super::pen::varint;
 use crate::request::Item;
 
 /// Rows, with a token by which ClickHouse knows a request that it has taken before: that of its bytes.

@@ -4,11 +4,9 @@ mod body;
 mod click_house;
 mod influx;
 mod otlp;
-mod pen;
 mod remote_write;
 
 pub(crate) use body::Body;
-pub(crate) use otlp::rejected;
 
 use crate::config::Format;
 use crate::request::Item;

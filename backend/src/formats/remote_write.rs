@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
+use weir_formats::pen::{bytes, double, message, number, varint};
 use weir_sample::Kind;
 
 use super::body::Body;
-use super::pen::{bytes, double, message, number, varint};
 use crate::request::Item;
 
 const NAME: &str = "__name__";

@@ -1,5 +1,8 @@
 //! Answers: an `ExportMetricsServiceResponse`, or a `google.rpc.Status` where there is none.
 
+use crate::pen::{bytes, number};
+use crate::protobuf::{Field, Fields, message, whole};
+
 /// The answer to a request that was taken; `left_out` says how many of its data points were not, and why.
 pub fn partial_success(left_out: Option<(u64, &str)>, as_json: bool) -> Vec<u8> {
     let Some((count, why)) = left_out else {
@@ -9,8 +12,8 @@ pub fn partial_success(left_out: Option<(u64, &str)>, as_json: bool) -> Vec<u8> 
         let said = serde_json::json!({ "rejectedDataPoints": count.to_string(), "errorMessage": why });
         return serde_json::json!({ "partialSuccess": said }).to_string().into_bytes();
     }
-    let mut inner = vec![1 << 3];
-    varint(&mut inner, count);
+    let mut inner = Vec::new();
+    number(&mut inner, 1, count);
     bytes(&mut inner, 2, why.as_bytes());
     let mut answer = Vec::new();
     bytes(&mut answer, 1, &inner);
@@ -27,16 +30,28 @@ pub fn failure(code: u8, why: &str, as_json: bool) -> Vec<u8> {
     status
 }
 
-fn bytes(out: &mut Vec<u8>, number: u8, value: &[u8]) {
-    out.push(number << 3 | 2);
-    varint(out, value.len() as u64);
-    out.extend_from_slice(value);
+/// How many data points a receiver did not take, and why, as its answer in protobuf says; `None` if it took all, or says
+/// nothing that can be read.
+pub fn rejected(answer: &[u8]) -> Option<(u64, String)> {
+    let partial = field(answer, 1).and_then(|field| message(field).ok())?;
+    let count = field(partial, 1).and_then(|field| whole(field).ok())?;
+    let why = field(partial, 2).and_then(|field| message(field).ok()).unwrap_or_default();
+    (count > 0).then(|| (count, String::from_utf8_lossy(why).into_owned()))
 }
 
-pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
+fn field(bytes: &[u8], wanted: u64) -> Option<Field<'_>> {
+    Fields(bytes).map_while(Result::ok).find_map(|(number, field)| (number == wanted).then_some(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_rejected_is_read() {
+        let answer = partial_success(Some((300, "too old")), false);
+        assert_eq!(rejected(&answer), Some((300, "too old".into())));
+        assert_eq!(rejected(&partial_success(None, false)), None);
+        (0..answer.len()).for_each(|end| _ = rejected(&answer[..end]));
     }
-    out.push(value as u8);
 }

@@ -14,7 +14,7 @@ mod point;
 mod request;
 mod value;
 
-pub use answer::{failure, partial_success};
+pub use answer::{failure, partial_success, rejected};
 pub use json::from_json;
 pub use request::read;
 

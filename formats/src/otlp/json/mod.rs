@@ -10,8 +10,8 @@ use std::cell::Cell;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::Refused;
-use super::answer::varint;
 use crate::base64;
+use crate::pen::varint;
 use shape::{Member, REQUEST, Shape, Type};
 
 /// A request as protobuf has it; at most so many bytes.

@@ -1,7 +1,7 @@
 //! Protobuf, written into one buffer: a message's length is put before it when it is known.
 
 /// Appends a number.
-pub(super) fn varint(out: &mut Vec<u8>, mut number: u64) {
+pub fn varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -10,26 +10,26 @@ pub(super) fn varint(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Appends a field of bytes.
-pub(super) fn bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
+pub fn bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
     varint(out, u64::from(field << 3 | 2));
     varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
 /// Appends a field of eight bytes.
-pub(super) fn double(out: &mut Vec<u8>, field: u32, value: f64) {
+pub fn double(out: &mut Vec<u8>, field: u32, value: f64) {
     varint(out, u64::from(field << 3 | 1));
     out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// Appends a field with a number.
-pub(super) fn number(out: &mut Vec<u8>, field: u32, value: u64) {
+pub fn number(out: &mut Vec<u8>, field: u32, value: u64) {
     varint(out, u64::from(field << 3));
     varint(out, value);
 }
 
 /// Appends a message that `write` writes. Its length has one byte where that is enough, as for most.
-pub(super) fn message(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
+pub fn message(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
     varint(out, u64::from(field << 3 | 2));
     let at = out.len();
     out.push(0);
