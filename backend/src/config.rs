@@ -47,7 +47,7 @@ pub enum Format {
     RemoteWrite1,
     /// InfluxDB's line protocol.
     Influx,
-    /// ClickHouse over HTTP, into the table whose name this is not: it stands in the URL's query.
+    /// ClickHouse's rows over HTTP; the statement that takes them stands in the address.
     ClickHouse,
     /// OpenTelemetry's metrics over HTTP.
     Otlp,

@@ -46,10 +46,9 @@ impl Client {
         Ok(Self { agent: agent.tls_config(tls).build().into(), config: config.clone() })
     }
 
-    /// Sends a request once.
-    pub(crate) fn send(&self, request: &Request, spoken: Spoken) -> Outcome {
+    /// Sends a request once, as this body.
+    pub(crate) fn send(&self, request: &Request, body: &Body, spoken: Spoken) -> Outcome {
         let later = |reason: String| Outcome::Later { reason, after: None };
-        let body = spoken.body(&request.items);
         let authorization = match self.authorization() {
             Ok(authorization) => authorization,
             Err(reason) => return later(reason),
@@ -80,7 +79,7 @@ impl Client {
                 {
                     return Outcome::Partly(count, reason);
                 }
-                judge(status, &headers, &String::from_utf8_lossy(&told), spoken, &body)
+                judge(status, &headers, &String::from_utf8_lossy(&told), spoken, body)
             }
             Err(error) => later(error.to_string()),
         }

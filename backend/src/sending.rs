@@ -47,14 +47,17 @@ impl Sending {
             }
             let spoken = *lock(&self.spoken);
             self.status.requests.fetch_add(1, Relaxed);
-            match self.client.send(&request, spoken) {
+            let body = spoken.body(&request.items);
+            match self.client.send(&request, &body, spoken) {
                 Outcome::Taken => {
                     self.status.works();
+                    self.status.sent_bytes.fetch_add(body.bytes.len() as u64, Relaxed);
                     self.status.sent_samples.fetch_add(request.samples() as u64, Relaxed);
                     pause = FIRST_PAUSE;
                 }
                 Outcome::Partly(count, reason) => {
                     self.status.works();
+                    self.status.sent_bytes.fetch_add(body.bytes.len() as u64, Relaxed);
                     self.status.sent_samples.fetch_add((request.samples() as u64).saturating_sub(count), Relaxed);
                     if self.status.refused_samples.fetch_add(count, Relaxed) == 0 {
                         tracing::warn!(

@@ -61,6 +61,10 @@ fn rows_that_are_refused_for_good_are_set_aside_by_name_and_the_others_go_on() {
         (met.contains("good,host=a") && met.contains("bad,host=a,kind=even")).then_some(())
     });
     assert_eq!(site.weir.get("/readyz").unwrap(), (200, "ready\n".into()), "one bad row is no trouble");
+    let sent =
+        |what: &str| site.weir.reading(&format!("weir_backend_sent_{what}_total{{backend=\"influx\"}}")).unwrap();
+    let (bytes, samples) = (sent("bytes"), sent("samples"));
+    assert!(samples > 0.0 && bytes > 20.0 * samples, "{bytes} bytes of {samples} lines");
 }
 
 #[test]
