@@ -18,4 +18,5 @@ mod tiers;
 mod worker;
 
 pub use config::{Auth, BackendConfig, Format, Tenants, Tls};
+pub use tiers::parts;
 pub use worker::{Backend, Feed};

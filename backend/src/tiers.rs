@@ -8,8 +8,19 @@ use weir_store::{Column, SeriesData, Tier};
 
 use crate::request::Item;
 
-/// What a gauge's points add to its name.
-pub(crate) const PARTS: [&str; 4] = [":sum", ":min", ":max", ":count"];
+/// What a gauge's points add to its name; whoever asks for them finds them by it.
+pub mod parts {
+    /// The sum of a stretch.
+    pub const SUM: &str = ":sum";
+    /// Its smallest value.
+    pub const MIN: &str = ":min";
+    /// Its largest.
+    pub const MAX: &str = ":max";
+    /// How many samples it has.
+    pub const COUNT: &str = ":count";
+    /// All of them.
+    pub const ALL: [&str; 4] = [SUM, MIN, MAX, COUNT];
+}
 
 /// What is sent of a series.
 pub(crate) fn items(data: SeriesData, tier: Tier) -> Vec<Item> {
@@ -51,10 +62,10 @@ fn points(item: Item, resolution: i64) -> Vec<Item> {
     let gauge = Kind::Gauge;
     vec![
         of("", gauge, &last),
-        of(PARTS[0], gauge, &|values| values.iter().sum()),
-        of(PARTS[1], gauge, &|values| values.iter().copied().fold(f64::INFINITY, f64::min)),
-        of(PARTS[2], gauge, &|values| values.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
-        of(PARTS[3], gauge, &|values| values.len() as f64),
+        of(parts::SUM, gauge, &|values| values.iter().sum()),
+        of(parts::MIN, gauge, &|values| values.iter().copied().fold(f64::INFINITY, f64::min)),
+        of(parts::MAX, gauge, &|values| values.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+        of(parts::COUNT, gauge, &|values| values.len() as f64),
     ]
 }
 

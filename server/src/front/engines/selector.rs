@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use weir_backend::parts;
 use weir_query::{Hint, MatchOp, Matcher, NAME};
 
 /// A selector as text.
@@ -38,16 +39,13 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// What points of a gauge add to its name (docs/backends.md).
-const PARTS: [&str; 4] = [":sum", ":min", ":max", ":count"];
-
 /// The part that a use of samples needs.
 pub(super) fn part(hint: Hint) -> Option<&'static str> {
     match hint {
-        Hint::Sum => Some(":sum"),
-        Hint::Min => Some(":min"),
-        Hint::Max => Some(":max"),
-        Hint::Count => Some(":count"),
+        Hint::Sum => Some(parts::SUM),
+        Hint::Min => Some(parts::MIN),
+        Hint::Max => Some(parts::MAX),
+        Hint::Count => Some(parts::COUNT),
         Hint::Raw | Hint::Increase | Hint::Extremes => None,
     }
 }
@@ -67,7 +65,7 @@ pub(super) fn of_part(matchers: &[Matcher], name: &str, part: &str) -> Option<Ve
 
 /// Whether a name is that of a part, which nobody asks for.
 pub(super) fn is_part(name: &str) -> bool {
-    PARTS.iter().any(|part| name.ends_with(part))
+    parts::ALL.iter().any(|part| name.ends_with(part))
 }
 
 #[cfg(test)]

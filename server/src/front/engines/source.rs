@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
+use weir_formats::kind_by_name;
 use weir_query::{Allow, Answered, Column, Each, Matcher, QueryError, Selection, SeriesData, Source, Tier};
 use weir_sample::{Kind, Reading, Series, Timestamp};
 
@@ -168,7 +169,7 @@ impl Source for Engines {
         let of_tier = self.of_tier(selection.start)?;
         let (found, partial) = self.read(of_tier, selection)?;
         for Fetched { series, times, values } in found {
-            let (kind, tier, starts) = (kind_of(&series), of_tier.tier, Vec::new());
+            let (kind, tier, starts) = (kind_by_name(series.name()), of_tier.tier, Vec::new());
             let values = Column::Floats(values);
             if each(SeriesData { series, kind, tier, timestamps: times, values, starts, more: false }).is_break() {
                 break;
@@ -202,9 +203,9 @@ impl Source for Engines {
             if let ControlFlow::Break(()) = allow(series.key().len()) {
                 break;
             }
-            all.insert(series.key().to_owned(), series);
+            all.insert(series.key().to_owned(), (series, kind_by_name(&name)));
         }
-        Ok(all.into_values().map(|series| (series.clone(), kind_of(&series))).collect())
+        Ok(all.into_values().collect())
     }
 
     fn label_names(
@@ -229,12 +230,6 @@ impl Source for Engines {
         values.retain(|value| label != weir_query::NAME || !selector::is_part(value));
         Ok(values)
     }
-}
-
-/// Engines do not say what a series is; its name's end does.
-fn kind_of(series: &Series) -> Kind {
-    let counts = ["_total", "_count", "_sum", "_bucket"].iter().any(|end| series.name().ends_with(end));
-    if counts { Kind::Counter } else { Kind::Gauge }
 }
 
 const FAILURES: &str = "Questions that an engine did not answer; the next copy of its share was asked. /readyz says why the last one failed.";
