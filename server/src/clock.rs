@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, de::Error};
+use weir_alert::template::Moment;
+use weir_sample::Timestamp;
+
 pub(crate) use weir_meters::clock::now;
 
 /// A duration as an operator writes it: `90s`, `15m`, `12h`, `30d`.
@@ -18,6 +22,21 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     };
     let seconds = number.parse::<u32>().ok().and_then(|number| u64::from(number).checked_mul(unit_s));
     seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(mend)
+}
+
+/// The same as a key of a file has it.
+pub(crate) fn read_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    duration(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+/// The same of a key that may be left out.
+pub(crate) fn read_some_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    read_duration(from).map(Some)
+}
+
+/// A time as Prometheus and Alertmanager write it in JSON: `2026-11-25T18:00:00.000Z`.
+pub(crate) fn rfc3339(time: Timestamp) -> String {
+    Moment::utc(time).format("2006-01-02T15:04:05.000Z")
 }
 
 /// A duration in its largest whole unit, for people.

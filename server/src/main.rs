@@ -9,6 +9,7 @@ mod clock;
 mod cmd;
 mod config;
 mod front;
+mod host;
 mod log;
 mod objects;
 mod run;

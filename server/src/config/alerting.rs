@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserialize;
 use weir_alert::evaluate::Settings;
 use weir_alert::routing::{self, Secret};
 use weir_alert::rules::{RuleSet, Weight};
 use weir_alert::template::Templates;
 use weir_notify::{load_templates, template_files};
 
-use crate::clock::duration;
+use crate::clock::{read_duration, read_some_duration};
 
 /// Rules and routes. Paths are relative to the configuration file. Without `rules` and `config` nothing of it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -23,14 +23,14 @@ pub(crate) struct AlertingSettings {
     /// The file of alerts' states. Default: `alerts/states.redb` in the data folder.
     pub state: Option<PathBuf>,
     /// Time between evaluations of groups that say none. Default: 15 s.
-    #[serde(deserialize_with = "time")]
+    #[serde(deserialize_with = "read_duration")]
     pub interval: Duration,
     /// How long evaluation waits for a sender past its next window. Default: two of its windows.
-    #[serde(deserialize_with = "some_time")]
+    #[serde(deserialize_with = "read_some_duration")]
     pub wait: Option<Duration>,
     /// How far behind the data evaluations may be and still be made up for; what is older is left out and recorded.
     /// Default: 1 h.
-    #[serde(deserialize_with = "time")]
+    #[serde(deserialize_with = "read_duration")]
     pub catch_up: Duration,
     /// Where people find this Weir; stands in notifications. Default: the HTTP address.
     pub external_url: Option<String>,
@@ -67,14 +67,6 @@ impl Default for AlertingSettings {
             heartbeat: None,
         }
     }
-}
-
-fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    duration(&String::deserialize(from)?).map_err(D::Error::custom)
-}
-
-fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    time(from).map(Some)
 }
 
 impl AlertingSettings {

@@ -25,6 +25,8 @@ use weir_identity::IdentityConfig;
 use weir_link::ServerTls;
 
 use crate::api::write::OtlpSettings;
+#[cfg(feature = "kafka")]
+use crate::host;
 pub(crate) use admission::AdmissionSettings;
 pub(crate) use alerting::{AlertingSettings, Routes};
 use cold::ColdSettings;
@@ -148,7 +150,7 @@ impl Config {
         let own = || {
             let url = self.http_url();
             match self.listen.http.ip().is_unspecified() {
-                true => url.replace(&self.listen.http.ip().to_string(), &host_name()).replace(['[', ']'], ""),
+                true => url.replace(&self.listen.http.ip().to_string(), &host::name()).replace(['[', ']'], ""),
                 false => url,
             }
         };
@@ -217,12 +219,6 @@ impl Config {
         self.alerting.check()?;
         self.identity.check()
     }
-}
-
-/// This host's name.
-#[cfg(feature = "kafka")]
-fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]

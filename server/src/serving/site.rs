@@ -37,8 +37,8 @@ const SIMPLE: [&str; 3] = ["text/plain", "application/x-www-form-urlencoded", "m
 impl Site {
     /// One with these names and this host's own; checked where no tokens are asked for.
     pub(crate) fn new(is_checked: bool, hosts: &[String], origins: &[String]) -> Self {
-        let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let names = hosts.iter().map(String::as_str).chain([own.trim()]);
+        let own = crate::host::name();
+        let names = hosts.iter().map(String::as_str).chain([own.as_str()]);
         let origins = origins.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         Self { is_checked, origins, names: names.map(plain).filter(|name| !name.is_empty()).collect() }
     }

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use weir_alert::event::{Event, Pairs, Status};
 use weir_alert::routing::{Matcher, Silence, SilenceState};
-use weir_alert::template::Moment;
 use weir_notify::{AlertView, GroupView};
 use weir_sample::Timestamp;
 
 use crate::api::query::timestamp;
+use crate::clock::rfc3339;
 
 /// Something that is shown by its name.
 #[derive(Serialize)]
@@ -181,7 +181,7 @@ const LAST_MS: i64 = 253_402_300_799_000;
 
 /// An instant in RFC 3339.
 pub(super) fn written(ms: i64) -> String {
-    Moment::utc(Timestamp(ms.clamp(0, LAST_MS))).format("2006-01-02T15:04:05.000Z")
+    rfc3339(Timestamp(ms.clamp(0, LAST_MS)))
 }
 
 /// An instant; one before 1970, as Go writes none at all, is none.

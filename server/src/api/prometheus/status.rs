@@ -8,11 +8,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
-use weir_alert::template::Moment;
 use weir_sample::Timestamp;
 
 use crate::api::query::Parameters;
-use crate::clock::now;
+use crate::clock::{now, rfc3339};
+use crate::host;
 
 /// What is known of a process.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ async fn runtime(State(facts): State<Facts>) -> Response {
     let store = (facts.store)();
     let folder = std::env::current_dir().map(|path| path.display().to_string()).unwrap_or_default();
     success(json!({
-        "startTime": rfc3339(facts.started), "CWD": folder, "hostname": host(), "serverTime": rfc3339(now()),
+        "startTime": rfc3339(facts.started), "CWD": folder, "hostname": host::name(), "serverTime": rfc3339(now()),
         "reloadConfigSuccess": true, "lastConfigTime": rfc3339(facts.started), "corruptionCount": 0,
         "goroutineCount": 0, "GOMAXPROCS": std::thread::available_parallelism().map_or(1, usize::from),
         "GOMEMLIMIT": 0, "GOGC": "", "GODEBUG": "", "storageRetention": format!("{}h", facts.retention.as_secs() / 3_600),
@@ -136,12 +136,4 @@ async fn features() -> Response {
             "limit_ratio": true, "info": true, "at_modifier": true, "negative_offset": true, "subqueries": true,
         },
     }))
-}
-
-fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
-}
-
-fn rfc3339(time: Timestamp) -> String {
-    Moment::utc(time).format("2006-01-02T15:04:05.000Z")
 }

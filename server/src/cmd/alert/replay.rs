@@ -7,13 +7,13 @@ use anyhow::{Context, Result, bail};
 use weir_alert::evaluate::{Local, Names, Overlay, Settings};
 use weir_alert::event::{Event, Status};
 use weir_alert::rules::{Group, RuleSet, Weight};
-use weir_alert::template::Moment;
 use weir_alert::tools::{Before, Replayed, replay};
 use weir_files::{say, tell};
 use weir_query::{Engine, Limits};
 use weir_sample::Timestamp;
 
 use crate::alerting::Remote;
+use crate::clock::rfc3339;
 use crate::cmd::ask::At;
 use crate::cmd::store::open_stopped;
 
@@ -95,7 +95,7 @@ fn line(event: &Event) -> String {
     let status = if event.status == Status::Firing { "firing" } else { "resolved" };
     let labels: Vec<String> = event.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     let value = event.value.map(|value| format!(" {value}")).unwrap_or_default();
-    let time = Moment::utc(Timestamp(event.evaluated_at_ms)).format("2006-01-02T15:04:05.000Z");
+    let time = rfc3339(Timestamp(event.evaluated_at_ms));
     format!("{time} {status} {{{}}}{value}", labels.join(", "))
 }
 

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use weir_alert::template::Moment;
 use weir_files::say;
 use weir_sample::Timestamp;
 
 use super::matching::matchers;
-use crate::clock::now;
+use crate::clock::{now, rfc3339};
 use crate::cmd::ask::{Ask, At};
 
 #[derive(clap::Subcommand)]
@@ -181,10 +180,6 @@ fn line(silence: &Value) -> String {
 
 fn instant(text: &str) -> Result<Timestamp> {
     crate::api::query::timestamp(text).with_context(|| format!("{text:?} is no time: write 2026-11-25T18:00:00Z"))
-}
-
-fn rfc3339(at: Timestamp) -> String {
-    Moment::utc(at).format("2006-01-02T15:04:05.000Z")
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserialize;
 
 use super::written::TierName;
-use crate::clock::duration;
+use crate::clock::read_some_duration;
 
 /// One engine.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -22,7 +22,7 @@ pub(crate) struct EngineSettings {
     #[serde(default)]
     pub tier: TierName,
     /// How far back it has samples. Default: for ever.
-    #[serde(default, deserialize_with = "some_time")]
+    #[serde(default, deserialize_with = "read_some_duration")]
     pub keeps: Option<Duration>,
     /// Which part of all series it has: engines of one share are copies of each other, and of each share one is asked. Default: all.
     #[serde(default)]
@@ -43,10 +43,6 @@ pub(crate) enum EngineKind {
     Prometheus,
     /// It also exports, which is faster and has every sample.
     VictoriaMetrics,
-}
-
-fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    duration(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)
 }
 
 impl EngineSettings {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserialize;
 use weir_backend::{Auth, BackendConfig, Format, Tenants, Tls};
 use weir_query::{Tier, selector};
 
-use crate::clock::duration;
+use crate::clock::read_duration;
 
 /// One of them.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,10 +29,10 @@ pub(crate) struct BackendSettings {
     #[serde(default, rename = "match")]
     pub matching: Vec<String>,
     /// Time between two turns; what was measured since is sent at once.
-    #[serde(default = "every", deserialize_with = "time")]
+    #[serde(default = "every", deserialize_with = "read_duration")]
     pub every: Duration,
     /// How far it may be behind; what is older is skipped and counted. Default: as far as the store has samples.
-    #[serde(default, deserialize_with = "time")]
+    #[serde(default, deserialize_with = "read_duration")]
     pub backlog: Duration,
     /// Samples in a request.
     #[serde(default = "batch")]
@@ -41,7 +41,7 @@ pub(crate) struct BackendSettings {
     #[serde(default = "connections")]
     pub connections: usize,
     /// How long an answer may take.
-    #[serde(default = "timeout", deserialize_with = "time")]
+    #[serde(default = "timeout", deserialize_with = "read_duration")]
     pub timeout: Duration,
     /// A header with the tenant's number, such as `X-Scope-OrgID`; requests are then of one tenant each.
     pub tenant_header: Option<String>,
@@ -120,10 +120,6 @@ const fn timeout() -> Duration {
 
 fn tenant_zero() -> String {
     "0".into()
-}
-
-fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    duration(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 impl BackendSettings {
