@@ -21,6 +21,18 @@ pub enum MatchOp {
     NotRegex,
 }
 
+impl MatchOp {
+    /// As PromQL writes it.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Regex => "=~",
+            Self::NotRegex => "!~",
+        }
+    }
+}
+
 /// One condition on one label; a label that a series does not have counts as empty.
 #[derive(Clone, Debug)]
 pub struct Matcher {

@@ -14,4 +14,4 @@ pub use labels::Labels;
 pub(crate) use labels::named_twice;
 pub use line::{Form, Line, Sample};
 pub use reader::Reader;
-pub use writer::Writer;
+pub use writer::{Writer, escaped};

@@ -39,12 +39,16 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// The series as the exposition format has it, which knows three escapes.
+/// A label's value as the exposition format has it, which knows three escapes.
+pub fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// The series as the exposition format has it.
 fn spell(series: &Series) -> String {
     let mut text = series.name().to_owned();
     for (at, (label, value)) in series.labels().enumerate() {
-        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        text.extend([if at == 0 { "{" } else { "," }, label, "=\"", value.as_str(), "\""]);
+        text.extend([if at == 0 { "{" } else { "," }, label, "=\"", escaped(value).as_str(), "\""]);
     }
     if series.labels().next().is_some() {
         text.push('}');

@@ -1,7 +1,6 @@
 //! An expression as text, as Prometheus prints it.
 
 use std::fmt::{Display, Formatter, Result};
-use weir_store::MatchOp;
 
 use super::duration::write_duration;
 use super::strings::quoted;
@@ -119,7 +118,7 @@ fn series(selector: &VectorSelector) -> String {
     let name = selector.name.as_deref().unwrap_or_default();
     let is_plain = weir_sample::legal_metric_name(name) == name;
     let quoted = selector.name.iter().filter(|_| !is_plain).map(|name| quoted(name));
-    let conditions: Vec<_> = quoted.chain(selector.matchers.iter().map(condition)).collect();
+    let conditions: Vec<_> = quoted.chain(selector.matchers.iter().map(LabelMatcher::to_string)).collect();
     let name = if is_plain { name } else { "" };
     if conditions.is_empty() && !name.is_empty() {
         name.to_owned()
@@ -128,14 +127,10 @@ fn series(selector: &VectorSelector) -> String {
     }
 }
 
-fn condition(matcher: &LabelMatcher) -> String {
-    let op = match matcher.op {
-        MatchOp::Equal => "=",
-        MatchOp::NotEqual => "!=",
-        MatchOp::Regex => "=~",
-        MatchOp::NotRegex => "!~",
-    };
-    format!("{}{op}{}", label(&matcher.name), quoted(&matcher.value))
+impl Display for LabelMatcher {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{}{}{}", label(&self.name), self.op.text(), quoted(&self.value))
+    }
 }
 
 fn when(at: Option<AtModifier>, offset: Option<Offset>) -> String {

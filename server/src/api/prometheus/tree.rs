@@ -1,7 +1,6 @@
 //! A query's tree as `parse_query` gives it.
 
 use serde_json::{Value, json};
-use weir_query::MatchOp;
 use weir_query::syntax::{
     AtModifier, BinModifier, Expr, Function, LabelMatcher, LabelModifier, Offset, Variadic, VectorMatchCardinality,
     VectorSelector,
@@ -56,13 +55,7 @@ fn selector(kind: &str, selector: &VectorSelector) -> Value {
 }
 
 fn matcher(matcher: &LabelMatcher) -> Value {
-    let op = match matcher.op {
-        MatchOp::Equal => "=",
-        MatchOp::NotEqual => "!=",
-        MatchOp::Regex => "=~",
-        MatchOp::NotRegex => "!~",
-    };
-    json!({ "type": op, "name": matcher.name, "value": matcher.value })
+    json!({ "type": matcher.op.text(), "name": matcher.name, "value": matcher.value })
 }
 
 /// Null between scalars, as there is nothing to match.

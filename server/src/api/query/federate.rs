@@ -6,6 +6,7 @@ use std::fmt::Write;
 use axum::extract::{RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use weir_formats::text::escaped;
 use weir_query::{Data, LabelSet, Point, QueryError, write_plain};
 
 use super::parameters::{self, Parameters};
@@ -52,8 +53,7 @@ fn key(labels: &LabelSet) -> Key {
     let mut text = name.clone();
     let others = labels.labels().filter(|(label, _)| *label != "__name__");
     for (at, (label, value)) in others.enumerate() {
-        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        text.extend([if at == 0 { "{" } else { "," }, label, "=\"", value.as_str(), "\""]);
+        text.extend([if at == 0 { "{" } else { "," }, label, "=\"", escaped(value).as_str(), "\""]);
     }
     // As Prometheus, which sets an empty `instance` so that a scrape adds none of its own.
     if labels.value("instance").is_empty() {

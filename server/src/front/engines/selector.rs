@@ -1,42 +1,19 @@
 //! What is asked of an engine, as text, and which series of a tier stand for what is asked.
 
-use std::fmt::Write;
-
 use weir_backend::parts;
+use weir_query::syntax::LabelMatcher;
 use weir_query::{Hint, MatchOp, Matcher, NAME};
 
 /// A selector as text.
 pub(super) fn text(matchers: &[Matcher]) -> String {
-    let mut out = String::from("{");
-    for matcher in matchers {
-        let op = match matcher.op() {
-            MatchOp::Equal => "=",
-            MatchOp::NotEqual => "!=",
-            MatchOp::Regex => "=~",
-            MatchOp::NotRegex => "!~",
-        };
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{}{op}{},", matcher.label(), quoted(matcher.value()));
+    let condition = |matcher: &Matcher| {
+        let (name, op, value) = (matcher.label().to_owned(), matcher.op(), matcher.value().to_owned());
+        LabelMatcher { name, op, value }.to_string()
+    };
+    match matchers {
+        [] => "{__name__!=\"\"}".into(),
+        _ => format!("{{{}}}", matchers.iter().map(condition).collect::<Vec<_>>().join(",")),
     }
-    if matchers.is_empty() {
-        out.push_str("__name__!=\"\",");
-    }
-    out.pop();
-    out.push('}');
-    out
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => out.extend(['\\', letter]),
-            '\n' => out.push_str("\\n"),
-            _ => out.push(letter),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// The part that a use of samples needs.
