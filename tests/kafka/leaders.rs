@@ -134,8 +134,16 @@ fn whoever_leads_is_killed_and_no_page_is_missed_or_told_twice() {
     let follower = if third == first { other } else { first };
     world.post_silence(follower, "Slow");
     world.alerts[second].start_again();
+    // It has read who leads.
+    eventually("it to follow", PATIENCE, || (world.alerts[second].get("/api/v1/rules")?.0 == 200).then_some(()));
     assert!(world.alerts[third].program.stop().success());
+    let stopped = Instant::now();
     let fourth = world.leader(&[follower, second]);
+    assert!(
+        stopped.elapsed() < Duration::from_secs(4),
+        "it said that it goes, so nobody waits: {:?}",
+        stopped.elapsed()
+    );
     let (_, silences) = world.alerts[fourth].get("/api/v2/silences").unwrap();
     assert!(silences.contains("Slow"), "{silences}");
     world.agent.emit("slow:0|g", 1);
