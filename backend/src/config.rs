@@ -18,6 +18,8 @@ pub struct BackendConfig {
     pub tenants: Tenants,
     /// What of each series is sent.
     pub tier: Tier,
+    /// What is sent of distributions and native histograms.
+    pub histograms: Histograms,
     /// Series that are sent: those that all of one of these match. None: all.
     pub matching: Vec<Vec<Matcher>>,
     /// Time between two stretches; what was measured since is sent at once.
@@ -51,6 +53,20 @@ pub enum Format {
     ClickHouse,
     /// OpenTelemetry's metrics over HTTP.
     Otlp,
+}
+
+/// What is sent of histograms. `_count` and `_sum` of distributions are series of their own and go as those.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Histograms {
+    /// Native ones where remote write 2.0 or OTLP is spoken, nothing elsewhere.
+    #[default]
+    Auto,
+    /// Native ones, also by remote write 1.0.
+    Native,
+    /// A `_bucket` counter for each of these bounds, and one for all.
+    Buckets(Vec<f64>),
+    /// Nothing.
+    None,
 }
 
 /// Where a tenant is told.
@@ -88,6 +104,15 @@ impl BackendConfig {
     /// Whether a request is of one tenant.
     pub(crate) fn splits_tenants(&self) -> bool {
         self.tenants.header.is_some() || self.url.contains(TENANT)
+    }
+
+    /// Whether anything is sent of histograms.
+    pub(crate) fn sends_histograms(&self) -> bool {
+        match (&self.histograms, self.format) {
+            (Histograms::None, _) => false,
+            (Histograms::Auto, format) => matches!(format, Format::RemoteWrite | Format::Otlp),
+            (Histograms::Native | Histograms::Buckets(_), _) => true,
+        }
     }
 
     /// The address for a tenant.

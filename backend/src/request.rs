@@ -1,6 +1,7 @@
 //! Series on their way: what one request is made of, and where requests are cut.
 
-use weir_sample::{Kind, Series};
+use weir_sample::{Histogram, Kind, Series};
+use weir_store::Column;
 
 use crate::config::BackendConfig;
 
@@ -10,7 +11,29 @@ pub(crate) struct Item {
     pub series: Series,
     pub kind: Kind,
     pub times: Vec<i64>,
-    pub values: Vec<f64>,
+    pub values: Column,
+}
+
+impl Item {
+    /// Its floats by time; none of histograms.
+    pub(crate) fn floats(&self) -> impl Iterator<Item = (i64, f64)> + '_ {
+        let values: &[f64] = if let Column::Floats(values) = &self.values { values } else { &[] };
+        self.times.iter().copied().zip(values.iter().copied())
+    }
+
+    /// Its histograms by time; none of floats.
+    pub(crate) fn histograms(&self) -> impl Iterator<Item = (i64, &Histogram)> + '_ {
+        let values: &[Histogram] = if let Column::Histograms(values) = &self.values { values } else { &[] };
+        self.times.iter().copied().zip(values)
+    }
+
+    fn split_off(&mut self, at: usize) -> Self {
+        let values = match &mut self.values {
+            Column::Floats(values) => Column::Floats(values.split_off(at)),
+            Column::Histograms(values) => Column::Histograms(values.split_off(at)),
+        };
+        Self { times: self.times.split_off(at), values, series: self.series.clone(), kind: self.kind }
+    }
 }
 
 /// What goes out at once.
@@ -26,6 +49,12 @@ impl Request {
         self.items.iter().map(|item| item.times.len()).sum()
     }
 
+    /// The same with floats alone.
+    pub(crate) fn without_histograms(mut self) -> Self {
+        self.items.retain(|item| matches!(item.values, Column::Floats(_)));
+        self
+    }
+
     /// Two halves, by samples; `None` for a single sample.
     pub(crate) fn halves(self) -> Result<(Self, Self), Self> {
         let Self { tenant, mut items } = self;
@@ -35,9 +64,7 @@ impl Request {
         }
         match items.pop() {
             Some(mut item) if item.times.len() > 1 => {
-                let at = item.times.len() / 2;
-                let (times, values) = (item.times.split_off(at), item.values.split_off(at));
-                let second = Item { times, values, series: item.series.clone(), kind: item.kind };
+                let second = item.split_off(item.times.len() / 2);
                 Ok((Self { tenant: tenant.clone(), items: vec![item] }, Self { tenant, items: vec![second] }))
             }
             item => Err(Self { tenant, items: item.into_iter().collect() }),
@@ -100,6 +127,7 @@ pub(crate) mod tests {
 
     pub(crate) fn item(name: &str, labels: &[(&str, &str)], samples: &[(i64, f64)]) -> Item {
         let (times, values) = samples.iter().copied().unzip();
+        let values = Column::Floats(values);
         Item { series: Series::new(name, labels.iter().copied()), kind: Kind::Gauge, times, values }
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::config::BackendConfig;
+use crate::config::{BackendConfig, Histograms};
 use crate::formats::Spoken;
 use crate::http::{Client, Outcome};
 use crate::request::Request;
@@ -20,6 +20,7 @@ pub(crate) struct Sending {
     pub client: Client,
     pub status: Status,
     pub stopping: AtomicBool,
+    config: BackendConfig,
     spoken: Mutex<Spoken>,
     refused: Mutex<PathBuf>,
 }
@@ -34,7 +35,20 @@ impl Sending {
     pub(crate) fn new(config: &BackendConfig, folder: &Path) -> Result<Self, String> {
         let client = Client::new(config)?;
         let (spoken, refused) = (Mutex::new(config.format.into()), Mutex::new(folder.join("refused.jsonl")));
-        Ok(Self { client, status: Status::default(), stopping: AtomicBool::new(false), spoken, refused })
+        Ok(Self {
+            client,
+            status: Status::default(),
+            stopping: AtomicBool::new(false),
+            config: config.clone(),
+            spoken,
+            refused,
+        })
+    }
+
+    /// Whether the backend is to have histograms.
+    pub(crate) fn sends_histograms(&self) -> bool {
+        let has_fallen_back = *lock(&self.spoken) == Spoken::RemoteWrite1;
+        self.config.sends_histograms() && !(self.config.histograms == Histograms::Auto && has_fallen_back)
     }
 
     /// Sends until all of it was taken or set aside; false if it is to stop before that.
@@ -46,6 +60,10 @@ impl Sending {
                 return false;
             }
             let spoken = *lock(&self.spoken);
+            let request = if self.sends_histograms() { request } else { request.without_histograms() };
+            if request.items.is_empty() {
+                continue;
+            }
             self.status.requests.fetch_add(1, Relaxed);
             let body = spoken.body(&request.items);
             match self.client.send(&request, &body, spoken) {
@@ -113,10 +131,12 @@ impl Sending {
         }
         let path = lock(&self.refused);
         for item in &request.items {
-            for (time, value) in item.times.iter().zip(&item.values) {
+            let floats = item.floats().map(|(time, value)| (time, value.to_string()));
+            let histograms = item.histograms().map(|(time, histogram)| (time, format!("{:?}", histogram.parts())));
+            for (time, value) in floats.chain(histograms) {
                 let line = json!({
                     "series": item.series.to_string(), "tenant": request.tenant, "time_ms": time,
-                    "value": value.to_string(), "reason": reason,
+                    "value": value, "reason": reason,
                 });
                 // It is counted all the same.
                 if let Err(error) = append(&path, &line.to_string()) {

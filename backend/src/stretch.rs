@@ -58,6 +58,7 @@ pub(crate) mod tests {
             url: "http://127.0.0.1:1".into(),
             tenants: Tenants::default(),
             tier,
+            histograms: crate::config::Histograms::Auto,
             matching: Vec::new(),
             every: Duration::from_secs(every),
             backlog: Duration::from_secs(backlog),

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use weir_sample::{Reading, Timestamp};
-use weir_store::{Follower, Hint, Late, Selection, SeriesData, Store};
+use weir_sample::{Kind, Reading, Timestamp};
+use weir_store::{Column, Follower, Hint, Late, Matcher, Selection, SeriesData, Store};
 
-use crate::config::BackendConfig;
+use crate::buckets;
+use crate::config::{BackendConfig, Histograms};
+use crate::counting::{Counted, Counting};
 use crate::lanes::Lanes;
 use crate::progress::Progress;
-use crate::request::Cutter;
+use crate::request::{Cutter, Item};
 use crate::sending::Sending;
 use crate::stretch::{self, Stretch};
 use crate::tiers;
@@ -32,6 +34,8 @@ struct Shared {
     folder: PathBuf,
     sending: Arc<Sending>,
     place: Mutex<Place>,
+    /// Of the thread alone.
+    counting: Mutex<Counting>,
 }
 
 /// How far it is, and who hears of what comes late.
@@ -61,7 +65,8 @@ impl Backend {
         sending.status.passed.store(progress.passed.unwrap_or_default().millis(), Relaxed);
         sending.status.complete.store(progress.passed.unwrap_or_default().millis(), Relaxed);
         let place = Mutex::new(Place { progress, ..Place::default() });
-        let shared = Arc::new(Shared { config, folder, sending, place });
+        let counting = Mutex::new(Counting::new(config.tier));
+        let shared = Arc::new(Shared { config, folder, sending, place, counting });
         let for_thread = shared.clone();
         let thread = std::thread::Builder::new().name("backend".into()).spawn(move || for_thread.run(&*feed));
         let thread = thread.map_err(|error| format!("a thread cannot be started: {error}"))?;
@@ -208,46 +213,109 @@ impl Shared {
     /// Reads, cuts and sends; false if it is to stop before all was taken.
     fn send(&self, store: &Store, late: &Late, stretch: Option<Stretch>) -> Result<bool, String> {
         let lanes = Lanes::start(&self.sending, self.config.lanes).map_err(|error| error.to_string())?;
+        let mut counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = stretch.map_or_else(|| self.place().progress.passed.unwrap_or_default(), |stretch| stretch.after);
+        let mut counting = if self.sending.sends_histograms() {
+            let begun = counting.begin(store, self.matching(), passed);
+            begun.map_err(|error| format!("reading the store: {error}"))?;
+            Some(&mut *counting)
+        } else {
+            None
+        };
         let mut all = true;
         if !late.is_empty() {
-            let step = self.config.tier.millis();
-            let late = late.rounded(step);
-            all = self.read(&lanes, &mut |matchers, each| store.select_late(&late, matchers, each))?;
+            let late = late.rounded(self.config.tier.millis());
+            all = self.send_late(store, &lanes, &late, counting.as_deref_mut())?;
         }
-        if let Some(Stretch { after, until, .. }) = stretch.filter(|stretch| all && stretch.until > stretch.after) {
-            let start = Timestamp(after.millis() + 1);
-            all = self.read(&lanes, &mut |matchers, each| {
-                let hint = Hint::default();
-                let selection = Selection { matchers, start, end: until, hint, any_order: false };
-                let mut within = |mut data: SeriesData| {
-                    // A coarser tier answers from two points earlier.
-                    data.retain_from(start);
-                    if data.timestamps.is_empty() { ControlFlow::Continue(()) } else { each(data) }
-                };
-                store.select(&selection, &mut within).map(drop)
-            })?;
+        if let Some(stretch) = stretch.filter(|stretch| all && stretch.until > stretch.after) {
+            all = self.send_stretch(store, &lanes, stretch, counting.as_deref_mut())?;
         }
-        Ok(lanes.finish() && all)
+        all &= lanes.finish();
+        if let (Some(counting), Some(stretch), true) = (counting, stretch, all) {
+            counting.pass(stretch.until);
+        }
+        Ok(all)
+    }
+
+    fn send_late(
+        &self,
+        store: &Store,
+        lanes: &Lanes,
+        late: &Late,
+        counting: Option<&mut Counting>,
+    ) -> Result<bool, String> {
+        let tier = self.config.tier;
+        let floats = self.read(lanes, &mut |matchers, take| {
+            store.select_late(late, matchers, &mut |data| take(tiers::items(data, tier)))
+        })?;
+        let Some(counting) = counting.filter(|_| floats) else { return Ok(floats) };
+        let period = counting.period();
+        self.read(lanes, &mut |matchers, take| {
+            store.select_late_histograms(late, matchers, &|first| period.since(first), &mut |data, span| {
+                take(counting.of_late(data, span).map_or_else(Vec::new, |counted| self.histograms(counted)))
+            })
+        })
+    }
+
+    fn send_stretch(
+        &self,
+        store: &Store,
+        lanes: &Lanes,
+        Stretch { after, until, .. }: Stretch,
+        mut counting: Option<&mut Counting>,
+    ) -> Result<bool, String> {
+        let start = Timestamp(after.millis() + 1);
+        self.read(lanes, &mut |matchers, take| {
+            let selection = Selection { matchers, start, end: until, hint: Hint::default(), any_order: false };
+            let mut each = |mut data: SeriesData| {
+                // A coarser tier answers from two points earlier.
+                data.retain_from(start);
+                if data.timestamps.is_empty() {
+                    return ControlFlow::Continue(());
+                }
+                match (&data.values, &mut counting) {
+                    (Column::Floats(_), _) => take(tiers::items(data, self.config.tier)),
+                    (Column::Histograms(_), Some(counting)) => {
+                        take(counting.of_stretch(data).map_or_else(Vec::new, |counted| self.histograms(counted)))
+                    }
+                    (Column::Histograms(_), None) => ControlFlow::Continue(()),
+                }
+            };
+            store.select(&selection, &mut each).map(drop)
+        })
+    }
+
+    /// Histograms as the backend is to have them.
+    fn histograms(&self, counted: Counted) -> Vec<Item> {
+        if let Histograms::Buckets(bounds) = &self.config.histograms {
+            return buckets::items(&counted, bounds);
+        }
+        let Counted { series, times, sums, .. } = counted;
+        vec![Item { series, kind: Kind::Distribution, times, values: Column::Histograms(sums) }]
+    }
+
+    /// Selectors of which a series matches one; an empty one matches all.
+    fn matching(&self) -> &[Vec<Matcher>] {
+        const EVERYTHING: &[Vec<Matcher>] = &[Vec::new()];
+        if self.config.matching.is_empty() { EVERYTHING } else { &self.config.matching }
     }
 
     fn read(&self, lanes: &Lanes, select: &mut Select<'_>) -> Result<bool, String> {
-        let everything = vec![Vec::new()];
-        let matching = if self.config.matching.is_empty() { &everything } else { &self.config.matching };
         let (mut cutter, mut goes_on) = (Cutter::new(&self.config), true);
-        for matchers in matching {
-            let mut each = |data: SeriesData| {
-                for item in tiers::items(data, self.config.tier) {
+        for matchers in self.matching() {
+            let mut take = |items: Vec<Item>| {
+                for item in items {
                     if let Some(request) = cutter.add(item) {
                         goes_on &= lanes.send(request);
                     }
                 }
                 if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             };
-            select(matchers, &mut each).map_err(|error| format!("reading the store: {error}"))?;
+            select(matchers, &mut take).map_err(|error| format!("reading the store: {error}"))?;
         }
         Ok(goes_on && cutter.finish().into_iter().all(|request| lanes.send(request)))
     }
 }
 
-type Each<'a> = dyn FnMut(SeriesData) -> ControlFlow<()> + 'a;
-type Select<'a> = dyn FnMut(&[weir_store::Matcher], &mut Each<'_>) -> Result<(), weir_store::Error> + 'a;
+type Take<'a> = dyn FnMut(Vec<Item>) -> ControlFlow<()> + 'a;
+type Select<'a> = dyn FnMut(&[Matcher], &mut Take<'_>) -> Result<(), weir_store::Error> + 'a;

@@ -1,7 +1,7 @@
 //! ClickHouse's RowBinary: name, labels, kind, milliseconds, value, as the schema in docs/backends.md has its columns.
 
 use weir_formats::pen::varint;
-use weir_sample::Kind;
+use weir_sample::{Kind, STALE};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::body::Body;
@@ -19,7 +19,8 @@ pub(super) fn rows(items: &[Item]) -> Body {
             text(&mut key, value);
         }
         text(&mut key, if item.kind == Kind::Counter { "counter" } else { "gauge" });
-        for (time, value) in item.times.iter().zip(&item.values) {
+        // A staleness marker is no number of anything.
+        for (time, value) in item.floats().filter(|(_, value)| value.to_bits() != STALE.to_bits()) {
             out.extend_from_slice(&key);
             out.extend_from_slice(&time.to_le_bytes());
             out.extend_from_slice(&value.to_le_bytes());
@@ -45,6 +46,7 @@ mod tests {
         let [one, again, other] = [1.0, 1.0, 2.0].map(|value| rows(&items(value)));
         assert_eq!(one, again);
         assert_ne!(one.query, other.query);
+        assert!(rows(&items(STALE)).bytes.is_empty(), "the end of a series is no row");
         let expected =
             [b"\x01a\x01\x01k\x01v\x05gauge".as_slice(), &1_000_i64.to_le_bytes(), &1f64.to_le_bytes()].concat();
         assert_eq!(one.bytes, expected);

@@ -17,7 +17,7 @@ pub(super) fn lines(items: &[Item]) -> Body {
             key.push('=');
             escaped(&mut key, value, &[',', ' ', '=']);
         }
-        for (time, value) in item.times.iter().zip(&item.values).filter(|(_, value)| value.is_finite()) {
+        for (time, value) in item.floats().filter(|(_, value)| value.is_finite()) {
             // Writing to a string cannot fail.
             let _ = writeln!(out, "{key} value={value} {time}");
         }

@@ -3,6 +3,7 @@
 mod body;
 mod click_house;
 mod influx;
+mod native;
 mod otlp;
 mod remote_write;
 

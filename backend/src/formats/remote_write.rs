@@ -8,6 +8,7 @@ use weir_formats::pen::{bytes, double, message, number, varint};
 use weir_sample::Kind;
 
 use super::body::Body;
+use super::native;
 use crate::request::Item;
 
 const NAME: &str = "__name__";
@@ -23,11 +24,14 @@ pub(super) fn first(items: &[Item]) -> Body {
                     bytes(out, 2, value.as_bytes());
                 });
             });
-            for (time, value) in item.times.iter().zip(&item.values) {
+            for (time, value) in item.floats() {
                 message(out, 2, |out| {
-                    double(out, 1, *value);
-                    number(out, 2, *time as u64);
+                    double(out, 1, value);
+                    number(out, 2, time as u64);
                 });
+            }
+            for (time, value) in item.histograms() {
+                message(out, 4, |out| native::histogram(out, value, time));
             }
         });
     }
@@ -48,13 +52,16 @@ pub(super) fn second(items: &[Item]) -> Body {
         });
         message(&mut series, 5, |out| {
             bytes(out, 1, &references);
-            for (time, value) in item.times.iter().zip(&item.values) {
+            for (time, value) in item.floats() {
                 message(out, 2, |out| {
-                    double(out, 1, *value);
-                    number(out, 2, *time as u64);
+                    double(out, 1, value);
+                    number(out, 2, time as u64);
                 });
             }
-            message(out, 5, |out| number(out, 1, if item.kind == Kind::Counter { COUNTER } else { GAUGE }));
+            for (time, value) in item.histograms() {
+                message(out, 3, |out| native::histogram(out, value, time));
+            }
+            message(out, 5, |out| number(out, 1, kind(item.kind)));
         });
     }
     let mut out = Vec::with_capacity(series.len() + words.bytes + 5 * words.all.len());
@@ -63,9 +70,14 @@ pub(super) fn second(items: &[Item]) -> Body {
     Body { bytes: packed(&out), headers: &SECOND, query: String::new() }
 }
 
-/// `METRIC_TYPE_COUNTER` and `METRIC_TYPE_GAUGE` of 2.0.
-const COUNTER: u64 = 1;
-const GAUGE: u64 = 2;
+/// `METRIC_TYPE_COUNTER`, `METRIC_TYPE_HISTOGRAM` and `METRIC_TYPE_GAUGE` of 2.0.
+const fn kind(kind: Kind) -> u64 {
+    match kind {
+        Kind::Counter => 1,
+        Kind::Distribution => 3,
+        _ => 2,
+    }
+}
 
 const FIRST: [(&str, &str); 3] = [
     ("content-type", "application/x-protobuf"),

@@ -93,6 +93,21 @@ fn in_order(pairs: &[(i32, f64)], by: u32) -> Option<Vec<(i32, f64)>> {
 }
 
 impl Histogram {
+    /// What it is made of, for whoever writes it as another system has it. Smallest and largest value are not among it.
+    pub fn parts(&self) -> Parts {
+        Parts {
+            scale: if self.bounds.is_some() { CUSTOM_BOUNDS } else { self.scale },
+            hint: self.hint,
+            zero_threshold: self.zero_threshold,
+            zero: self.zero,
+            count: self.count,
+            sum: self.sum,
+            positive: self.positive.filled().collect(),
+            negative: self.negative.filled().collect(),
+            bounds: self.bounds.as_deref().unwrap_or_default().to_vec(),
+        }
+    }
+
     /// With a threshold of zero that cuts no bucket: one that is cut counts as zero.
     #[must_use]
     pub fn settled(mut self) -> Self {

@@ -34,9 +34,69 @@ impl Store {
         matchers: &[Matcher],
         each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let Some((start, end)) = late.span() else { return Ok(()) };
+        self.late_of(late, matchers, false, &|first| first, &mut |data, span| match within(data, span) {
+            Some(data) => each(data),
+            None => ControlFlow::Continue(()),
+        })
+    }
+
+    /// Gives histograms of groups that something came late to, from where `since` says that their counting began on: all of each, and the
+    /// span of what was late.
+    ///
+    /// # Errors
+    /// As [`Store::select`].
+    pub fn select_late_histograms(
+        &self,
+        late: &Late,
+        matchers: &[Matcher],
+        since: &dyn Fn(i64) -> i64,
+        each: &mut dyn FnMut(SeriesData, (i64, i64)) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.late_of(late, matchers, true, since, &mut |data, span| match within(data, (since(span.0), i64::MAX)) {
+            Some(data) => each(data, span),
+            None => ControlFlow::Continue(()),
+        })
+    }
+
+    /// Gives the histograms of a stretch of time, in order of identity. Floats are not read.
+    ///
+    /// # Errors
+    /// As [`Store::select`].
+    pub fn select_histograms(
+        &self,
+        matchers: &[Matcher],
+        (start, end): (Timestamp, Timestamp),
+        each: &mut dyn FnMut(SeriesData) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
         let selection = Selection { matchers, start, end, hint: Hint::default(), any_order: false };
         let mut reader = Reader::new(&self.inner, &selection)?;
+        reader.histograms_alone = true;
+        for same in reader.find(matchers).chunk_by(|a, b| a.id == b.id) {
+            let flow =
+                reader.series(same, &selection, &mut |data| match within(data, (start.millis(), end.millis())) {
+                    Some(data) => each(data),
+                    None => ControlFlow::Continue(()),
+                })?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn late_of(
+        &self,
+        late: &Late,
+        matchers: &[Matcher],
+        histograms_alone: bool,
+        since: &dyn Fn(i64) -> i64,
+        each: &mut dyn FnMut(SeriesData, (i64, i64)) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let Some((start, end)) = late.span() else { return Ok(()) };
+        let (start, end) = (Timestamp(since(start.millis())), if histograms_alone { Timestamp(i64::MAX) } else { end });
+        let selection = Selection { matchers, start, end, hint: Hint::default(), any_order: false };
+        let mut reader = Reader::new(&self.inner, &selection)?;
+        reader.histograms_alone = histograms_alone;
         let mut all = reader.find(matchers);
         let mut spans = HashMap::<SeriesId, (i64, i64)>::new();
         for found in all.iter().filter(|found| found.is_in_memory()) {
@@ -48,11 +108,7 @@ impl Store {
         all.retain(|found| spans.contains_key(&found.id));
         for same in all.chunk_by(|a, b| a.id == b.id) {
             let span = spans[&same[0].id];
-            let flow = reader.series(same, &selection, &mut |data| match within(data, span) {
-                Some(data) => each(data),
-                None => ControlFlow::Continue(()),
-            })?;
-            if flow.is_break() {
+            if reader.series(same, &selection, &mut |data| each(data, span))?.is_break() {
                 break;
             }
         }

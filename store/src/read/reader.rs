@@ -67,6 +67,8 @@ pub(crate) struct Reader<'a> {
     /// Whether series are read shard by shard, and the stretch of them that is being read.
     by_shard: bool,
     stretch: Range<usize>,
+    /// Floats are passed over.
+    pub(super) histograms_alone: bool,
 }
 
 impl Found {
@@ -129,6 +131,7 @@ impl<'a> Reader<'a> {
             samples_before: 0,
             by_shard: false,
             stretch: 0..0,
+            histograms_alone: false,
         };
         let lost = reader.lost.clone();
         reader.note(tier, &lost);
@@ -286,7 +289,9 @@ impl<'a> Reader<'a> {
         for found in same.iter().rev() {
             let Some(kind) = self.kind(found) else { continue };
             kinds.retain(|&other| other != kind);
-            kinds.push(kind);
+            if kind == Kind::Distribution || !self.histograms_alone {
+                kinds.push(kind);
+            }
         }
         let (mut pieces, mut tier) = (Pieces::default(), self.tier);
         for kind in kinds {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use weir_backend::{Auth, BackendConfig, Format, Tenants, Tls};
+use weir_backend::{Auth, BackendConfig, Format, Histograms, Tenants, Tls};
 use weir_query::{Tier, selector};
 
 use crate::clock::read_duration;
@@ -25,6 +25,11 @@ pub(crate) struct BackendSettings {
     /// What of each series it gets: `raw`, `1m` or `1h`.
     #[serde(default)]
     pub tier: TierName,
+    /// What it gets of distributions and native histograms. Default: native ones where remote write 2.0 or OTLP is spoken.
+    #[serde(default)]
+    pub histograms: HistogramsName,
+    /// Upper bounds of `histograms = "buckets"`, rising. Default: three to a decade from 0.001 to 100,000.
+    pub buckets: Option<Vec<f64>>,
     /// Selectors of which a series must match one. Default: all series.
     #[serde(default, rename = "match")]
     pub matching: Vec<String>,
@@ -74,6 +79,17 @@ pub(crate) enum BackendKind {
     Clickhouse,
     /// OpenTelemetry's metrics over HTTP.
     Otlp,
+}
+
+/// What is sent of histograms, by its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum HistogramsName {
+    #[default]
+    Auto,
+    Native,
+    Buckets,
+    None,
 }
 
 /// A tier by its name.
@@ -146,6 +162,30 @@ impl BackendSettings {
         )
     }
 
+    fn histograms(&self) -> Result<Histograms, String> {
+        let is_rising = |bounds: &[f64]| {
+            bounds.iter().all(|bound| bound.is_finite()) && bounds.windows(2).all(|pair| pair[0] < pair[1])
+        };
+        let bounds = match &self.buckets {
+            None => &weir_backend::BOUNDS[..],
+            Some(_) if self.histograms != HistogramsName::Buckets => {
+                return Err("buckets are for histograms = \"buckets\"".into());
+            }
+            Some(bounds) if !(1..=200).contains(&bounds.len()) || !is_rising(bounds) => {
+                return Err("buckets are 1 to 200 numbers that rise".into());
+            }
+            Some(bounds) => bounds,
+        };
+        let has_native = !matches!(self.kind, BackendKind::Influx | BackendKind::Clickhouse);
+        match self.histograms {
+            HistogramsName::Auto => Ok(Histograms::Auto),
+            HistogramsName::None => Ok(Histograms::None),
+            HistogramsName::Buckets => Ok(Histograms::Buckets(bounds.to_vec())),
+            HistogramsName::Native if has_native => Ok(Histograms::Native),
+            HistogramsName::Native => Err("it has no native histograms: histograms = \"buckets\" is for it".into()),
+        }
+    }
+
     /// What runs, or what is wrong with it in a sentence.
     pub(crate) fn config(&self) -> Result<BackendConfig, String> {
         let name = self.name();
@@ -184,6 +224,7 @@ impl BackendSettings {
             url: self.address(),
             tenants: Tenants { header: self.tenant_header.clone(), zero: self.tenant_zero.clone() },
             tier: self.tier.into(),
+            histograms: self.histograms().map_err(wrong)?,
             matching: matching.collect::<Result<_, _>>()?,
             every: self.every,
             backlog: self.backlog,
@@ -228,6 +269,11 @@ mod tests {
         check(&format!("{one}{one}"), "there twice");
         check(&format!("{one}name = 'a'\n{one}tier = '1m'\nmatch = ['up', '{{job=~\"a.*\"}}']"), "");
         check(&format!("{one}match = ['up{{']"), "match: \"up{\"");
+        check(&format!("{one}histograms = 'buckets'\nbuckets = [0.5, 1, 2]"), "");
+        check(&format!("{one}histograms = 'buckets'\nbuckets = [1, 0.5]"), "numbers that rise");
+        check(&format!("{one}buckets = [1.0]"), "are for histograms");
+        let influx = one.replace("remote_write", "influx");
+        check(&format!("{influx}histograms = 'native'"), "no native histograms");
         check(&format!("{one}tier = '5m'"), "5m");
         check(&format!("{one}name = 'a/b'"), "name is that of a folder");
         check(&format!("{one}username = 'a'"), "give token_file");
