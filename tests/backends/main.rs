@@ -5,5 +5,6 @@
 
 mod engines;
 mod front;
+mod histograms;
 mod refusals;
 mod samples;
