@@ -15,24 +15,47 @@ struct Entries {
     keys: Vec<Value>,
 }
 
-/// The keys of the file that can check a token here. Providers publish others too (for encryption, on other curves);
-/// those are passed over, but a file without one usable key is refused.
+/// The keys of the file that can check a token here. Providers publish others too (for encryption, on other curves), and some are
+/// damaged; those are passed over, but a file without one usable key is refused, and says what is wrong with each.
 pub(crate) fn read(path: &Path) -> Result<Vec<TokenKey>, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
     let entries: Entries =
         serde_json::from_str(&text).map_err(|error| Error::content(path, format!("not a JWKS: {error}")))?;
-    let usable: Vec<Jwk> = entries.keys.into_iter().filter_map(usable).collect();
+    let (mut usable, mut foreign) = (Vec::new(), Vec::new());
+    for entry in &entries.keys {
+        match self::usable(entry) {
+            Some(jwk) => usable.push(jwk),
+            None => foreign.push(format!("key {}: it is of a kind or for a use that is not taken", named(entry))),
+        }
+    }
     if usable.iter().any(|jwk| matches!(jwk.algorithm, AlgorithmParameters::OctetKey(_))) {
         // A shared secret among the keys makes the whole file one.
         weir_files::read_secret(path)?;
     }
-    let keys = usable.iter().map(token_key).collect::<Result<Vec<_>, _>>();
-    let keys = keys.map_err(|problem| Error::content(path, problem))?;
-    if keys.is_empty() { Err(Error::content(path, NOTHING_USABLE)) } else { Ok(keys) }
+    let (mut keys, mut damaged) = (Vec::new(), Vec::new());
+    for jwk in &usable {
+        match token_key(jwk) {
+            Ok(key) => keys.push(key),
+            Err(problem) => damaged.push(problem),
+        }
+    }
+    if keys.is_empty() {
+        let problems = foreign.iter().chain(&damaged).map(|problem| format!("; {problem}"));
+        return Err(Error::content(path, format!("{NOTHING_USABLE}{}", problems.collect::<String>())));
+    }
+    for problem in damaged {
+        tracing::warn!(path = %path.display(), problem, "a key of a JWKS is passed over; the others hold");
+    }
+    Ok(keys)
 }
 
-fn usable(entry: Value) -> Option<Jwk> {
-    let jwk: Jwk = serde_json::from_value(entry).ok()?;
+/// A key by its id, as far as it has one.
+fn named(entry: &Value) -> String {
+    entry.get("kid").and_then(Value::as_str).map_or("without a kid".to_owned(), |kid| format!("{kid:?}"))
+}
+
+fn usable(entry: &Value) -> Option<Jwk> {
+    let jwk = Jwk::deserialize(entry).ok()?;
     let for_signatures = jwk.common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature);
     let algorithm = algorithm(&jwk)?;
     let agrees = jwk.common.key_algorithm.is_none_or(|named| named == KeyAlgorithm::from(algorithm));

@@ -46,6 +46,24 @@ fn keys_of_a_jwks_are_found_by_id_and_foreign_ones_passed_over() {
 }
 
 #[test]
+fn a_damaged_key_of_a_jwks_is_passed_over_and_the_others_hold() {
+    let desk = Desk::new();
+    let (signer, good) = ec_entry(&desk, "good");
+    let (mut damaged, mut nameless) = (good.clone(), good.clone());
+    damaged["kid"] = json!("damaged");
+    damaged["x"] = json!("AA");
+    nameless.as_object_mut().unwrap().remove("kid");
+    let write = |keys: &[&Value]| desk.write("idp.json", &json!({ "keys": keys }).to_string(), 0o644);
+    write(&[&damaged, &nameless, &json!("no key"), &good]);
+    assert!(desk.keys().verify(&issue(&claims(), &signer).unwrap(), NOW).is_ok());
+    // Alone they are refused, each by its name.
+    let text = refusal(&write(&[&damaged, &nameless, &json!({ "kty": "quantum", "kid": "q" })]));
+    for part in ["no key of this JWKS", "\"damaged\":", "needs a kid", "\"q\": it is of a kind"] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
 fn an_rsa_key_of_a_jwks_works_with_and_without_alg() {
     let desk = Desk::new();
     let signer = desk.rsa("r");
