@@ -201,8 +201,9 @@ impl AccessLogs {
             self.known.extend(log.tail.position().map(|position| (log.settings.path.clone(), position)));
         }
         for AccessLog { path, .. } in &self.wanted {
-            if let Some(Position { inode, offset }) = self.known.get(path) {
-                text.push_str(&format!("{inode} {offset} {}\n", path.display()));
+            if let Some(Position { inode, offset, head }) = self.known.get(path) {
+                let head = head.map_or(String::new(), |head| format!(":{head:x}"));
+                text.push_str(&format!("{inode}{head} {offset} {}\n", path.display()));
             }
         }
         if text.is_empty() {
@@ -245,7 +246,7 @@ impl Log {
     fn read(&mut self) -> Look {
         let Self { settings, tail, counted, behind } = self;
         let (mut malformed, mut example) = (0, String::new());
-        let outcome = tail.read(MAX_READ_BYTES, |line| {
+        let outcome = tail.read(MAX_READ_BYTES, Instant::now(), |line| {
             let line = String::from_utf8_lossy(line);
             match settings.format.read(&line) {
                 Some(request) => count(counted, settings, &request),
@@ -294,8 +295,10 @@ fn labels<'a>(settings: &'a AccessLog, key: &Key) -> Vec<(&'static str, &'a str)
 fn read_positions(path: &Path) -> BTreeMap<PathBuf, Position> {
     let line = |line: &str| {
         let mut parts = line.splitn(3, ' ');
-        let (inode, offset) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some((PathBuf::from(parts.next()?), Position { inode, offset }))
+        let (file, offset) = (parts.next()?, parts.next()?.parse().ok()?);
+        let (inode, head) = file.split_once(':').map_or((file, None), |(inode, head)| (inode, Some(head)));
+        let head = head.and_then(|head| u64::from_str_radix(head, 16).ok());
+        Some((PathBuf::from(parts.next()?), Position { inode: inode.parse().ok()?, offset, head }))
     };
     let bytes = weir_files::read_if_there(path).ok().flatten().unwrap_or_default();
     String::from_utf8_lossy(&bytes).lines().filter_map(line).collect()
