@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weir_sample::{Series, SeriesBuilder};
+use weir_sample::{Series, SeriesBuilder, legal_label_name};
 
 /// The host label, and the operator's labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +13,8 @@ pub(crate) struct Origin {
 
 impl Origin {
     pub(crate) fn new(host: &str, labels: &BTreeMap<String, String>) -> Self {
-        Self { host: host.to_owned(), labels: labels.clone() }
+        let legal = |(name, value): (&String, &String)| (legal_label_name(name).into_owned(), value.clone());
+        Self { host: host.to_owned(), labels: labels.iter().map(legal).collect() }
     }
 
     /// A series from here. Its own labels win over the operator's; the host label is always this host's.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use weir_sample::{Kind, legal_label_name};
+use weir_sample::{Kind, is_name};
 
 use crate::base64;
 use crate::delimited::{self, Classic, Said};
@@ -62,7 +62,7 @@ pub fn grouping(path: &str) -> Result<Grouping, Refused> {
         if grouping.is_empty() && (name != "job" || value.is_empty()) {
             return Err(Refused::Path);
         }
-        if legal_label_name(&name) != name || name.starts_with("__") {
+        if !is_name(&name) || name.starts_with("__") {
             return Err(Refused::Label(name));
         }
         if grouping.iter().any(|(known, _)| *known == name) {
@@ -100,7 +100,7 @@ pub fn read(
     millis: i64,
     mut each: impl FnMut(Point<'_>),
 ) -> Result<(), Refused> {
-    let mut tell = |name: &str, own: &[(&str, Cow<'_, str>)], kind, value| {
+    let mut tell = |name: &str, own: &[(Cow<'_, str>, Cow<'_, str>)], kind, value| {
         let labels = labels(own, grouping);
         each(Point { name: Cow::Borrowed(name), labels, kind, time: millis, value });
     };
@@ -124,9 +124,9 @@ pub fn read(
                 Line::Type { family, kind } => families.learn(family, kind),
                 Line::Sample(sample) if sample.time.is_some() => return Err(Refused::Timestamp(number)),
                 Line::Sample(sample) => {
-                    let is_total = families.meaning(sample.name) == Meaning::Cumulative;
+                    let is_total = families.meaning(&sample.name) == Meaning::Cumulative;
                     let kind = if is_total { Kind::Counter } else { Kind::Gauge };
-                    tell(sample.name, &sample.labels, kind, Measured::Float(sample.value));
+                    tell(&sample.name, &sample.labels, kind, Measured::Float(sample.value));
                 }
                 Line::Nothing | Line::End => {}
             }
@@ -137,9 +137,9 @@ pub fn read(
 }
 
 /// A sample's own labels, and those of its group in place of the same.
-fn labels<'l>(own: &'l [(&str, Cow<'_, str>)], grouping: &'l Grouping) -> Vec<(Cow<'l, str>, Cow<'l, str>)> {
+fn labels<'l>(own: &'l [(Cow<'_, str>, Cow<'_, str>)], grouping: &'l Grouping) -> Vec<(Cow<'l, str>, Cow<'l, str>)> {
     let own = own.iter().filter(|(name, _)| !grouping.iter().any(|(of_group, _)| of_group == name));
-    let own = own.map(|(name, value)| (Cow::Borrowed(*name), Cow::Borrowed(value.as_ref())));
+    let own = own.map(|(name, value)| (Cow::Borrowed(name.as_ref()), Cow::Borrowed(value.as_ref())));
     let of_group = grouping.iter().map(|(name, value)| (Cow::from(name), Cow::from(value)));
     own.chain(of_group).collect()
 }
@@ -166,7 +166,8 @@ mod tests {
         for path in ["", "job", "job/", "jobs/a", "zone/a/job/b", "job@base64/="] {
             check(path, Err(Refused::Path));
         }
-        check("job/a/b-c/d", Err(Refused::Label("b-c".into())));
+        check("job/a/b-c/d", Ok(&[("job", "a"), ("b-c", "d")]));
+        check("job/a/b%01/d", Err(Refused::Label("b\u{1}".into())));
         check("job/a/__name__/d", Err(Refused::Label("__name__".into())));
         check("job/a/job/b", Err(Refused::Twice("job".into())));
         check("job/a/b//b/c", Err(Refused::Twice("b".into())));

@@ -8,7 +8,7 @@ use weir_sample::{Histogram, Series};
 pub fn run(data: &[u8]) {
     let mut before: Option<Histogram> = None;
     parse(data, Classic::Kept, |scraped| {
-        let series = Series::new(&scraped.name, scraped.labels.iter().map(|(name, value)| (*name, value.as_ref())));
+        let series = Series::new(&scraped.name, scraped.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
         assert_eq!(series.name(), scraped.name, "names are not mended");
         if let Said::Histogram(histogram) = scraped.value {
             travels(&histogram);

@@ -11,7 +11,7 @@ pub fn run(data: &[u8]) {
         match reader.read(line) {
             Ok(Line::Type { family, kind }) => families.learn(family, kind),
             Ok(Line::Sample(sample)) => {
-                families.meaning(sample.name);
+                families.meaning(&sample.name);
                 let series = sample.series();
                 assert_eq!(series.name(), sample.name, "names are not mended");
                 let filled = sample.labels.iter().filter(|(_, value)| !value.is_empty()).count();

@@ -139,15 +139,25 @@ impl Hash for LabelSet {
 /// PromQL's spelling: `name{label="value"}`.
 impl fmt::Display for LabelSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())?;
-        let labels: Vec<_> = self.labels().collect();
-        if labels.is_empty() && !self.name().is_empty() {
-            return Ok(());
+        let (name, mut open) = (self.name(), "{");
+        if name.is_empty() || weir_sample::legal_metric_name(name) == name {
+            f.write_str(name)?;
+        } else {
+            write!(f, "{{{name:?}")?;
+            open = ", ";
         }
-        for (i, (label, value)) in labels.iter().enumerate() {
-            write!(f, "{}{label}={value:?}", if i == 0 { "{" } else { ", " })?;
+        for (label, value) in self.labels() {
+            match weir_sample::legal_label_name(label) == label {
+                true => write!(f, "{open}{label}={value:?}")?,
+                false => write!(f, "{open}{label:?}={value:?}")?,
+            }
+            open = ", ";
         }
-        f.write_str(if labels.is_empty() { "{}" } else { "}" })
+        f.write_str(match (open, name) {
+            ("{", "") => "{}",
+            ("{", _) => "",
+            _ => "}",
+        })
     }
 }
 
@@ -224,7 +234,7 @@ fn clean(text: &str) -> String {
 
 /// Whether a label may have this name.
 pub(crate) fn is_label_name(name: &str) -> bool {
-    !name.is_empty() && weir_sample::legal_label_name(name) == name
+    weir_sample::is_name(name)
 }
 
 #[cfg(test)]
@@ -238,6 +248,7 @@ mod tests {
         assert_eq!(named.clone().without_name(), LabelSet::new("", [("a", "1"), ("b", "2")]));
         assert_eq!(LabelSet::new("x", []).without_name(), LabelSet::empty());
         assert_eq!(LabelSet::empty().to_string(), "{}");
+        assert_eq!(LabelSet::new("a.b", [("c", "1"), ("d e", "2")]).to_string(), r#"{"a.b", c="1", "d e"="2"}"#);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use histogram::{
 };
 pub use reading::{Reading, exposition};
 pub use selector::{Pattern, Selector};
-pub use series::{Labels, Series, SeriesBuilder, legal_label_name, legal_metric_name};
+pub use series::{Labels, Series, SeriesBuilder, is_name, legal_label_name, legal_metric_name};
 pub use time::{Timestamp, Window};
 pub use total::Total;
 pub use value::{Kind, STALE, Value};

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// A metric name and its label set, Prometheus-legal, labels sorted by name, empty values left out.
+/// A metric name and its label set, labels sorted by name, empty values left out. Names are any UTF-8, as Prometheus 3 has them.
 ///
 /// Kept as one string, `name ␁ label ␂ value ␁ label ␂ value …`, so that equality, ordering, hashing and front coding
-/// are plain byte operations. ␁ and ␂ (U+0001, U+0002) sort before every legal character and are replaced in values.
+/// are plain byte operations. ␁ and ␂ (U+0001, U+0002) sort before every character of a name, and are replaced in values.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Series(Box<str>);
 
@@ -31,13 +31,13 @@ impl Series {
     /// Takes a canonical key as written by [`Series::key`]; `None` if it is not canonical.
     pub fn from_key(key: &str) -> Option<Self> {
         let mut parts = key.split(LABEL);
-        if !is_legal_metric_name(parts.next()?) {
+        if !is_name(parts.next()?) {
             return None;
         }
         let mut previous = "";
         for part in parts {
             let (label, value) = part.split_once(VALUE)?;
-            if value.is_empty() || value.contains(VALUE) || !is_legal_label_name(label) || label <= previous {
+            if value.is_empty() || value.contains(VALUE) || !is_name(label) || label <= previous {
                 return None;
             }
             previous = label;
@@ -82,7 +82,7 @@ impl Series {
     /// The same labels under another metric name.
     pub fn with_name(&self, name: &str) -> Self {
         let labels = self.0.find(LABEL).map_or("", |at| &self.0[at..]);
-        Self(format!("{}{labels}", legal_metric_name(name)).into())
+        Self(format!("{}{labels}", clean_name(name)).into())
     }
 }
 
@@ -92,14 +92,24 @@ impl fmt::Debug for Series {
     }
 }
 
-/// PromQL's spelling: `name{label="value"}`.
+/// PromQL's spelling: `name{label="value"}`, or `{"a name","a label"="value"}`.
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())?;
-        for (i, (label, value)) in self.labels().enumerate() {
-            write!(f, "{}{label}={value:?}", if i == 0 { "{" } else { "," })?;
+        let mut open = "{";
+        if is_legal_metric_name(self.name()) {
+            f.write_str(self.name())?;
+        } else {
+            write!(f, "{{{:?}", self.name())?;
+            open = ",";
         }
-        f.write_str(if self.labels().next().is_some() { "}" } else { "" })
+        for (label, value) in self.labels() {
+            match is_legal_label_name(label) {
+                true => write!(f, "{open}{label}={value:?}")?,
+                false => write!(f, "{open}{label:?}={value:?}")?,
+            }
+            open = ",";
+        }
+        f.write_str(if open == "," { "}" } else { "" })
     }
 }
 
@@ -122,7 +132,7 @@ impl<'a> Iterator for Labels<'a> {
     }
 }
 
-/// Collects a name and labels in any order and mends what Prometheus would refuse.
+/// Collects a name and labels in any order. What no name may hold is replaced, and an empty one becomes `_`.
 #[derive(Clone, Debug, Default)]
 pub struct SeriesBuilder {
     name: String,
@@ -130,14 +140,14 @@ pub struct SeriesBuilder {
 }
 
 impl SeriesBuilder {
-    /// Starts a series; the name is made legal.
+    /// Starts a series.
     pub fn new(name: &str) -> Self {
-        Self { name: legal_metric_name(name).into_owned(), labels: Vec::new() }
+        Self { name: clean_name(name).into_owned(), labels: Vec::new() }
     }
 
     /// Sets a label; an empty value takes it away.
     pub fn label(&mut self, name: &str, value: &str) -> &mut Self {
-        let name = legal_label_name(name);
+        let name = clean_name(name);
         let value = value.replace([LABEL, VALUE], "\u{FFFD}");
         match self.labels.binary_search_by(|(label, _)| label.as_str().cmp(&name)) {
             Ok(at) => self.labels[at].1 = value,
@@ -163,6 +173,19 @@ impl From<&Series> for SeriesBuilder {
     fn from(series: &Series) -> Self {
         let labels = series.labels().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Self { name: series.name().to_owned(), labels }
+    }
+}
+
+/// Whether a metric or a label may have this name: any text without U+0000, U+0001 and U+0002.
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.bytes().any(|byte| byte <= VALUE as u8)
+}
+
+fn clean_name(name: &str) -> Cow<'_, str> {
+    match name {
+        "" => Cow::Borrowed("_"),
+        _ if is_name(name) => Cow::Borrowed(name),
+        _ => Cow::Owned(name.replace(|c| c <= VALUE, "\u{FFFD}")),
     }
 }
 
@@ -225,6 +248,16 @@ mod tests {
     }
 
     #[test]
+    fn names_stand_as_they_are_and_are_quoted_where_they_are_no_words() {
+        let check = |series: Series, expected: &str| assert_eq!(series.to_string(), expected);
+        check(Series::named("k6.a"), r#"{"k6.a"}"#);
+        check(Series::new("k6.a", [("b", "1"), ("ä c", "2")]), r#"{"k6.a",b="1","ä c"="2"}"#);
+        check(Series::new("x", [("b.c", "1")]), r#"x{"b.c"="1"}"#);
+        check(Series::new("", [("\u{1}", "1")]), "_{\"\u{FFFD}\"=\"1\"}");
+        assert_ne!(Series::named("k6.a"), Series::named("k6_a"));
+    }
+
+    #[test]
     fn labels_can_be_set_and_taken_away() {
         let series = Series::named("x").with_label("host", "a");
         assert_eq!(series.to_string(), r#"x{host="a"}"#);
@@ -243,7 +276,9 @@ mod tests {
         check("x\u{1}a", false);
         check("x\u{1}a\u{2}1\u{2}", false);
         check("", false);
-        check("a.b", false);
+        check("a.b\u{1}é 2\u{2}1", true);
+        check("a\u{2}", false);
+        check("x\u{1}a\u{0}\u{2}1", false);
     }
 
     proptest! {

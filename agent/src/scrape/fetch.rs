@@ -24,7 +24,9 @@ pub(super) enum Answer {
     Families(Vec<u8>),
 }
 
-const TEXT: &str = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.8,*/*;q=0.1";
+/// Names are wanted as they are, in quotes where they must be, of whoever can write them so.
+const TEXT: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.9,\
+    text/plain;version=1.0.0;escaping=allow-utf-8;q=0.8,text/plain;version=0.0.4;q=0.7,*/*;q=0.1";
 
 /// Asks an endpoint, for native histograms too if they are wanted.
 pub(super) async fn fetch(endpoint: &Endpoint, native: bool, timeout: Duration) -> Result<Answer, Failure> {

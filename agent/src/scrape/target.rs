@@ -107,14 +107,14 @@ impl Target {
     }
 
     /// A sample's series: the target's labels win, unless its own are to be honoured.
-    fn series(&self, name: &str, labels: &[(&str, Cow<'_, str>)]) -> Series {
+    fn series(&self, name: &str, labels: &[(Cow<'_, str>, Cow<'_, str>)]) -> Series {
         let is_targets = |label: &str| label == "host" || self.labels.iter().any(|(name, _)| name == label);
         let mut all: Vec<(Cow<'_, str>, &str)> =
             self.labels.iter().map(|(name, value)| (name.as_str().into(), value.as_str())).collect();
         for (label, value) in labels {
-            match is_targets(label) && (!self.job.honor_labels || *label == "host") {
+            match is_targets(label) && (!self.job.honor_labels || label == "host") {
                 true => all.push((format!("exported_{label}").into(), value)),
-                false => all.push(((*label).into(), value)),
+                false => all.push((label.as_ref().into(), value)),
             }
         }
         self.origin.series(name, all.iter().map(|(name, value)| (name.as_ref(), *value)))

@@ -20,11 +20,11 @@ pub(super) fn parse<'a>(text: &'a str, form: Form, mut each: impl FnMut(Scraped<
             Ok(Line::Type { family, kind }) => families.learn(family, kind),
             Ok(Line::Sample(sample)) => {
                 malformed.beside_samples = true;
-                let meaning = families.meaning(sample.name);
+                let meaning = families.meaning(&sample.name);
                 // Absent values and OpenMetrics' times of creation say nothing of their own.
                 if !sample.value.is_nan() && meaning != Meaning::Created {
                     let value = if meaning == Meaning::Cumulative { Said::Total } else { Said::Gauge };
-                    each(Scraped { name: sample.name.into(), labels: sample.labels, value: value(sample.value) });
+                    each(Scraped { name: sample.name, labels: sample.labels, value: value(sample.value) });
                 }
             }
             Ok(Line::Nothing | Line::End) => {}

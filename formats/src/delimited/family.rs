@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use weir_sample::{legal_label_name, legal_metric_name};
+use weir_sample::is_name;
 
 use super::histogram::{Bars, read_histogram};
 use super::scraped::{Classic, Said, Scraped};
@@ -31,7 +31,7 @@ impl<'a, F: FnMut(Scraped<'a>)> Metric<'a, '_, F> {
         }
         let name = if suffix.is_empty() { self.family.into() } else { Cow::Owned(format!("{}{suffix}", self.family)) };
         let mut labels = self.labels.clone();
-        labels.extend(label.map(|(name, value)| (name, Cow::Owned(value))));
+        labels.extend(label.map(|(name, value)| (Cow::Borrowed(name), Cow::Owned(value))));
         (self.each)(Scraped { name, labels, value });
     }
 
@@ -57,7 +57,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], classic: Classic, each: &mut impl FnMut(
             _ => {}
         }
     }
-    if family.is_empty() || legal_metric_name(family) != family {
+    if !is_name(family) {
         return Err(Malformed("the name of a family is not legal"));
     }
     for field in Fields(bytes) {
@@ -104,7 +104,7 @@ fn read_metric<'a>(
     Ok(())
 }
 
-fn read_label(bytes: &[u8]) -> Result<(&str, Cow<'_, str>), Malformed> {
+fn read_label(bytes: &[u8]) -> Result<(Cow<'_, str>, Cow<'_, str>), Malformed> {
     let mut label = ("", "");
     for field in Fields(bytes) {
         match field? {
@@ -113,10 +113,10 @@ fn read_label(bytes: &[u8]) -> Result<(&str, Cow<'_, str>), Malformed> {
             _ => {}
         }
     }
-    if label.0.is_empty() || legal_label_name(label.0) != label.0 {
+    if !is_name(label.0) {
         return Err(Malformed("a label's name is not legal"));
     }
-    Ok((label.0, label.1.into()))
+    Ok((label.0.into(), label.1.into()))
 }
 
 /// A counter's, gauge's or untyped metric's.

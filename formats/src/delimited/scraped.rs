@@ -7,10 +7,10 @@ use weir_sample::Histogram;
 /// What an endpoint said of one series.
 #[derive(Debug, PartialEq)]
 pub struct Scraped<'a> {
-    /// The metric's name, which is legal.
+    /// The metric's name.
     pub name: Cow<'a, str>,
-    /// Labels, whose names are legal; none comes twice.
-    pub labels: Vec<(&'a str, Cow<'a, str>)>,
+    /// Labels; none comes twice.
+    pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// What it has.
     pub value: Said,
 }

@@ -100,14 +100,15 @@ fn a_histogram_with_native_buckets_has_its_classic_ones_only_where_asked() {
 #[test]
 fn a_malformed_family_costs_itself_only() {
     let good = |name| family(name, 1, &[bytes(2, &double(1, 1.0))]);
+    assert_eq!(said(&good("9a.b"), Classic::LeftOut), (vec!["9a.b[] = 1".to_owned()], 0));
     let check = |bad: Vec<u8>| {
         let stream = [good("a"), bad.clone(), good("b")].concat();
         assert_eq!(said(&stream, Classic::LeftOut), (vec!["a[] = 1".to_owned(), "b[] = 1".to_owned()], 1), "{bad:?}");
     };
-    check(good("9a"));
+    check(good("9\u{1}a"));
     check(good(""));
     check(family("c", 1, &[]));
-    check(family("c", 1, &[label("x-y", "1"), bytes(2, &double(1, 1.0))]));
+    check(family("c", 1, &[label("x\u{2}y", "1"), bytes(2, &double(1, 1.0))]));
     check(family("c", 1, &[label("x", "1"), label("x", "2"), bytes(2, &double(1, 1.0))]));
     check(family("c", 1, &[bytes(2, &small(1, 1))]));
     // Fewer buckets than the span says.

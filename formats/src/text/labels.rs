@@ -2,24 +2,25 @@
 
 use std::borrow::Cow;
 
-use weir_sample::legal_metric_name;
+use weir_sample::{is_name, legal_label_name};
 
 use super::cursor::Cursor;
 use super::fault::Malformed;
 
 /// Names of labels and their values.
-pub type Labels<'a> = Vec<(&'a str, Cow<'a, str>)>;
+pub type Labels<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 #[derive(Default)]
 pub(super) struct Braces<'a> {
     /// The metric's name, quoted and without a value.
-    pub(super) name: Option<&'a str>,
+    pub(super) name: Option<Cow<'a, str>>,
     pub(super) labels: Labels<'a>,
 }
 
 impl<'a> Braces<'a> {
-    /// Reads `a="b",c="d"}`; the opening brace is behind.
-    pub(super) fn read(cursor: &mut Cursor<'a>, legal: fn(&str) -> bool) -> Result<Self, Malformed> {
+    /// Reads `a="b",c="d"}`; the opening brace is behind. Names stand bare where they are of letters, digits and `_`, or of anything if
+    /// `any_bare`, and else in quotes.
+    pub(super) fn read(cursor: &mut Cursor<'a>, any_bare: bool) -> Result<Self, Malformed> {
         let mut braces = Self::default();
         loop {
             cursor.skip_blanks();
@@ -29,7 +30,7 @@ impl<'a> Braces<'a> {
             if cursor.rest().starts_with(',') {
                 return Err(Malformed::Comma);
             }
-            braces.item(cursor, legal)?;
+            braces.item(cursor, any_bare)?;
             cursor.skip_blanks();
             if cursor.eat('}') {
                 break;
@@ -41,31 +42,27 @@ impl<'a> Braces<'a> {
         if named_twice(&braces.labels) { Err(Malformed::LabelTwice) } else { Ok(braces) }
     }
 
-    fn item(&mut self, cursor: &mut Cursor<'a>, legal: fn(&str) -> bool) -> Result<(), Malformed> {
+    fn item(&mut self, cursor: &mut Cursor<'a>, any_bare: bool) -> Result<(), Malformed> {
         if cursor.rest().starts_with('"') {
-            return self.quoted_item(cursor, legal);
+            return self.quoted_item(cursor);
         }
         let name = cursor.peek(|c| "=,{}\"".contains(c) || c.is_ascii_whitespace());
-        if !legal(name) {
+        if !any_bare && legal_label_name(name) != name {
             return Err(Malformed::LabelName);
         }
         cursor.step(name);
-        self.label(cursor, name)
+        self.label(cursor, Cow::Borrowed(name))
     }
 
     /// A name of a label that is quoted, or the metric's.
-    fn quoted_item(&mut self, cursor: &mut Cursor<'a>, legal: fn(&str) -> bool) -> Result<(), Malformed> {
+    fn quoted_item(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Malformed> {
         cursor.eat('"');
         let mut ahead = Cursor::new(cursor.rest());
-        let name = ahead.quoted()?;
+        let name = unescape(ahead.quoted()?);
         ahead.skip_blanks();
         let is_label = ahead.rest().starts_with('=');
-        // Names are stored without what only UTF-8 names may hold. A legal one needs no escape, so it stands as it is.
-        if is_label && !legal(name) {
-            return Err(Malformed::LabelName);
-        }
-        if !is_label && legal_metric_name(name) != name {
-            return Err(Malformed::Name);
+        if !is_name(&name) {
+            return Err(if is_label { Malformed::LabelName } else { Malformed::Name });
         }
         if !is_label && self.name.is_some() {
             return Err(Malformed::NameTwice);
@@ -78,7 +75,7 @@ impl<'a> Braces<'a> {
         Ok(())
     }
 
-    fn label(&mut self, cursor: &mut Cursor<'a>, name: &'a str) -> Result<(), Malformed> {
+    fn label(&mut self, cursor: &mut Cursor<'a>, name: Cow<'a, str>) -> Result<(), Malformed> {
         cursor.skip_blanks();
         if !cursor.eat('=') {
             return Err(Malformed::Label);
@@ -97,7 +94,7 @@ pub(crate) fn named_twice(labels: &Labels<'_>) -> bool {
     if labels.len() <= FEW {
         return labels.iter().enumerate().any(|(at, (label, _))| labels[..at].iter().any(|(other, _)| other == label));
     }
-    let mut names: Vec<_> = labels.iter().map(|(label, _)| *label).collect();
+    let mut names: Vec<_> = labels.iter().map(|(label, _)| label).collect();
     names.sort_unstable();
     names.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -105,7 +102,7 @@ pub(crate) fn named_twice(labels: &Labels<'_>) -> bool {
 pub(super) const FEW: usize = 16;
 
 /// Undoes the three escapes of the format; any other character after a backslash stands for itself.
-fn unescape(text: &str) -> Cow<'_, str> {
+pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return Cow::Borrowed(text);
     }

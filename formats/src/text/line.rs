@@ -1,11 +1,13 @@
-//! One line: what it says, or why it says nothing. Names are taken as they stand; one that is not legal is never mended,
+//! One line: what it says, or why it says nothing. Names are taken as they stand; one that may not stand there is never mended,
 //! since the mended name might be another series'.
 
-use weir_sample::{Series, Timestamp, legal_label_name, legal_metric_name};
+use std::borrow::Cow;
+
+use weir_sample::{Series, Timestamp, legal_metric_name};
 
 use super::cursor::Cursor;
 use super::fault::Malformed;
-use super::labels::{Braces, Labels};
+use super::labels::{Braces, Labels, unescape};
 
 /// What one line says.
 #[derive(Debug, PartialEq)]
@@ -13,7 +15,7 @@ pub enum Line<'a> {
     /// The type of a family of metrics, as it is spelled: `counter`, `histogram`, ….
     Type {
         /// Name of the family.
-        family: &'a str,
+        family: Cow<'a, str>,
         /// Its type.
         kind: &'a str,
     },
@@ -28,9 +30,9 @@ pub enum Line<'a> {
 /// A value of one series.
 #[derive(Debug, PartialEq)]
 pub struct Sample<'a> {
-    /// The metric's name, which is legal.
-    pub name: &'a str,
-    /// Labels in the order in which they stand. Their names are legal, and none comes twice.
+    /// The metric's name; of letters, digits, `_` and `:`, or any text that stood in quotes.
+    pub name: Cow<'a, str>,
+    /// Labels in the order in which they stand. Their names are no more than that either, and none comes twice.
     pub labels: Labels<'a>,
     /// The value; `NaN` is one.
     pub value: f64,
@@ -55,25 +57,25 @@ impl<'a> Line<'a> {
         if cursor.rest().is_empty() {
             return Ok(Self::Nothing);
         }
-        if cursor.eat('#') {
-            Ok(Self::comment(cursor.rest(), form))
-        } else {
-            Sample::read(cursor, form).map(Self::Sample)
-        }
+        if cursor.eat('#') { Ok(Self::comment(cursor, form)) } else { Sample::read(cursor, form).map(Self::Sample) }
     }
 
-    fn comment(comment: &'a str, form: &mut Form) -> Self {
-        let mut words = comment.split_ascii_whitespace();
-        match (words.next(), words.next(), words.next()) {
-            (Some("TYPE"), Some(family), Some(kind)) => {
-                let quoted = family.strip_prefix('"').and_then(|family| family.strip_suffix('"'));
-                Self::Type { family: quoted.unwrap_or(family), kind }
-            }
-            (Some("EOF"), None, None) => {
+    fn comment(cursor: &mut Cursor<'a>, form: &mut Form) -> Self {
+        let word = cursor.peek_word();
+        cursor.step(word);
+        let family = match word {
+            "TYPE" | "UNIT" => family(cursor),
+            "EOF" => None,
+            _ => return Self::Nothing,
+        };
+        let (rest, mut words) = (cursor.peek_word(), cursor.rest().split_ascii_whitespace());
+        match (word, family) {
+            ("TYPE", Some(family)) => words.next().map_or(Self::Nothing, |kind| Self::Type { family, kind }),
+            ("EOF", _) if rest.is_empty() => {
                 *form = Form::OpenMetrics;
                 Self::End
             }
-            (Some("UNIT"), Some(_), _) => {
+            ("UNIT", Some(_)) => {
                 *form = Form::OpenMetrics;
                 Self::Nothing
             }
@@ -106,12 +108,23 @@ impl<'a> Sample<'a> {
 
     /// The series that the sample is of.
     pub fn series(&self) -> Series {
-        Series::new(self.name, self.labels.iter().map(|(label, value)| (*label, value.as_ref())))
+        Series::new(&self.name, self.labels.iter().map(|(label, value)| (label.as_ref(), value.as_ref())))
     }
 }
 
+/// The name of a family, which may stand in quotes.
+fn family<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
+    cursor.skip_blanks();
+    if cursor.eat('"') {
+        return cursor.quoted().ok().map(unescape);
+    }
+    let word = cursor.peek_word();
+    cursor.step(word);
+    (!word.is_empty()).then_some(Cow::Borrowed(word))
+}
+
 /// Reads `name`, `name{label="value"}` or `{"name",label="value"}`.
-fn key<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, Labels<'a>), Malformed> {
+fn key<'a>(cursor: &mut Cursor<'a>) -> Result<(Cow<'a, str>, Labels<'a>), Malformed> {
     let bare = cursor.peek(|c| c == '{' || c.is_ascii_whitespace());
     if !bare.is_empty() && legal_metric_name(bare) != bare {
         return Err(Malformed::Name);
@@ -119,16 +132,16 @@ fn key<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, Labels<'a>), Malformed> 
     cursor.step(bare);
     cursor.skip_blanks();
     if !cursor.eat('{') {
-        return Ok((bare, Labels::new()));
+        return Ok((Cow::Borrowed(bare), Labels::new()));
     }
-    let Braces { name, labels } = Braces::read(cursor, |name| legal_label_name(name) == name)?;
+    let Braces { name, labels } = Braces::read(cursor, false)?;
     let name = match (bare, name) {
         ("", Some(name)) => name,
         ("", None) => return Err(Malformed::Name),
         (_, Some(_)) => return Err(Malformed::NameTwice),
-        (_, None) => bare,
+        (_, None) => Cow::Borrowed(bare),
     };
-    match labels.iter().any(|(label, _)| *label == "__name__") {
+    match labels.iter().any(|(label, _)| label == "__name__") {
         true => Err(Malformed::NameTwice),
         false => Ok((name, labels)),
     }
@@ -140,7 +153,7 @@ fn exemplar(cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
     if !cursor.eat('{') {
         return Err(Malformed::Exemplar);
     }
-    Braces::read(cursor, |_| true)?;
+    Braces::read(cursor, true)?;
     let value = cursor.peek_word();
     value.parse::<f64>().map_err(|_| Malformed::Value)?;
     cursor.step(value);

@@ -1,6 +1,7 @@
 //! The Prometheus text format and OpenMetrics, as agents scrape them and as samples leave the store and come back.
 
 mod cursor;
+mod escaping;
 mod family;
 mod fault;
 mod labels;
@@ -8,10 +9,11 @@ mod line;
 mod reader;
 mod writer;
 
+pub use escaping::{Escaping, unescaped};
 pub use family::{Families, Meaning};
 pub use fault::{Fault, Malformed};
 pub use labels::Labels;
 pub(crate) use labels::named_twice;
 pub use line::{Form, Line, Sample};
 pub use reader::Reader;
-pub use writer::{Writer, escaped};
+pub use writer::{Writer, metric_name, spelled};

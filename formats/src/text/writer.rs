@@ -1,9 +1,10 @@
 //! Samples as text with timestamps, which is read back as what it was. Distributions have no such form; their counts and
 //! sums, which are series of their own, do.
 
+use std::borrow::Cow;
 use std::io::Write;
 
-use weir_sample::{Kind, Series};
+use weir_sample::{Kind, Series, legal_label_name, legal_metric_name};
 
 /// Writes series one after another, each name's kind ahead of it.
 #[derive(Debug)]
@@ -23,10 +24,10 @@ impl<W: Write> Writer<W> {
     pub fn series(&mut self, series: &Series, kind: Kind, times: &[i64], values: &[f64]) -> std::io::Result<()> {
         let name = series.name();
         if self.told.as_ref().is_none_or(|(told, of)| told != name || *of != kind) {
-            writeln!(self.out, "# TYPE {name} {}", kind.prometheus_type())?;
+            writeln!(self.out, "# TYPE {} {}", metric_name(name), kind.prometheus_type())?;
             self.told = Some((name.to_owned(), kind));
         }
-        let key = spell(series);
+        let key = spelled(name, series.labels());
         for (time, value) in times.iter().zip(values) {
             writeln!(self.out, "{key} {value} {time}")?;
         }
@@ -40,17 +41,35 @@ impl<W: Write> Writer<W> {
 }
 
 /// A label's value as the exposition format has it, which knows three escapes.
-pub fn escaped(value: &str) -> String {
+fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// The series as the exposition format has it.
-fn spell(series: &Series) -> String {
-    let mut text = series.name().to_owned();
-    for (at, (label, value)) in series.labels().enumerate() {
-        text.extend([if at == 0 { "{" } else { "," }, label, "=\"", escaped(value).as_str(), "\""]);
+/// A metric's name ahead of a type, in quotes where it could not stand before braces.
+pub fn metric_name(name: &str) -> Cow<'_, str> {
+    if legal_metric_name(name) == name { Cow::Borrowed(name) } else { Cow::Owned(format!("\"{}\"", escaped(name))) }
+}
+
+/// A series as the exposition format has it: `name{label="value"}`, or `{"a name","a label"="value"}`.
+pub fn spelled<'l>(name: &str, labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
+    let spelled = metric_name(name);
+    let mut open = '{';
+    let mut text = String::new();
+    if matches!(spelled, Cow::Owned(_)) {
+        text.push('{');
+        open = ',';
     }
-    if series.labels().next().is_some() {
+    text.push_str(&spelled);
+    for (label, value) in labels {
+        text.push(open);
+        match legal_label_name(label) == label {
+            true => text.push_str(label),
+            false => text.extend(["\"", escaped(label).as_str(), "\""]),
+        }
+        text.extend(["=\"", escaped(value).as_str(), "\""]);
+        open = ',';
+    }
+    if open == ',' {
         text.push('}');
     }
     text
@@ -84,8 +103,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_label_value_and_number_come_back(label: String, value: f64, time in -60_000_000_000_000..250_000_000_000_000_i64) {
-            let series = Series::new("x", [("a", label.as_str())]);
+        fn any_name_label_and_number_come_back(name: String, label: String, value: f64, time in -60_000_000_000_000..250_000_000_000_000_i64) {
+            let series = Series::new(&name, [("a", label.as_str()), (name.as_str(), "b")]);
             let mut writer = Writer::new(Vec::new());
             writer.series(&series, Kind::Gauge, &[time], &[value]).unwrap();
             let text = String::from_utf8(writer.out).unwrap();

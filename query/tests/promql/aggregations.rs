@@ -58,7 +58,8 @@ fn values_are_counted() {
         "0s..10s/10s: count_values(\"v\", x)",
         "{v=\"1.5\"} 2 1\n {v=\"2\"} _ 1",
     );
-    check("x 1", "0s: count_values(\"a-b\", x)", "execution: invalid label name");
+    check("x 1", "0s: count_values(\"\", x)", "execution: invalid label name");
+    check("x 1", "0s: count_values(\"a-b\", x)", r#"{"a-b"="1"} 1"#);
 }
 
 #[test]

@@ -41,10 +41,7 @@ fn labels_are_replaced_and_joined() {
     check(r#"label_replace(x, "dst", "", "src", ".*")"#, r#"x{src="a-1"} 1"#);
     check(r#"label_replace(x, "__name__", "y", "", "")"#, r#"y{dst="d", src="a-1"} 1"#);
     check(r#"label_join(x, "dst", "/", "src", "dst", "none")"#, r#"x{dst="a-1/d/", src="a-1"} 1"#);
-    check(
-        r#"label_replace(x, "a-b", "", "src", "")"#,
-        "execution: invalid destination label name in label_replace(): a-b",
-    );
+    check(r#"label_replace(x, "", "", "src", "")"#, "execution: invalid destination label name in label_replace(): ");
     check(
         r#"label_replace(x, "dst", "", "src", "(")"#,
         "execution: invalid regular expression in label_replace(): missing closing )",

@@ -33,7 +33,12 @@ impl Naming {
         Self {
             prefix: config.prefix.clone(),
             host: config.host.clone(),
-            labels: config.labels.iter().filter(|(name, _)| config.host.is_none() || name != "host").cloned().collect(),
+            labels: config
+                .labels
+                .iter()
+                .filter(|(name, _)| config.host.is_none() || name != "host")
+                .map(|(name, value)| (legal_label_name(name).into_owned(), value.clone()))
+                .collect(),
             global_tags: config.global_tags.iter().map(pair).collect(),
             allow_tags: legal(&config.allow_tags),
             deny_tags: legal(&config.deny_tags),
@@ -46,9 +51,10 @@ impl Naming {
     pub(crate) fn series(&self, metric: &Metric<'_>) -> Series {
         let (head, tail) = metric.name();
         let name = [self.prefix.as_str(), head, tail].concat();
+        let name = legal_metric_name(&name);
         let name = match metric.kind {
-            Type::Counter if self.total_suffix => in_total(&legal_metric_name(&name)),
-            Type::Timer if self.timers == TimerUnit::Seconds => in_seconds(&legal_metric_name(&name)),
+            Type::Counter if self.total_suffix => Cow::Owned(in_total(&name)),
+            Type::Timer if self.timers == TimerUnit::Seconds => Cow::Owned(in_seconds(&name)),
             _ => name,
         };
         self.label(SeriesBuilder::new(&name), metric.tags())

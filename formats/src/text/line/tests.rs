@@ -56,11 +56,13 @@ fn names_may_be_quoted() {
     check(r#"{a="1", "up"} 1"#, Ok("up[a=1] 1"));
     check(r#"up{"a"="1"} 1"#, Ok("up[a=1] 1"));
     check(r#"# TYPE "up" counter"#, Ok("counter of up"));
-    // What is not legal without quotes would have to be stored by another name.
-    check(r#"{"utf8.n",a="1"} 1 5"#, Err(Malformed::Name));
-    check(r#"{"a\"b"} 1"#, Err(Malformed::Name));
+    check(r#"{"utf8.n",a="1"} 1 5"#, Ok("utf8.n[a=1] 1 @5"));
+    check(r#"{"a\"b c"} 1"#, Ok("a\"b c[] 1"));
+    check(r#"up{"a.b"="1"} 1"#, Ok("up[a.b=1] 1"));
+    check(r#"# TYPE "utf8 n" counter"#, Ok("counter of utf8 n"));
     check(r#"{""} 1"#, Err(Malformed::Name));
-    check(r#"up{"a.b"="1"} 1"#, Err(Malformed::LabelName));
+    check("{\"a\u{1}\"} 1", Err(Malformed::Name));
+    check("up{\"a\u{2}\"=\"1\"} 1", Err(Malformed::LabelName));
     for line in [r#"up{"up"} 1"#, r#"{"a","b"} 1"#, r#"up{__name__="a"} 1"#, r#"{"a",__name__="a"} 1"#] {
         check(line, Err(Malformed::NameTwice));
     }

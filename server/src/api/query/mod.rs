@@ -129,6 +129,8 @@ async fn label_values(
     RawQuery(url): RawQuery,
 ) -> Response {
     api.run(&caller, Parameters::of(url.as_deref(), &[]), move |engine, source, parameters| {
+        // A path of words alone may ask for any name, escaped.
+        let label = weir_formats::text::unescaped(&label);
         let ask =
             |matchers: &[_], start, end, allow: Allow<'_>| source.label_values(&label, matchers, start, end, allow);
         let (values, held) = union(engine, parameters, ask)?;

@@ -179,7 +179,7 @@ impl Import {
                     samples += 1;
                     self.sample(&sample)?;
                 }
-                Ok(Line::Type { family, kind }) => self.families.learn(family.to_owned(), kind),
+                Ok(Line::Type { family, kind }) => self.families.learn(family.into_owned(), kind),
                 Ok(Line::Nothing | Line::End) => {}
                 Err(fault) => leave_out(fault),
             }
@@ -196,7 +196,7 @@ impl Import {
 
     fn sample(&mut self, sample: &Sample<'_>) -> Result<()> {
         let Some(time) = sample.time else { return Ok(()) };
-        let kind = match self.families.meaning(sample.name) {
+        let kind = match self.families.meaning(&sample.name) {
             Meaning::Cumulative => Kind::Counter,
             Meaning::Momentary | Meaning::Created => Kind::Gauge,
         };

@@ -3,10 +3,9 @@
 //! This runs for every layout that an agent brings anew, so what is read lies side by side in a few vectors, and a
 //! series costs the one allocation that holds its key.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use weir_sample::{Kind, Series, legal_label_name, legal_metric_name};
+use weir_sample::{Kind, Series, is_name};
 
 use super::{MAX_KEY_BYTES, MAX_LABELS, MAX_SERIES};
 use crate::DecodeError;
@@ -71,7 +70,7 @@ impl<'a> Keys<'a> {
         for _ in 0..count {
             let kind = Kind::from_u8(input.byte()?).ok_or(DecodeError::Malformed("kind"))?;
             let (text, columns) = (self.text.len(), self.columns.len());
-            self.text.push_str(legal(input.text()?, legal_metric_name)?);
+            self.text.push_str(legal(input.text()?)?);
             self.read_labels(input, common)?;
             let (text, columns) = (text..self.text.len(), columns..self.columns.len());
             self.shapes.push(Shape { kind, text, columns, length: 0, done: 0 });
@@ -83,7 +82,7 @@ impl<'a> Keys<'a> {
     fn read_labels(&mut self, input: &mut Input<'a>, common: &[(&'a str, &'a str)]) -> Result<(), DecodeError> {
         let (mut common, mut previous) = (common.iter().peekable(), "");
         for _ in 0..input.count()? {
-            let own = legal(input.text()?, legal_label_name)?;
+            let own = legal(input.text()?)?;
             while let Some((label, value)) = common.next_if(|(other, _)| *other < own) {
                 self.put_label(label);
                 self.text.push_str(value);
@@ -198,7 +197,7 @@ impl<'a> Keys<'a> {
 fn read_common<'a>(input: &mut Input<'a>) -> Result<Vec<(&'a str, &'a str)>, DecodeError> {
     let mut common: Vec<(&str, &str)> = Vec::new();
     for _ in 0..input.count()? {
-        let (label, value) = (legal(input.text()?, legal_label_name)?, legal_value(input.text()?)?);
+        let (label, value) = (legal(input.text()?)?, legal_value(input.text()?)?);
         if common.last().is_some_and(|(previous, _)| *previous >= label) {
             return Err(DecodeError::Malformed("label order"));
         }
@@ -226,8 +225,8 @@ fn bounded(count: usize) -> Result<usize, DecodeError> {
     if count > MAX_SERIES { Err(DecodeError::TooLarge) } else { Ok(count) }
 }
 
-fn legal(name: &str, mend: fn(&str) -> Cow<'_, str>) -> Result<&str, DecodeError> {
-    if matches!(mend(name), Cow::Borrowed(_)) { Ok(name) } else { Err(DecodeError::Malformed("name")) }
+fn legal(name: &str) -> Result<&str, DecodeError> {
+    if is_name(name) { Ok(name) } else { Err(DecodeError::Malformed("name")) }
 }
 
 fn legal_value(value: &str) -> Result<&str, DecodeError> {
