@@ -19,7 +19,8 @@ pub fn run(data: &[u8]) {
 }
 
 fn otlp_request(data: &[u8]) {
-    let _ = otlp::read(data, &["a".to_owned()], |told| match told {
+    let translation = otlp::Translation { promoted: vec!["a".to_owned()], ..otlp::Translation::default() };
+    let _ = otlp::read(data, &translation, |told| match told {
         Told::Point(points) => points.iter().for_each(kept),
         Told::Resource(point) => kept(&point),
         Told::LeftOut(_) => {}

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::MOST_ATTRIBUTES;
-use super::names;
+use super::Translation;
+use super::names::{self, Strategy};
 use super::value::attribute;
 use crate::protobuf::{Fields, Malformed, message, text};
 
@@ -29,15 +30,15 @@ pub(super) struct Scope<'a> {
 }
 
 impl<'a> Resource<'a> {
-    /// Reads a resource; `promoted` names the attributes that are put on every series.
-    pub(super) fn read(bytes: &'a [u8], promoted: &[String]) -> Result<Self, Malformed> {
+    /// Reads a resource.
+    pub(super) fn read(bytes: &'a [u8], translation: &Translation) -> Result<Self, Malformed> {
         let (mut namespace, mut name, mut instance) = (Cow::Borrowed(""), Cow::Borrowed(""), Cow::Borrowed(""));
         let (mut others, mut count, mut raised) = (Vec::new(), 0, Vec::new());
         for field in Fields(bytes) {
             let (1, field) = field? else { continue };
             let (key, value) = attribute(message(field)?)?;
             count += 1;
-            if count <= MOST_ATTRIBUTES && promoted.iter().any(|wanted| wanted == key) {
+            if count <= MOST_ATTRIBUTES && translation.promoted.iter().any(|wanted| wanted == key) {
                 raised.push((key, value.clone()));
             }
             match key {
@@ -56,8 +57,8 @@ impl<'a> Resource<'a> {
         let identity = identity.into_iter().filter(|(_, value)| !value.is_empty());
         Ok(Self {
             identity: identity.map(|(label, value)| (Cow::Borrowed(label), value)).collect(),
-            promoted: joined(raised),
-            described: (count <= MOST_ATTRIBUTES).then(|| joined(others)),
+            promoted: joined(raised, translation.strategy),
+            described: (count <= MOST_ATTRIBUTES).then(|| joined(others, translation.strategy)),
         })
     }
 
@@ -94,9 +95,10 @@ pub(super) fn of_point<'a>(
     attributes: &[&'a [u8]],
     resource: &Resource<'a>,
     scope: Scope<'a>,
+    strategy: Strategy,
 ) -> Result<Labels<'a>, Malformed> {
     let own = attributes.iter().map(|bytes| attribute(bytes)).collect::<Result<Vec<_>, _>>()?;
-    let mut labels = joined(own);
+    let mut labels = joined(own, strategy);
     for (name, value) in &resource.promoted {
         if !labels.iter().any(|(own, _)| own == name) {
             labels.push((name.clone(), value.clone()));
@@ -120,11 +122,11 @@ pub(super) fn put<'a>(labels: &mut Labels<'a>, name: Cow<'a, str>, value: Cow<'a
 }
 
 /// Attributes as labels. Keys that become one name have their values joined by `;`, in the order of the keys.
-fn joined<'a>(mut attributes: Vec<(&'a str, Cow<'a, str>)>) -> Labels<'a> {
+fn joined<'a>(mut attributes: Vec<(&'a str, Cow<'a, str>)>, strategy: Strategy) -> Labels<'a> {
     attributes.sort_by(|one, other| one.0.cmp(other.0));
     let mut labels: Labels<'a> = Vec::with_capacity(attributes.len());
     for (key, value) in attributes {
-        let name = names::label(key);
+        let name = names::label(key, strategy);
         match labels.iter_mut().find(|(own, _)| *own == name) {
             Some((_, all)) => *all = Cow::Owned(format!("{all};{value}")),
             None => labels.push((if name == key { Cow::Borrowed(key) } else { Cow::Owned(name) }, value)),

@@ -2,7 +2,7 @@
 //! walked where they lie, and those of JSON are told as protobuf first, so that one reader reads both.
 //!
 //! Names and labels are translated as Prometheus does (`names.rs`), a histogram with explicit bounds becomes the classic series, an
-//! exponential one a native histogram. A request that cannot be read says nothing at all; a data point that cannot be kept
+//! exponential one a native histogram. A request that cannot be read says nothing at all; a data point that cannot be read or kept
 //! costs itself and is told.
 
 mod answer;
@@ -16,6 +16,7 @@ mod value;
 
 pub use answer::{failure, partial_success, rejected};
 pub use json::from_json;
+pub use names::Strategy;
 pub use request::read;
 
 use crate::Point;
@@ -26,6 +27,15 @@ pub const MOST_POINTS: u64 = 250_000;
 
 /// Attributes of one data point, and of one resource.
 pub const MOST_ATTRIBUTES: usize = 128;
+
+/// How a request is translated.
+#[derive(Clone, Debug, Default)]
+pub struct Translation {
+    /// Attributes of resources that are put on every series of theirs.
+    pub promoted: Vec<String>,
+    /// What becomes of names.
+    pub strategy: Strategy,
+}
 
 /// What a request says, piece by piece.
 #[derive(Debug)]
@@ -51,6 +61,10 @@ pub enum LeftOut {
     NoValue,
     /// It does not say whether it is a difference or a total.
     Temporality,
+    /// It, its metric, its scope or its resource holds a byte of no UTF-8 or no protobuf.
+    Unreadable,
+    /// Its metric has the name of another one once it is translated.
+    Mended,
 }
 
 /// Why a request cannot be read.

@@ -1,7 +1,31 @@
-//! Names of metrics and labels as Prometheus translates them (its strategy `UnderscoreEscapingWithSuffixes`): what is not
-//! legal becomes one `_`, the unit and `total` stand at the end in words.
+//! Names of metrics and labels as Prometheus translates them by its four strategies: with escaping what is not a letter of
+//! the old names becomes one `_`, with suffixes the unit and `total` stand at the end in words.
 
 use std::borrow::Cow;
+
+use serde::Deserialize;
+
+/// How names are translated, as Prometheus' `translation_strategy` has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum Strategy {
+    /// Letters, digits and `_`, with unit and `total` at the end.
+    #[default]
+    UnderscoreEscapingWithSuffixes,
+    /// The same letters, and nothing at the end.
+    UnderscoreEscapingWithoutSuffixes,
+    /// As sent, with unit and `total` at the end.
+    #[serde(rename = "NoUTF8EscapingWithSuffixes")]
+    NoUtf8EscapingWithSuffixes,
+    /// As sent.
+    NoTranslation,
+}
+
+impl Strategy {
+    /// Whether two names that are sent may become one.
+    pub(super) fn escapes(self) -> bool {
+        matches!(self, Self::UnderscoreEscapingWithSuffixes | Self::UnderscoreEscapingWithoutSuffixes)
+    }
+}
 
 /// What of a metric its name tells beside its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +37,38 @@ pub(super) enum Shape {
 }
 
 /// The name under which a metric is stored. It is empty where nothing of the name may stand in one.
-pub(super) fn metric(name: &str, unit: &str, shape: Shape) -> String {
+pub(super) fn metric(name: &str, unit: &str, shape: Shape, strategy: Strategy) -> String {
+    match strategy {
+        Strategy::UnderscoreEscapingWithSuffixes => escaped(name, unit, shape),
+        Strategy::UnderscoreEscapingWithoutSuffixes => escaped(name, "", Shape::Other),
+        Strategy::NoUtf8EscapingWithSuffixes => suffixed(name, unit, shape),
+        Strategy::NoTranslation => name.to_owned(),
+    }
+}
+
+/// A name as it was sent, and behind it what it does not end in yet.
+fn suffixed(name: &str, unit: &str, shape: Shape) -> String {
+    let last = match shape {
+        Shape::Total => "_total",
+        Shape::Gauge if unit.trim() == "1" => "_ratio",
+        Shape::Gauge | Shape::Other => "",
+    };
+    let mut name = name.strip_suffix(last).unwrap_or(name).to_owned();
+    if name.is_empty() {
+        return name;
+    }
+    let (main, per) = unit.split_once('/').unwrap_or((unit, ""));
+    let (main, per) = (in_words(main, UNITS), in_words(per, PER));
+    let per = if per.is_empty() { String::new() } else { format!("_per_{per}") };
+    let mut ends = if main.is_empty() { String::new() } else { format!("_{main}") };
+    ends.push_str(&per);
+    if !name.ends_with(&ends) {
+        name.push_str(&ends);
+    }
+    name + last
+}
+
+fn escaped(name: &str, unit: &str, shape: Shape) -> String {
     let mut words: Vec<Cow<'_, str>> = words(name).map(Cow::Borrowed).collect();
     if words.is_empty() {
         return String::new();
@@ -58,7 +113,10 @@ fn in_words<'u>(unit: &'u str, known: &[(&str, &'static str)]) -> Cow<'u, str> {
 }
 
 /// The name under which an attribute is stored as a label.
-pub(super) fn label(key: &str) -> String {
+pub(super) fn label(key: &str, strategy: Strategy) -> String {
+    if !strategy.escapes() {
+        return key.to_owned();
+    }
     if key.len() > 4 && key.starts_with("__") && key.ends_with("__") {
         return key.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
     }
@@ -115,7 +173,9 @@ mod tests {
 
     #[test]
     fn names_are_those_that_prometheus_gives() {
-        let check = |name: &str, unit: &str, shape, expected: &str| assert_eq!(metric(name, unit, shape), expected);
+        let check = |name: &str, unit: &str, shape, expected: &str| {
+            assert_eq!(metric(name, unit, shape, Strategy::default()), expected)
+        };
         check("http.server.request.duration", "s", Shape::Other, "http_server_request_duration_seconds");
         check("system.io", "By", Shape::Total, "system_io_bytes_total");
         check("system.filesystem.usage", "By", Shape::Gauge, "system_filesystem_usage_bytes");
@@ -135,11 +195,30 @@ mod tests {
     }
 
     #[test]
+    fn a_strategy_says_what_stays_of_a_name() {
+        use Strategy::{NoTranslation, NoUtf8EscapingWithSuffixes, UnderscoreEscapingWithoutSuffixes};
+
+        let check = |name: &str, unit: &str, shape, expected: [&str; 3]| {
+            let strategies = [UnderscoreEscapingWithoutSuffixes, NoUtf8EscapingWithSuffixes, NoTranslation];
+            assert_eq!(strategies.map(|strategy| metric(name, unit, shape, strategy)), expected);
+        };
+        check("k6.a", "", Shape::Gauge, ["k6_a", "k6.a", "k6.a"]);
+        check("system.io", "By", Shape::Total, ["system_io", "system.io_bytes_total", "system.io"]);
+        check("a_total", "1", Shape::Total, ["a_total"; 3]);
+        check("cpu.use", "1", Shape::Gauge, ["cpu_use", "cpu.use_ratio", "cpu.use"]);
+        check("speed", "m/s", Shape::Other, ["speed", "speed_meters_per_second", "speed"]);
+        check("time.s_seconds", "s", Shape::Other, ["time_s_seconds", "time.s_seconds", "time.s_seconds"]);
+        check("ürlaub", "", Shape::Total, ["rlaub", "ürlaub_total", "ürlaub"]);
+        check("", "s", Shape::Total, [""; 3]);
+    }
+
+    #[test]
     fn labels_are_legal() {
         for (key, expected) in
             [("http.method", "http_method"), ("a--b", "a_b"), ("1st", "key_1st"), ("__own__", "__own__"), ("é", "_")]
         {
-            assert_eq!(label(key), expected);
+            assert_eq!(label(key, Strategy::default()), expected);
+            assert_eq!(label(key, Strategy::NoTranslation), key);
         }
     }
 }

@@ -6,7 +6,7 @@ use weir_sample::{Kind, STALE};
 
 use super::distribution;
 use super::labels::{Labels, Resource, Scope, of_point, put};
-use super::names::Shape;
+use super::names::{Shape, Strategy};
 use super::{LeftOut, MOST_ATTRIBUTES};
 use crate::protobuf::{Field, Fields, Malformed, WRONG_TYPE, double, message, whole};
 use crate::{Measured, Point};
@@ -17,6 +17,7 @@ pub(super) struct Family<'f, 'a> {
     pub(super) shape: Shape,
     pub(super) resource: &'f Resource<'a>,
     pub(super) scope: Scope<'a>,
+    pub(super) strategy: Strategy,
     /// Whether its numbers are what was added since the point's start.
     pub(super) is_delta: bool,
 }
@@ -89,7 +90,7 @@ impl<'a> Family<'_, 'a> {
         if point.has_too_many {
             return Ok(Err(LeftOut::Attributes));
         }
-        let labels = of_point(&point.attributes, self.resource, self.scope)?;
+        let labels = of_point(&point.attributes, self.resource, self.scope, self.strategy)?;
         match kind {
             5 | 7 => self.number(point, labels),
             9 => self.explicit(point, &labels),

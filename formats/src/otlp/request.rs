@@ -1,22 +1,23 @@
 //! A request, walked: resource by resource, scope by scope, metric by metric.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use weir_sample::Kind;
 
 use super::labels::{Resource, Scope};
 use super::names::{self, Shape};
 use super::point::{DataPoint, Family, FieldNumbers};
-use super::{LeftOut, MOST_POINTS, Refused, Told};
+use super::{LeftOut, MOST_POINTS, Refused, Told, Translation};
 use crate::protobuf::{Field, Fields, WRONG_TYPE, message, text, whole};
 use crate::{Measured, Point};
 
-/// Calls with everything that a request says; `promoted` names attributes of resources that are put on their series.
+/// Calls with everything that a request says.
 ///
 /// # Errors
 /// It is no request, or over a limit. What was told until then must be forgotten.
-pub fn read(bytes: &[u8], promoted: &[String], mut each: impl FnMut(Told<'_>)) -> Result<(), Refused> {
-    let mut walk = Walk { promoted, points: 0, each: &mut each };
+pub fn read(bytes: &[u8], translation: &Translation, mut each: impl FnMut(Told<'_>)) -> Result<(), Refused> {
+    let mut walk = Walk { translation, names: HashMap::new(), is_unreadable: false, points: 0, each: &mut each };
     for field in Fields(bytes) {
         if let (1, field) = field? {
             walk.resource(message(field)?)?;
@@ -26,7 +27,11 @@ pub fn read(bytes: &[u8], promoted: &[String], mut each: impl FnMut(Told<'_>)) -
 }
 
 struct Walk<'w, 'a> {
-    promoted: &'w [String],
+    translation: &'w Translation,
+    /// By what each name has become, how it was sent first.
+    names: HashMap<String, &'a str>,
+    /// The resource or the scope of what is read now cannot be.
+    is_unreadable: bool,
     points: u64,
     each: &'w mut dyn FnMut(Told<'a>),
 }
@@ -54,14 +59,17 @@ impl<'a> Walk<'_, 'a> {
                 resource = message(field)?;
             }
         }
-        let resource = Resource::read(resource, self.promoted)?;
+        let read = Resource::read(resource, self.translation);
+        let is_unreadable = read.is_err();
+        let resource = read.unwrap_or_default();
         let mut latest = None;
         for field in Fields(bytes) {
             if let (2, field) = field? {
+                self.is_unreadable = is_unreadable;
                 latest = latest.max(self.scope(message(field)?, &resource)?);
             }
         }
-        let Some(time) = latest else { return Ok(()) };
+        let Some(time) = latest.filter(|_| !is_unreadable) else { return Ok(()) };
         if resource.is_too_large() {
             (self.each)(Told::LeftOut(LeftOut::Attributes));
         }
@@ -77,7 +85,10 @@ impl<'a> Walk<'_, 'a> {
         let mut scope = Scope::default();
         for field in Fields(bytes) {
             if let (1, field) = field? {
-                scope = Scope::read(message(field)?)?;
+                match Scope::read(message(field)?) {
+                    Ok(read) => scope = read,
+                    Err(_) => self.is_unreadable = true,
+                }
             }
         }
         let mut latest = None;
@@ -90,11 +101,11 @@ impl<'a> Walk<'_, 'a> {
     }
 
     fn metric(&mut self, bytes: &'a [u8], resource: &Resource<'a>, scope: Scope<'a>) -> Result<Option<i64>, Refused> {
-        let (mut name, mut unit, mut data) = ("", "", None);
+        let (mut name, mut unit, mut data) = (Ok(""), Ok(""), None);
         for field in Fields(bytes) {
             match field? {
-                (1, field) => name = text(field)?,
-                (3, field) => unit = text(field)?,
+                (1, field) => name = text(field),
+                (3, field) => unit = text(field),
                 // The last of several is what the metric has, as protobuf has it.
                 (kind @ (5 | 7 | 9 | 10 | 11), field) => data = Some((kind, Data::read(message(field)?)?)),
                 _ => {}
@@ -111,8 +122,16 @@ impl<'a> Walk<'_, 'a> {
             _ => Shape::Other,
         };
         let is_delta = has_temporality && data.temporality == Temporality::Delta;
-        let family = Family { name: names::metric(name, unit, shape), shape, resource, scope, is_delta };
+        let strategy = self.translation.strategy;
+        let name_is_unreadable = name.is_err() || unit.is_err();
+        let (sent, unit) = (name.unwrap_or_default(), unit.unwrap_or_default());
+        let name = names::metric(sent, unit, shape, strategy);
+        // A label that two keys become has the values of both; a metric has one value.
+        let first = if strategy.escapes() { *self.names.entry(name.clone()).or_insert(sent) } else { sent };
+        let family = Family { name, shape, resource, scope, strategy, is_delta };
         let refused = match data.temporality {
+            _ if self.is_unreadable || name_is_unreadable => Some(LeftOut::Unreadable),
+            _ if first != sent => Some(LeftOut::Mended),
             // What may fall has no total without its beginning, and histograms without bounds none that counts on.
             Temporality::Delta if kind == 10 || kind == 7 && !data.is_monotonic => Some(LeftOut::Delta),
             Temporality::Unsaid if has_temporality => Some(LeftOut::Temporality),
@@ -126,12 +145,12 @@ impl<'a> Walk<'_, 'a> {
             if self.points > MOST_POINTS {
                 return Err(Refused::TooMuch("data points", MOST_POINTS));
             }
-            let point = DataPoint::read(message(field)?, &numbers)?;
+            let read = DataPoint::read(message(field)?, &numbers);
+            latest = latest.max(read.as_ref().ok().map(|point| point.time));
             let told = match refused {
                 Some(why) => Err(why),
-                None => family.told(&point, kind)?,
+                None => read.and_then(|point| family.told(&point, kind)).unwrap_or(Err(LeftOut::Unreadable)),
             };
-            latest = latest.max(Some(point.time));
             (self.each)(told.map_or_else(Told::LeftOut, Told::Point));
         }
         Ok(latest)

@@ -17,7 +17,8 @@ fn metrics(metrics: &str) -> String {
 /// Everything that is told, a line each: series, kind, time and value.
 fn lines(bytes: &[u8], promoted: &[String]) -> Result<Vec<String>, Refused> {
     let mut lines = Vec::new();
-    read(bytes, promoted, |told| match told {
+    let translation = Translation { promoted: promoted.to_vec(), ..Translation::default() };
+    read(bytes, &translation, |told| match told {
         Told::Point(points) => lines.extend(points.iter().map(line)),
         Told::Resource(point) => lines.push(line(&point)),
         Told::LeftOut(why) => lines.push(format!("{why:?}")),

@@ -32,6 +32,8 @@ pub struct Entry<'a> {
     pub samples: Vec<(i64, f64)>,
     /// Its native histograms as they lie there; [`read_histogram`](super::read_histogram) reads one.
     pub histograms: Vec<&'a [u8]>,
+    /// It is no series, and has nothing of the above.
+    pub is_unreadable: bool,
 }
 
 /// The series of a request, one after another.
@@ -83,10 +85,12 @@ impl<'a> Request<'a> {
                     below(series, MOST_SERIES, "series")?;
                 }
                 (3, field) => {
-                    let (name, counter) = self::metadata(message(field)?)?;
                     metadata += 1;
                     below(metadata, MOST_METADATA, "entries of metadata")?;
-                    counters.entry(name).or_insert(counter);
+                    // One that cannot be read says nothing of any series.
+                    if let Ok((name, counter)) = self::metadata(message(field)?) {
+                        counters.entry(name).or_insert(counter);
+                    }
                 }
                 _ => {}
             }
@@ -113,11 +117,18 @@ impl<'a> Entries<'a> {
     /// Reads the next series in place of the one before. `false`: there is none.
     ///
     /// # Errors
-    /// What is wrong with it, or the limit that the request is over.
+    /// The request is over a limit.
     pub fn read(&mut self, entry: &mut Entry<'a>) -> Result<bool, Refused> {
         for field in self.fields.by_ref() {
             if let (1, field) = field? {
-                entry.read(message(field)?, MOST_SAMPLES - self.samples)?;
+                entry.is_unreadable = match entry.read(message(field)?, MOST_SAMPLES - self.samples) {
+                    Ok(()) => false,
+                    Err(Refused::Protobuf(_)) => {
+                        entry.clear();
+                        true
+                    }
+                    Err(over) => return Err(over),
+                };
                 self.samples += (entry.samples.len() + entry.histograms.len()) as u64;
                 return Ok(true);
             }
@@ -133,9 +144,7 @@ fn below(count: u64, most: u64, what: &'static str) -> Result<(), Refused> {
 impl<'a> Entry<'a> {
     /// Reads a series with at most so many samples. Its memory is bounded while it is read, not only after.
     fn read(&mut self, bytes: &'a [u8], most_samples: u64) -> Result<(), Refused> {
-        self.labels.clear();
-        self.samples.clear();
-        self.histograms.clear();
+        self.clear();
         for field in Fields(bytes) {
             match field? {
                 (1, field) => {
@@ -156,6 +165,12 @@ impl<'a> Entry<'a> {
             }
         }
         Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.labels.clear();
+        self.samples.clear();
+        self.histograms.clear();
     }
 
     fn check_room(&self, most: u64) -> Result<(), Refused> {

@@ -5,7 +5,7 @@ use weir_sample::Kind;
 use super::request::Unpacked;
 use super::{MOST_DISTINCT_LABELS, MOST_SAMPLES, MOST_SERIES, NAME, Refused};
 use crate::kind_by_name;
-use crate::protobuf::{Field, Fields, WRONG_TYPE, message, packed_varints, text};
+use crate::protobuf::{Field, Fields, WRONG_TYPE, message, packed_varints};
 
 /// The protocol's name of its requests, as a content type has it.
 pub const SECOND: &str = "io.prometheus.write.v2.Request";
@@ -13,7 +13,8 @@ pub const SECOND: &str = "io.prometheus.write.v2.Request";
 /// A request of 2.0, looked over but for its series.
 pub struct SecondRequest<'a> {
     bytes: &'a [u8],
-    symbols: Vec<&'a str>,
+    /// `None` where the bytes are no UTF-8.
+    symbols: Vec<Option<&'a str>>,
 }
 
 /// One series of a request of 2.0.
@@ -29,6 +30,8 @@ pub struct SecondEntry<'a> {
     pub histograms: Vec<&'a [u8]>,
     /// How many exemplars it has.
     pub exemplars: u64,
+    /// It is no series, and has nothing of the above.
+    pub is_unreadable: bool,
     /// What its metadata say it is.
     kind: u64,
 }
@@ -45,7 +48,7 @@ impl<'a> SecondRequest<'a> {
                 (4, _) if symbols.len() >= MOST_DISTINCT_LABELS => {
                     return Err(Refused::TooMuch("symbols", MOST_DISTINCT_LABELS as u64));
                 }
-                (4, field) => symbols.push(text(field)?),
+                (4, field) => symbols.push(std::str::from_utf8(message(field)?).ok()),
                 (5, field) => {
                     message(field)?;
                     series += 1;
@@ -58,7 +61,7 @@ impl<'a> SecondRequest<'a> {
                 _ => {}
             }
         }
-        if symbols.first().is_some_and(|first| !first.is_empty()) {
+        if symbols.first().is_some_and(|first| *first != Some("")) {
             return Err(Refused::Protobuf("its first symbol is not empty"));
         }
         Ok(Self { bytes, symbols })
@@ -67,13 +70,17 @@ impl<'a> SecondRequest<'a> {
     /// Calls with each series. Its memory is that of one.
     ///
     /// # Errors
-    /// What is wrong with a series, the limit that the request is over, or what the call answers.
+    /// The limit that the request is over, or what the call answers.
     pub fn entries<E: From<Refused>>(&self, mut each: impl FnMut(&SecondEntry<'a>) -> Result<(), E>) -> Result<(), E> {
         let (mut entry, mut samples) = (SecondEntry::default(), 0);
         for field in Fields(self.bytes) {
             if let (5, field) = field.map_err(Refused::from)? {
                 let bytes = message(field).map_err(Refused::from)?;
-                entry.read(bytes, &self.symbols, MOST_SAMPLES - samples)?;
+                match entry.read(bytes, &self.symbols, MOST_SAMPLES - samples) {
+                    Ok(()) => {}
+                    Err(Refused::Protobuf(_)) => entry = SecondEntry { is_unreadable: true, ..SecondEntry::default() },
+                    Err(over) => return Err(over.into()),
+                }
                 samples += (entry.samples.len() + entry.histograms.len()) as u64;
                 each(&entry)?;
             }
@@ -92,7 +99,7 @@ impl<'a> SecondEntry<'a> {
         }
     }
 
-    fn read(&mut self, bytes: &'a [u8], symbols: &[&'a str], most: u64) -> Result<(), Refused> {
+    fn read(&mut self, bytes: &'a [u8], symbols: &[Option<&'a str>], most: u64) -> Result<(), Refused> {
         let mut references = Vec::new();
         let (mut labels, mut samples, mut histograms) =
             (std::mem::take(&mut self.labels), std::mem::take(&mut self.samples), std::mem::take(&mut self.histograms));
@@ -122,14 +129,15 @@ impl<'a> SecondEntry<'a> {
         }
         let mut name = None;
         for pair in pairs {
-            let symbol = |at: u64| usize::try_from(at).ok().and_then(|at| symbols.get(at)).copied();
+            let symbol = |at: u64| usize::try_from(at).ok().and_then(|at| symbols.get(at)).copied().flatten();
             match (symbol(pair[0]), symbol(pair[1])) {
                 (Some(NAME), Some(value)) if name.is_none() => name = Some(value),
                 (Some(label), Some(value)) => labels.push((label, value)),
                 _ => return Err(Refused::Protobuf("a label is at a place that the table of symbols does not have")),
             }
         }
-        *self = Self { name: name.unwrap_or_default(), labels, samples, histograms, exemplars, kind };
+        let is_unreadable = false;
+        *self = Self { name: name.unwrap_or_default(), labels, samples, histograms, exemplars, is_unreadable, kind };
         Ok(())
     }
 }
@@ -178,6 +186,10 @@ mod tests {
         let read = read.and_then(|request| {
             request.entries(|entry| {
                 let SecondEntry { name, labels, samples, histograms, exemplars, .. } = entry;
+                if entry.is_unreadable {
+                    told.push("unreadable".to_owned());
+                    return Ok(());
+                }
                 let kind = entry.kind();
                 told.push(format!("{name} {labels:?} {kind:?} {samples:?} {} {exemplars}", histograms.len()));
                 Ok::<_, Refused>(())
@@ -204,17 +216,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_series_costs_itself() {
+        let good = series(&[1, 2], &[]);
+        let check = |bad: &[u8]| {
+            let request = [&symbols(&["", NAME, "x"])[..], &field(4, b"\xff"), &good, bad, &good].concat();
+            assert_eq!(told(&request).unwrap(), ["x [] Gauge [] 0 0", "unreadable", "x [] Gauge [] 0 0"], "{bad:?}");
+        };
+        check(&series(&[1, 9], &[]));
+        check(&series(&[1], &[]));
+        check(&series(&[1, 2, 3, 2], &[]));
+        check(&series(&[], &field(2, &[8, 1])));
+    }
+
+    #[test]
     fn what_is_no_request_is_refused() {
         let check = |request: &[u8], expected: &str| {
             let seen = told(request).unwrap_err();
             assert!(seen.contains(expected), "{seen}");
         };
-        check(&[symbols(&["", NAME]), series(&[1, 2], &[])].concat(), "a place that the table");
-        check(&[symbols(&["", NAME]), series(&[1], &[])].concat(), "no value");
         check(&symbols(&["a"]), "first symbol");
         check(&field(1, &[]), "fields of remote write 1.0");
-        check(&field(4, b"\xff"), "not UTF-8");
-        check(&series(&[], &field(2, &[8, 1])), "another type");
+        check(&field(4, b"\xff"), "first symbol");
         check(&field(5, &[]).repeat(MOST_SERIES as usize + 1), "more than 100000 series");
         check(&field(4, &[]).repeat(MOST_DISTINCT_LABELS + 1), "more than 400000 symbols");
         let many = field(5, &field(2, &[]).repeat(50));

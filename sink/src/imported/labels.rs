@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use weir_sample::{Kind, Series, legal_label_name, legal_metric_name};
+use weir_sample::{Kind, Series, is_name};
 use weir_store::NAME;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -25,6 +25,10 @@ pub enum Odd {
     Duplicate,
     /// Its labels, or one of their names, are over a limit.
     TooLong,
+    /// A label cannot be read, or its name holds U+0000, U+0001 or U+0002, which no name has here.
+    Unreadable,
+    /// Its name, or a label's, is no longer told from another one once it is mended.
+    Mended,
 }
 
 /// The number of a label, or of a metric's name, within its request.
@@ -102,10 +106,11 @@ impl<'a> Labels<'a> {
     pub fn metric(&mut self, raw: &'a [u8], name: &str, kind: Kind) -> Pair {
         let state = match name.len() {
             0 => State::Odd(Odd::NoName),
+            1..=MOST_NAME_BYTES if !is_name(name) => State::Odd(Odd::Unreadable),
             1..=MOST_NAME_BYTES => State::Metric(kind),
             _ => State::Odd(Odd::TooLong),
         };
-        let pair = self.push(NAME, &legal_metric_name(name), state);
+        let pair = self.push(NAME, name, state);
         self.known.insert(raw, pair);
         pair
     }
@@ -114,6 +119,7 @@ impl<'a> Labels<'a> {
     pub fn label(&mut self, raw: &'a [u8], name: &str, value: &str) -> Pair {
         let state = match (name.len(), value.len()) {
             (0, _) => State::Odd(Odd::LabelName),
+            (1..=MOST_NAME_BYTES, _) if !is_name(name) => State::Odd(Odd::Unreadable),
             (1..=MOST_NAME_BYTES, 0) => State::Empty,
             (1..=MOST_NAME_BYTES, ..=MOST_LABEL_BYTES) => State::Label,
             _ => State::Odd(Odd::TooLong),
@@ -123,14 +129,20 @@ impl<'a> Labels<'a> {
         pair
     }
 
+    /// A label, which lies there as `raw`, of which it is known already that no series with it is stored.
+    pub fn odd(&mut self, raw: &'a [u8], odd: Odd) -> Pair {
+        let pair = self.push("", "", State::Odd(odd));
+        self.known.insert(raw, pair);
+        pair
+    }
+
     fn push(&mut self, name: &str, value: &str, state: State) -> Pair {
         let bytes = name.len() + value.len();
-        let name = legal_label_name(name);
-        let number = self.names.number(&name);
+        let number = self.names.number(name);
         let overruled = self.enforced.iter().any(|&pair| self.pairs[pair.0 as usize].name == number);
         let state = if overruled && state == State::Label { State::Overruled } else { state };
         if matches!(state, State::Metric(_) | State::Label) {
-            self.texts.push_str(&name);
+            self.texts.push_str(name);
             self.texts.push('\u{2}');
             self.texts.extend(value.chars().map(|c| if matches!(c, '\u{1}' | '\u{2}') { '\u{FFFD}' } else { c }));
         }
@@ -153,7 +165,7 @@ impl<'a> Labels<'a> {
             let known = &self.pairs[pair.0 as usize];
             bytes += known.bytes as usize;
             if !self.names.is_first(known.name) {
-                odd = Some(Odd::Duplicate);
+                odd = odd.or(Some(Odd::Duplicate));
             }
             match known.state {
                 State::Metric(its) => {

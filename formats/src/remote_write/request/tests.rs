@@ -19,6 +19,9 @@ fn refused(compressed: &[u8]) -> String {
 fn walk(unpacked: &Unpacked) -> Result<usize, Refused> {
     let (mut entries, mut entry, mut count) = (Request::read(unpacked)?.entries(), Entry::default(), 0);
     while entries.read(&mut entry)? {
+        if entry.is_unreadable {
+            return Err(Refused::Protobuf("a series"));
+        }
         entry.labels.iter().try_for_each(|bytes| read_label(bytes).map(drop))?;
         count += 1;
     }
@@ -41,9 +44,10 @@ fn what_is_no_request_is_refused() {
     check(b"\xff\xff\xff\xff\xff\xff", "not snappy-compressed");
     check(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0], "more than 25165824 bytes unpacked");
     check(&packed(b"up 1 2"), "no remote-write request");
+    check(&packed(&[0x0a, 9, 0x0a, 2, 0x0a, 9]), "cut off");
     check(&packed(&[0x0a, 4, 0x0a, 2, 0x0a, 9]), "cut off");
     check(&packed(&[0x0a, 5, 0x0a, 3, 0x0a, 1, 0xff]), "not UTF-8");
-    check(&packed(&[0x0a, 4, 0x12, 2, 0x08, 1]), "another type");
+    check(&packed(&[0x0a, 4, 0x12, 2, 0x08, 1]), "a series");
     let whole = one(&[("__name__", "x")]).write();
     assert_eq!(refused(&whole), "");
 }

@@ -1,16 +1,17 @@
 //! Samples of one request, gathered by series until all of it has been read. A data point comes in whole or not at all.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hasher};
 
-use weir_formats::remote_write::{MOST_DISTINCT_LABELS, MOST_SAMPLES, MOST_SERIES};
+use weir_formats::remote_write::{MOST_DISTINCT_LABELS, MOST_SAMPLES, MOST_SERIES, NAME};
 use weir_formats::{Measured, Point};
-use weir_sample::{Kind, Series};
-use weir_sink::{Labels, Pair, SampleWriter};
+use weir_sample::{Kind, Series, legal_label_name, legal_metric_name};
+use weir_sink::{Labels, Odd, Pair, SampleWriter};
 
-use super::left_out::LeftOut;
+use super::left_out::{LeftOut, spelled};
 use super::reason::Reason;
 use super::refused::Refused;
 
@@ -29,6 +30,8 @@ pub(crate) struct Gathered {
     /// Differences from before are not counted.
     oldest_difference: i64,
     key: String,
+    /// Of a protocol whose names are mended: by what each name of a metric or a label has become, how it was sent first.
+    mended: Option<HashMap<(bool, String), Box<str>>>,
 }
 
 /// What was brought of one series.
@@ -48,8 +51,13 @@ impl Gathered {
         oldest_difference: i64,
     ) -> Self {
         let (known, places, series, when, left_out, key) = Default::default();
-        let labels = Labels::enforcing(labels);
-        Self { labels, known, places, series, when, left_out, oldest, newest, oldest_difference, key }
+        let (labels, mended) = (Labels::enforcing(labels), None);
+        Self { labels, known, places, series, when, left_out, oldest, newest, oldest_difference, key, mended }
+    }
+
+    /// The same where names are mended to Prometheus' letters. Two that become one are refused, not merged.
+    pub(super) fn mending(self) -> Self {
+        Self { mended: Some(HashMap::new()), ..self }
     }
 
     /// Takes the points of one instant: all, or none and counts why. Returns whether they were taken.
@@ -71,7 +79,7 @@ impl Gathered {
             match self.place(point)? {
                 Ok(place) => placed.push(place),
                 Err(odd) => {
-                    self.left_out.add(odd, 1);
+                    self.left_out.add_of(odd, 1, || named(point));
                     return Ok(false);
                 }
             }
@@ -103,7 +111,7 @@ impl Gathered {
     }
 
     /// Where the series of a point is, or what is odd about it.
-    fn place(&mut self, point: &Point<'_>) -> Result<Result<usize, weir_sink::Odd>, Refused> {
+    fn place(&mut self, point: &Point<'_>) -> Result<Result<usize, Odd>, Refused> {
         let mut pairs = Vec::with_capacity(point.labels.len() + 1);
         pairs.push(self.pair(Some(point.kind), "", &point.name)?);
         for (name, value) in &point.labels {
@@ -142,12 +150,22 @@ impl Gathered {
         if self.known.len() >= MOST_DISTINCT_LABELS {
             return Err(Refused::too_much("different labels", MOST_DISTINCT_LABELS as u64));
         }
-        let pair = match metric {
-            Some(kind) => self.labels.metric(&[], value, kind),
-            None => self.labels.label(&[], name, value),
+        let sent = if metric.is_some() { value } else { name };
+        let pair = match (self.mend(metric.is_some(), sent), metric) {
+            (None, _) => self.labels.odd(&[], Odd::Mended),
+            (Some(metric), Some(kind)) => self.labels.metric(&[], &metric, kind),
+            (Some(label), None) => self.labels.label(&[], &label, value),
         };
         self.known.insert(self.key.as_str().into(), pair);
         Ok(pair)
+    }
+
+    /// A name as it is stored; `None` if it would be another's.
+    fn mend<'n>(&mut self, is_metric: bool, sent: &'n str) -> Option<Cow<'n, str>> {
+        let Some(mended) = self.mended.as_mut().filter(|_| !sent.is_empty()) else { return Some(Cow::Borrowed(sent)) };
+        let name = if is_metric { legal_metric_name(sent) } else { legal_label_name(sent) };
+        let first = mended.entry((is_metric, name.clone().into_owned())).or_insert_with(|| sent.into());
+        (**first == *sent).then_some(name)
     }
 
     /// The payloads of the records, and how many samples they hold.
@@ -165,6 +183,12 @@ impl Gathered {
         payloads.extend(histograms.finish().into_iter().chain(grown.finish()));
         (payloads, self.when.len() as u64)
     }
+}
+
+/// A series that is left out, as it was sent.
+fn named(point: &Point<'_>) -> String {
+    let labels = point.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+    spelled(std::iter::once((NAME, point.name.as_ref())).chain(labels))
 }
 
 /// A value as it is stored.

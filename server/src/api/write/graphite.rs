@@ -165,7 +165,7 @@ async fn store(door: &Door, lines: Whole) {
 }
 
 fn gather(door: &Door, lines: &Whole) -> (Vec<Vec<u8>>, u64) {
-    let (mut gathered, mut bad, now) = (door.gathered(&None), lines.too_long, now().millis());
+    let (mut gathered, mut bad, now) = (door.gathered(&None).mending(), lines.too_long, now().millis());
     for line in lines.text.split(|byte| *byte == b'\n') {
         match graphite::read(line, now) {
             Ok(None) => {}

@@ -116,7 +116,7 @@ fn store(
     precision: Precision,
     body: &[u8],
 ) -> Result<(), Refused> {
-    let (mut gathered, mut dropped, now) = (door.gathered(sender), Dropped::default(), now().millis());
+    let (mut gathered, mut dropped, now) = (door.gathered(sender).mending(), Dropped::default(), now().millis());
     let db = if parameters.bucket.is_empty() { &parameters.db } else { &parameters.bucket };
     let mut texts = 0;
     for (number, line) in lines(body) {

@@ -1,11 +1,20 @@
 //! What of a request is not stored, and how that is told.
 
+use weir_sample::legal_label_name;
+
 use super::counters::Counters;
 use super::reason::Reason;
 
 /// What a request has that is not stored, by reason.
 #[derive(Default)]
-pub(crate) struct LeftOut([u64; Reason::COUNT]);
+pub(crate) struct LeftOut {
+    counts: [u64; Reason::COUNT],
+    /// The first series of each reason that was named.
+    named: Vec<(Reason, String)>,
+}
+
+/// Of a series that is named, so that an answer can be read.
+const MOST_NAMED_CHARS: usize = 200;
 
 impl LeftOut {
     /// Takes out samples from before and after the times that are stored.
@@ -25,19 +34,46 @@ impl LeftOut {
 
     /// Counts what is not stored.
     pub(crate) fn add(&mut self, reason: impl Into<Reason>, count: u64) {
-        self.0[reason.into() as usize] += count;
+        self.counts[reason.into() as usize] += count;
+    }
+
+    /// The same of samples of one series, which is named to the sender if it is the first of its reason.
+    pub(crate) fn add_of(&mut self, reason: impl Into<Reason>, count: u64, series: impl FnOnce() -> String) {
+        let reason = reason.into();
+        self.add(reason, count);
+        if count > 0 && !self.named.iter().any(|(named, _)| *named == reason) {
+            let mut series = series();
+            if let Some((end, _)) = series.char_indices().nth(MOST_NAMED_CHARS) {
+                series.truncate(end);
+                series.push('…');
+            }
+            self.named.push((reason, series));
+        }
     }
 
     /// Counts it, and says so if there is any: the sender must not try again, but know.
     pub(crate) fn told(&self, counters: &Counters) -> Result<(), String> {
         let mut parts = Vec::new();
         for &reason in Reason::OF_SAMPLES {
-            let count = self.0[reason as usize];
+            let count = self.counts[reason as usize];
             if count > 0 {
                 counters.refuse(reason, count);
-                parts.push(format!("{count} {}", reason.sentence()));
+                let named = self.named.iter().find(|(named, _)| *named == reason);
+                let named = named.map_or(String::new(), |(_, series)| format!(" (the first: {series})"));
+                parts.push(format!("{count} {}{named}", reason.sentence()));
             }
         }
         if parts.is_empty() { Ok(()) } else { Err(format!("left out: {}; the rest is stored", parts.join(", "))) }
     }
+}
+
+/// A series as it was sent, whatever is wrong with it: `{__name__="x",a="1",a="2"}`.
+pub(super) fn spelled<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
+    let labels: Vec<_> = labels
+        .map(|(name, value)| match legal_label_name(name) == name {
+            true => format!("{name}={value:?}"),
+            false => format!("{name:?}={value:?}"),
+        })
+        .collect();
+    format!("{{{}}}", labels.join(","))
 }

@@ -41,7 +41,7 @@ pub(crate) use counters::AllCounters;
 use door::{Door, Sender};
 pub(crate) use graphite::listen as listen_for_graphite;
 pub(crate) use influx::greetings;
-use left_out::LeftOut;
+use left_out::{LeftOut, spelled};
 pub(crate) use otlp::OtlpSettings;
 use reason::Reason;
 use refused::Refused;
@@ -139,15 +139,22 @@ impl WriteRoute {
         let (mut entries, mut entry) = (request.entries(), Entry::default());
         let mut histogram_writer = SampleWriter::of_histograms();
         while entries.read(&mut entry)? {
+            if entry.is_unreadable {
+                left_out.add(Reason::Unreadable, 1);
+                continue;
+            }
             match series.read(&request, &entry)? {
                 Ok(kind) => {
                     left_out.outside(&mut entry.samples, oldest, newest);
-                    let histograms = histograms(&entry, &mut left_out, (oldest, newest))?;
+                    let histograms = histograms(&entry, &mut left_out, (oldest, newest));
                     taken += entry.samples.len() + histograms.len();
                     writer.push(&series.labels, &series.own, kind, &entry.samples);
                     histogram_writer.push_histograms(&series.labels, &series.own, &histograms);
                 }
-                Err(odd) => left_out.add(odd, (entry.samples.len() + entry.histograms.len()) as u64),
+                Err(odd) => {
+                    let count = (entry.samples.len() + entry.histograms.len()) as u64;
+                    left_out.add_of(odd, count, || spelled(entry.labels.iter().map(|raw| said(raw))));
+                }
             }
         }
         let mut payloads = writer.finish();
@@ -159,25 +166,26 @@ impl WriteRoute {
 }
 
 /// The histograms of a series that are stored: their times, and their bytes in our form.
-fn histograms(
-    entry: &Entry<'_>,
-    left_out: &mut LeftOut,
-    (oldest, newest): (i64, i64),
-) -> Result<Vec<(i64, Vec<u8>)>, Refused> {
+fn histograms(entry: &Entry<'_>, left_out: &mut LeftOut, (oldest, newest): (i64, i64)) -> Vec<(i64, Vec<u8>)> {
     let mut histograms = Vec::with_capacity(entry.histograms.len());
     for message in &entry.histograms {
-        let (time, histogram) = remote_write::read_histogram(message)?;
-        match histogram {
-            Some(histogram) if left_out.is_within(time, oldest, newest) => {
+        match remote_write::read_histogram(message) {
+            Ok((time, Some(histogram))) if left_out.is_within(time, oldest, newest) => {
                 let mut bytes = Vec::new();
                 histogram.encode(&mut bytes);
                 histograms.push((time, bytes));
             }
-            Some(_) => {}
-            None => left_out.add(Reason::Histogram, 1),
+            Ok((_, Some(_))) => {}
+            Ok((_, None)) => left_out.add(Reason::Histogram, 1),
+            Err(_) => left_out.add(Reason::Unreadable, 1),
         }
     }
-    Ok(histograms)
+    histograms
+}
+
+/// A label of a series that is left out, as far as it can be read.
+fn said(raw: &[u8]) -> (&str, &str) {
+    remote_write::read_label(raw).unwrap_or(("?", "no UTF-8"))
 }
 
 const CONTENT_TYPE: &str = "this server speaks remote write 1.0 and 2.0: Content-Type is application/x-protobuf, of 2.0 with \

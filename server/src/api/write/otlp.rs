@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde::Deserialize;
-use weir_formats::otlp::{self, LeftOut, Told};
+use weir_formats::otlp::{self, LeftOut, Strategy, Told, Translation};
 use weir_formats::remote_write::MOST_BYTES;
 
 use super::door::{Door, Sender};
@@ -23,12 +23,15 @@ pub(crate) struct OtlpSettings {
     /// Attributes of resources that every series of theirs gets as a label. Default: none; all of a resource stand in its
     /// `target_info`. For what most queries ask by.
     pub promote_resource_attributes: Vec<String>,
+    /// What becomes of names, as in Prometheus: `UnderscoreEscapingWithSuffixes` (the default), `UnderscoreEscapingWithoutSuffixes`,
+    /// `NoUTF8EscapingWithSuffixes` or `NoTranslation`. With the last two names stand as they were sent.
+    pub translation_strategy: Strategy,
 }
 
 #[derive(Clone)]
 struct OtlpRoute {
     door: Door,
-    promoted: Arc<[String]>,
+    translation: Arc<Translation>,
 }
 
 /// What a request and its answer are written in.
@@ -45,7 +48,8 @@ pub(super) fn routes<S>(door: Door, settings: &OtlpSettings) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let route = OtlpRoute { door, promoted: settings.promote_resource_attributes.as_slice().into() };
+    let (promoted, strategy) = (settings.promote_resource_attributes.clone(), settings.translation_strategy);
+    let route = OtlpRoute { door, translation: Arc::new(Translation { promoted, strategy }) };
     Router::new().route("/v1/metrics", post(export)).with_state(route)
 }
 
@@ -87,7 +91,7 @@ impl OtlpRoute {
     fn store(&self, sender: &Sender, body: &[u8]) -> Result<Rejected, Refused> {
         let mut gathered = self.door.gathered(sender);
         let (mut rejected, mut over) = (0, None);
-        otlp::read(body, &self.promoted, |told| match told {
+        otlp::read(body, &self.translation, |told| match told {
             Told::Point(points) if over.is_none() => match gathered.take(&points) {
                 Ok(taken) => rejected += u64::from(!taken),
                 Err(refused) => over = Some(refused),
@@ -156,6 +160,8 @@ impl From<LeftOut> for Reason {
             LeftOut::Histogram => Self::Histogram,
             LeftOut::NoValue => Self::NoValue,
             LeftOut::Temporality => Self::Temporality,
+            LeftOut::Unreadable => Self::Unreadable,
+            LeftOut::Mended => Self::Mended,
         }
     }
 }

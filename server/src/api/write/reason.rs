@@ -16,6 +16,8 @@ pub(crate) enum Reason {
     LabelName,
     Duplicate,
     TooLong,
+    Unreadable,
+    Mended,
     Histogram,
     Conflict,
     Delta,
@@ -44,6 +46,7 @@ impl Reason {
         Self::LabelName,
         Self::Duplicate,
         Self::TooLong,
+        Self::Unreadable,
     ];
 
     pub(super) const OF_REMOTE_WRITE: &[Self] = &[
@@ -59,6 +62,7 @@ impl Reason {
         Self::Duplicate,
         Self::Histogram,
         Self::TooLong,
+        Self::Unreadable,
         Self::Conflict,
         Self::Exemplar,
     ];
@@ -72,6 +76,8 @@ impl Reason {
         Self::Duplicate,
         Self::Histogram,
         Self::TooLong,
+        Self::Unreadable,
+        Self::Mended,
         Self::Conflict,
         Self::Delta,
         Self::Attributes,
@@ -105,6 +111,14 @@ impl Reason {
             Self::LabelName => ("label_name", "samples have a label without a name"),
             Self::Duplicate => ("duplicate", "samples have two labels of one name"),
             Self::TooLong => ("too_long", TOO_LONG),
+            Self::Unreadable => (
+                "unreadable",
+                "are of series that cannot be read: a byte of them is no UTF-8, no protobuf, or U+0000 to U+0002 in a name",
+            ),
+            Self::Mended => (
+                "mended",
+                "have a name that is no longer told from another one in the request once it is mended to letters, digits and _",
+            ),
             Self::Histogram => (
                 "histogram",
                 "are histograms whose counts or bounds contradict each other, or whose buckets nobody has",
@@ -134,6 +148,8 @@ impl From<Odd> for Reason {
             Odd::LabelName => Self::LabelName,
             Odd::Duplicate => Self::Duplicate,
             Odd::TooLong => Self::TooLong,
+            Odd::Unreadable => Self::Unreadable,
+            Odd::Mended => Self::Mended,
         }
     }
 }

@@ -48,18 +48,23 @@ pub(super) fn store(door: &Door, sender: &Sender, unpacked: &Unpacked, written: 
 }
 
 fn take(entry: &SecondEntry<'_>, gathered: &mut Gathered, taken: &mut Written) -> Result<(), Refused> {
+    if entry.is_unreadable {
+        gathered.left_out.add(Reason::Unreadable, 1);
+        return Ok(());
+    }
     let labels: Vec<_> = entry.labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let of = |time, value| Point { name: entry.name.into(), labels: labels.clone(), kind: entry.kind(), time, value };
     for &(time, value) in &entry.samples {
         taken.samples += u64::from(gathered.take(&[of(time, Measured::Float(value))])?);
     }
     for message in &entry.histograms {
-        match read_histogram(message)? {
-            (time, Some(histogram)) => {
+        match read_histogram(message) {
+            Ok((time, Some(histogram))) => {
                 let value = Measured::Histogram(Box::new(histogram));
                 taken.histograms += u64::from(gathered.take(&[of(time, value)])?);
             }
-            (_, None) => gathered.left_out.add(Reason::Histogram, 1),
+            Ok((_, None)) => gathered.left_out.add(Reason::Histogram, 1),
+            Err(_) => gathered.left_out.add(Reason::Unreadable, 1),
         }
     }
     Ok(())

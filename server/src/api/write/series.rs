@@ -50,9 +50,10 @@ impl<'a> SeriesReader<'a> {
         if self.labels.len() >= MOST_DISTINCT_LABELS {
             return Err(Refused::TooMuch("different labels", MOST_DISTINCT_LABELS as u64));
         }
-        match read_label(raw)? {
-            (NAME, name) => Ok(self.labels.metric(raw, name, request.kind_of(name))),
-            (name, value) => Ok(self.labels.label(raw, name, value)),
-        }
+        Ok(match read_label(raw) {
+            Ok((NAME, name)) => self.labels.metric(raw, name, request.kind_of(name)),
+            Ok((name, value)) => self.labels.label(raw, name, value),
+            Err(_) => self.labels.odd(raw, Odd::Unreadable),
+        })
     }
 }

@@ -209,6 +209,7 @@ impl Import {
         let (mut entries, mut entry, mut reader) =
             (request.entries(), Entry::default(), SeriesReader::enforcing(std::iter::empty()));
         while entries.read(&mut entry)? {
+            self.done.left_out += u64::from(entry.is_unreadable);
             match reader.read(&request, &entry)? {
                 Ok(kind) => {
                     let series = reader.labels.build(&reader.own);

@@ -44,6 +44,17 @@ fn a_bad_line_costs_itself() {
 }
 
 #[test]
+fn names_that_become_one_are_never_merged() {
+    let server = Server::start(None);
+    let body = b"k6.a value=1\nk6_a value=2\nx,a.b=1 value=1\nx,a_b=1 value=2\nx,a.b=2 value=3";
+    check(&server, "/write", body, 400, "2 have a name that is no longer told from another one");
+    check(&server, "/write", b"k6.a value=1\nk6_a value=1", 400, r#"(the first: {__name__=\"k6_a\"})"#);
+    assert_eq!(server.stored("k6_a")[0].2, [1.0, 1.0]);
+    assert_eq!(server.stored("x").iter().map(|(_, _, values)| values[0]).collect::<Vec<_>>(), [1.0, 3.0]);
+    assert_eq!(server.counters.others.influx.refused(Reason::Mended), 3);
+}
+
+#[test]
 fn a_token_is_shown_in_either_versions_way() {
     let issuer = Issuer::new();
     let server = Server::start(Some(&issuer));

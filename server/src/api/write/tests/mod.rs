@@ -25,10 +25,14 @@ struct Server {
 
 impl Server {
     fn start(issuer: Option<&Issuer>) -> Self {
+        Self::with(issuer, &OtlpSettings::default())
+    }
+
+    fn with(issuer: Option<&Issuer>, otlp: &OtlpSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(Log::open(&folder.path().join("queue"), "up", LogConfig::default()).unwrap());
         let counters = AllCounters::default();
-        let routes = routes(log, Duration::from_secs(86_400), &counters, &OtlpSettings::default());
+        let routes = routes(log, Duration::from_secs(86_400), &counters, otlp);
         let routes = guard(routes, issuer.map(Issuer::tokens), Scope::Ingest);
         let address = serve(routes.layer(axum::middleware::map_request(as_bearer)).merge(greetings()));
         Self { folder, address, counters }
@@ -132,6 +136,62 @@ fn what_cannot_be_stored_is_said_and_the_rest_is_stored() {
 }
 
 #[test]
+fn names_stand_as_they_were_sent() {
+    let (server, now) = (Server::start(None), now().millis());
+    let mut odd = series("k6.a", &[(now, 1.0)]);
+    odd.labels[1].name = "job name".into();
+    assert_eq!(server.write("", vec![odd, series("k6_a", &[(now, 2.0)])]).0, 204);
+    assert_eq!(server.stored(r#"{"k6.a"}"#), [(r#"{"k6.a","job name"="a"}"#.into(), vec![now], vec![1.0])]);
+    assert_eq!(server.stored(r#"{"job name"="a"}"#).len(), 1);
+    assert_eq!(server.stored("k6_a"), [(r#"k6_a{job="a"}"#.into(), vec![now], vec![2.0])]);
+}
+
+#[test]
+fn a_bad_series_is_named_and_costs_itself() {
+    let (server, now) = (Server::start(None), now().millis());
+    let labels = |labels: &[(&str, &str)]| {
+        let mut odd = series("x", &[(now, 1.0)]);
+        odd.labels =
+            labels.iter().map(|(name, value)| Label { name: (*name).into(), value: (*value).into() }).collect();
+        odd
+    };
+    let check = |odd: &[(&str, &str)], part: &str| {
+        let (status, text) = server.write("", vec![labels(odd), series("good", &[(now, 1.0)])]);
+        assert!(status == 400 && text.contains(part) && text.contains("the rest is stored"), "{text}");
+    };
+    check(&[("__name__", "x"), ("zone", "a"), ("zone", "b")], r#"(the first: {__name__=\"x\",zone=\"a\",zone=\"b\"})"#);
+    check(&[("__name__", ""), ("zone", "a")], "no metric name (the first: {__name__");
+    check(&[("__name__", "x"), ("__name__", "y")], "two labels of one name (the first: {__name__");
+    check(&[("__name__", "x"), ("", "y")], "a label without a name (the first: {__name__");
+    check(&[("__name__", "x"), ("a\u{1}", "y")], "cannot be read");
+    check(&[("__name__", "x"), (&"n".repeat(60_000), "y")], "too long labels");
+    assert_eq!((server.stored("x").len(), server.stored("good").len()), (0, 1));
+}
+
+#[test]
+fn a_bad_byte_costs_its_series() {
+    let (server, now) = (Server::start(None), now().millis());
+    let body = WriteRequest {
+        timeseries: ["bad", "good"].map(|name| series(name, &[(now, 1.0)])).into(),
+        metadata: Vec::new(),
+    };
+    let whole = body.encode_to_vec();
+    let at = whole.windows(3).position(|window| window == b"bad").unwrap();
+    let mut lost = 0;
+    // Its name, its length, and what stands ahead of it within the series.
+    for place in at - 6..at + 3 {
+        let mut bytes = whole.clone();
+        bytes[place] = 0xff;
+        let packed = snap::raw::Encoder::new().compress_vec(&bytes).unwrap();
+        let (status, text) = server.post("", "application/x-protobuf", &packed);
+        assert!(status == 400 && text.contains("cannot be read"), "{place}: {status} {text}");
+        lost += 1;
+        assert_eq!(server.counters.remote_write.refused(Reason::Unreadable), lost);
+    }
+    assert_eq!((server.stored("good").len(), server.stored(r#"{job="a",__name__!="good"}"#).len()), (1, 0));
+}
+
+#[test]
 fn a_token_says_whose_samples_they_are() {
     let issuer = Issuer::new();
     let (server, time) = (Server::start(Some(&issuer)), now().millis());
@@ -181,8 +241,8 @@ fn a_request_of_many_records_is_stored_whole_or_not_at_all() {
     assert_eq!(server.post("", "application/x-protobuf", &packed(&body)).0, 204);
     assert_eq!(server.counters.remote_write.taken(), samples.len() as u64);
     assert_eq!(server.stored("x")[0].2.len(), samples.len());
-    // A series whose sample is of another type than it must be comes after those.
-    let broken: Vec<u8> = [&body.split_off(0)[..], &[0x0a, 4, 0x12, 2, 0x08, 1]].concat();
-    assert_eq!(server.post("", "application/x-protobuf", &packed(&broken)).0, 400);
+    // More samples than a request may have come after those.
+    body.extend([&[0x0a, 200, 1][..], &[0x12, 0].repeat(100)].concat().repeat(2_200));
+    assert_eq!(server.post("", "application/x-protobuf", &packed(&body)).0, 400);
     assert_eq!(server.counters.remote_write.taken(), samples.len() as u64);
 }

@@ -79,6 +79,39 @@ fn a_data_point_that_cannot_be_kept_is_told_and_the_rest_is_stored() {
 }
 
 #[test]
+fn a_bad_byte_costs_its_data_point_and_names_are_never_merged() {
+    let (server, now) = (Server::start(None), now().millis());
+    let gauge =
+        |name: &str, value: f64| format!(r#"{{"name":"{name}","gauge":{{"dataPoints":[{}]}}}}"#, point(now, value, ""));
+    let json = |metrics: &[String]| {
+        format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{}]}}]}}]}}"#, metrics.join(","))
+    };
+    let both = json(&[gauge("k6.a", 1.0), gauge("k6_a", 2.0)]);
+    let (status, answer) = text(server.send("/v1/metrics", &[JSON], both.as_bytes()));
+    assert!(status == 200 && answer.contains("no longer told from another one"), "{answer}");
+    assert_eq!(server.stored("k6_a"), [("k6_a".into(), vec![now], vec![1.0])]);
+
+    let mut bytes =
+        weir_formats::otlp::from_json(json(&[gauge("bad", 1.0), gauge("good", 2.0)]).as_bytes(), 1 << 20).unwrap();
+    let at = bytes.windows(3).position(|window| window == b"bad").unwrap();
+    bytes[at] = 0xff;
+    let (status, answer) = text(server.send("/v1/metrics", &[PROTOBUF], &bytes));
+    assert!(status == 200 && answer.contains("1 are of series that cannot be read"), "{answer}");
+    assert_eq!(server.stored("good")[0].2, [2.0]);
+}
+
+#[test]
+fn with_a_strategy_names_stand_as_they_were_sent() {
+    let settings = toml::from_str(r#"translation_strategy = "NoTranslation""#).unwrap();
+    let (server, now) = (Server::with(None, &settings), now().millis());
+    let own = r#","attributes":[{"key":"http.method","value":{"stringValue":"GET"}}]"#;
+    let body = metrics(&point(now, 4.5, own));
+    assert_eq!(text(server.send("/v1/metrics", &[JSON], body.as_bytes())), (200, "{}".into()));
+    let expected = r#"{"queue.length","http.method"="GET",job="cart"}"#;
+    assert_eq!(server.stored(r#"{"queue.length"}"#), [(expected.into(), vec![now], vec![4.5])]);
+}
+
+#[test]
 fn what_is_no_request_is_answered_in_its_form() {
     let server = Server::start(None);
     let check = |headers: &[(&str, &str)], body: &[u8], status: u16, part: &str| {

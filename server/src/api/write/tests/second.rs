@@ -74,6 +74,18 @@ fn a_part_that_cannot_be_kept_is_told_beside_what_was_written() {
     let broken = [field(1, &[1, 200, 1]), sample(now, 1.0)];
     let (status, text, written) =
         send(&server, &SYMBOLS, &[[field(1, &[1, 5]), sample(now, 1.0)].concat(), broken.concat()]);
-    assert!(status == 400 && text.contains("table of symbols"), "{text}");
-    assert_eq!((written, server.stored("h").len()), (["0"; 3].map(String::from), 0));
+    assert!(status == 400 && text.contains("1 are of series that cannot be read"), "{text}");
+    assert_eq!((written, server.stored("h").len()), (["1", "0", "0"].map(String::from), 1));
+}
+
+#[test]
+fn a_symbol_that_is_no_text_costs_the_series_that_use_it() {
+    let (server, now) = (Server::start(None), now().millis());
+    let symbols = [&b""[..], b"__name__", b"good", b"b\xffd", b"k6.a"].map(|symbol| field(4, symbol));
+    let series = |references: &[u8]| field(5, &[field(1, references), sample(now, 1.0)].concat());
+    let body = [symbols.concat(), series(&[1, 2]), series(&[1, 3]), series(&[1, 2, 4, 3]), series(&[1, 4])].concat();
+    let packed = snap::raw::Encoder::new().compress_vec(&body).unwrap();
+    let (status, text) = server.post("", "application/x-protobuf;proto=io.prometheus.write.v2.Request", &packed);
+    assert!(status == 400 && text.contains("2 are of series that cannot be read"), "{text}");
+    assert_eq!((server.stored("good").len(), server.stored(r#"{"k6.a"}"#).len()), (1, 1));
 }
