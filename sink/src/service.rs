@@ -14,7 +14,7 @@ use weir_queue::Checkpoint;
 use weir_sample::{Reading, Timestamp};
 
 use crate::senders::fleet::Counters;
-use crate::{Admission, Error, FleetStatus, Health, Opening, Sink, StoreHandle, Watermarks};
+use crate::{Admission, Error, FleetStatus, Health, Listing, Opening, Sink, StoreHandle, Watermarks};
 
 /// How often the running sink does what.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +142,11 @@ impl Service {
     /// One tenant's part of the fleet, as it was at most ten seconds ago.
     pub fn fleet_of(&self, tenant: u32) -> FleetStatus {
         self.shared.counters.status_of(tenant)
+    }
+
+    /// Each agent, as it was some seconds ago; `None` if the sink is too busy to say within `patience`.
+    pub fn agents(&self, patience: Duration) -> Option<Arc<Listing>> {
+        self.shared.counters.roster.ask(clock::now(), patience)
     }
 
     /// How far the data of all live senders have been applied.

@@ -11,7 +11,8 @@ use weir_store::{Cut, Store};
 
 use crate::exchange::Exchange;
 use crate::ingest::Ingest;
-use crate::senders::fleet::{ALIVE, Counters};
+use crate::senders::fleet::Counters;
+use crate::senders::roster::ALIVE;
 use crate::series::Admission;
 use crate::{Error, SinkConfig, Watermarks, state};
 
@@ -165,7 +166,11 @@ impl Sink {
             counters.remembered.store(self.ingest.senders.len() as u64, Relaxed);
             let mut tenants = counters.tenants.lock().unwrap_or_else(PoisonError::into_inner);
             tenants.observe(now, &self.ingest.senders, &self.ingest.ledger);
+            for (_, agent) in self.ingest.senders.agents_mut() {
+                agent.pace.observe(now, agent.account.seen.samples);
+            }
         }
+        counters.roster.make(now, &self.ingest.senders);
         if self.reader_seen.is_none_or(|seen| now.is_due(seen, READER_EVERY)) {
             self.reader_seen = Some(now);
             let mut readings = self.reader.readings();

@@ -8,6 +8,7 @@ use weir_wire::{Epoch, Layout, Seen, SeenWindow, SenderId, Totals};
 
 use super::account::{self, Account};
 use super::clock::Clock;
+use super::pace::Pace;
 use super::progress::Progress;
 use crate::plan::Plan;
 use crate::series::{Grant, Limit};
@@ -42,8 +43,11 @@ pub(crate) struct Agent {
     /// The labels that its account is written under; empty until a layout has told them.
     pub host: Arc<str>,
     pub pool: Arc<str>,
+    /// What it runs, once a layout since the sink was opened has told it.
+    pub version: Arc<str>,
     /// The sink's own view of it; of a job the tenant's account has it.
     pub account: Account,
+    pub pace: Pace,
     /// How far its data have been applied.
     pub progress: Progress,
     /// When it last sent parts of shared series.
@@ -95,7 +99,9 @@ impl Agent {
             grant: None,
             host: "".into(),
             pool: "".into(),
+            version: "".into(),
             account: Account::default(),
+            pace: Pace::default(),
             progress: Progress::default(),
             parts_at: Timestamp::default(),
             limit: Limit::default(),
@@ -130,13 +136,18 @@ impl Agent {
         window.end() > self.doubtful_until
     }
 
-    /// Takes the labels of its account from what its series carry.
+    /// Takes the labels of its account, and its version, from what its series carry.
     pub(crate) fn learn(&mut self, layout: &Layout) {
         let find = |label| layout.series.iter().find_map(|series| series.label(label)).unwrap_or_default();
         let (host, pool) = (find("host"), find("pool"));
         if (&*self.host, &*self.pool) != (host, pool) {
             (self.host, self.pool, self.account.rows) = (host.into(), pool.into(), None);
             self.progress.group = None;
+        }
+        let info = layout.series.iter().find(|series| series.name() == "weir_agent_info");
+        if let Some(version) = info.and_then(|info| info.label("version")).filter(|version| *version != &*self.version)
+        {
+            self.version = version.into();
         }
     }
 

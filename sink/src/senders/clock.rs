@@ -53,6 +53,11 @@ impl Clock {
         !self.behind.is_zero()
     }
 
+    /// Milliseconds by which it is ahead, or below zero behind; zero within an interval.
+    pub(crate) fn off_ms(&self) -> i64 {
+        self.ahead.as_millis() as i64 - self.behind.as_millis() as i64
+    }
+
     /// The window as it should have been, where the clock is ahead: moved back by whole intervals, and by as many for all
     /// windows of an epoch, so that none comes to lie on another. A last window, sent before its end, stays.
     pub(crate) fn correct(&mut self, epoch: Epoch, window: Window, received: Timestamp) -> (Window, Option<Told>) {

@@ -12,9 +12,7 @@ use super::Senders;
 use super::account::Received;
 use super::ledger::Ledger;
 use super::marks::Watermarks;
-
-/// Silence after which an agent no longer counts as alive.
-pub(crate) const ALIVE: Duration = Duration::from_secs(60);
+use super::roster::{ALIVE, Roster};
 
 /// One line about the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -81,6 +79,8 @@ pub(crate) struct Counters {
     pub reader: Mutex<Vec<Reading>>,
     /// Each tenant's part of the fleet.
     pub tenants: Mutex<Tenants>,
+    /// Each agent, while somebody looks.
+    pub roster: Roster,
 }
 
 /// What of the fleet is whose.

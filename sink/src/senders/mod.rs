@@ -15,7 +15,9 @@ pub(crate) mod completeness;
 pub(crate) mod fleet;
 pub(crate) mod ledger;
 pub(crate) mod marks;
+mod pace;
 pub(crate) mod progress;
+pub(crate) mod roster;
 pub(crate) mod up;
 
 use std::collections::HashMap;
