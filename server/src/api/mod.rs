@@ -1,5 +1,6 @@
 //! The HTTP API, a file per group of routes.
 
+pub(crate) mod agents;
 pub(crate) mod alerts;
 pub(crate) mod auth;
 pub(crate) mod cardinality;

@@ -11,7 +11,7 @@ use super::current::refuse_without_store;
 use super::http;
 use super::roles::Roles;
 use crate::alerting::forwarded;
-use crate::api::{alerts, auth, cardinality, prometheus, query, rules, session, write};
+use crate::api::{agents, alerts, auth, cardinality, prometheus, query, rules, session, write};
 use crate::config::Config;
 use crate::front;
 use crate::serving::{HandedOver, Site, answering};
@@ -51,7 +51,7 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         let queries = query::routes(sink.source(), sink.engine.clone(), Some(sink.watermark()));
         let queries = queries.layer(axum::middleware::from_fn_with_state(store, refuse_without_store));
         let queries = queries.merge(http::fleet_routes(roles.clone()));
-        let queries = queries.merge(cardinality::routes(sink.admission()));
+        let queries = queries.merge(cardinality::routes(sink.admission())).merge(agents::routes(sink.agents()));
         router = router.merge(guard(queries, Scope::Read));
     }
     if let Some(alerting) = &roles.alerting {

@@ -11,6 +11,7 @@ use weir_sink::{Admission, FleetStatus, Opening, Service, ServiceConfig, SinkCon
 
 use super::backends::Backends;
 use crate::alerting::Here;
+use crate::api::agents::Agents;
 use crate::api::query::Watermark;
 use crate::config::Config;
 use crate::run::current::Current;
@@ -21,6 +22,9 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Time for which a sink that is told to stop reads on: more than a queue that is not behind needs.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// Time that a question about agents waits for the sink, which may be at a batch.
+const AGENTS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A sink that runs, and its store.
 pub(crate) struct SinkRole {
@@ -95,6 +99,12 @@ impl SinkRole {
     /// The fleet in one line, or one tenant's part of it.
     pub(super) fn fleet(&self, tenant: Option<u32>) -> FleetStatus {
         tenant.map_or_else(|| self.service.fleet(), |tenant| self.service.fleet_of(tenant))
+    }
+
+    /// Each agent, as the sink knows it.
+    pub(crate) fn agents(&self) -> Agents {
+        let service = self.service.clone();
+        Arc::new(move || service.agents(AGENTS_PATIENCE))
     }
 
     /// Rules and limits of series.
