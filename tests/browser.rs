@@ -25,6 +25,24 @@ fn charts_draw_and_values_change() {
 }
 
 #[test]
+fn the_fleet_is_listed_searched_and_leads_to_a_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let _agent = Agent::start(folder.path(), &server.ports.batch.to_string(), &server.keys(), &[]);
+    eventually("host metrics", Duration::from_secs(30), || server.number("count(system_cpu_utilization_ratio) > 0"));
+    let (_, hosts) = server.get("/api/v1/agents").expect("agents");
+    let hosts: serde_json::Value = serde_json::from_str(&hosts).unwrap();
+    let host = hosts["data"]["agents"][0]["host"].as_str().expect("the agent's host").to_owned();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/fleet.mjs");
+    let output = Command::new("node")
+        .args([script, &format!("http://{}", server.ports.http), &host])
+        .output()
+        .expect("node is missing: apt-get install nodejs npm");
+    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{log}");
+}
+
+#[test]
 fn what_fires_is_seen_silenced_and_heard_again() {
     let folder = tempfile::tempdir().unwrap();
     let webhooks = Webhooks::listen();

@@ -73,6 +73,30 @@ export async function text(path: string): Promise<{ ok: boolean; text: string }>
 }
 
 export const fleet = () => ask<Fleet>('api/v1/status/fleet');
+export type Agent = {
+  host: string;
+  agent: string;
+  tenant: number;
+  pool: string;
+  version: string;
+  state: 'silent' | 'live' | 'gone';
+  last_ack: number;
+  batches_acked: number;
+  batches_resent: number;
+  batches_lost: number;
+  batches_spooled: number;
+  completeness: number | null;
+  samples_per_second: number | null;
+  clock_seconds: number;
+};
+export type Agents = { states: Record<Agent['state'], number>; losing: number; matching: number; agents: Agent[] };
+export type AgentsWanted = { search: string; state: string; sort: string; order: string | undefined; limit: number; offset: number };
+
+/** A page of agents; what is empty is not asked for. */
+export function agents(wanted: AgentsWanted): Promise<Agents> {
+  const said = Object.entries(wanted).filter(([, value]) => value !== '' && value !== undefined);
+  return ask<Agents>('api/v1/agents', Object.fromEntries(said.map(([name, value]) => [name, String(value)])));
+}
 export const labelValues = (label: string) => ask<string[]>(`api/v1/label/${label}/values`);
 export const metadata = () => ask<Record<string, { type: string; unit?: string; help?: string }[]>>('api/v1/metadata');
 

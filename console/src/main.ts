@@ -9,12 +9,14 @@ import { startTheme } from './parts/theme.ts';
 import { refreshAlerts, startAlerts } from './pages/alerts.ts';
 import { refreshCatalogue, startCatalogue } from './pages/catalogue.ts';
 import { refreshExplore, startExplore } from './pages/explore.ts';
+import { refreshFleet, startFleet } from './pages/fleet.ts';
 import { refreshOverview, startOverview } from './pages/overview.ts';
 import { refreshPipeline } from './pages/pipeline.ts';
 import './style.css';
 
 const REFRESH_MS = 5_000;
 const REFRESH: Record<Page, (address: Address) => Promise<void>> = {
+  fleet: refreshFleet,
   overview: refreshOverview,
   explore: refreshExplore,
   metrics: refreshCatalogue,
@@ -120,6 +122,7 @@ startTheme(turnPage);
 startAlerts();
 startCatalogue();
 startExplore();
+startFleet();
 startKeys();
 startOverview();
 startRangeBar();

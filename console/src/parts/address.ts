@@ -2,7 +2,7 @@
 
 import { lengthText, readLength, type Span } from './range.ts';
 
-export const PAGES = ['overview', 'explore', 'metrics', 'pipeline', 'alerts'] as const;
+export const PAGES = ['fleet', 'overview', 'explore', 'metrics', 'pipeline', 'alerts'] as const;
 export type Page = (typeof PAGES)[number];
 
 export type Address = {
@@ -14,6 +14,9 @@ export type Address = {
   host: string;
   queries: string[];
   search: string;
+  /** Of the fleet: a column, with its order after a dash, and which state alone. */
+  sort: string;
+  state: string;
 };
 
 const DEFAULT_LENGTH = 900;
@@ -32,10 +35,12 @@ export function readAddress(hash: string, usual = DEFAULT_LENGTH): Address {
     host: given.get('host') ?? '',
     queries: given.getAll('q').slice(0, MOST_QUERIES),
     search: given.get('search') ?? '',
+    sort: given.get('sort') ?? 'state',
+    state: given.get('state') ?? '',
   };
 }
 
-export function writeAddress({ page, length, zoom, host, queries, search }: Address): string {
+export function writeAddress({ page, length, zoom, host, queries, search, sort, state }: Address): string {
   const said = new URLSearchParams({ range: lengthText(length) });
   if (zoom) {
     said.set('from', String(Math.round(zoom.from * 1000) / 1000));
@@ -43,7 +48,9 @@ export function writeAddress({ page, length, zoom, host, queries, search }: Addr
   }
   if (host) said.set('host', host);
   if (page === 'explore') for (const one of queries) said.append('q', one);
-  if (page === 'metrics' && search) said.set('search', search);
+  if (page === 'fleet' && sort !== 'state') said.set('sort', sort);
+  if (page === 'fleet' && state) said.set('state', state);
+  if ((page === 'metrics' || page === 'fleet') && search) said.set('search', search);
   return `#${page}?${said}`;
 }
 

@@ -48,7 +48,7 @@ function ranged(act: () => void): boolean {
 
 /** The search of the page that is shown, or that of metrics. */
 function search(): boolean {
-  const fields: Partial<Record<string, string>> = { explore: '#queries textarea', metrics: '#catalogue-search' };
+  const fields: Partial<Record<string, string>> = { explore: '#queries textarea', metrics: '#catalogue-search', fleet: '#fleet-search' };
   const own = fields[here().page];
   if (!own) go({ page: 'metrics' });
   document.querySelector<HTMLElement>(own ?? '#catalogue-search')?.focus();

@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn a_pace_is_that_of_a_minute_and_at_first_of_what_there_is() {
         let mut pace = Pace::default();
-        let mut check = |seconds, samples, expected| {
+        let mut check = |seconds: i64, samples, expected| {
             pace.observe(Timestamp::from_secs(1_000 + seconds), samples);
             assert_eq!(pace.per_second(), expected, "at {seconds}");
         };
