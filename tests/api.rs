@@ -67,7 +67,8 @@ fn what_is_described_is_what_is_served() {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     for (path, methods) in described {
         assert!(!methods.is_empty(), "{path} has no method");
-        let path = path.replace("{name}", "job").replace("{id}", "1").replace("{group}", "job/a");
+        let path =
+            path.replace("{name}", "job").replace("{id}", "1").replace("{version}", "1").replace("{group}", "job/a");
         for method in methods {
             let url = format!("http://{}{path}", server.ports.http);
             let request = ureq::http::Request::builder().method(method.to_uppercase().as_str()).uri(url);

@@ -4,6 +4,7 @@ pub(crate) mod agents;
 pub(crate) mod alerts;
 pub(crate) mod auth;
 pub(crate) mod cardinality;
+pub(crate) mod dashboards;
 mod json;
 pub(crate) mod prometheus;
 pub(crate) mod query;

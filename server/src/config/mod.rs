@@ -24,6 +24,7 @@ use serde::Deserialize;
 use weir_identity::IdentityConfig;
 use weir_link::ServerTls;
 
+use crate::api::dashboards::ConsoleSettings;
 use crate::api::write::OtlpSettings;
 #[cfg(feature = "kafka")]
 use crate::host;
@@ -65,6 +66,7 @@ pub(crate) struct Config {
     pub alerting: AlertingSettings,
     pub otlp: OtlpSettings,
     pub graphite: GraphiteSettings,
+    pub console: ConsoleSettings,
     /// Where all this was read.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -94,6 +96,7 @@ impl Default for Config {
             alerting: AlertingSettings::default(),
             otlp: OtlpSettings::default(),
             graphite: GraphiteSettings::default(),
+            console: ConsoleSettings::default(),
             file: None,
         }
     }
@@ -131,6 +134,11 @@ impl Config {
     /// The folder that gateways write and the sink reads.
     pub(crate) fn queue_folder(&self) -> PathBuf {
         self.queue.folder.clone().unwrap_or_else(|| self.data.join("queue"))
+    }
+
+    /// The folder of dashboards that people have made.
+    pub(crate) fn dashboards(&self) -> PathBuf {
+        self.console.folder(&self.data, &self.folder())
     }
 
     /// The folder that paths in `[alerting]` are relative to: the file's.
@@ -270,6 +278,7 @@ mod tests {
         assert_eq!(full.admission.sink.rules.len(), 2);
         let networks = |config: &Config| (format!("{:?}", config.graphite.networks), config.listen.graphite);
         assert_eq!(networks(&full), networks(&usual));
+        assert!(full.console.dashboards.is_some() && usual.console.dashboards.is_none());
         assert_eq!(full.otlp.promote_resource_attributes, ["k8s.namespace.name"]);
         let AlertingSettings { rules, config, state, wait, external_url, .. } = &full.alerting;
         let AlertingSettings { source, write, token, heartbeat, .. } = &full.alerting;

@@ -11,7 +11,7 @@ use super::current::refuse_without_store;
 use super::http;
 use super::roles::Roles;
 use crate::alerting::forwarded;
-use crate::api::{agents, alerts, auth, cardinality, prometheus, query, rules, session, write};
+use crate::api::{agents, alerts, auth, cardinality, dashboards, prometheus, query, rules, session, write};
 use crate::config::Config;
 use crate::front;
 use crate::serving::{HandedOver, Site, answering};
@@ -53,6 +53,10 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         let queries = queries.merge(http::fleet_routes(roles.clone()));
         let queries = queries.merge(cardinality::routes(sink.admission())).merge(agents::routes(sink.agents()));
         router = router.merge(guard(queries, Scope::Read));
+    }
+    if roles.sink.is_some() || roles.engines.is_some() {
+        let folder = Arc::new(dashboards::Folder::new(config.dashboards()));
+        router = router.merge(dashboards::routes(folder, roles.identity.tokens.as_ref()));
     }
     if let Some(alerting) = &roles.alerting {
         let rules = guard(rules::routes(alerting.standing.clone(), alerting.api()), Scope::AlertsRead);
