@@ -23,6 +23,7 @@ const MAGIC: [u8; 2] = *b"WR";
 const VERSION: u8 = 1;
 const KIND_ACK: u8 = 0b1000_0000;
 const ACK_WANTED: u8 = 0b0100_0000;
+const SCRAPES: u8 = 0b0010_0000;
 const DICTIONARY: u8 = 0b0000_1111;
 
 /// What a datagram carries.
@@ -32,12 +33,14 @@ pub enum DatagramKind {
     Batch,
     /// To an agent; its nonce field is random.
     Ack,
+    /// From a collector: a request's body, no datagram, but sealed like one.
+    Scrapes,
 }
 
 /// The part of a datagram that stands in clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Batch or ack.
+    /// What it carries.
     pub kind: DatagramKind,
     /// Whether the sender waits for an ack.
     pub ack_wanted: bool,
@@ -147,7 +150,11 @@ impl Header {
         }
         let flags = datagram[3];
         Ok(Self {
-            kind: if flags & KIND_ACK == 0 { DatagramKind::Batch } else { DatagramKind::Ack },
+            kind: match flags & (KIND_ACK | SCRAPES) {
+                0 => DatagramKind::Batch,
+                SCRAPES => DatagramKind::Scrapes,
+                _ => DatagramKind::Ack,
+            },
             ack_wanted: flags & ACK_WANTED != 0,
             dictionary: flags & DICTIONARY,
             key_id: u16::from_be_bytes(array(field(4))),
@@ -164,7 +171,11 @@ impl Header {
         bytes[..2].copy_from_slice(&MAGIC);
         bytes[2] = VERSION;
         bytes[3] = self.dictionary & DICTIONARY;
-        bytes[3] |= if self.kind == DatagramKind::Ack { KIND_ACK } else { 0 };
+        bytes[3] |= match self.kind {
+            DatagramKind::Batch => 0,
+            DatagramKind::Ack => KIND_ACK,
+            DatagramKind::Scrapes => SCRAPES,
+        };
         bytes[3] |= if self.ack_wanted { ACK_WANTED } else { 0 };
         bytes[4..6].copy_from_slice(&self.key_id.to_be_bytes());
         bytes[6..10].copy_from_slice(&self.tenant.to_be_bytes());
@@ -179,7 +190,7 @@ impl Header {
 /// Writes header, sealed payload and tag to `out`, in place of what was there.
 pub fn seal(header: &Header, payload: &[u8], keys: &SessionKeys, out: &mut Vec<u8>) {
     let key = match header.kind {
-        DatagramKind::Batch => &keys.batch,
+        DatagramKind::Batch | DatagramKind::Scrapes => &keys.batch,
         DatagramKind::Ack => &keys.ack,
     };
     let clear = header.encode();
