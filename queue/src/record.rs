@@ -64,6 +64,8 @@ pub enum RecordKind {
     Parts,
     /// What a process that leads, or wants to, says and remembers: for the others that could, and for no store.
     State,
+    /// What one look at a target brought, for one of the target's windows.
+    Scrape,
     /// What a newer program wrote, by its number. Its frame is as sound as any: it must neither be taken for damage nor
     /// be cut off as a torn tail.
     Newer(u8),
@@ -81,6 +83,7 @@ impl RecordKind {
             6 => Self::Claim,
             7 => Self::Parts,
             8 => Self::State,
+            9 => Self::Scrape,
             newer => Self::Newer(newer),
         }
     }
@@ -96,6 +99,7 @@ impl RecordKind {
             Self::Claim => 6,
             Self::Parts => 7,
             Self::State => 8,
+            Self::Scrape => 9,
             Self::Newer(number) => number,
         }
     }
@@ -257,10 +261,10 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_and_a_zero_is_a_frame_from_before_kinds() {
-        use RecordKind::{Alert, Batch, Claim, Grant, Newer, Parts, Samples, Series, State, Unsaid};
+        use RecordKind::{Alert, Batch, Claim, Grant, Newer, Parts, Samples, Scrape, Series, State, Unsaid};
         let (lane, agent, epoch, received) = (Lane::Bulk, AgentId([7; 16]), Epoch(9), Timestamp(13));
-        let known = [Unsaid, Batch, Grant, Samples, Series, Alert, Claim, Parts, State];
-        for (kind, byte) in known.into_iter().zip(0..).chain([(Newer(9), 9), (Newer(255), 255)]) {
+        let known = [Unsaid, Batch, Grant, Samples, Series, Alert, Claim, Parts, State, Scrape];
+        for (kind, byte) in known.into_iter().zip(0..).chain([(Newer(10), 10), (Newer(255), 255)]) {
             let record = Record { kind, lane, tenant: 3, agent, epoch, seq: 11, received, payload: b"payload" };
             let mut frame = Vec::new();
             record.encode(5, &mut frame);

@@ -20,6 +20,8 @@ pub(crate) enum Contents<'a> {
     Samples(&'a [u8]),
     /// The same, as older programs wrote them.
     OldSamples(&'a [u8]),
+    /// What one look at a target brought.
+    Scrape,
     /// What a sink has of shared series.
     Parts,
     /// What is for another consumer of a queue, and strayed into this one.
@@ -38,6 +40,7 @@ impl<'a> Contents<'a> {
             RecordKind::Grant => Self::Grant(Grant::decode(record.payload)),
             RecordKind::Samples => Self::OldSamples(record.payload),
             RecordKind::Series => Self::Samples(record.payload),
+            RecordKind::Scrape => Self::Scrape,
             RecordKind::Parts => Self::Parts,
             RecordKind::Alert | RecordKind::Claim | RecordKind::State => Self::Foreign,
             RecordKind::Newer(_) => Self::Newer,

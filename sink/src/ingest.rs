@@ -14,6 +14,7 @@ use crate::exchange::Exchange;
 use crate::imported::importer::Importer;
 use crate::partials::{Partials, write};
 use crate::plan::Plan;
+use crate::scraped::Claims;
 use crate::senders::completeness::{self, Completeness};
 use crate::senders::fleet::Counters;
 use crate::senders::ledger::{self, Ledger, Owner};
@@ -36,6 +37,8 @@ pub(crate) struct Ingest {
     pub decoder: Decoder,
     pub values: Values,
     pub importer: Importer,
+    /// Windows of scraped targets that are stored.
+    pub claims: Claims,
     pub row: Vec<f64>,
     /// When the newest record was received: the sink's clock, so that a replay goes as the first run did. Never ahead of
     /// the time of day, whatever a gateway's clock says or this host's has said.
@@ -74,6 +77,7 @@ impl Ingest {
             decoder: Decoder::new(),
             values: Values::default(),
             importer: Importer::resume(saved.running),
+            claims: saved.claims,
             row: Vec::new(),
             newest: saved.newest,
             now: saved.newest,
@@ -102,6 +106,7 @@ impl Ingest {
             Contents::Batch => self.batch(record),
             Contents::Samples(payload) => self.samples(record, payload),
             Contents::OldSamples(payload) => self.old_samples(record, payload),
+            Contents::Scrape => self.scrape(record),
             Contents::Parts => {
                 match &mut self.exchange {
                     Some(exchange) => exchange.take(record),
@@ -301,6 +306,7 @@ impl Ingest {
                 admission.release(agent.tenant, &mut agent.limit);
             }
         });
+        self.claims.sweep(now, self.memory.jobs);
         for (id, mut agent) in gone {
             self.admission.release(agent.tenant, &mut agent.limit);
             match id.is_job() {
@@ -337,7 +343,7 @@ impl Ingest {
     }
 }
 
-fn sender_of(record: &Record<'_>) -> SenderId {
+pub(crate) fn sender_of(record: &Record<'_>) -> SenderId {
     SenderId { tenant: record.tenant, agent: record.agent }
 }
 

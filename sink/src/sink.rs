@@ -105,14 +105,14 @@ impl Sink {
     /// Notes what the store is now and where in the queue that was. The cut may be written beside further steps.
     pub(crate) fn cut(&mut self) -> Result<(Cut, Checkpoint), Error> {
         let queue = self.reader.checkpoint();
-        let Ingest { senders, ledger, partials, newest, admission, exchange, importer, .. } = &mut self.ingest;
+        let Ingest { senders, ledger, partials, newest, admission, exchange, importer, claims, .. } = &mut self.ingest;
         let (limits, exchange) = (admission.shared_limits(), exchange.as_mut());
         let exchange = exchange.map(|exchange| {
             exchange.outbox.seal();
             &*exchange
         });
         let mut saved = state::encode(&queue, senders, &ledger.jobs, &limits, partials, *newest, exchange);
-        importer.running.encode(&mut saved);
+        state::append(&mut saved, &importer.running, claims);
         Ok((self.ingest.store.cut(&saved)?, queue))
     }
 

@@ -14,13 +14,16 @@ use crate::contents::grant_in_batch;
 use crate::exchange::{Exchange, Heard, SavedExchange, Way};
 use crate::imported::running::Running;
 use crate::partials::{Open, Part, Partials};
+use crate::scraped::Claims;
 use crate::senders::ledger::Jobs;
 use crate::senders::progress::Progress;
 use crate::senders::{Account, Agent, EpochSeen, Forgotten, Received, Senders};
 use crate::series::{Grant, Limit};
 
+/// Since 11 it has which windows of scraped targets are stored.
+const VERSION: u8 = 11;
 /// Since 10 it has running totals of what is sent as differences.
-const VERSION: u8 = 10;
+const BEFORE_CLAIMS: u8 = 10;
 /// Since 9 it has what sinks tell each other of shared series.
 const BEFORE_RUNNING: u8 = 9;
 /// Since 8 it says how far each sender is.
@@ -42,9 +45,10 @@ pub(crate) struct Saved {
     pub newest: Timestamp,
     pub exchange: SavedExchange,
     pub running: Running,
+    pub claims: Claims,
 }
 
-/// All but the running totals, which stand behind.
+/// All but what [`append`] puts behind it.
 pub(crate) fn encode(
     queue: &Checkpoint,
     senders: &Senders,
@@ -78,7 +82,15 @@ pub(crate) fn encode(
     out
 }
 
-/// Reads what [`encode`] wrote; no bytes at all are a first start.
+/// Running totals, and windows of scraped targets.
+pub(crate) fn append(out: &mut Vec<u8>, running: &Running, claims: &Claims) {
+    let mut totals = Vec::new();
+    running.encode(&mut totals);
+    block(out, &totals);
+    claims.encode(out);
+}
+
+/// Reads what [`encode`] and [`append`] wrote; no bytes at all are a first start.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     let mut saved = Saved {
         queue: Checkpoint::default(),
@@ -90,6 +102,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         newest: Timestamp::default(),
         exchange: SavedExchange::default(),
         running: Running::default(),
+        claims: Claims::default(),
     };
     if bytes.is_empty() {
         return Ok(saved);
@@ -97,7 +110,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     let mut input = Input(bytes);
     let [version] = input.array()?;
     let read_grant = match version {
-        VERSION | BEFORE_RUNNING | BEFORE_EXCHANGE | BEFORE_PROGRESS => Grant::decode,
+        VERSION | BEFORE_CLAIMS | BEFORE_RUNNING | BEFORE_EXCHANGE | BEFORE_PROGRESS => Grant::decode,
         GRANTS_IN_BATCHES => grant_in_batch,
         _ => return Err(Error::State("version")),
     };
@@ -124,8 +137,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     if version >= BEFORE_RUNNING && input.array()? == [1] {
         saved.exchange = decode_exchange(&mut input)?;
     }
+    let totals = match version {
+        VERSION => input.block()?,
+        BEFORE_CLAIMS => input.0,
+        _ => return Ok(saved),
+    };
+    saved.running = Running::decode(totals).ok_or(Error::State("running totals"))?;
     if version == VERSION {
-        saved.running = Running::decode(input.0).ok_or(Error::State("running totals"))?;
+        saved.claims = Claims::decode(input.0).ok_or(Error::State("windows of targets"))?;
     }
     Ok(saved)
 }

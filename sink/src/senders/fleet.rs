@@ -59,6 +59,9 @@ pub(crate) struct Counters {
     pub imported_left_out: AtomicU64,
     /// Differences whose time was counted before, or is too long ago to know.
     pub differences_left_out: AtomicU64,
+    /// Windows of targets, and those that a second collector brought.
+    pub scrapes: AtomicU64,
+    pub scrapes_duplicate: AtomicU64,
     /// Senders in memory, and those that left it.
     pub remembered: AtomicU64,
     pub agents_forgotten: AtomicU64,
@@ -140,7 +143,7 @@ impl Counters {
 
     pub(crate) fn readings(&self, now: Timestamp) -> Vec<Reading> {
         let marks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner).readings();
-        let mut readings = [self.of_batches(now), self.of_senders(), marks].concat();
+        let mut readings = [self.of_batches(now), self.of_scrapes(), self.of_senders(), marks].concat();
         readings.extend(self.reader.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         readings
     }
@@ -206,6 +209,18 @@ impl Counters {
                 "Age of the newest record read. Growing: the sink does not keep up with the gateways.",
             ),
             gauge("weir_sink_behind_seconds", self.behind(now).as_secs_f64(), BEHIND_HELP),
+        ]
+    }
+
+    fn of_scrapes(&self) -> Vec<Reading> {
+        let counter = |name, value: &AtomicU64, help| Reading::counter(name, &[], value.load(Relaxed), help);
+        vec![
+            counter("weir_sink_scrapes_total", &self.scrapes, "Windows of scraped targets, each stored once."),
+            counter(
+                "weir_sink_scrapes_duplicate_total",
+                &self.scrapes_duplicate,
+                "Windows of scraped targets that a collector had brought already, as at every hand-over and with replicas.",
+            ),
         ]
     }
 

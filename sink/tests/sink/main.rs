@@ -7,5 +7,6 @@ mod forgetting;
 mod imported;
 mod recovery;
 mod saved;
+mod scraped;
 mod tenants;
 mod watermark;
