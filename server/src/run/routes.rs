@@ -77,9 +77,10 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         router = router.merge(front::routes(copies.clone()));
     }
     if let Some(queue) = roles.queue() {
-        let writes = write::routes(queue, config.store.longest(), &roles.written, &config.otlp);
+        let writes = write::routes(queue.clone(), config.store.longest(), &roles.written, &config.otlp);
         let writes = guard(writes, Scope::Ingest).layer(axum::middleware::map_request(write::as_bearer));
-        router = router.merge(writes).merge(write::greetings());
+        let scrapes = write::scrapes::routes(queue, config.store.longest(), &roles.written, roles.identity.clone());
+        router = router.merge(writes).merge(scrapes).merge(write::greetings());
     }
     router.method_not_allowed_fallback(prometheus::wrong_method).fallback(prometheus::nothing_there)
 }

@@ -21,6 +21,8 @@ pub(crate) struct Protocols {
     pub(crate) influx: Arc<Counters>,
     pub(crate) push: Arc<Counters>,
     pub(crate) graphite: Arc<Counters>,
+    /// What collectors bring; looks are counted, not samples.
+    pub(crate) scrapes: Arc<Counters>,
 }
 
 /// What is counted of each protocol.
@@ -54,6 +56,16 @@ impl Counters {
         let refused = Reason::OF_REMOTE_WRITE.iter().map(|&reason| {
             let count = self.refused[reason as usize].load(Relaxed);
             Reading::counter("weir_remote_write_refused_total", &[("reason", reason.word())], count, REMOTE_WRITE)
+        });
+        std::iter::once(taken).chain(refused).collect()
+    }
+
+    fn readings_of_scrapes(&self) -> Vec<Reading> {
+        let help = "Looks at targets that collectors brought and that are durable in the queue.";
+        let taken = Reading::counter("weir_scrapes_received_total", &[], self.taken.load(Relaxed), help);
+        let refused = Reason::OF_SCRAPES.iter().map(|&reason| {
+            let count = self.refused[reason as usize].load(Relaxed);
+            Reading::counter("weir_scrapes_refused_total", &[("reason", reason.word())], count, SCRAPES)
         });
         std::iter::once(taken).chain(refused).collect()
     }
@@ -92,9 +104,13 @@ impl Protocols {
         readings.extend(self.influx.readings_of("influx", &[common, &[Conflict, Line, Text, Mended]]));
         readings.extend(self.push.readings_of("push", &[common, &[Conflict]]));
         readings.extend(self.graphite.readings_of("graphite", &[common, &[Conflict, Line, Network, Mended]]));
+        readings.extend(self.scrapes.readings_of_scrapes());
         readings
     }
 }
+
+const SCRAPES: &str = "Left out of what collectors bring, by reason. malformed to queue: requests, as in weir_remote_write_refused_total; \
+    too_old, ahead: looks of a time that is not stored: see the collector's clock; seal: requests with neither a token nor a seal that holds.";
 
 const REMOTE_WRITE: &str = "Left out of remote write, by reason. malformed: requests of another protocol than remote write 1.0 or 2.0; \
     too_large: requests over a limit that the answer names: send fewer samples at once; busy: requests for \

@@ -116,10 +116,15 @@ impl Door {
         let (kind, lane) = (RecordKind::Series, Lane::Normal);
         let record = |payload| Record { kind, lane, tenant, agent, epoch, seq: 0, received: now, payload };
         let records: Vec<_> = payloads.iter().map(|payload| record(payload.as_slice())).collect();
+        self.make_durable(&records)
+    }
+
+    /// Appends records, and waits until they are on disk.
+    pub(super) fn make_durable(&self, records: &[Record<'_>]) -> Result<(), Refused> {
         if records.is_empty() {
             return Ok(());
         }
-        let durable = self.queue.append(&records).and_then(|position| self.queue.wait_durable(position));
+        let durable = self.queue.append(records).and_then(|position| self.queue.wait_durable(position));
         durable.map_err(Refused::Queue)
     }
 }

@@ -15,6 +15,7 @@ mod otlp;
 mod push;
 mod reason;
 mod refused;
+pub(crate) mod scrapes;
 mod second;
 pub(crate) mod series;
 mod unfold;

@@ -28,10 +28,11 @@ pub(crate) enum Reason {
     Network,
     Exemplar,
     Text,
+    Seal,
 }
 
 impl Reason {
-    pub(super) const COUNT: usize = Self::Text as usize + 1;
+    pub(super) const COUNT: usize = Self::Seal as usize + 1;
 
     /// Those that any protocol may have.
     pub(super) const OF_ALL: &[Self] = &[
@@ -47,6 +48,17 @@ impl Reason {
         Self::Duplicate,
         Self::TooLong,
         Self::Unreadable,
+    ];
+
+    pub(super) const OF_SCRAPES: &[Self] = &[
+        Self::Malformed,
+        Self::TooLarge,
+        Self::Busy,
+        Self::Behind,
+        Self::Queue,
+        Self::TooOld,
+        Self::Ahead,
+        Self::Seal,
     ];
 
     pub(super) const OF_REMOTE_WRITE: &[Self] = &[
@@ -136,6 +148,7 @@ impl Reason {
             Self::Line => ("line", "lines cannot be read"),
             Self::Network => ("network", ""),
             Self::Exemplar => ("exemplar", ""),
+            Self::Seal => ("seal", ""),
             Self::Text => ("text", "fields are text, which is no sample"),
         }
     }

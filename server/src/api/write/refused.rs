@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use weir_formats::remote_write;
+use weir_wire::Refusal;
 
 use super::counters::Counters;
 use super::reason::Reason;
@@ -21,6 +22,10 @@ pub(crate) enum Refused {
     TooLarge(StatusCode, String),
     /// The token has a limit that is not kept here.
     Limited,
+    /// The token has a limit or labels that are not kept here for targets.
+    Bound,
+    /// The body is sealed by nobody who may send, or not at all.
+    Seal(Refusal),
     /// The sender shall try again: there is no memory for its request.
     Busy,
     /// The sender shall try again: so much is acknowledged and not stored yet.
@@ -51,8 +56,9 @@ impl Refused {
             Self::Busy => Reason::Busy,
             Self::Behind(_) => Reason::Behind,
             Self::Queue(_) => Reason::Queue,
+            Self::Seal(_) => Reason::Seal,
             // Samples are counted one by one.
-            Self::Part(_) | Self::Fault | Self::Limited => return self,
+            Self::Part(_) | Self::Fault | Self::Limited | Self::Bound => return self,
         };
         counters.refuse(reason, 1);
         self
@@ -78,6 +84,11 @@ impl Refused {
             Self::Malformed(text) => now(StatusCode::BAD_REQUEST, "malformed", text),
             Self::TooLarge(status, text) => now(status, "too_large", text),
             Self::Limited => now(StatusCode::FORBIDDEN, "max_series", LIMITED.to_owned()),
+            Self::Bound => now(StatusCode::FORBIDDEN, "bound", BOUND.to_owned()),
+            Self::Seal(why) => {
+                let text = format!("neither a token nor a seal that holds: {why}");
+                now(StatusCode::UNAUTHORIZED, why.reason(), text)
+            }
             Self::Busy => later("busy", "too many requests wait: send again".to_owned(), 1),
             Self::Queue(error) => later(error.reason(), error.to_string(), 1),
             Self::Behind(behind) => {
@@ -120,5 +131,7 @@ impl IntoResponse for Refused {
     }
 }
 
+const BOUND: &str =
+    "this token enforces labels or a limit of series, which is not kept for targets: give collectors one without";
 const LIMITED: &str =
     "this token has a limit of series, which is kept for agents alone: use one without to send by another protocol";
