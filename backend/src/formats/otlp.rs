@@ -22,7 +22,7 @@ pub(super) fn request(items: &[Item]) -> Body {
             message(out, 1, |out| attribute(out, "service.name", "weir"));
         });
         message(out, 2, |out| {
-            for same in items.chunk_by(|a, b| is_same_metric(a, b)) {
+            for same in items.chunk_by(is_same_metric) {
                 message(out, 2, |out| metric(out, same));
             }
         });
@@ -143,7 +143,7 @@ fn fixed(out: &mut Vec<u8>, field: u8, value: u64) {
 #[cfg(test)]
 mod tests {
     use weir_formats::Measured;
-    use weir_formats::otlp::Told;
+    use weir_formats::otlp::{Told, Translation};
     use weir_sample::{CUSTOM_BOUNDS, Histogram};
     use weir_store::Column;
 
@@ -178,7 +178,7 @@ mod tests {
         };
         let items = [of("d", &exponential), of("e", &own), item("g", &[], &[(2_000, STALE)])];
         let (mut found, mut floats) = (Vec::new(), Vec::new());
-        weir_formats::otlp::read(&request(&items).bytes, &[], |told| {
+        weir_formats::otlp::read(&request(&items).bytes, &Translation::default(), |told| {
             let Told::Point(points) = told else { return };
             for point in points.iter() {
                 match &point.value {

@@ -38,17 +38,23 @@ pub enum AgentState {
 /// One agent, as its own account and the sink have it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentStatus {
+    /// Whose it is.
     pub tenant: u32,
+    /// Its id.
     pub agent: AgentId,
     /// Empty until a batch has told it.
     pub host: Arc<str>,
+    /// The pool that it is of.
     pub pool: Arc<str>,
     /// Empty until it has sent a batch since the server started.
     pub version: Arc<str>,
+    /// Whether it sends.
     pub state: AgentState,
     /// When its newest batch was received, and so acknowledged.
     pub last_batch: Timestamp,
+    /// Batches that it knows to be durable.
     pub acked_batches: u64,
+    /// Batches that it sent more than once.
     pub resent_batches: u64,
     /// Batches that it had to drop before any gateway took them.
     pub lost_batches: u64,
@@ -65,7 +71,9 @@ pub struct AgentStatus {
 /// All agents at one time.
 #[derive(Debug, Default)]
 pub struct Listing {
+    /// When it was made.
     pub at: Timestamp,
+    /// In no order.
     pub agents: Vec<AgentStatus>,
 }
 
