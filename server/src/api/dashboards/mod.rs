@@ -99,7 +99,7 @@ fn told(mistake: &Mistake) -> Value {
 /// Files are read and synced where no other request is held up by it.
 async fn on_thread(answer: impl FnOnce() -> Result<Value, Failure> + Send + 'static) -> Response {
     let outcome = tokio::task::spawn_blocking(answer).await;
-    match outcome.unwrap_or_else(|_| Err(Failure::BrokenOff)) {
+    match outcome.unwrap_or(Err(Failure::BrokenOff)) {
         Ok(data) => Json(json!({ "status": "success", "data": data })).into_response(),
         Err(failure) => {
             let (status, reason) = match &failure {
