@@ -35,6 +35,15 @@ pub enum Measured {
     },
     /// A native histogram.
     Histogram(Box<Histogram>),
+    /// What was observed in a stretch of time.
+    Window {
+        /// From when on, in nanoseconds; zero if nobody says.
+        since: i64,
+        /// Until when, in nanoseconds.
+        until: i64,
+        /// All of it.
+        histogram: Box<Histogram>,
+    },
 }
 
 /// What a metric is that nobody describes: by its name, as Prometheus' libraries give them.

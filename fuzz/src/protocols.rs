@@ -56,7 +56,7 @@ fn second(data: &[u8]) {
 }
 
 fn kept(point: &Point<'_>) {
-    if let Measured::Histogram(histogram) = &point.value {
+    if let Measured::Histogram(histogram) | Measured::Window { histogram, .. } = &point.value {
         let mut bytes = Vec::new();
         histogram.encode(&mut bytes);
         let mut rest = &bytes[..];

@@ -60,6 +60,8 @@ fn differences_of_an_exporter_become_totals() {
         expect(server, "latency_seconds_bucket{le=\"0.5\"}", 5.0);
         expect(server, "latency_seconds_bucket{le=\"+Inf\"}", 6.0);
         expect(server, "latency_seconds_sum", 3.25);
+        expect(server, "histogram_count(sum_over_time(size_bytes[1h]))", 103.0);
+        expect(server, "histogram_sum(sum_over_time(size_bytes[1h]))", 5_200.0);
     };
     check(&server);
     server.program.kill();

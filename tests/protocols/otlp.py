@@ -56,7 +56,7 @@ latency = meter.create_histogram("latency", unit="s")
 for seconds in (0.25, 0.25, 2.0):
     latency.record(seconds)
 size = meter.create_histogram("size", unit="By")
-for number in range(1, 0 if is_delta else 101):
+for number in range(1, 101):
     size.record(number)
 if not provider.force_flush():
     sys.exit("the export failed")
@@ -64,6 +64,7 @@ if is_delta:
     for _ in range(3):
         orders.add(5, {"kind": "a"})
         latency.record(0.25)
+        size.record(50)
         if not provider.force_flush():
             sys.exit("the export failed")
 provider.shutdown()

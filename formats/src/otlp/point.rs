@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use weir_sample::{Kind, STALE};
+use weir_sample::{Kind, ResetHint, STALE};
 
 use super::distribution;
 use super::labels::{Labels, Resource, Scope, of_point, put};
@@ -137,7 +137,13 @@ impl<'a> Family<'_, 'a> {
     fn exponential(&self, point: &DataPoint<'a>, labels: Labels<'a>) -> Result<Outcome<'a>, Malformed> {
         let exponential = distribution::Exponential::read(point.bytes)?;
         let Some(histogram) = exponential.histogram(point.is_stale) else { return Ok(Err(LeftOut::Histogram)) };
-        let value = Measured::Histogram(Box::new(histogram));
+        let value = match self.is_delta && !point.is_stale {
+            true => {
+                let ((since, until), histogram) = (point.stretch, Box::new(histogram.with_hint(ResetHint::Delta)));
+                Measured::Window { since, until, histogram }
+            }
+            false => Measured::Histogram(Box::new(histogram)),
+        };
         Ok(Ok(vec![self.one(&self.name, labels, Kind::Distribution, point.time, value)]))
     }
 

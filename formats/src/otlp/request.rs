@@ -132,8 +132,8 @@ impl<'a> Walk<'_, 'a> {
         let refused = match data.temporality {
             _ if self.is_unreadable || name_is_unreadable => Some(LeftOut::Unreadable),
             _ if first != sent => Some(LeftOut::Mended),
-            // What may fall has no total without its beginning, and histograms without bounds none that counts on.
-            Temporality::Delta if kind == 10 || kind == 7 && !data.is_monotonic => Some(LeftOut::Delta),
+            // What may fall has no total without its beginning.
+            Temporality::Delta if kind == 7 && !data.is_monotonic => Some(LeftOut::Delta),
             Temporality::Unsaid if has_temporality => Some(LeftOut::Temporality),
             _ => None,
         };

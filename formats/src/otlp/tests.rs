@@ -34,6 +34,9 @@ fn line(point: &Point<'_>) -> String {
         Measured::Float(value) if value.to_bits() == STALE.to_bits() => "stale".to_owned(),
         Measured::Float(value) => value.to_string(),
         Measured::Difference { since, until, by } => format!("{by} of {since}..{until}"),
+        Measured::Window { since, until, histogram } => {
+            format!("{} {} of {since}..{until}", histogram.count(), histogram.sum())
+        }
         Measured::Histogram(histogram) => {
             let buckets =
                 histogram.buckets().map(|bucket| format!("{}..{}:{}", bucket.lower, bucket.upper, bucket.count));
@@ -136,7 +139,7 @@ fn differences_say_since_when_they_are() {
         ],
     );
     let json = exponential(r#""count":0"#).replace("\"aggregationTemporality\":2", "\"aggregationTemporality\":1");
-    check(&json, &["Delta"]);
+    check(&json, &["e{} 1 0 0 of 0..1000000"]);
 }
 
 fn exponential(point: &str) -> String {

@@ -11,7 +11,8 @@
 //! version 2: for each series the number of its labels and their places, the number of its histograms, and for each of these a
 //! distance in ms from the one before, zigzag, its length and its bytes. Records of differences are of version 3: for each series the number of its
 //! labels and their places, the number of its differences, and for each of these a distance in ns from the one before, zigzag, since how many ns
-//! before its end it is (0: it does not say), and its eight bytes.
+//! before its end it is (0: it does not say), and its eight bytes. Records of version 4 have histograms of stretches of time: as
+//! differences, with a length and bytes in place of the eight.
 
 use super::labels::{Labels, Pair};
 use super::running::Difference;
@@ -37,6 +38,7 @@ pub(crate) struct Unreadable;
 const SAMPLES: u8 = 1;
 const HISTOGRAMS: u8 = 2;
 const DIFFERENCES: u8 = 3;
+const WINDOWS: u8 = 4;
 
 /// A record is closed when it has grown past this size; with the series that made it so it is below what a queue takes.
 const RECORD_BYTES: usize = 256 << 10;
@@ -72,16 +74,41 @@ impl SampleWriter {
         Self::of(DIFFERENCES)
     }
 
+    /// One that takes histograms of stretches of time, which have records of their own.
+    pub fn of_windows() -> Self {
+        Self::of(WINDOWS)
+    }
+
+    /// Adds histograms of a series: until when and since when each was observed, in nanoseconds (zero: it does not say), and its bytes.
+    pub fn push_windows(&mut self, labels: &Labels<'_>, own: &[Pair], windows: &[(i64, i64, Vec<u8>)]) {
+        for windows in windows.chunks(HISTOGRAMS_AT_ONCE) {
+            self.put_labels(labels, own);
+            put_varint(&mut self.body, windows.len() as u64);
+            for (time, since, bytes) in windows {
+                self.put_stretch(*time, *since);
+                put_varint(&mut self.body, bytes.len() as u64);
+                self.body.extend_from_slice(bytes);
+            }
+            if self.texts.len() + self.body.len() >= RECORD_BYTES {
+                self.close();
+            }
+        }
+    }
+
+    fn put_stretch(&mut self, time: i64, since: i64) {
+        let distance = time.wrapping_sub(self.time);
+        put_varint(&mut self.body, (distance << 1 ^ distance >> 63) as u64);
+        self.time = time;
+        put_varint(&mut self.body, if since > 0 { time.saturating_sub(since).max(0) as u64 } else { 0 });
+    }
+
     /// Adds differences of a series: until when and since when each is, in nanoseconds (zero: it does not say), and how much.
     pub fn push_differences(&mut self, labels: &Labels<'_>, own: &[Pair], differences: &[(i64, i64, f64)]) {
         for differences in differences.chunks(TOLD_AT_ONCE) {
             self.put_labels(labels, own);
             put_varint(&mut self.body, differences.len() as u64);
             for &(time, since, by) in differences {
-                let distance = time.wrapping_sub(self.time);
-                put_varint(&mut self.body, (distance << 1 ^ distance >> 63) as u64);
-                self.time = time;
-                put_varint(&mut self.body, if since > 0 { time.saturating_sub(since).max(0) as u64 } else { 0 });
+                self.put_stretch(time, since);
                 self.body.extend_from_slice(&by.to_le_bytes());
             }
             if self.texts.len() + self.body.len() >= RECORD_BYTES {
@@ -191,6 +218,11 @@ pub(crate) fn has_histograms(payload: &[u8]) -> bool {
     payload.first() == Some(&HISTOGRAMS)
 }
 
+/// Whether these are of stretches of time, of which [`window`] reads in place of [`histogram`].
+pub(crate) fn has_windows(payload: &[u8]) -> bool {
+    payload.first() == Some(&WINDOWS)
+}
+
 /// Whether a record has differences, of which [`difference_labels`], [`histogram_series`] and [`difference`] read.
 pub(crate) fn has_differences(payload: &[u8]) -> bool {
     payload.first() == Some(&DIFFERENCES)
@@ -203,20 +235,37 @@ pub(crate) fn difference_labels<'a>(input: &mut &'a [u8]) -> Result<Vec<&'a str>
 
 /// Reads a difference and moves on to its time.
 pub(crate) fn difference(input: &mut &[u8], time: &mut i64) -> Result<Difference, Unreadable> {
-    let distance = varint(input)?;
-    *time = time.wrapping_add((distance >> 1) as i64 ^ -((distance & 1) as i64));
-    let since = match varint(input)? {
-        0 => 0,
-        length => time.wrapping_sub(length as i64),
-    };
+    let since = stretch(input, time)?;
     let (by, rest) = input.split_first_chunk().ok_or(Unreadable)?;
     *input = rest;
     Ok(Difference { time: *time, since, by: f64::from_le_bytes(*by) })
 }
 
-/// As [`labels`], for a record of histograms.
+/// Reads since when a histogram of a stretch of time is, and its bytes, and moves on to its time.
+pub(crate) fn window<'a>(input: &mut &'a [u8], time: &mut i64) -> Result<(i64, &'a [u8]), Unreadable> {
+    let since = stretch(input, time)?;
+    Ok((since, some_bytes(input)?))
+}
+
+fn stretch(input: &mut &[u8], time: &mut i64) -> Result<i64, Unreadable> {
+    let distance = varint(input)?;
+    *time = time.wrapping_add((distance >> 1) as i64 ^ -((distance & 1) as i64));
+    Ok(match varint(input)? {
+        0 => 0,
+        length => time.wrapping_sub(length as i64),
+    })
+}
+
+fn some_bytes<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Unreadable> {
+    let length = varint(input)? as usize;
+    let (bytes, rest) = input.split_at_checked(length).ok_or(Unreadable)?;
+    *input = rest;
+    Ok(bytes)
+}
+
+/// As [`labels`], for a record of histograms, of stretches of time or not.
 pub(crate) fn histogram_labels<'a>(input: &mut &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
-    labels_of(HISTOGRAMS, input)
+    labels_of(if has_windows(input) { WINDOWS } else { HISTOGRAMS }, input)
 }
 
 fn labels_of<'a>(version: u8, input: &mut &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
@@ -273,10 +322,7 @@ pub(crate) fn histogram_series(input: &mut &[u8], known: usize, own: &mut Vec<u3
 pub(crate) fn histogram<'a>(input: &mut &'a [u8], time: &mut i64) -> Result<&'a [u8], Unreadable> {
     let distance = varint(input)?;
     *time = time.wrapping_add((distance >> 1) as i64 ^ -((distance & 1) as i64));
-    let length = varint(input)? as usize;
-    let (bytes, rest) = input.split_at_checked(length).ok_or(Unreadable)?;
-    *input = rest;
-    Ok(bytes)
+    some_bytes(input)
 }
 
 /// Reads the value of a sample and moves on to its time.

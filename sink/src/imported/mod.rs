@@ -27,7 +27,7 @@ impl Ingest {
     /// Stores what a record tells, as rules and the tenant's limit have it. What is over the limit is left out and
     /// counted: running totals of several series have no sum that would stay true.
     pub(crate) fn samples(&mut self, record: &Record<'_>, payload: &[u8]) -> Result<(), Error> {
-        if form::has_histograms(payload) {
+        if form::has_histograms(payload) || form::has_windows(payload) {
             return self.histograms(record, payload);
         }
         let read = match form::has_differences(payload) {

@@ -142,6 +142,20 @@ impl Bench {
         found
     }
 
+    /// How many observations each histogram of a metric has, by second.
+    pub(crate) fn histogram_counts(&self, name: &str) -> Vec<(i64, f64)> {
+        let matchers = [Matcher::new(NAME, MatchOp::Equal, name).unwrap()];
+        let (span, mut found) = ((Timestamp(0), Timestamp::from_secs(START * 2)), Vec::new());
+        let mut each = |data: weir_store::SeriesData| {
+            let Column::Histograms(histograms) = &data.values else { return ControlFlow::Continue(()) };
+            let seconds = data.timestamps.iter().map(|time| time / 1_000 - START);
+            found.extend(seconds.zip(histograms.iter().map(weir_sample::Histogram::count)));
+            ControlFlow::Continue(())
+        };
+        self.store.select_histograms(&matchers, span, &mut each).unwrap();
+        found
+    }
+
     /// The sum of a reading over its labels.
     pub(crate) fn reading(&self, name: &str) -> f64 {
         self.sink.readings().iter().filter(|reading| reading.series.name() == name).map(|reading| reading.value).sum()

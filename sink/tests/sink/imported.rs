@@ -1,7 +1,7 @@
 //! Samples with times and totals of their own: stored as they are, and once, however often they come.
 
 use weir_queue::RecordKind;
-use weir_sample::{Kind, Series, Timestamp, Value, Window};
+use weir_sample::{Histogram, Kind, Series, Timestamp, Value, Window};
 use weir_sink::{AdmissionConfig, Labels, SampleWriter};
 use weir_wire::{AgentId, Batch, Encoder, Totals};
 
@@ -77,6 +77,43 @@ fn differences_become_totals_and_count_once_over_repeats_and_a_crash() {
     append_differences(&bench, &[(0, 10, 5.0), (30, 40, 8.0), (50, 60, 1.0)]);
     bench.drain();
     assert_eq!(bench.samples("jobs_total"), (vec![0, 10, 20, 30, 50, 60], vec![0.0, 5.0, 7.0, 8.0, 12.0, 21.0]));
+}
+
+#[test]
+fn histograms_of_stretches_count_once_over_repeats_and_a_crash() {
+    let mut bench = Bench::new();
+    let append = |bench: &Bench, stretches: &[(i64, i64, usize)]| {
+        let (mut labels, mut writer, mut own) = (Labels::default(), SampleWriter::of_windows(), Vec::new());
+        let series = on_host("took");
+        let mut pairs = vec![labels.metric(b"", series.name(), Kind::Distribution)];
+        pairs.extend(series.labels().map(|(name, value)| labels.label(b"", name, value)));
+        labels.series(&pairs, &mut own).unwrap();
+        let at = |seconds: i64| (START + seconds) * 1_000_000_000;
+        let bytes = |times: usize| {
+            let (mut histogram, mut bytes) = (Histogram::new(), Vec::new());
+            (0..times).for_each(|_| histogram.insert(1.0));
+            histogram.encode(&mut bytes);
+            bytes
+        };
+        let windows: Vec<_> = stretches.iter().map(|&(from, to, times)| (at(to), at(from), bytes(times))).collect();
+        writer.push_windows(&labels, &own, &windows);
+        let records = writer.finish();
+        records.iter().for_each(|payload| bench.append_record(RecordKind::Series, AgentId([0; 16]), payload));
+    };
+    append(&bench, &[(0, 10, 5), (10, 20, 2)]);
+    append(&bench, &[(10, 20, 2)]);
+    bench.drain();
+    bench.sink.checkpoint().unwrap();
+    append(&bench, &[(10, 20, 2), (30, 40, 1)]);
+    // Late, by another gateway.
+    append(&bench, &[(20, 30, 8)]);
+    bench.drain();
+    let mut bench = bench.crash();
+    bench.drain();
+    append(&bench, &[(0, 10, 5), (30, 40, 1)]);
+    bench.drain();
+    assert_eq!(bench.histogram_counts("took"), [(10, 5.0), (20, 2.0), (30, 8.0), (40, 1.0)]);
+    assert_eq!(bench.reading("weir_sink_dropped_total"), 3.0);
 }
 
 #[test]

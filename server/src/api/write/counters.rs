@@ -122,5 +122,5 @@ const REMOTE_WRITE: &str = "Left out of remote write, by reason. malformed: requ
 
 const PROTOCOL: &str = "Left out of what came by a protocol, by reason. malformed to unreadable as in weir_remote_write_refused_total; mended: samples whose name is another's once it is mended; histogram: histograms that contradict themselves; \
     conflict: samples of a series that has another value at the same time in the same request; delta: differences of \
-    sums that may fall, of exponential histograms or of no time; attributes: data points or resources with more than 128; no_value: data points without a value; temporality: data points \
+    sums that may fall or of no time; attributes: data points or resources with more than 128; no_value: data points without a value; temporality: data points \
     that do not say whether they are totals; line: lines that cannot be read; network: connections from networks that may not send; text: fields whose value is text. See docs/protocols.md.";

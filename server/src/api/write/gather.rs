@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hasher};
 
 use weir_formats::remote_write::{MOST_DISTINCT_LABELS, MOST_SAMPLES, MOST_SERIES, NAME};
 use weir_formats::{Measured, Point};
-use weir_sample::{Kind, Series, legal_label_name, legal_metric_name};
+use weir_sample::{Histogram, Kind, Series, legal_label_name, legal_metric_name};
 use weir_sink::{Labels, Odd, Pair, SampleWriter};
 
 use super::left_out::{LeftOut, spelled};
@@ -41,6 +41,7 @@ struct Brought {
     samples: Vec<(i64, f64)>,
     histograms: Vec<(i64, Vec<u8>)>,
     differences: Vec<(i64, i64, f64)>,
+    windows: Vec<(i64, i64, Vec<u8>)>,
 }
 
 impl Gathered {
@@ -67,12 +68,17 @@ impl Gathered {
     pub(crate) fn take(&mut self, points: &[Point<'_>]) -> Result<bool, Refused> {
         let mut placed = Vec::with_capacity(points.len());
         for point in points {
-            let is_difference = matches!(point.value, Measured::Difference { .. });
+            let is_difference = matches!(point.value, Measured::Difference { .. } | Measured::Window { .. });
             let oldest = if is_difference { self.oldest.max(self.oldest_difference) } else { self.oldest };
             if !self.left_out.is_within(point.time, oldest, self.newest) {
                 return Ok(false);
             }
-            if matches!(point.value, Measured::Difference { since, until, by } if since >= until || !by.is_finite()) {
+            let is_of_no_time = match point.value {
+                Measured::Difference { since, until, by } => since >= until || !by.is_finite(),
+                Measured::Window { since, until, .. } => since >= until,
+                Measured::Float(_) | Measured::Histogram(_) => false,
+            };
+            if is_of_no_time {
                 self.left_out.add(Reason::Delta, 1);
                 return Ok(false);
             }
@@ -104,6 +110,7 @@ impl Gathered {
                     Value::Float(value) => brought.samples.push((point.time, value)),
                     Value::Histogram(bytes) => brought.histograms.push((point.time, bytes)),
                     Value::Difference(since, until, by) => brought.differences.push((until, since, by)),
+                    Value::Window(since, until, bytes) => brought.windows.push((until, since, bytes)),
                 }
             }
         }
@@ -134,6 +141,7 @@ impl Gathered {
                     samples: Vec::new(),
                     histograms: Vec::new(),
                     differences: Vec::new(),
+                    windows: Vec::new(),
                 });
                 Ok(Ok(place))
             }
@@ -171,16 +179,17 @@ impl Gathered {
     /// The payloads of the records, and how many samples they hold.
     pub(super) fn finish(self) -> (Vec<Vec<u8>>, u64) {
         let (mut floats, mut histograms) = (SampleWriter::default(), SampleWriter::of_histograms());
-        let mut grown = SampleWriter::of_differences();
-        for Brought { own, kind, samples, histograms: its, differences } in &self.series {
+        let (mut grown, mut observed) = (SampleWriter::of_differences(), SampleWriter::of_windows());
+        for Brought { own, kind, samples, histograms: its, differences, windows } in &self.series {
             if !samples.is_empty() {
                 floats.push(&self.labels, own, *kind, samples);
             }
             histograms.push_histograms(&self.labels, own, its);
             grown.push_differences(&self.labels, own, differences);
+            observed.push_windows(&self.labels, own, windows);
         }
         let mut payloads = floats.finish();
-        payloads.extend(histograms.finish().into_iter().chain(grown.finish()));
+        payloads.extend(histograms.finish().into_iter().chain(grown.finish()).chain(observed.finish()));
         (payloads, self.when.len() as u64)
     }
 }
@@ -196,6 +205,7 @@ enum Value {
     Float(f64),
     Histogram(Vec<u8>),
     Difference(i64, i64, f64),
+    Window(i64, i64, Vec<u8>),
 }
 
 impl Value {
@@ -203,17 +213,14 @@ impl Value {
         match &point.value {
             Measured::Float(value) => Self::Float(*value),
             Measured::Difference { since, until, by } => Self::Difference(*since, *until, *by),
-            Measured::Histogram(histogram) => {
-                let mut bytes = Vec::new();
-                histogram.encode(&mut bytes);
-                Self::Histogram(bytes)
-            }
+            Measured::Histogram(histogram) => Self::Histogram(bytes_of(histogram)),
+            Measured::Window { since, until, histogram } => Self::Window(*since, *until, bytes_of(histogram)),
         }
     }
 
     /// The instant at which there is one: of differences several may be in a millisecond.
     fn when(&self, millis: i64) -> i64 {
-        if let Self::Difference(_, until, _) = self { *until } else { millis }
+        if let Self::Difference(_, until, _) | Self::Window(_, until, _) = self { *until } else { millis }
     }
 
     /// What tells it from another.
@@ -221,11 +228,20 @@ impl Value {
         match self {
             Self::Float(value) => value.to_bits(),
             Self::Difference(since, _, by) => by.to_bits() ^ (*since as u64).rotate_left(32) ^ 1,
-            Self::Histogram(bytes) => {
-                let mut sum = DefaultHasher::new();
-                sum.write(bytes);
-                sum.finish()
-            }
+            Self::Histogram(bytes) => sum_of(bytes),
+            Self::Window(since, _, bytes) => sum_of(bytes) ^ (*since as u64).rotate_left(32) ^ 1,
         }
     }
+}
+
+fn bytes_of(histogram: &Histogram) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    histogram.encode(&mut bytes);
+    bytes
+}
+
+fn sum_of(bytes: &[u8]) -> u64 {
+    let mut sum = DefaultHasher::new();
+    sum.write(bytes);
+    sum.finish()
 }

@@ -140,7 +140,7 @@ impl Reason {
             }
             Self::Delta => (
                 "delta",
-                "are differences (delta temporality) of what may fall, of exponential histograms or of no time: have the sender keep totals",
+                "are differences (delta temporality) of what may fall or of no time: have the sender keep totals",
             ),
             Self::Attributes => ("attributes", "have, or their resource has, more than 128 attributes"),
             Self::NoValue => ("no_value", "have no value"),
