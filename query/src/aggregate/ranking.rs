@@ -45,7 +45,7 @@ impl Ranking {
             if size == 0 || !counts {
                 continue;
             }
-            let at = kept.partition_point(|&(other, _)| !self.beats(value, other));
+            let at = kept.partition_point(|&(other, of)| !self.beats(value, &row, other, of));
             if at < size {
                 bytes += if kept.len() < size { size_of::<(f64, usize)>() } else { 0 };
                 kept.truncate(size - 1);
@@ -59,13 +59,15 @@ impl Ranking {
         bytes
     }
 
-    /// Of equal values the earlier one stays; any number beats NaN.
-    fn beats(&self, value: f64, other: f64) -> bool {
-        match self.keep {
-            Keep::Largest => value > other || (other.is_nan() && !value.is_nan()),
-            Keep::Smallest => value < other || (other.is_nan() && !value.is_nan()),
-            Keep::First => false,
-        }
+    /// Any number beats NaN, and of equal values that of the smaller labels stays, in whatever order they come.
+    fn beats(&self, value: f64, row: &Row, other: f64, of: usize) -> bool {
+        let order = match self.keep {
+            Keep::Largest => other.partial_cmp(&value),
+            Keep::Smallest => value.partial_cmp(&other),
+            Keep::First => return false,
+        };
+        let order = order.unwrap_or_else(|| value.is_nan().cmp(&other.is_nan()));
+        order.is_lt() || order.is_eq() && self.kept[of].as_ref().is_some_and(|Kept(kept)| row.labels < kept.labels)
     }
 
     /// The rows that hold a place at some step, in order of rank at the first such step.
@@ -92,5 +94,31 @@ impl Ranking {
             }
         }
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_equal_values_the_smaller_labels_stay_in_whatever_order_they_come() {
+        let row = |host: &str, value: f64| Row::of_floats(LabelSet::new("m", [("host", host)]), vec![value]);
+        let check = |keep, rows: &[(&str, f64)], expected: &[&str]| {
+            let mut ranking = Ranking::new(keep, vec![2]);
+            let mut places = ranking.places();
+            rows.iter().for_each(|(host, value)| _ = ranking.add(&mut places, row(host, *value)));
+            let found = ranking.finish(vec![places]);
+            let hosts: Vec<_> = found.iter().map(|row| row.labels.to_string()).collect();
+            let expected: Vec<_> = expected.iter().map(|host| format!("m{{host={host:?}}}")).collect();
+            assert_eq!(hosts, expected, "{keep:?} of {rows:?}");
+        };
+        for keep in [Keep::Largest, Keep::Smallest] {
+            check(keep, &[("c", 1.0), ("a", 1.0), ("b", 1.0)], &["a", "b"]);
+            check(keep, &[("a", 1.0), ("b", 1.0), ("c", 1.0)], &["a", "b"]);
+            check(keep, &[("b", f64::NAN), ("a", f64::NAN), ("c", 1.0)], &["c", "a"]);
+        }
+        check(Keep::Largest, &[("a", 1.0), ("b", 2.0), ("c", 2.0)], &["b", "c"]);
+        check(Keep::Smallest, &[("c", 2.0), ("b", 1.0), ("a", 2.0)], &["b", "a"]);
     }
 }
