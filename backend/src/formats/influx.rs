@@ -55,7 +55,7 @@ mod tests {
             item("c", &[], &[(1, 1e300)]),
         ];
         let text = String::from_utf8(lines(&items).bytes).unwrap();
-        let key = "a_b,k=v\\,\\=\\ \\\u{FFFD}";
+        let key = "a\\ b,k=v\\,\\=\\ \\\u{FFFD}";
         let long = format!("1{}", "0".repeat(300));
         assert_eq!(text, format!("{key} value=1.5 1000\n{key} value=-0 3000\nc value={long} 1\n"));
     }

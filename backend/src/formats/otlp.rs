@@ -184,7 +184,7 @@ mod tests {
                 match &point.value {
                     Measured::Histogram(histogram) => found.push((**histogram).clone()),
                     Measured::Float(value) => floats.push((point.name.to_string(), value.to_bits())),
-                    Measured::Difference { .. } => {}
+                    Measured::Difference { .. } | Measured::Window { .. } => {}
                 }
             }
         })
