@@ -3,7 +3,8 @@
 import type { Grid } from './parts/range.ts';
 
 export type Labels = Record<string, string>;
-export type Line = { labels: Labels; points: [seconds: number, value: number][] };
+/** A line may have a name that was chosen for it. */
+export type Line = { labels: Labels; name?: string; points: [seconds: number, value: number][] };
 export type Fleet = {
   agents: number;
   samples_per_second: number;
@@ -32,14 +33,22 @@ export class ScopeNeeded extends Error {}
 /** What is asked for is not there: the server does not do it. */
 export class NotServed extends Error {}
 
+/** Somebody else has changed it meanwhile. */
+export class Changed extends Error {}
+
 /** Nobody answers: the server is away, or the way to it. */
 export class Away extends Error {}
 
+/** A body that is sent as it is written. */
+class Plain {
+  constructor(readonly text: string) {}
+}
+
 /** Sends a request, and throws what is no success with the server's own words. */
-async function send(method: string, path: string, body?: unknown): Promise<unknown> {
-  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+async function send(method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<unknown> {
+  const headers: Record<string, string> = { ...(token && { authorization: `Bearer ${token}` }), ...more };
   if (body !== undefined) headers['content-type'] = 'application/json';
-  const response = await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body) }).catch((error: Error) => {
+  const response = await fetch(path, { method, headers, body: body === undefined ? null : body instanceof Plain ? body.text : JSON.stringify(body) }).catch((error: Error) => {
     throw new Away(error.message);
   });
   const answer: unknown = await response.json().catch(() => (response.ok ? {} : `the server answered ${response.status}`));
@@ -48,6 +57,7 @@ async function send(method: string, path: string, body?: unknown): Promise<unkno
   if (response.status === 401) throw new TokenNeeded(why);
   if (response.status === 403) throw new ScopeNeeded(why);
   if (response.status === 404) throw new NotServed(why);
+  if (response.status === 409) throw new Changed(why);
   if (!response.ok) throw new Error(why);
   return answer;
 }
@@ -97,7 +107,8 @@ export function agents(wanted: AgentsWanted): Promise<Agents> {
   const said = Object.entries(wanted).filter(([, value]) => value !== '' && value !== undefined);
   return ask<Agents>('api/v1/agents', Object.fromEntries(said.map(([name, value]) => [name, String(value)])));
 }
-export const labelValues = (label: string) => ask<string[]>(`api/v1/label/${label}/values`);
+export const labelValues = (label: string, match?: string) => ask<string[]>(`api/v1/label/${encodeURIComponent(label)}/values`, match ? { 'match[]': match } : {});
+export const labelNames = () => ask<string[]>('api/v1/labels');
 export const metadata = () => ask<Record<string, { type: string; unit?: string; help?: string }[]>>('api/v1/metadata');
 
 type RawSeries = { metric: Labels; values?: [number, string][]; value?: [number, string] };
@@ -123,6 +134,12 @@ export async function range(promql: string, { start, end, step, to, tail }: Grid
   return [...lines.values()];
 }
 
+/** A PromQL expression at one time. */
+export async function instant(promql: string, at: number): Promise<Line[]> {
+  const { result } = await ask<{ result: RawSeries[] }>('api/v1/query', { query: promql, time: String(at), limit: String(MOST_SERIES) });
+  return vector(result).map(({ metric, value }) => ({ labels: metric, points: value ? [[value[0], Number(value[1])]] : [] }));
+}
+
 /** How many series each metric has now. */
 export async function seriesCounts(): Promise<Map<string, number>> {
   const { result } = await ask<{ result: RawSeries[] }>('api/v1/query', { query: 'count by (__name__) ({__name__!=""})' });
@@ -133,6 +150,23 @@ export async function seriesCounts(): Promise<Map<string, number>> {
 function vector(result: RawSeries[] | [number, string] | undefined): RawSeries[] {
   if (!result) return [];
   return typeof result[0] === 'number' ? [{ metric: {}, value: result as [number, string] }] : (result as RawSeries[]);
+}
+
+export type Mistake = { file: string; line: number; column: number; text: string };
+export type Listed = { name: string; title: string; tags: string[]; shipped: boolean; mistake: Mistake | null };
+export type Saved = { name: string; shipped: boolean; text: string; etag: string; mistake: Mistake | null };
+const DASHBOARDS = 'api/v1/dashboards';
+const dashboardPath = (name: string) => `${DASHBOARDS}/${encodeURIComponent(name)}`;
+
+export const dashboards = () => ask<Listed[]>(DASHBOARDS);
+export const dashboard = (name: string) => ask<Saved>(dashboardPath(name));
+export const dashboardVersions = (name: string) => ask<number[]>(`${dashboardPath(name)}/versions`);
+export const dashboardVersion = async (name: string, version: number) => (await ask<{ text: string }>(`${dashboardPath(name)}/versions/${version}`)).text;
+
+/** Saves a dashboard over what was read, or a new one; a token that is given is shown for this alone. */
+export async function saveDashboard(name: string, json: string, etag: string, admin: string): Promise<Saved> {
+  const more: Record<string, string> = { ...(etag && { 'if-match': etag }), ...(admin && { authorization: `Bearer ${admin}` }) };
+  return ((await send('PUT', dashboardPath(name), new Plain(json), more)) as { data: Saved }).data;
 }
 
 export type Alert = { labels: Labels; annotations: Labels; state: 'pending' | 'firing'; late?: boolean; activeAt: string; value: string };

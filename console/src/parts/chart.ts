@@ -10,7 +10,7 @@ import { withWindow, type Grid } from './range.ts';
 import { lonely, table } from './table.ts';
 import { ticksOf } from './ticks.ts';
 
-export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean };
+export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean; height?: number };
 
 const HEIGHT = 170;
 const LEAST_DRAG_PX = 4;
@@ -46,15 +46,15 @@ export class Chart {
     this.note.textContent = 'loading …';
     this.element.append(title, this.box, this.note);
     this.element.dataset.chart = spec.id;
-    new ResizeObserver(() => this.plot?.setSize({ width: this.width(), height: HEIGHT })).observe(this.element);
+    new ResizeObserver(() => this.plot?.setSize({ width: this.width(), height: this.height() })).observe(this.element);
   }
 
   /** Asks and shows; an answer that comes after that of a later question is not shown. */
-  async draw(grid: Grid): Promise<Line[] | Error> {
+  async draw(grid: Grid, ask = () => range(withWindow(this.spec.promql, grid.step), grid)): Promise<Line[] | Error> {
     this.asked += 1;
     const turn = this.asked;
     try {
-      const lines = await range(withWindow(this.spec.promql, grid.step), grid);
+      const lines = await ask();
       if (turn === this.asked) this.show(lines, grid);
       return lines;
     } catch (error) {
@@ -76,7 +76,8 @@ export class Chart {
     this.note.textContent = this.filter.value ? 'No line has this in its labels.' : 'No samples in this range.';
     this.box.hidden = points === 0;
     if (points === 0) return;
-    const names = lineNames(drawn.map((line) => line.labels));
+    const plain = lineNames(drawn.map((line) => line.labels));
+    const names = drawn.map((line, at) => line.name ?? plain[at] ?? '');
     const data = table(drawn, this.spec.stacked ?? false, grid);
     // A chart of other lines, or of other colours, is another one.
     const key = [getComputedStyle(document.documentElement).getPropertyValue('--card'), ...drawn.map((line) => fullName(line.labels))].join('\n');
@@ -109,6 +110,10 @@ export class Chart {
     return Math.max(this.element.clientWidth - 16, 200);
   }
 
+  private height(): number {
+    return this.spec.height ?? HEIGHT;
+  }
+
   private options(names: string[]): uPlot.Options {
     const style = getComputedStyle(document.documentElement);
     const color = (name: string) => style.getPropertyValue(name).trim();
@@ -133,7 +138,7 @@ export class Chart {
     const ticks = (low: number, high: number) => ticksOf(low, high, unit);
     return {
       width: this.width(),
-      height: HEIGHT,
+      height: this.height(),
       cursor: {
         // A zoom is said once, by the chart that it was drawn in; all follow the address.
         sync: { key: 'weir', filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave', sub: () => true } },

@@ -1,8 +1,9 @@
 // Numbers as people read them.
 
-export type Unit = 'ratio' | 'percent' | 'bytes' | 'bytes/s' | 'seconds' | 'milliseconds' | 'time' | 'number' | '1/s';
+export type Unit = 'ratio' | 'percent' | 'bytes' | 'bytes/s' | 'bits/s' | 'seconds' | 'milliseconds' | 'time' | 'number' | '1/s';
 
 const IEC = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const BITS = ['b', 'kb', 'Mb', 'Gb', 'Tb'];
 const SI = ['', 'k', 'M', 'G', 'T'];
 const LONG: [number, string][] = [[86_400, 'd'], [3_600, 'h'], [60, 'min']];
 
@@ -15,6 +16,8 @@ export function format(value: number | null | undefined, unit: Unit): string {
       return scaled(value, 1024, IEC);
     case 'bytes/s':
       return `${scaled(value, 1024, IEC)}/s`;
+    case 'bits/s':
+      return `${scaled(value, 1000, BITS)}/s`;
     case 'seconds':
       return duration(value);
     case 'milliseconds':
