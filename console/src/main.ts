@@ -8,6 +8,7 @@ import { showRange, startRangeBar } from './parts/rangebar.ts';
 import { startTheme } from './parts/theme.ts';
 import { refreshAlerts, startAlerts } from './pages/alerts.ts';
 import { refreshCatalogue, startCatalogue } from './pages/catalogue.ts';
+import { refreshDashboards, startDashboards } from './pages/dashboards.ts';
 import { refreshExplore, startExplore } from './pages/explore.ts';
 import { refreshFleet, startFleet } from './pages/fleet.ts';
 import { refreshOverview, startOverview } from './pages/overview.ts';
@@ -20,11 +21,12 @@ const REFRESH: Record<Page, (address: Address) => Promise<void>> = {
   overview: refreshOverview,
   explore: refreshExplore,
   metrics: refreshCatalogue,
+  dashboards: refreshDashboards,
   pipeline: refreshPipeline,
   alerts: refreshAlerts,
 };
 /** Pages whose range can be zoomed; the others are about now. */
-const RANGED: Page[] = ['overview', 'explore'];
+const RANGED: Page[] = ['overview', 'explore', 'dashboards'];
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 /** What was drawn last: a zoom is drawn once, and stays. */
@@ -121,6 +123,7 @@ window.addEventListener('popstate', () => location.hash || turnPage());
 startTheme(turnPage);
 startAlerts();
 startCatalogue();
+startDashboards();
 startExplore();
 startFleet();
 startKeys();

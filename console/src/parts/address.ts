@@ -2,7 +2,7 @@
 
 import { lengthText, readLength, type Span } from './range.ts';
 
-export const PAGES = ['fleet', 'overview', 'explore', 'metrics', 'pipeline', 'alerts'] as const;
+export const PAGES = ['fleet', 'overview', 'explore', 'metrics', 'dashboards', 'pipeline', 'alerts'] as const;
 export type Page = (typeof PAGES)[number];
 
 export type Address = {
@@ -17,6 +17,9 @@ export type Address = {
   /** Of the fleet: a column, with its order after a dash, and which state alone. */
   sort: string;
   state: string;
+  /** Of the dashboards: which one, and what is chosen of its variables. */
+  dashboard: string;
+  chosen: Record<string, string[]>;
 };
 
 const DEFAULT_LENGTH = 900;
@@ -37,10 +40,12 @@ export function readAddress(hash: string, usual = DEFAULT_LENGTH): Address {
     search: given.get('search') ?? '',
     sort: given.get('sort') ?? 'state',
     state: given.get('state') ?? '',
+    dashboard: given.get('name') ?? '',
+    chosen: chosenIn(given),
   };
 }
 
-export function writeAddress({ page, length, zoom, host, queries, search, sort, state }: Address): string {
+export function writeAddress({ page, length, zoom, host, queries, search, sort, state, dashboard, chosen }: Address): string {
   const said = new URLSearchParams({ range: lengthText(length) });
   if (zoom) {
     said.set('from', String(Math.round(zoom.from * 1000) / 1000));
@@ -51,7 +56,18 @@ export function writeAddress({ page, length, zoom, host, queries, search, sort, 
   if (page === 'fleet' && sort !== 'state') said.set('sort', sort);
   if (page === 'fleet' && state) said.set('state', state);
   if ((page === 'metrics' || page === 'fleet') && search) said.set('search', search);
+  if (page === 'dashboards' && dashboard) {
+    said.set('name', dashboard);
+    for (const [name, values] of Object.entries(chosen)) for (const value of values) said.append(`var-${name}`, value);
+  }
   return `#${page}?${said}`;
+}
+
+/** Variables as Grafana's addresses have them: `var-NAME`, once for each value. */
+function chosenIn(given: URLSearchParams): Record<string, string[]> {
+  const chosen: Record<string, string[]> = {};
+  for (const key of new Set(given.keys())) if (key.startsWith('var-')) chosen[key.slice(4)] = given.getAll(key);
+  return chosen;
 }
 
 export function spanOf({ length, zoom }: Address, now = Date.now() / 1000): Span {

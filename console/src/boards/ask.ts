@@ -1,0 +1,82 @@
+// What a dashboard asks: choices of its variables, and the lines of its panels.
+
+import * as api from '../api.ts';
+import { fullName } from '../parts/legend.ts';
+import type { Grid } from '../parts/range.ts';
+import type { Panel, Target } from './model.ts';
+import { chosenOf, filledIn, filtered, type Chosen, type Variable } from './variables.ts';
+
+/** Chooses of each variable in turn: a later one may have an earlier one in its question. */
+export async function choose(variables: Variable[], said: Chosen, grid: Grid, failed: (variable: Variable, error: Error) => void): Promise<Chosen> {
+  const chosen: Chosen = {};
+  for (const variable of variables) {
+    if (variable.kind === 'query') {
+      try {
+        variable.choices = filtered(await answersTo(filledIn(variable.query, variables, chosen, grid), grid), variable.regex, variable.sort);
+      } catch (error) {
+        failed(variable, error as Error);
+      }
+    }
+    chosen[variable.name] = chosenOf(variable, said[variable.name]);
+  }
+  return chosen;
+}
+
+/** Answers to `label_values(…)`, `label_names()`, `metrics(…)`, `query_result(…)`; anything else is a mistake that is told. */
+async function answersTo(query: string, grid: Grid): Promise<string[]> {
+  const [, what, inner = ''] = /^\s*(label_values|label_names|metrics|query_result)\s*\((.*)\)\s*$/s.exec(query) ?? [];
+  switch (what) {
+    case 'label_values': {
+      const [, match, label] = /^(?:(.*),)?\s*([\w:.]+)\s*$/s.exec(inner) ?? [];
+      if (!label) break;
+      return api.labelValues(label, match?.trim());
+    }
+    case 'label_names':
+      return api.labelNames();
+    case 'metrics': {
+      const pattern = new RegExp(inner.trim() || '.');
+      return (await api.labelValues('__name__')).filter((name) => pattern.test(name));
+    }
+    case 'query_result': {
+      const lines = await api.instant(inner, grid.to);
+      return lines.map(({ labels, points: [point] }) => `${fullGrafanaName(labels)} ${point?.[1] ?? ''} ${Math.round((point?.[0] ?? 0) * 1000)}`);
+    }
+  }
+  throw new Error(`“${query}” is no question that a variable can ask`);
+}
+
+/** As Grafana writes a series that a regex is held against. */
+function fullGrafanaName({ __name__: name = '', ...labels }: api.Labels): string {
+  return `${name}{${Object.entries({ ...(name && { __name__: name }), ...labels }).map(([label, value]) => `${label}="${value}"`).join(',')}}`;
+}
+
+export type Answer = { target: Target; lines: api.Line[] };
+
+/** The lines of each of a panel's questions, named and turned as the panel has it. */
+export async function linesOf(panel: Panel, fill: (text: string) => string, grid: Grid): Promise<Answer[]> {
+  const targets = panel.kind === 'heatmap' ? panel.targets.flatMap(percentiles) : panel.targets;
+  return Promise.all(
+    targets.map(async (target) => {
+      const promql = fill(target.expr);
+      const found = target.instant ? await api.instant(promql, grid.to) : await api.range(promql, grid);
+      return { target, lines: found.map((line) => drawnAs(line, named(target.legend && fill(target.legend), line.labels), panel)) };
+    }),
+  );
+}
+
+/** A distribution as three lines: of exponential histograms and of buckets alike. */
+const percentiles = (target: Target): Target[] =>
+  [0.5, 0.9, 0.99].map((share) => ({ ...target, expr: `histogram_quantile(${share}, ${target.expr})`, legend: `p${share * 100}` }));
+
+function drawnAs(line: api.Line, name: string | undefined, { overrides }: Panel): api.Line {
+  const plain = name ?? fullName(line.labels);
+  const over = overrides.filter(({ matches }) => matches(plain));
+  const chosen = over.filter((one) => one.name).at(-1)?.name ?? name;
+  const points = over.some(({ negative }) => negative) ? line.points.map(([at, value]): [number, number] => [at, -value]) : line.points;
+  return { ...line, points, ...(chosen !== undefined && { name: chosen }) };
+}
+
+/** A legend with labels in place of `{{name}}`. */
+export function named(legend: string, labels: api.Labels): string | undefined {
+  return legend ? legend.replaceAll(/\{\{\s*([\w.]+)\s*\}\}/g, (_, label: string) => labels[label] ?? '') : undefined;
+}
