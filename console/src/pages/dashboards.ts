@@ -3,7 +3,7 @@
 import * as api from '../api.ts';
 import { choose } from '../boards/ask.ts';
 import { readBoard, type Board, type Row } from '../boards/model.ts';
-import { ALL, filledIn, type Chosen, type Variable } from '../boards/variables.ts';
+import { ALL, filledIn, namesIn, type Chosen, type Variable } from '../boards/variables.ts';
 import { PanelView } from '../boards/view.ts';
 import { go, here, spanOf, writeAddress, type Address } from '../parts/address.ts';
 import { gridOf } from '../parts/range.ts';
@@ -111,7 +111,11 @@ async function draw(address: Address, known = false): Promise<void> {
     now.chosen = chosen;
     showVariables(variables, now.chosen, failed);
   }
-  const fill = (text: string) => filledIn(text, variables, now.chosen, grid);
+  const fill = (text: string) => {
+    const without = variables.find(({ name }) => now.chosen[name]?.length === 0 && namesIn(text).includes(name));
+    if (without) throw new Error(`“${without.label}” has nothing to choose from yet.`);
+    return filledIn(text, variables, now.chosen, grid);
+  };
   const outcomes = await Promise.all(now.views.filter(isSeen).map((view) => view.draw(grid, fill)));
   // A zoom that could not be drawn is tried again.
   const away = outcomes.find((outcome) => outcome instanceof api.Away);
