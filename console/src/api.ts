@@ -152,6 +152,14 @@ function vector(result: RawSeries[] | [number, string] | undefined): RawSeries[]
   return typeof result[0] === 'number' ? [{ metric: {}, value: result as [number, string] }] : (result as RawSeries[]);
 }
 
+/** A digit for each agent in the order of hosts: over how many steps it is; a dash for one that said goodbye. */
+export type AgentsMap = { steps: number[]; levels: string };
+export const agentsMap = (by: string, search: string) => ask<AgentsMap>('api/v1/agents/map', { by, ...(search && { search }) });
+
+export type MetricUse = { tenant: number; metric: string; series: number; folded: number; denied: number; labels: { label: string; values: number }[] };
+export type Cardinality = { max_agent_series: number; max_tenant_series: number; tenants: { tenant: number; series: number }[]; metrics: MetricUse[] };
+export const cardinality = (limit: number) => ask<Cardinality>('api/v1/cardinality', { limit: String(limit) });
+
 export type Mistake = { file: string; line: number; column: number; text: string };
 export type Listed = { name: string; title: string; tags: string[]; shipped: boolean; mistake: Mistake | null };
 export type Saved = { name: string; shipped: boolean; text: string; etag: string; mistake: Mistake | null };

@@ -7,26 +7,29 @@ import { startKeys } from './parts/keys.ts';
 import { showRange, startRangeBar } from './parts/rangebar.ts';
 import { startTheme } from './parts/theme.ts';
 import { refreshAlerts, startAlerts } from './pages/alerts.ts';
+import { refreshCardinality, startCardinality } from './pages/cardinality.ts';
 import { refreshCatalogue, startCatalogue } from './pages/catalogue.ts';
 import { refreshDashboards, startDashboards } from './pages/dashboards.ts';
 import { refreshExplore, startExplore } from './pages/explore.ts';
 import { refreshFleet, startFleet } from './pages/fleet.ts';
-import { refreshOverview, startOverview } from './pages/overview.ts';
+import { startFleetMap } from './pages/fleetmap.ts';
+import { refreshHost, startHost } from './pages/host.ts';
 import { refreshPipeline } from './pages/pipeline.ts';
 import './style.css';
 
 const REFRESH_MS = 5_000;
 const REFRESH: Record<Page, (address: Address) => Promise<void>> = {
   fleet: refreshFleet,
-  overview: refreshOverview,
+  host: refreshHost,
   explore: refreshExplore,
   metrics: refreshCatalogue,
   dashboards: refreshDashboards,
+  cardinality: refreshCardinality,
   pipeline: refreshPipeline,
   alerts: refreshAlerts,
 };
 /** Pages whose range can be zoomed; the others are about now. */
-const RANGED: Page[] = ['overview', 'explore', 'dashboards'];
+const RANGED: Page[] = ['host', 'explore', 'dashboards'];
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 /** What was drawn last: a zoom is drawn once, and stays. */
@@ -47,7 +50,7 @@ function turnPage(): void {
     }
   }
   element('range-controls').hidden = !RANGED.includes(address.page);
-  element('host-control').hidden = address.page !== 'overview';
+  element('host-control').hidden = address.page !== 'host';
   showRange();
   void live();
 }
@@ -122,11 +125,13 @@ window.addEventListener('hashchange', turnPage);
 window.addEventListener('popstate', () => location.hash || turnPage());
 startTheme(turnPage);
 startAlerts();
+startCardinality();
 startCatalogue();
 startDashboards();
 startExplore();
 startFleet();
+startFleetMap();
 startKeys();
-startOverview();
+startHost();
 startRangeBar();
 turnPage();

@@ -58,7 +58,7 @@ try {
   await page.getByLabel('Matchers').fill('alertname=');
   await page.getByRole('button', { name: 'Preview' }).click();
   await page.locator('#alerts-problem', { hasText: 'Write matchers such as' }).waitFor();
-  await page.getByRole('link', { name: 'Overview' }).click();
+  await page.getByRole('link', { name: 'Host', exact: true }).click();
   await page.locator('#host-title').waitFor();
   if (mistakes.length > 0) throw new Error(mistakes.join('; '));
   console.log('an alert was seen, silenced and heard again');

@@ -65,7 +65,7 @@ try {
   await page.getByRole('link', { name: 'Pipeline' }).click();
   await page.getByRole('figure', { name: 'Sink' }).waitFor({ timeout: PATIENCE });
   await page.locator('#readiness', { hasText: 'ready' }).waitFor({ timeout: PATIENCE });
-  await page.getByRole('link', { name: 'Overview' }).click();
+  await page.getByRole('link', { name: 'Host', exact: true }).click();
   await drawn('cpu');
   // By keyboard, and in the other theme.
   await page.keyboard.press('ArrowLeft');
@@ -77,7 +77,7 @@ try {
   await page.keyboard.press('/');
   await page.waitForFunction(() => document.activeElement?.id === 'catalogue-search', null, { timeout: PATIENCE });
   await page.keyboard.press('Escape');
-  await page.getByRole('link', { name: 'Overview' }).click();
+  await page.getByRole('link', { name: 'Host', exact: true }).click();
   await drawn('cpu');
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   if (overflow > 0) throw new Error(`the page is ${overflow} pixels wider than its window`);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { nextSort, rowsSeen, shareText } from '../src/pages/fleet.ts';
+import { nextSort, rowsSeen } from '../src/pages/fleet.ts';
 import { readAddress, writeAddress } from '../src/parts/address.ts';
+import { shareText } from '../src/parts/format.ts';
 
 describe('the fleet', () => {
   it('makes rows for what is seen alone', () => {

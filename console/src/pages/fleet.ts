@@ -2,7 +2,8 @@
 
 import * as api from '../api.ts';
 import { go, here, writeAddress, type Address } from '../parts/address.ts';
-import { ago, format } from '../parts/format.ts';
+import { ago, format, shareText } from '../parts/format.ts';
+import { refreshFleetMap } from './fleetmap.ts';
 
 const PAGE = 100;
 /** As the style sheet has it. */
@@ -32,11 +33,6 @@ let pages = new Map<number, api.Agent[]>();
 let matching = 0;
 let question = '';
 
-/** What is not whole is never rounded to it. */
-export function shareText(share: number | null): string {
-  return share !== null && share < 1 ? `${(Math.floor(share * 1e6) / 1e4).toFixed(4)} %` : format(share, 'ratio');
-}
-
 /** The rows that a window over a list shows, with some above and below. */
 export function rowsSeen(scrolled: number, height: number, all: number): [from: number, to: number] {
   const from = Math.max(0, Math.floor(scrolled / ROW_PX) - MARGIN);
@@ -52,7 +48,7 @@ export async function refreshFleet(address: Address): Promise<void> {
     pages = new Map();
     element('fleet-rows').scrollTop = 0;
   }
-  await load(true);
+  await Promise.all([load(true), refreshFleetMap(address)]);
 }
 
 /** Asks for the pages that are seen: anew, or those that are not there. */
@@ -159,7 +155,7 @@ function link(agent: api.Agent): Node {
   const made = document.createElement('a');
   made.textContent = agent.host;
   made.dataset.agent = agent.agent;
-  made.href = writeAddress({ ...here(), page: 'overview', host: agent.host });
+  made.href = writeAddress({ ...here(), page: 'host', host: agent.host });
   return made;
 }
 

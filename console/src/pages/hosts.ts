@@ -1,6 +1,8 @@
 // Which charts there are: a title, a unit and a question in PromQL.
 
+import type { Agent } from '../api.ts';
 import type { ChartSpec } from '../parts/chart.ts';
+import { ago, format, shareText } from '../parts/format.ts';
 
 export function hostCharts(host: string): ChartSpec[] {
   const on = (more = '') => `{host=${JSON.stringify(host)}${more && ',' + more}}`;
@@ -17,7 +19,14 @@ export function hostCharts(host: string): ChartSpec[] {
       title: 'Memory',
       unit: 'bytes',
       stacked: true,
-      promql: `system_memory_usage_bytes${on()}`,
+      order: ['used', 'cached', 'free'],
+      promql: [
+        ['used', 'used'],
+        ['cached', 'cached|buffers|slab_reclaimable'],
+        ['free', 'free'],
+      ]
+        .map(([name, states]) => `label_replace(sum(system_memory_usage_bytes${on(`system_memory_state=~"${states}"`)}), "memory", "${name}", "", "")`)
+        .join(' or '),
     },
     {
       id: 'disk',
@@ -47,6 +56,22 @@ export function hostCharts(host: string): ChartSpec[] {
       promql: `max by (system_filesystem_mountpoint) (system_filesystem_utilization_ratio${on()})`,
     },
   ];
+}
+
+/** What has become of an agent, as one person would tell another. */
+export function agentWords(agent: Agent): string {
+  const batches = (count: number, one: string, many: string) => (count === 0 ? '' : count === 1 ? one : many.replace('#', count.toLocaleString('en')));
+  const state = { live: 'is live', silent: 'is silent', gone: 'said goodbye' }[agent.state];
+  const acked = agent.last_ack > 0 ? `: its last batch was acknowledged ${ago(agent.last_ack)}` : ': no batch of it was acknowledged';
+  const facts = [
+    batches(agent.batches_lost, 'One batch is lost.', '# batches are lost.') || 'No batch is lost.',
+    batches(agent.batches_spooled, 'One batch waits in its spool.', '# batches wait in its spool.'),
+    agent.completeness === null ? '' : `What arrived is ${shareText(agent.completeness)} of what it made.`,
+    agent.samples_per_second === null ? '' : `It sends ${format(agent.samples_per_second, 'number')} samples/s.`,
+    agent.clock_seconds === 0 ? '' : `Its clock is off by ${format(agent.clock_seconds, 'seconds')}.`,
+  ];
+  const whose = `Agent ${agent.agent.slice(0, 8)}${agent.version && `, version ${agent.version}`}${agent.pool && `, pool ${agent.pool}`},`;
+  return `${whose} ${state}${acked}. ${facts.filter(Boolean).join(' ')}`;
 }
 
 const SUFFIXES = /_(count|sum)$/;

@@ -2,7 +2,7 @@
 
 import { lengthText, readLength, type Span } from './range.ts';
 
-export const PAGES = ['fleet', 'overview', 'explore', 'metrics', 'dashboards', 'pipeline', 'alerts'] as const;
+export const PAGES = ['fleet', 'host', 'explore', 'metrics', 'dashboards', 'cardinality', 'pipeline', 'alerts'] as const;
 export type Page = (typeof PAGES)[number];
 
 export type Address = {
@@ -17,6 +17,8 @@ export type Address = {
   /** Of the fleet: a column, with its order after a dash, and which state alone. */
   sort: string;
   state: string;
+  /** Of the fleet's map: what its colours are by. */
+  by: string;
   /** Of the dashboards: which one, and what is chosen of its variables. */
   dashboard: string;
   chosen: Record<string, string[]>;
@@ -32,7 +34,7 @@ export function readAddress(hash: string, usual = DEFAULT_LENGTH): Address {
   const from = Number(given.get('from'));
   const to = Number(given.get('to'));
   return {
-    page: PAGES.find((page) => page === name) ?? 'overview',
+    page: PAGES.find((page) => page === name) ?? 'host',
     length: readLength(given.get('range') ?? '') ?? usual,
     zoom: from > 0 && to > from ? { from, to } : undefined,
     host: given.get('host') ?? '',
@@ -40,12 +42,13 @@ export function readAddress(hash: string, usual = DEFAULT_LENGTH): Address {
     search: given.get('search') ?? '',
     sort: given.get('sort') ?? 'state',
     state: given.get('state') ?? '',
+    by: given.get('by') ?? 'silence',
     dashboard: given.get('name') ?? '',
     chosen: chosenIn(given),
   };
 }
 
-export function writeAddress({ page, length, zoom, host, queries, search, sort, state, dashboard, chosen }: Address): string {
+export function writeAddress({ page, length, zoom, host, queries, search, sort, state, by, dashboard, chosen }: Address): string {
   const said = new URLSearchParams({ range: lengthText(length) });
   if (zoom) {
     said.set('from', String(Math.round(zoom.from * 1000) / 1000));
@@ -55,6 +58,7 @@ export function writeAddress({ page, length, zoom, host, queries, search, sort, 
   if (page === 'explore') for (const one of queries) said.append('q', one);
   if (page === 'fleet' && sort !== 'state') said.set('sort', sort);
   if (page === 'fleet' && state) said.set('state', state);
+  if (page === 'fleet' && by !== 'silence') said.set('by', by);
   if ((page === 'metrics' || page === 'fleet') && search) said.set('search', search);
   if (page === 'dashboards' && dashboard) {
     said.set('name', dashboard);

@@ -10,7 +10,7 @@ import { withWindow, type Grid } from './range.ts';
 import { lonely, table } from './table.ts';
 import { ticksOf } from './ticks.ts';
 
-export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean; height?: number };
+export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean; height?: number; order?: string[] };
 
 const HEIGHT = 170;
 const LEAST_DRAG_PX = 4;
@@ -54,7 +54,7 @@ export class Chart {
     this.asked += 1;
     const turn = this.asked;
     try {
-      const lines = await ask();
+      const lines = ordered(await ask(), this.spec.order);
       if (turn === this.asked) this.show(lines, grid);
       return lines;
     } catch (error) {
@@ -170,6 +170,12 @@ export class Chart {
     const ts = this.plot?.data[0][index];
     return this.drawn[at]?.points.find(([second]) => second === ts)?.[1];
   }
+}
+
+/** Lines as those of their labels come in an order; stacked, the first is the lowest. */
+export function ordered(lines: Line[], order: string[] | undefined): Line[] {
+  const place = ({ labels }: Line) => Object.values(labels).reduce((at, value) => Math.max(at, order?.indexOf(value) ?? -1), -1);
+  return order ? [...lines].sort((a, b) => place(a) - place(b)) : lines;
 }
 
 /** Looks closer at what was drawn over. */

@@ -51,6 +51,11 @@ function duration(seconds: number): string {
   return `${short(seconds / unit)} ${name}`;
 }
 
+/** What is not whole is never rounded to it. */
+export function shareText(share: number | null): string {
+  return share !== null && share < 1 ? `${(Math.floor(share * 1e6) / 1e4).toFixed(4)} %` : format(share, 'ratio');
+}
+
 /** How long ago a second was. */
 export function ago(second: number, now = Date.now() / 1000): string {
   const passed = Math.max(0, now - second);

@@ -1,15 +1,17 @@
-// The first page: the charts of one host, and how many metrics applications have sent.
+// One host: what has become of what its agent sent, its charts; and how many metrics applications have sent.
 
 import * as api from '../api.ts';
 import { go, spanOf, type Address } from '../parts/address.ts';
 import { Chart } from '../parts/chart.ts';
 import { gridOf } from '../parts/range.ts';
-import { applicationMetrics, hostCharts } from './hosts.ts';
+import { agentWords, applicationMetrics, hostCharts } from './hosts.ts';
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
+/** Agents of one host are few; others may have its name within theirs. */
+const MOST_AGENTS = 200;
 const charts = new Map<string, Chart>();
 
-export async function refreshOverview(address: Address): Promise<void> {
+export async function refreshHost(address: Address): Promise<void> {
   const [hosts, names] = await Promise.all([api.labelValues('host'), api.labelValues('__name__')]);
   const host = showHosts(hosts, address.host);
   const sent = applicationMetrics(names).length;
@@ -21,10 +23,31 @@ export async function refreshOverview(address: Address): Promise<void> {
   const same = wanted.length === box.children.length && wanted.every((chart, at) => box.children[at] === chart.element);
   if (!same) box.replaceChildren(...wanted.map((chart) => chart.element));
   const grid = gridOf(spanOf(address));
+  await showAgents(host);
   const outcomes = await Promise.all(wanted.map((chart) => chart.draw(grid)));
   // A zoom that could not be drawn is tried again.
   const away = outcomes.find((outcome) => outcome instanceof api.Away);
   if (away) throw away;
+}
+
+/** What is known of the host's agents, in words; a server without a sink knows none. */
+async function showAgents(host: string | undefined): Promise<void> {
+  const box = element('host-agents');
+  if (host === undefined) return box.replaceChildren();
+  try {
+    const { agents } = await api.agents({ search: host, state: '', sort: '', order: undefined, limit: MOST_AGENTS, offset: 0 });
+    const lines = agents.filter((agent) => agent.host === host).map((agent) => {
+      const line = document.createElement('p');
+      line.textContent = agentWords(agent);
+      line.classList.toggle('bad', agent.state === 'silent' || agent.batches_lost > 0);
+      return line;
+    });
+    box.replaceChildren(...lines);
+  } catch (error) {
+    if (error instanceof api.Away) throw error;
+    // The charts are of use without it.
+    box.textContent = `Nothing is known of its agent: ${(error as Error).message}.`;
+  }
 }
 
 function chartOf(spec: ReturnType<typeof hostCharts>[number]): Chart {
@@ -46,7 +69,7 @@ function showHosts(hosts: string[], wanted: string): string | undefined {
 }
 
 /** To be called once. */
-export function startOverview(): void {
+export function startHost(): void {
   const picker = element<HTMLSelectElement>('host');
   picker.addEventListener('change', () => go({ host: picker.value }));
 }
