@@ -34,6 +34,11 @@ describe('a dashboard that is shipped', () => {
   });
 });
 
+it('the metric of the StatsD dashboard is found in an answer as Grafana writes it', () => {
+  const { regex, sort } = readBoard(readFileSync(new URL('statsd.json', SHIPPED), 'utf8')).variables.find(({ name }) => name === 'metric')!;
+  expect(filtered(['jobs.done{} 5 1000', 'a{} 1 1000'], regex, sort).map(({ value }) => value)).toEqual(['a', 'jobs.done']);
+});
+
 describe('a dashboard with what node-exporter-full has', () => {
   const board = readBoard(readFileSync(new URL('node-like.json', import.meta.url), 'utf8'));
   const panel = (title: string) => panelsOf(board).find((one) => one.title === title)!;
@@ -108,7 +113,7 @@ describe('a panel', () => {
     const told = columnsOf(panel, [{ target: a, lines: [line({ host: 'x', job: 'j' }, 0.1)] }, { target: b, lines: [line({ host: 'x', job: 'j' }, 0.2), line({ host: 'y', job: 'j' }, 0.3)] }]);
     expect(told).toEqual({ head: ['host', 'Used', 'Value #B'], rows: [['x', '10 %', '20 %'], ['y', '', '30 %']] });
   });
-  it('names lines as its legend has it', () => expect([named('{{host}} {{ x }}', { host: 'a' }), named('', {})]).toEqual(['a ', undefined]));
+  it('names lines as its legend has it', () => expect([named('{{host}} {{ x }}', { host: 'a' }), named('{{ x }}', {}), named('', {})]).toEqual(['a', undefined, undefined]));
   it('links to nothing that runs', () => expect(partsOf('[a](javascript:x) [b](#alerts) [c](//evil)').filter(({ kind }) => kind === 'a').map(({ href }) => href)).toEqual(['#alerts']));
 });
 

@@ -47,7 +47,7 @@ async function answersTo(query: string, grid: Grid): Promise<string[]> {
 
 /** As Grafana writes a series that a regex is held against. */
 function fullGrafanaName({ __name__: name = '', ...labels }: api.Labels): string {
-  return `${name}{${Object.entries({ ...(name && { __name__: name }), ...labels }).map(([label, value]) => `${label}="${value}"`).join(',')}}`;
+  return `${name}{${Object.entries(labels).map(([label, value]) => `${label}="${value}"`).join(',')}}`;
 }
 
 export type Answer = { target: Target; lines: api.Line[] };
@@ -76,7 +76,7 @@ function drawnAs(line: api.Line, name: string | undefined, { overrides }: Panel)
   return { ...line, points, ...(chosen !== undefined && { name: chosen }) };
 }
 
-/** A legend with labels in place of `{{name}}`. */
+/** A legend with labels in place of `{{name}}`; one that is empty by it is none. */
 export function named(legend: string, labels: api.Labels): string | undefined {
-  return legend ? legend.replaceAll(/\{\{\s*([\w.]+)\s*\}\}/g, (_, label: string) => labels[label] ?? '') : undefined;
+  return legend.replaceAll(/\{\{\s*([\w.]+)\s*\}\}/g, (_, label: string) => labels[label] ?? '').trim() || undefined;
 }

@@ -13,7 +13,7 @@ const element = <T extends HTMLElement>(id: string) => document.getElementById(i
 const AROUND_PX = 300;
 
 /** What is seen: its text may be of a file that nobody has saved yet. */
-type Open = { name: string; text: string; etag: string; board: Board; views: PanelView[]; chosen: Chosen };
+type Open = { name: string; text: string; etag: string; board: Board; views: PanelView[]; chosen: Chosen | undefined };
 let open: Open | undefined;
 
 export async function refreshDashboards(address: Address): Promise<void> {
@@ -58,7 +58,7 @@ function showList(all: api.Listed[], address: Address): void {
 /** Reads a text and makes its panels; one that cannot be read is an error, and what was seen stays. */
 function show(name: string, text: string, etag: string): void {
   const board = readBoard(text);
-  open = { name, text, etag, board, views: [], chosen: {} };
+  open = { name, text, etag, board, views: [], chosen: undefined };
   const { views } = open;
   element('board-title').textContent = board.title;
   element('board-rows').replaceChildren(...board.rows.map((row) => rowOf(row, views)));
@@ -109,12 +109,15 @@ async function draw(address: Address, known = false): Promise<void> {
     const chosen = await choose(variables, address.chosen, grid, (variable, error) => failed.push(`${variable.label}: ${error.message}`));
     if (open !== now) return;
     now.chosen = chosen;
-    showVariables(variables, now.chosen, failed);
+    showVariables(variables, chosen, failed);
   }
+  const { chosen } = now;
+  // Rows that open while variables are asked for are drawn with them.
+  if (!chosen) return;
   const fill = (text: string) => {
-    const without = variables.find(({ name }) => now.chosen[name]?.length === 0 && namesIn(text).includes(name));
+    const without = variables.find(({ name }) => chosen[name]?.length === 0 && namesIn(text).includes(name));
     if (without) throw new Error(`“${without.label}” has nothing to choose from yet.`);
-    return filledIn(text, variables, now.chosen, grid);
+    return filledIn(text, variables, chosen, grid);
   };
   const outcomes = await Promise.all(now.views.filter(isSeen).map((view) => view.draw(grid, fill)));
   // A zoom that could not be drawn is tried again.

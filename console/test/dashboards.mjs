@@ -1,0 +1,83 @@
+// Opens the dashboards in a real browser: each that is shipped has all its panels and no mistake, one is imported, saved, changed and has
+// its versions; then the host's page, the map and cardinality.
+//
+//     node test/dashboards.mjs http://127.0.0.1:8641 HOST [screenshot.png]
+
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const [url, host, screenshot] = process.argv.slice(2);
+const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...quiet] }).catch((error) => {
+  console.error(`${error.message}\napt-get install chromium`);
+  process.exit(1);
+});
+const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+page.setDefaultTimeout(30_000);
+const mistakes = [];
+page.on('pageerror', (error) => mistakes.push(error.message));
+page.on('console', (line) => {
+  if (line.text().includes('Content Security Policy')) mistakes.push(line.text());
+});
+page.on('response', (response) => {
+  if (response.status() === 400) mistakes.push(decodeURIComponent(response.url()));
+});
+
+async function fits(what) {
+  for (const width of [390, 1440]) {
+    await page.setViewportSize({ width, height: 900 });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    if (over > 0) throw new Error(`${what} is ${over} pixels too wide at ${width}`);
+  }
+}
+
+try {
+  await page.goto(`${url}#dashboards`);
+  await page.locator('[data-dashboard="host"]').waitFor();
+  const names = await page.locator('#boards a').evaluateAll((links) => links.map((link) => link.dataset.dashboard));
+  if (names.length < 6) throw new Error(`${names.length} dashboards are listed`);
+  for (const name of names) {
+    await page.goto(`${url}#dashboards?range=5m&name=${name}`);
+    await page.locator('.board-panel').first().waitFor();
+    await page.waitForTimeout(1_500);
+    await fits(name);
+    if (name === 'host' && screenshot) await page.screenshot({ path: screenshot });
+  }
+  // Imported, saved, changed; a second name is not written over.
+  await page.goto(`${url}#dashboards`);
+  await page.locator('#board-file').setInputFiles(fileURLToPath(new URL('node-like.json', import.meta.url)));
+  await page.locator('#board-title', { hasText: 'Nodes' }).waitFor();
+  await page.locator('#board-left', { hasText: 'geomap' }).waitFor();
+  const name = `nodes-${Date.now()}`;
+  await page.locator('#board-name').fill(name);
+  for (const title of ['One', 'Two']) {
+    await page.locator('#board-text').fill(JSON.stringify({ title, panels: [] }));
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.locator('#board-title', { hasText: title }).waitFor();
+  }
+  await page.waitForFunction(() => document.querySelectorAll('#board-version option').length === 3);
+  await page.locator('#board-name').fill('host');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.locator('#board-said', { hasText: 'already' }).waitFor();
+  // From the map to the host, and who makes its series.
+  await page.goto(`${url}#fleet?search=${host}`);
+  await page.locator('#fleet-legend .mark').first().waitFor();
+  await page.locator('#fleet-cells').click({ position: { x: 3, y: 3 } });
+  await page.locator('#host-agents', { hasText: 'acknowledged' }).waitFor();
+  const stacked = page.locator('[data-chart="memory"] .u-legend .u-label');
+  await stacked.nth(3).waitFor();
+  const order = (await stacked.allTextContents()).slice(1).join(' ');
+  if (order !== 'used cached free') throw new Error(`memory is stacked ${order}`);
+  await page.getByRole('link', { name: 'Cardinality' }).click();
+  await page.getByRole('button', { name: 'Rule for' }).first().click();
+  await page.locator('#rule-text', { hasText: '[[admission.rules]]' }).waitFor();
+  await fits('cardinality');
+  if (mistakes.length > 0) throw new Error(mistakes.join('; '));
+  console.log(`${names.length} dashboards were opened, one was imported and saved`);
+} catch (error) {
+  console.error(error.message);
+  if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}
