@@ -2,7 +2,6 @@
 
 import { choicesOf, type Choice, type Variable } from './variables.ts';
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Loose = any;
 
 const listed = (value: Loose): string[] => (Array.isArray(value) ? value : value == null || value === '' ? [] : [value]).map(String);

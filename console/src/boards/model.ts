@@ -6,7 +6,6 @@ import { unitOfGrafana } from './units.ts';
 import type { Variable } from './variables.ts';
 
 /** What a file says may be anything. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Loose = any;
 
 export type Kind = 'timeseries' | 'stat' | 'gauge' | 'bargauge' | 'table' | 'text' | 'heatmap' | 'alertlist';
