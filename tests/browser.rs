@@ -26,6 +26,16 @@ fn charts_draw_and_values_change() {
 
 #[test]
 fn the_fleet_is_listed_searched_and_leads_to_a_host() {
+    with_a_host("fleet.mjs");
+}
+
+#[test]
+fn dashboards_are_opened_imported_and_saved() {
+    with_a_host("dashboards.mjs");
+}
+
+/// Runs a script against a server with one host, whose name the script is given.
+fn with_a_host(script: &str) {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
     let _agent = Agent::start(folder.path(), &server.ports.batch.to_string(), &server.keys(), &[]);
@@ -33,9 +43,9 @@ fn the_fleet_is_listed_searched_and_leads_to_a_host() {
     let (_, hosts) = server.get("/api/v1/agents").expect("agents");
     let hosts: serde_json::Value = serde_json::from_str(&hosts).unwrap();
     let host = hosts["data"]["agents"][0]["host"].as_str().expect("the agent's host").to_owned();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/fleet.mjs");
+    let script = format!("{}/../console/test/{script}", env!("CARGO_MANIFEST_DIR"));
     let output = Command::new("node")
-        .args([script, &format!("http://{}", server.ports.http), &host])
+        .args([&script, &format!("http://{}", server.ports.http), &host])
         .output()
         .expect("node is missing: apt-get install nodejs npm");
     let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
