@@ -1,0 +1,44 @@
+//! Why a target or a service could not be asked.
+
+use std::time::Duration;
+
+/// Why there is no answer that can be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{0} is no address to ask")]
+    Address(String),
+    #[error("cannot be reached: {0}")]
+    Connection(std::io::Error),
+    #[error("no TLS with it: {0}")]
+    Tls(String),
+    #[error("does not answer within {0:?}")]
+    Timeout(Duration),
+    #[error("answers {0}")]
+    Status(u16),
+    #[error("redirects {0}")]
+    Redirect(&'static str),
+    #[error("does not speak HTTP as it should: {0}")]
+    Http(String),
+    #[error("the answer was cut short: {0}")]
+    CutShort(String),
+    #[error("the answer is packed as {0:?}, which was not asked for")]
+    Encoding(String),
+    #[error("the answer is damaged: its gzip does not unpack")]
+    Gzip,
+    #[error("the answer is larger than {0} bytes (body_size_limit)")]
+    TooLarge(usize),
+    #[error("a secret cannot be used: {0}")]
+    Secret(String),
+}
+
+impl Failure {
+    /// What hyper says, as what it means.
+    pub(super) fn of(error: &hyper::Error) -> Self {
+        let told =
+            std::error::Error::source(error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+        match error.is_incomplete_message() || error.is_body_write_aborted() {
+            true => Self::CutShort(told),
+            false => Self::Http(told),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! One target as a collector has it: asked again and again, what it brought put into records.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::Method;
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
+use weir_sample::{Kind, STALE, Series, Timestamp};
+use weir_sink::{Labels, Outcome, Pair, Scrape, ScrapeWriter};
+
+use crate::http::{Ask, Client, Connection, Failure, Room};
+use crate::page::{Found, Page};
+use crate::target::Target;
+
+/// A target, its connection, and what it had when it was asked last.
+pub(crate) struct Looker {
+    pub target: Target,
+    client: Arc<Client>,
+    room: Room,
+    connection: Option<Connection>,
+    /// Series that end with a marker once they are gone.
+    known: HashMap<Series, Kind>,
+    is_up: Option<bool>,
+}
+
+/// What a look brought, and why it failed if it did.
+pub(crate) struct Looked {
+    pub payload: Vec<u8>,
+    pub failure: Option<String>,
+}
+
+const FORMS: &str = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+/// What every look says of itself.
+const OWN: [&str; 4] =
+    ["up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling"];
+
+impl Looker {
+    pub(crate) fn new(target: Target, client: Arc<Client>, room: Room) -> Self {
+        Self { target, client, room, connection: None, known: HashMap::new(), is_up: None }
+    }
+
+    /// Asks the target for a window.
+    pub(crate) async fn look(&mut self, time: Timestamp) -> Looked {
+        let begun = Instant::now();
+        let page = match self.ask().await {
+            Ok(page) => self.seen(time, begun, page),
+            Err(failure) => Err(failure),
+        };
+        page.unwrap_or_else(|failure| {
+            self.connection = None;
+            self.tell(Some(&failure));
+            Looked { payload: self.failed(time, begun), failure: Some(failure) }
+        })
+    }
+
+    /// Ends all series of a target that is none any more.
+    pub(crate) fn gone(&mut self, time: Timestamp) -> Vec<u8> {
+        let own = OWN.map(|name| (self.own(name), Kind::Gauge));
+        let ended: Vec<_> = self.known.drain().chain(own).collect();
+        let samples = ended.iter().map(|(series, kind)| (series, *kind, time, STALE));
+        self.written(time, Outcome::Gone, samples).unwrap_or_default()
+    }
+
+    async fn ask(&mut self) -> Result<Page, String> {
+        let (target, timeout) = (&self.target, self.target.timeout);
+        let seconds = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
+        let mut headers = vec![(ACCEPT, FORMS.to_owned()), (seconds, timeout.as_secs_f64().to_string())];
+        if target.job.compression {
+            headers.push((ACCEPT_ENCODING, "gzip".to_owned()));
+        }
+        let ask = Ask {
+            method: Method::GET,
+            uri: target.uri.clone(),
+            headers: &headers,
+            body: Bytes::new(),
+            limit: target.job.limits.body,
+            room: &self.room,
+        };
+        let asked = tokio::time::timeout(timeout, self.client.ask(&mut self.connection, ask)).await;
+        let answer = asked.unwrap_or(Err(Failure::Timeout(timeout))).map_err(|failure| failure.to_string())?;
+        Page::read(&answer, target)
+    }
+
+    fn seen(&mut self, time: Timestamp, begun: Instant, page: Page) -> Result<Looked, String> {
+        let numbers = [1.0, begun.elapsed().as_secs_f64(), page.scraped as f64, page.samples.len() as f64];
+        let own = self.all_own(numbers);
+        let known: HashMap<_, _> = page
+            .samples
+            .iter()
+            .filter(|found| found.time.is_none())
+            .map(|found| (found.series.clone(), found.kind))
+            .collect();
+        let told = page
+            .samples
+            .iter()
+            .map(|Found { series, kind, value, time: its }| (series, *kind, its.unwrap_or(time), *value));
+        let still: std::collections::HashSet<_> = page.samples.iter().map(|found| &found.series).collect();
+        let ended = self.known.iter().filter(|(series, _)| !still.contains(series));
+        let ended = ended.map(|(series, kind)| (series, *kind, time, STALE));
+        let own = own.iter().map(|(series, value)| (series, Kind::Gauge, time, *value));
+        let payload = self.written(time, Outcome::Seen, told.chain(ended).chain(own))?;
+        self.known = known;
+        self.tell(None);
+        Ok(Looked { payload, failure: None })
+    }
+
+    fn failed(&mut self, time: Timestamp, begun: Instant) -> Vec<u8> {
+        let own = self.all_own([0.0, begun.elapsed().as_secs_f64(), 0.0, 0.0]);
+        let known = std::mem::take(&mut self.known);
+        let ended = known.iter().map(|(series, kind)| (series, *kind, time, STALE));
+        let own = own.iter().map(|(series, value)| (series, Kind::Gauge, time, *value));
+        // What ends fitted into a record when it came.
+        self.written(time, Outcome::Failed, ended.chain(own)).unwrap_or_default()
+    }
+
+    /// Says when a target goes down or is back.
+    fn tell(&mut self, failure: Option<&str>) {
+        let target = &self.target;
+        match (self.is_up.replace(failure.is_none()), failure) {
+            (None | Some(true), Some(failure)) => {
+                tracing::warn!(job = target.job.name, url = %target.uri, failure, "a target is down");
+            }
+            (Some(false), None) => tracing::info!(job = target.job.name, url = %target.uri, "a target is up again"),
+            _ => {}
+        }
+    }
+
+    fn all_own(&self, numbers: [f64; 4]) -> Vec<(Series, f64)> {
+        OWN.into_iter().zip(numbers).map(|(name, number)| (self.own(name), number)).collect()
+    }
+
+    fn own(&self, name: &str) -> Series {
+        Series::new(name, self.target.labels.iter().map(|(name, value)| (&**name, &**value)))
+    }
+
+    fn written<'s>(
+        &self,
+        time: Timestamp,
+        outcome: Outcome,
+        samples: impl Iterator<Item = (&'s Series, Kind, Timestamp, f64)>,
+    ) -> Result<Vec<u8>, String> {
+        let (mut labels, mut writer, mut own) = (Labels::default(), ScrapeWriter::default(), Vec::new());
+        for (series, kind, time, value) in samples {
+            let pairs = pairs(&mut labels, series, kind);
+            let odd = |odd| format!("{} cannot be stored: {odd:?}", series.name());
+            labels.series(&pairs, &mut own).map_err(odd)?;
+            writer.push(&labels, &own, kind, (time.millis(), value));
+        }
+        let interval_ms = self.target.interval.as_millis() as u32;
+        writer.finish(Scrape { time, interval_ms, outcome }).map_err(|error| error.to_string())
+    }
+}
+
+/// A series' labels, each told once in a record.
+fn pairs<'s>(labels: &mut Labels<'s>, series: &'s Series, kind: Kind) -> Vec<Pair> {
+    let known = |labels: &mut Labels<'s>, part: &'s str| {
+        labels.find(part.as_bytes()).unwrap_or_else(|| match part.split_once('\u{2}') {
+            Some((name, value)) => labels.label(part.as_bytes(), name, value),
+            None => labels.metric(part.as_bytes(), part, kind),
+        })
+    };
+    series.key().split('\u{1}').map(|part| known(labels, part)).collect()
+}

@@ -1,0 +1,93 @@
+//! Records that wait for the server, up to a bound; past it the oldest go.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use weir_wire::AgentId;
+
+/// What is yet to be sent, shared by all targets.
+#[derive(Clone, Default)]
+pub(crate) struct Outbox(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    news: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    looks: VecDeque<(AgentId, Vec<u8>)>,
+    bytes: usize,
+    dropped: u64,
+}
+
+/// A minute of 60,000 samples a second, packed, and more.
+const MOST_BYTES: usize = 64 << 20;
+/// Of one request, but for its last look.
+const REQUEST_BYTES: usize = 1 << 20;
+const VERSION: u8 = 1;
+
+impl Outbox {
+    pub(crate) fn push(&self, target: AgentId, payload: Vec<u8>) {
+        let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.bytes += payload.len();
+        waiting.looks.push_back((target, payload));
+        while waiting.bytes > MOST_BYTES
+            && let Some((_, oldest)) = waiting.looks.pop_front()
+        {
+            waiting.bytes -= oldest.len();
+            waiting.dropped += 1;
+        }
+        drop(waiting);
+        self.0.news.notify_one();
+    }
+
+    /// The body of the next request, and how many looks it has; waits until there is one.
+    pub(crate) async fn next(&self) -> (Vec<u8>, usize) {
+        loop {
+            if let Some(body) = self.take() {
+                return body;
+            }
+            self.0.news.notified().await;
+        }
+    }
+
+    fn take(&self) -> Option<(Vec<u8>, usize)> {
+        let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut body, mut looks) = (vec![VERSION], 0);
+        while body.len() < REQUEST_BYTES
+            && let Some((target, payload)) = waiting.looks.pop_front()
+        {
+            waiting.bytes -= payload.len();
+            looks += 1;
+            body.extend(target.0);
+            body.extend((payload.len() as u32).to_le_bytes());
+            body.extend(payload);
+        }
+        (looks > 0).then_some((body, looks))
+    }
+
+    /// Looks that were dropped since this was last asked.
+    pub(crate) fn dropped(&self) -> u64 {
+        std::mem::take(&mut self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).dropped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn past_its_bound_the_oldest_go() {
+        let outbox = Outbox::default();
+        for at in 0..65u8 {
+            outbox.push(AgentId([at; 16]), vec![at; 1 << 20]);
+        }
+        assert_eq!((outbox.dropped(), outbox.dropped()), (1, 0));
+        let (body, looks) = outbox.take().unwrap();
+        assert_eq!((looks, body[1], body.len()), (1, 1, 21 + (1 << 20)));
+        assert_eq!(std::iter::from_fn(|| outbox.take()).count(), 63);
+    }
+}
