@@ -21,7 +21,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use weir_files::tell;
 
-use cmd::{alert, certs, check, context, demo, emit, keys, manual, query, store, token, top};
+use cmd::{alert, certs, check, collect, context, demo, emit, keys, manual, query, store, token, top};
 use config::{Config, UpArgs};
 use run::{Bound, Role};
 
@@ -50,6 +50,8 @@ enum Command {
     /// Only a front: sends questions to whichever copy of the store is furthest
     #[command(visible_alias = "query-front")]
     Front(UpArgs),
+    /// Ask targets for their metrics, as Prometheus' scrape_configs have them, and bring these to a server
+    Collect(collect::CollectArgs),
     /// Check a configuration file and the files that it names, and say what is wrong with them
     Check(check::CheckArgs),
     /// `weir up` and an agent for this host; prints the console's address
@@ -111,6 +113,7 @@ fn run(command: Command) -> Result<()> {
         Command::Gateway(args) => serve(&args, Role::Gateway),
         Command::Sink(args) => serve(&args, Role::Sink),
         Command::Front(args) => serve(&args, Role::Front),
+        Command::Collect(args) => collect::main(args),
         Command::Check(args) => check::main(args),
         Command::Demo(args) => demo::main(args),
         Command::Emit(args) => emit::main(args),

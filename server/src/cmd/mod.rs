@@ -4,6 +4,7 @@ pub(crate) mod alert;
 pub(crate) mod ask;
 pub(crate) mod certs;
 pub(crate) mod check;
+pub(crate) mod collect;
 pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod emit;
