@@ -228,7 +228,7 @@ mod tests {
         check("[{action: uppercase, source_labels: [a], target_label: a}]", "a=FOO,b=bar,c=baz");
         check("[{action: keepequal, source_labels: [a], target_label: a}]", "a=foo,b=bar,c=baz");
         check(
-            "[{action: keep, source_labels: [a], regex: fo+}, {action: drop, source_labels: [a], regex: o+}]",
+            "[{action: keep, source_labels: [a], regex: 'f.+'}, {action: drop, source_labels: [a], regex: o+}]",
             "a=foo,b=bar,c=baz",
         );
     }
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn what_is_dropped_is_gone() {
         for rule in [
-            "[{action: keep, source_labels: [a], regex: fo}]",
+            "[{action: keep, source_labels: [a], regex: f}]",
             "[{action: drop, source_labels: [a], regex: 'f.*'}]",
             "[{action: keepequal, source_labels: [a], target_label: b}]",
             "[{action: dropequal, source_labels: [a], target_label: a}]",

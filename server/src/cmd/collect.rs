@@ -13,7 +13,7 @@ pub(crate) struct CollectArgs {
     /// File with Prometheus' scrape_configs
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// HTTP address of the server, such as https://weir.example:8650
+    /// HTTP address of the server, such as `https://weir.example:8650`
     #[arg(long, value_name = "URL")]
     server: String,
     /// File of a token that may ingest
