@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use weir_queue::Record;
 use weir_sample::{Histogram, Kind, Series, Timestamp};
 
-use super::form::{self, Unreadable};
 use super::labels::series_of;
 use super::places::{Key, key, share};
+use super::reading::{self, Unreadable};
 use super::running::{Counted, Difference, NANOS_IN_MILLI};
 use crate::Error;
 use crate::ingest::Ingest;
@@ -29,21 +29,21 @@ enum When {
 
 impl<'a> Told<'a> {
     fn read(payload: &'a [u8], tenant: u32) -> Result<Self, Unreadable> {
-        let of_windows = form::has_windows(payload);
+        let of_windows = reading::has_windows(payload);
         let (mut input, mut time, mut own) = (payload, 0, Vec::new());
-        let labels = form::histogram_labels(&mut input)?;
+        let labels = reading::histogram_labels(&mut input)?;
         let shares: Vec<Key> = labels.iter().map(|text| share(text)).collect();
         let mut told = Self { series: Vec::new(), histograms: Vec::new() };
         while !input.is_empty() {
             own.clear();
-            let count = form::histogram_series(&mut input, labels.len(), &mut own)?;
+            let count = reading::histogram_series(&mut input, labels.len(), &mut own)?;
             let from = told.histograms.len();
             for _ in 0..count {
                 told.histograms.push(if of_windows {
-                    let (since, bytes) = form::window(&mut input, &mut time)?;
+                    let (since, bytes) = reading::window(&mut input, &mut time)?;
                     (When::Stretch(since, time), bytes)
                 } else {
-                    let bytes = form::histogram(&mut input, &mut time)?;
+                    let bytes = reading::histogram(&mut input, &mut time)?;
                     (When::At(time), bytes)
                 });
             }

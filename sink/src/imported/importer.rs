@@ -6,8 +6,8 @@ use weir_queue::Record;
 use weir_sample::Kind;
 use weir_store::{Place, Placed};
 
-use super::form::{self, Unreadable};
 use super::places::{Home, Key, Places, key, share};
+use super::reading::{self, Unreadable};
 use super::running::{Counted, Difference, NANOS_IN_MILLI, Running};
 
 /// What storing samples needs from record to record.
@@ -44,18 +44,18 @@ impl Importer {
         self.own.clear();
         self.samples.clear();
         let (mut input, mut time) = (payload, 0);
-        let labels = form::labels(&mut input)?;
+        let labels = reading::labels(&mut input)?;
         let shares: Vec<Key> = labels.iter().map(|text| share(text)).collect();
         while !input.is_empty() {
             let (from, first) = (self.own.len(), self.samples.len());
-            let (kind, count) = form::series(&mut input, labels.len(), &mut self.own)?;
+            let (kind, count) = reading::series(&mut input, labels.len(), &mut self.own)?;
             let sum = self.own[from..].iter().fold(0, |sum: Key, &at| sum.wrapping_add(shares[at as usize]));
             let key = key(sum, record.tenant, kind);
             let home = self.places.find(key, record.received);
             let place = if let Home::At(place) = home { place } else { Place::default() };
             let series = self.series.len() as u32;
             for _ in 0..count {
-                let value = form::sample(&mut input, &mut time)?;
+                let value = reading::sample(&mut input, &mut time)?;
                 self.samples.push(Placed { place, series, time, value });
             }
             self.series.push(Told { key, kind, own: from..self.own.len(), samples: first..self.samples.len(), home });
@@ -74,16 +74,16 @@ impl Importer {
         self.own.clear();
         self.samples.clear();
         let (mut input, mut time, mut differences) = (payload, 0, Vec::new());
-        let labels = form::difference_labels(&mut input)?;
+        let labels = reading::difference_labels(&mut input)?;
         let shares: Vec<Key> = labels.iter().map(|text| share(text)).collect();
         while !input.is_empty() {
             let from = self.own.len();
-            let count = form::histogram_series(&mut input, labels.len(), &mut self.own)?;
+            let count = reading::histogram_series(&mut input, labels.len(), &mut self.own)?;
             let sum = self.own[from..].iter().fold(0, |sum: Key, &at| sum.wrapping_add(shares[at as usize]));
             let (kind, first) = (Kind::Counter, differences.len());
             let key = key(sum, record.tenant, kind);
             for _ in 0..count {
-                differences.push(form::difference(&mut input, &mut time)?);
+                differences.push(reading::difference(&mut input, &mut time)?);
             }
             let home = Home::Unknown;
             self.series.push(Told { key, kind, own: from..self.own.len(), samples: first..differences.len(), home });

@@ -11,6 +11,7 @@ pub(crate) mod importer;
 pub(crate) mod labels;
 mod old;
 pub(crate) mod places;
+mod reading;
 pub(crate) mod running;
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -27,10 +28,10 @@ impl Ingest {
     /// Stores what a record tells, as rules and the tenant's limit have it. What is over the limit is left out and
     /// counted: running totals of several series have no sum that would stay true.
     pub(crate) fn samples(&mut self, record: &Record<'_>, payload: &[u8]) -> Result<(), Error> {
-        if form::has_histograms(payload) || form::has_windows(payload) {
+        if reading::has_histograms(payload) || reading::has_windows(payload) {
             return self.histograms(record, payload);
         }
-        let read = match form::has_differences(payload) {
+        let read = match reading::has_differences(payload) {
             true => self.importer.read_differences(record, payload),
             false => self.importer.read(record, payload).map(|labels| (labels, 0)),
         };
