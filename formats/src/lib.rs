@@ -4,6 +4,7 @@
 pub mod base64;
 pub mod delimited;
 pub mod graphite;
+pub mod histogram;
 pub mod influx;
 mod native;
 #[cfg(feature = "otlp")]

@@ -3,7 +3,6 @@
 mod body;
 mod click_house;
 mod influx;
-mod native;
 mod otlp;
 mod remote_write;
 

@@ -4,11 +4,11 @@
 
 use std::collections::HashMap;
 
+use weir_formats::histogram;
 use weir_formats::pen::{bytes, double, message, number, varint};
 use weir_sample::Kind;
 
 use super::body::Body;
-use super::native;
 use crate::request::Item;
 
 const NAME: &str = "__name__";
@@ -31,7 +31,7 @@ pub(super) fn first(items: &[Item]) -> Body {
                 });
             }
             for (time, value) in item.histograms() {
-                message(out, 4, |out| native::histogram(out, value, time));
+                message(out, 4, |out| histogram::write(out, value, time));
             }
         });
     }
@@ -59,7 +59,7 @@ pub(super) fn second(items: &[Item]) -> Body {
                 });
             }
             for (time, value) in item.histograms() {
-                message(out, 3, |out| native::histogram(out, value, time));
+                message(out, 3, |out| histogram::write(out, value, time));
             }
             message(out, 5, |out| number(out, 1, kind(item.kind)));
         });

@@ -1,4 +1,5 @@
-//! `POST /api/v1/read`: Prometheus remote read, answered with samples. Distributions have none; their counts and sums do.
+//! `POST /api/v1/read`: Prometheus remote read, answered with samples and native histograms. Those of windows are added up from the
+//! question's beginning on: its reader knows only such as count on.
 
 use std::ops::ControlFlow;
 
@@ -6,9 +7,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use weir_formats::histogram;
 use weir_formats::remote_write::{ReadMatcher, ReadQuery, ReadRequest, ReadResponse, ReadResult, Sample, TimeSeries};
 use weir_query::{Allow, Column, Hint, MatchOp, Matcher, QueryError, Selection, Source};
-use weir_sample::Timestamp;
+use weir_sample::{Histogram, ResetHint, Timestamp};
 
 use super::parameters::Parameters;
 use super::turn::{Api, Body};
@@ -45,15 +47,24 @@ fn result(source: &dyn Source, query: &ReadQuery, allow: Allow<'_>) -> Result<Re
     source.select(&selection, &mut |mut data| {
         // A coarser tier answers from a little earlier.
         data.retain_from(start);
-        let Column::Floats(values) = &data.values else { return ControlFlow::Continue(()) };
-        if values.is_empty() {
+        if data.timestamps.is_empty() {
             return ControlFlow::Continue(());
         }
-        let samples =
-            data.timestamps.iter().zip(values).map(|(time, value)| Sample { value: *value, timestamp: *time });
-        let series = TimeSeries { samples: samples.collect(), ..TimeSeries::named(&data.series) };
-        let flow = allow(data.series.key().len() + series.samples.len() * SAMPLE_BYTES);
-        found.push(series);
+        let mut series = TimeSeries::named(&data.series);
+        match &data.values {
+            Column::Floats(values) => {
+                let samples = data.timestamps.iter().zip(values);
+                series.samples.extend(samples.map(|(time, value)| Sample { value: *value, timestamp: *time }));
+            }
+            Column::Histograms(histograms) => series.histograms = counting_on(&data.timestamps, histograms),
+        }
+        let of_histograms = series.histograms.iter().map(Vec::len).sum::<usize>();
+        let flow = allow(data.series.key().len() + series.samples.len() * SAMPLE_BYTES + of_histograms);
+        match found.last_mut().filter(|last: &&mut TimeSeries| last.labels == series.labels) {
+            // Histograms come behind the floats of the same series.
+            Some(last) => last.histograms = series.histograms,
+            None => found.push(series),
+        }
         flow
     })?;
     for series in &mut found {
@@ -64,6 +75,24 @@ fn result(source: &dyn Source, query: &ReadQuery, allow: Allow<'_>) -> Result<Re
     };
     found.sort_by_cached_key(key);
     Ok(ReadResult { timeseries: found })
+}
+
+/// Histograms as they are sent; of windows the sum up to each.
+fn counting_on(times: &[i64], histograms: &[Histogram]) -> Vec<Vec<u8>> {
+    let mut sum: Option<Histogram> = None;
+    let told = times.iter().zip(histograms).map(|(time, histogram)| {
+        let mut bytes = Vec::new();
+        if histogram.hint() == ResetHint::Delta {
+            let hint = if sum.is_some() { ResetHint::NotReset } else { ResetHint::Reset };
+            let sum = sum.get_or_insert_default();
+            sum.merge(histogram);
+            histogram::write(&mut bytes, &sum.clone().with_hint(hint), *time);
+        } else {
+            histogram::write(&mut bytes, histogram, *time);
+        }
+        bytes
+    });
+    told.collect()
 }
 
 fn matcher(matcher: &ReadMatcher) -> Result<Matcher, QueryError> {

@@ -234,13 +234,22 @@ fn remote_read_gives_samples_of_each_question() {
         assert_eq!(answer.headers()["content-encoding"], "snappy");
         weir_formats::remote_write::ReadResponse::read(&answer.body_mut().read_to_vec().unwrap()).unwrap()
     };
-    let answer = ask(vec![query("x", 1_050_000), query("nothing", 0), query("t_count", 0)]);
+    let answer = ask(vec![query("x", 1_050_000), query("nothing", 0), query("t_count", 0), query("t", 1_030_000)]);
     let samples = |at: usize| -> Vec<(i64, f64)> {
         let series = answer.results[at].timeseries.iter().flat_map(|series| &series.samples);
         series.map(|sample| (sample.timestamp, sample.value)).collect()
     };
     assert_eq!(samples(0), [(1_050_000, 50.0), (1_060_000, 60.0)]);
-    assert_eq!((samples(1).len(), answer.results.len()), (0, 3));
+    assert_eq!((samples(1).len(), answer.results.len()), (0, 4));
+    let told = answer.results[3].timeseries[0].histograms.iter().map(|bytes| {
+        let (time, histogram) = weir_formats::remote_write::read_histogram(bytes).unwrap();
+        let histogram = histogram.unwrap();
+        (time, histogram.count(), histogram.hint())
+    });
+    use weir_sample::ResetHint::{NotReset, Reset};
+    let expected =
+        [(1_030_000, 3.0, Reset), (1_040_000, 6.0, NotReset), (1_050_000, 9.0, NotReset), (1_060_000, 12.0, NotReset)];
+    assert_eq!(told.collect::<Vec<_>>(), expected, "what agents see in a window is added up");
     let labels = &answer.results[0].timeseries[0].labels;
     assert_eq!(labels.iter().map(|label| label.name.as_str()).collect::<Vec<_>>(), ["__name__", "host"]);
 }

@@ -1,10 +1,10 @@
-//! A native histogram as both versions of remote write have it: whole counts where all are whole, floats elsewhere.
+//! A native histogram as remote read and both versions of remote write have it: whole counts where all are whole, floats elsewhere.
 
-use weir_formats::pen::{bytes, double, message, number, varint, zigzag};
+use crate::pen::{bytes, double, message, number, varint, zigzag};
 use weir_sample::{Histogram, Parts, ResetHint};
 
 /// The fields of a `Histogram` message.
-pub(super) fn histogram(out: &mut Vec<u8>, histogram: &Histogram, time: i64) {
+pub fn write(out: &mut Vec<u8>, histogram: &Histogram, time: i64) {
     let parts = histogram.parts();
     let is_whole = |count: f64| count.fract() == 0.0 && count.abs() < MOST_EXACT;
     let buckets = || parts.negative.iter().chain(&parts.positive).map(|(_, count)| *count);
@@ -65,16 +65,16 @@ const fn hint(parts: &Parts) -> u64 {
 /// Counts below that are exact in a float.
 const MOST_EXACT: f64 = (1_u64 << 53) as f64;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "remote-write"))]
 mod tests {
-    use weir_formats::remote_write::read_histogram;
+    use crate::remote_write::read_histogram;
 
     use super::*;
 
     fn check(parts: Parts) {
         let expected = parts.histogram().unwrap();
         let mut bytes = Vec::new();
-        histogram(&mut bytes, &expected, -7);
+        write(&mut bytes, &expected, -7);
         assert_eq!(read_histogram(&bytes).unwrap(), (-7, Some(expected)));
     }
 
