@@ -65,7 +65,8 @@ const fn hint(parts: &Parts) -> u64 {
 /// Counts below that are exact in a float.
 const MOST_EXACT: f64 = (1_u64 << 53) as f64;
 
-#[cfg(all(test, feature = "remote-write"))]
+#[cfg(test)]
+#[cfg(feature = "remote-write")]
 mod tests {
     use crate::remote_write::read_histogram;
 
