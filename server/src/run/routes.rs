@@ -23,6 +23,12 @@ pub(super) fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, 
     let private = tls.is_some() || config.listen.http.ip().is_loopback();
     let channel = if private { session::Channel::Private } else { session::Channel::Open };
     let sessions = |channel| session::routes(roles.identity.clone(), roles.queue(), channel);
+    // Before anybody is told that all is ready.
+    if let Some((address, queue)) = config.listen.graphite.0.zip(roles.queue()) {
+        let (kept, networks) = (config.store.longest(), &config.graphite.networks);
+        let listening = write::listen_for_graphite(address, queue, kept, &roles.written, networks);
+        listening.with_context(|| format!("binding {address} for Graphite"))?;
+    }
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let site = Site::new(roles.identity.tokens.is_none(), &config.listen.hosts, &config.listen.cors);
     roles.serving.port(
@@ -31,11 +37,6 @@ pub(super) fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, 
         site.clone(),
         answering(routes(config, roles).merge(sessions(channel)), &config.listen.cors),
     );
-    if let Some((address, queue)) = config.listen.graphite.0.zip(roles.queue()) {
-        let (kept, networks) = (config.store.longest(), &config.graphite.networks);
-        let listening = write::listen_for_graphite(address, queue, kept, &roles.written, networks);
-        listening.with_context(|| format!("binding {address} for Graphite"))?;
-    }
     // Agents find sessions at the address that they send batches to; nothing else is served there, and whoever comes has
     // looked at the certificate.
     let site = Site { is_checked: false, ..site };
