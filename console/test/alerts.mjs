@@ -2,26 +2,13 @@
 //
 //     node test/alerts.mjs http://127.0.0.1:8641 ALERT [screenshot.png]
 
-import { chromium } from 'playwright-core';
+import { drive } from './drive.mjs';
 
 const [url, alert, screenshot] = process.argv.slice(2);
-const PATIENCE = 30_000;
-const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...quiet] }).catch((error) => {
-  console.error(`${error.message}\napt-get install chromium`);
-  process.exit(1);
-});
-const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-page.setDefaultTimeout(PATIENCE);
-const mistakes = [];
-page.on('pageerror', (error) => mistakes.push(error.message));
-page.on('console', (line) => {
-  if (line.text().includes('Content Security Policy')) mistakes.push(line.text());
-});
-const row = (table) => page.locator(`#alerts-${table} tr`, { hasText: alert });
+await drive(screenshot, {}, async (page) => {
+  const row = (table) => page.locator(`#alerts-${table} tr`, { hasText: alert });
 
-try {
   await page.goto(url);
   await page.getByRole('link', { name: 'Alerts' }).click();
   await row('active').filter({ hasText: 'firing' }).waitFor();
@@ -60,12 +47,5 @@ try {
   await page.locator('#alerts-problem', { hasText: 'Write matchers such as' }).waitFor();
   await page.getByRole('link', { name: 'Host', exact: true }).click();
   await page.locator('#host-title').waitFor();
-  if (mistakes.length > 0) throw new Error(mistakes.join('; '));
-  console.log('an alert was seen, silenced and heard again');
-} catch (error) {
-  console.error(error.message);
-  if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+  return 'an alert was seen, silenced and heard again';
+});

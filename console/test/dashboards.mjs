@@ -4,34 +4,23 @@
 //     node test/dashboards.mjs http://127.0.0.1:8641 HOST [screenshot.png]
 
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { drive, overflow } from './drive.mjs';
 
 const [url, host, screenshot] = process.argv.slice(2);
-const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...quiet] }).catch((error) => {
-  console.error(`${error.message}\napt-get install chromium`);
-  process.exit(1);
-});
-const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-page.setDefaultTimeout(30_000);
-const mistakes = [];
-page.on('pageerror', (error) => mistakes.push(error.message));
-page.on('console', (line) => {
-  if (line.text().includes('Content Security Policy')) mistakes.push(line.text());
-});
-page.on('response', (response) => {
-  if (response.status() === 400) mistakes.push(decodeURIComponent(response.url()));
-});
 
-async function fits(what) {
-  for (const width of [390, 1440]) {
-    await page.setViewportSize({ width, height: 900 });
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    if (over > 0) throw new Error(`${what} is ${over} pixels too wide at ${width}`);
+await drive(screenshot, {}, async (page, mistakes) => {
+  page.on('response', (response) => {
+    if (response.status() === 400) mistakes.push(decodeURIComponent(response.url()));
+  });
+
+  async function fits(what) {
+    for (const width of [390, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      const over = await overflow(page);
+      if (over > 0) throw new Error(`${what} is ${over} pixels too wide at ${width}`);
+    }
   }
-}
 
-try {
   await page.goto(`${url}#dashboards`);
   await page.locator('[data-dashboard="host"]').waitFor();
   const names = ['alerts', 'fleet', 'gateway', 'host', 'pipeline', 'statsd'];
@@ -71,12 +60,5 @@ try {
   await page.getByRole('button', { name: 'Rule for' }).first().click();
   await page.locator('#rule-text', { hasText: '[[admission.rules]]' }).waitFor();
   await fits('cardinality');
-  if (mistakes.length > 0) throw new Error(mistakes.join('; '));
-  console.log(`${names.length} dashboards were opened, one was imported and saved`);
-} catch (error) {
-  console.error(error.message);
-  if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+  return `${names.length} dashboards were opened, one was imported and saved`;
+});

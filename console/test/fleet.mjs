@@ -3,26 +3,13 @@
 //
 //     node test/fleet.mjs http://127.0.0.1:8641 HOST [screenshot.png]
 
-import { chromium } from 'playwright-core';
+import { drive, overflow } from './drive.mjs';
 
 const [url, host, screenshot] = process.argv.slice(2);
-const PATIENCE = 30_000;
-const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...quiet] }).catch((error) => {
-  console.error(`${error.message}\napt-get install chromium`);
-  process.exit(1);
-});
-const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-page.setDefaultTimeout(PATIENCE);
-const mistakes = [];
-page.on('pageerror', (error) => mistakes.push(error.message));
-page.on('console', (line) => {
-  if (line.text().includes('Content Security Policy')) mistakes.push(line.text());
-});
-const row = page.locator('#fleet-table tr', { hasText: host });
+await drive(screenshot, {}, async (page) => {
+  const row = page.locator('#fleet-table tr', { hasText: host });
 
-try {
   await page.goto(url);
   await page.getByRole('link', { name: 'Fleet' }).click();
   await row.filter({ hasText: 'live' }).filter({ hasText: 'ago' }).first().waitFor();
@@ -47,20 +34,13 @@ try {
   await page.locator('#fleet-states').getByRole('button', { name: 'live' }).click();
   await row.first().waitFor();
   if (screenshot) await page.screenshot({ path: screenshot });
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  if (overflow > 0) throw new Error(`the page is ${overflow} pixels wider than its window`);
+  const over = await overflow(page);
+  if (over > 0) throw new Error(`the page is ${over} pixels wider than its window`);
   await page.setViewportSize({ width: 390, height: 800 });
-  const narrow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  const narrow = await overflow(page);
   if (narrow > 0) throw new Error(`at 390 pixels the page is ${narrow} too wide`);
   await row.getByRole('link').first().click();
   await page.locator('[data-chart="cpu"]').waitFor();
   if (!page.url().includes(`host=${host}`)) throw new Error('the click does not lead to the host');
-  if (mistakes.length > 0) throw new Error(mistakes.join('; '));
-  console.log(`${all - 1} agents were there, with ${made} rows`);
-} catch (error) {
-  console.error(error.message);
-  if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+  return `${all - 1} agents were there, with ${made} rows`;
+});
