@@ -6,6 +6,7 @@
 pub mod re2;
 
 mod distinct;
+mod duration;
 mod histogram;
 mod reading;
 mod selector;
@@ -15,6 +16,7 @@ mod total;
 mod value;
 
 pub use distinct::Distinct;
+pub use duration::{BadDuration, read_duration, write_duration};
 pub use histogram::{
     Bucket, CUSTOM_BOUNDS, Histogram, HistogramSum, Incompatible, Joined, MAX_SCALE, OldHistogram, Parts, ResetHint,
     Side, add_one,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use weir_sample::read_duration;
 
 /// `15s`, `1m30s`, `0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -13,17 +14,6 @@ pub(crate) struct Span(pub(crate) Duration);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Size(pub(crate) u64);
-
-/// Longest unit first, each once.
-const UNITS: [(&str, u64); 7] = [
-    ("y", 365 * 86_400_000),
-    ("w", 7 * 86_400_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
 
 /// As Prometheus has it: powers of 1,024 however they are spelled.
 const SIZES: [(&str, u64); 11] = [
@@ -44,17 +34,7 @@ pub(crate) fn span(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }
-    let (mut rest, mut millis, mut units) = (text, 0u64, UNITS.iter());
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).filter(|digits| *digits > 0)?;
-        let number: u64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let (_, unit) = units.find(|(name, _)| *name == &rest[..letters])?;
-        millis = millis.checked_add(number.checked_mul(*unit)?)?;
-        rest = &rest[letters..];
-    }
-    (!text.is_empty()).then(|| Duration::from_millis(millis))
+    read_duration(text).ok()
 }
 
 impl TryFrom<String> for Span {

@@ -1,7 +1,6 @@
 //! PromQL's text: tokens, a tree, and whether its parts fit together. What is wrong is told with its place.
 
 mod check;
-mod duration;
 mod error;
 mod functions;
 mod lexer;
@@ -14,7 +13,6 @@ mod strings;
 mod tree;
 mod value_type;
 
-pub use duration::{BadDuration, read_duration, write_duration};
 pub use error::{ParseError, place};
 pub use functions::{Function, Variadic};
 pub use parser::{Asked, parse, parse_for};
@@ -23,6 +21,7 @@ pub use tree::{
     AggregateExpr, AtModifier, BinModifier, BinaryExpr, Call, Edges, Expr, LabelMatcher, LabelModifier, MatrixSelector,
     NumberLiteral, Offset, ParenExpr, StringLiteral, SubqueryExpr, UnaryExpr, VectorMatchCardinality, VectorSelector,
 };
+pub use weir_sample::{BadDuration, read_duration, write_duration};
 
 pub use value_type::ValueType;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::duration::{BadDuration, read_duration};
+use weir_sample::{BadDuration, read_duration};
 
 /// A number, or the seconds of a duration.
 pub(super) fn number(text: &str) -> Result<f64, String> {

@@ -2,13 +2,13 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::duration::write_duration;
 use super::strings::quoted;
 use super::tree::{
     AggregateExpr, AtModifier, BinaryExpr, Edges, Expr, LabelMatcher, LabelModifier, Offset, VectorMatchCardinality,
     VectorSelector,
 };
 use super::value_type::ValueType;
+use weir_sample::write_duration;
 
 impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
