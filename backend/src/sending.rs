@@ -20,6 +20,8 @@ pub(crate) struct Sending {
     pub client: Client,
     pub status: Status,
     pub stopping: AtomicBool,
+    /// The store that is read is to be let go.
+    pub closed: AtomicBool,
     config: BackendConfig,
     spoken: Mutex<Spoken>,
     refused: Mutex<PathBuf>,
@@ -39,6 +41,7 @@ impl Sending {
             client,
             status: Status::default(),
             stopping: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             config: config.clone(),
             spoken,
             refused,
@@ -56,7 +59,7 @@ impl Sending {
         let mut open = vec![request];
         let mut pause = FIRST_PAUSE;
         while let Some(request) = open.pop() {
-            if self.stopping.load(Relaxed) {
+            if self.breaks_off() {
                 return false;
             }
             let spoken = *lock(&self.spoken);
@@ -111,11 +114,15 @@ impl Sending {
         true
     }
 
+    fn breaks_off(&self) -> bool {
+        self.stopping.load(Relaxed) || self.closed.load(Relaxed)
+    }
+
     /// False if it is to stop.
     fn wait(&self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         while Instant::now() < until {
-            if self.stopping.load(Relaxed) {
+            if self.breaks_off() {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(50).min(until.saturating_duration_since(Instant::now())));

@@ -43,8 +43,6 @@ struct Shared {
 struct Place {
     progress: Progress,
     follower: Option<Arc<Follower>>,
-    /// The store that the follower is of.
-    store: Option<Arc<Store>>,
     /// What came late and is being sent.
     under_way: Late,
 }
@@ -54,11 +52,11 @@ const LOOK: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl Backend {
-    /// Takes up its work where `folder` says it was.
+    /// Reads in `folder` how far it is.
     ///
     /// # Errors
-    /// What is wrong with its files, as a sentence.
-    pub fn start(config: BackendConfig, folder: PathBuf, feed: Arc<Feed>) -> Result<Self, String> {
+    /// What is wrong with its files or its settings, as a sentence.
+    pub fn open(config: BackendConfig, folder: PathBuf) -> Result<Self, String> {
         weir_files::own_folder(&folder).map_err(|error| error.to_string())?;
         let progress = Progress::read(&folder).map_err(|error| error.to_string())?;
         let sending = Arc::new(Sending::new(&config, &folder)?);
@@ -67,10 +65,35 @@ impl Backend {
         let place = Mutex::new(Place { progress, ..Place::default() });
         let counting = Mutex::new(Counting::new(config.tier));
         let shared = Arc::new(Shared { config, folder, sending, place, counting });
-        let for_thread = shared.clone();
-        let thread = std::thread::Builder::new().name("backend".into()).spawn(move || for_thread.run(&*feed));
+        Ok(Self { shared, thread: Mutex::default() })
+    }
+
+    /// To be called with each store before anything is written to it: what is written where this backend has been is late. At a start
+    /// that is much of what the queue brings again.
+    pub fn opened(&self, store: &Store) {
+        let mut place = self.shared.place();
+        let earlier = place.follower.take().map(|follower| follower.take_late()).unwrap_or_default();
+        let late = place.progress.late.with(&earlier);
+        let passed = place.progress.until.or(place.progress.passed);
+        place.follower = passed.map(|passed| store.follow(passed, late));
+        self.shared.sending.closed.store(false, Relaxed);
+    }
+
+    /// To be called before a store is taken out of use: lets it go soon, and waits for the next one.
+    pub fn closed(&self) {
+        self.shared.sending.closed.store(true, Relaxed);
+    }
+
+    /// Takes up its work with the stores of `feed`, of each of which [`Backend::opened`] told it.
+    ///
+    /// # Errors
+    /// There are no more threads.
+    pub fn start(&self, feed: Arc<Feed>) -> Result<(), String> {
+        let shared = self.shared.clone();
+        let thread = std::thread::Builder::new().name("backend".into()).spawn(move || shared.run(&*feed));
         let thread = thread.map_err(|error| format!("a thread cannot be started: {error}"))?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(())
     }
 
     /// To be called before a checkpoint of the store lets the queue forget: what came late must not be forgotten with it.
@@ -148,11 +171,10 @@ impl Shared {
     fn turn(&self, store: &Arc<Store>, complete: Timestamp) -> Result<bool, String> {
         let status = &self.sending.status;
         status.complete.fetch_max(complete.millis(), Relaxed);
-        let follower = self.follow(store);
         let (late, stretch) = {
             let mut place = self.place();
             let stretch = stretch::next(&self.config, &place.progress, complete);
-            let late = follower.as_ref().map(|follower| follower.take_late()).unwrap_or_default();
+            let late = place.follower.as_ref().map(|follower| follower.take_late()).unwrap_or_default();
             place.under_way = late.clone();
             if let Some(stretch) = stretch {
                 self.begin(&mut place, store, stretch)?;
@@ -195,19 +217,6 @@ impl Shared {
             self.sending.status.skipped_seconds.fetch_add(stretch.skipped, Relaxed);
         }
         Ok(())
-    }
-
-    /// Follows the store of now: after a failure of the sink it is another.
-    fn follow(&self, store: &Arc<Store>) -> Option<Arc<Follower>> {
-        let mut place = self.place();
-        if !place.store.as_ref().is_some_and(|known| Arc::ptr_eq(known, store)) {
-            let earlier = place.follower.take().map(|follower| follower.take_late()).unwrap_or_default();
-            let late = place.progress.late.with(&earlier);
-            let passed = place.progress.until.or(place.progress.passed);
-            place.follower = passed.map(|passed| store.follow(passed, late));
-            place.store = Some(store.clone());
-        }
-        place.follower.clone()
     }
 
     /// Reads, cuts and sends; false if it is to stop before all was taken.
@@ -319,3 +328,64 @@ impl Shared {
 
 type Take<'a> = dyn FnMut(Vec<Item>) -> ControlFlow<()> + 'a;
 type Select<'a> = dyn FnMut(&[Matcher], &mut Take<'_>) -> Result<(), weir_store::Error> + 'a;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+    use std::time::Instant;
+
+    use weir_sample::Series;
+    use weir_store::{StoreConfig, Tier};
+
+    use super::*;
+    use crate::stretch::tests::config;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A store with a sample a second.
+    fn store(folder: &std::path::Path) -> Arc<Store> {
+        let (store, _) = Store::open(folder, StoreConfig::default()).unwrap();
+        let rows = store.rows(1, &[(Series::new("m", [("host", "a")]), Kind::Gauge)]);
+        for second in 1..30 {
+            store.append(&rows, Timestamp::from_secs(second), Duration::from_secs(1), &[1.0]).unwrap();
+        }
+        Arc::new(store)
+    }
+
+    #[test]
+    fn a_store_is_let_go_when_it_closes_though_the_backend_answers_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let stored = store(&folder.path().join("store"));
+        let gone = Arc::downgrade(&stored);
+        // Nothing listens at its address.
+        let backend = Backend::open(config(1, 0, Tier::Raw), folder.path().join("b")).unwrap();
+        backend.opened(&stored);
+        let now = Arc::new(Mutex::new(Some((stored, Timestamp::from_secs(5)))));
+        let of_feed = now.clone();
+        backend.start(Arc::new(move || of_feed.lock().unwrap().clone())).unwrap();
+        let passed = || backend.shared.place().progress.passed;
+        eventually(|| passed() == Some(Timestamp::from_secs(5)));
+        now.lock().unwrap().as_mut().unwrap().1 = Timestamp::from_secs(20);
+        eventually(|| backend.trouble().is_some());
+        backend.closed();
+        *now.lock().unwrap() = None;
+        eventually(|| Weak::upgrade(&gone).is_none());
+        assert_eq!(passed(), Some(Timestamp::from_secs(5)), "nothing was taken");
+        let again = store(&folder.path().join("again"));
+        backend.opened(&again);
+        let late = backend.shared.place().follower.as_ref().unwrap().late();
+        assert!(late.is_empty());
+        let rows = again.rows(1, &[(Series::new("m", [("host", "a")]), Kind::Gauge)]);
+        again.append(&rows, Timestamp::from_secs(19), Duration::from_secs(1), &[2.0]).unwrap();
+        let late = backend.shared.place().follower.as_ref().unwrap().late();
+        assert_eq!(late.span(), Some((Timestamp::from_secs(19), Timestamp::from_secs(19))), "where it has been");
+    }
+
+    fn eventually(mut is_so: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < PATIENCE);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}

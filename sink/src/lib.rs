@@ -33,7 +33,7 @@ pub use senders::fleet::FleetStatus;
 pub use senders::marks::{Mark, Watermarks};
 pub use senders::roster::{AgentState, AgentStatus, Listing};
 pub use series::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
-pub use service::{Before, Service, ServiceConfig};
+pub use service::{Beside, Service, ServiceConfig};
 pub use sink::{CONSUMER, Sink};
 
 /// What can go wrong between queue and store.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use weir_meters::clock;
 use weir_queue::Checkpoint;
 use weir_sample::{Reading, Timestamp};
+use weir_store::Store;
 
 use crate::senders::fleet::Counters;
 use crate::{Admission, Error, FleetStatus, Health, Listing, Opening, Sink, StoreHandle, Watermarks};
@@ -49,12 +50,28 @@ struct Shared {
     stopping: AtomicBool,
     /// Whether all is stored that was in the queue when the sink was opened.
     replayed: AtomicBool,
-    /// What others write down before a checkpoint lets the queue forget.
-    before: Mutex<Option<Before>>,
+    beside: Arc<dyn Beside>,
 }
 
-/// Writes down what must not be forgotten with the queue; or why it cannot.
-pub type Before = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Whoever works on the store beside the sink. `()` is nobody.
+pub trait Beside: Send + Sync {
+    /// A store was opened, and nothing of the queue was written to it yet: who has to hear of each write begins to listen now.
+    fn opened(&self, _store: &Store) {}
+
+    /// The store is about to be opened again, which waits until nobody has it any more.
+    fn closed(&self) {}
+
+    /// Writes down what must not be forgotten with the queue, of which a checkpoint lets a part go; or says why it cannot. While it
+    /// cannot, no checkpoint is made.
+    ///
+    /// # Errors
+    /// The reason, as a sentence.
+    fn before_checkpoint(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Beside for () {}
 
 /// Time between two looks at what the store has to move or delete.
 const KEEPING: Duration = Duration::from_secs(15);
@@ -70,9 +87,10 @@ impl Service {
     ///
     /// # Errors
     /// What keeps them from being opened the first time, or [`Error::Thread`].
-    pub fn start(opening: Opening, config: ServiceConfig) -> Result<Self, Error> {
+    pub fn start(opening: Opening, config: ServiceConfig, beside: Arc<dyn Beside>) -> Result<Self, Error> {
         let (counters, admission) = (Arc::default(), Arc::default());
         let (store, sink) = opening.open(&counters, &admission)?;
+        beside.opened(&store);
         let shared = Arc::new(Shared {
             opening,
             config,
@@ -83,7 +101,7 @@ impl Service {
             maintenance: Health::new("maintenance"),
             stopping: AtomicBool::new(false),
             replayed: AtomicBool::new(false),
-            before: Mutex::default(),
+            beside,
         });
         let (for_sink, for_keeper) = (shared.clone(), shared.clone());
         let thread = thread::Builder::new().name("sink".into()).spawn(move || for_sink.run(sink));
@@ -95,11 +113,6 @@ impl Service {
     /// The store of now.
     pub fn store(&self) -> Arc<StoreHandle> {
         self.shared.store.clone()
-    }
-
-    /// Has something done before each checkpoint from now on. While it fails none is made, and the queue keeps all.
-    pub fn before_checkpoints(&self, before: Before) {
-        *self.shared.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
     }
 
     /// Why the sink cannot serve, if it cannot.
@@ -264,14 +277,13 @@ impl Shared {
     }
 
     fn may_checkpoint(&self) -> bool {
-        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = before.as_ref().map_or(Ok(()), |before| before());
+        let outcome = self.beside.before_checkpoint();
         outcome.inspect_err(|reason| tracing::error!(reason, "no checkpoint is made, the queue keeps all")).is_ok()
     }
 
     /// Takes the store out of use for good, and says so until it is told to stop.
     fn stand_aside(&self) {
-        self.store.close();
+        self.close();
         while !self.stopping.load(Ordering::Acquire) {
             thread::park();
         }
@@ -279,7 +291,7 @@ impl Shared {
 
     /// Takes the store out of use and tries, with pauses, to open it and the queue again. `None` if it is told to stop.
     fn open_again(&self, pause: &mut Duration) -> Option<Sink> {
-        self.store.close();
+        self.close();
         loop {
             if self.stops_within(*pause) {
                 return None;
@@ -287,12 +299,18 @@ impl Shared {
             *pause = (*pause * 2).min(self.config.retry * MOST_PAUSES);
             match self.opening.open(&self.counters, &self.admission) {
                 Ok((store, sink)) => {
+                    self.beside.opened(&store);
                     self.store.put(store);
                     return Some(sink);
                 }
                 Err(error) => self.sink.failed(&error),
             }
         }
+    }
+
+    fn close(&self) {
+        self.beside.closed();
+        self.store.close();
     }
 
     fn stops_within(&self, pause: Duration) -> bool {

@@ -3,13 +3,14 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use weir_files::fault::{Disk, Fault};
 use weir_queue::{Lane, Log, LogConfig, Record, RecordKind};
 use weir_sample::{Timestamp, Value, Window};
-use weir_sink::{Opening, Service, ServiceConfig, SinkConfig};
-use weir_store::{Column, Hint, MatchOp, Matcher, NAME, Selection, Store, StoreConfig};
+use weir_sink::{Beside, Opening, Service, ServiceConfig, SinkConfig};
+use weir_store::{Column, Follower, Hint, Late, MatchOp, Matcher, NAME, Selection, Store, StoreConfig};
 use weir_wire::{Batch, Encoder, Totals};
 
 use crate::bench::{AGENT, EPOCH, on_host};
@@ -28,6 +29,10 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
+        Self::beside(Arc::new(()))
+    }
+
+    fn beside(beside: Arc<dyn Beside>) -> Self {
         // Memory where there is some: the disk is a model anyway.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let disk = Disk::under(folder.path());
@@ -35,9 +40,9 @@ impl Site {
             LogConfig { commit_delay: Duration::ZERO, retry: Duration::from_millis(2), ..LogConfig::default() };
         let log = Log::open(&folder.path().join("queue"), "test", config).unwrap();
         let every = Duration::from_millis(3);
-        let service = Service::start(opening(folder.path()), patient(every)).unwrap();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
-        Self { disk, folder, log, service, acked: 0, start: Timestamp::from_secs(now / 10 * 10 - 6_000) }
+        let service = Service::start(opening(folder.path()), patient(every), beside).unwrap();
+        let start = Timestamp::from_secs(now().millis() / 10_000 * 10 - 6_000);
+        Self { disk, folder, log, service, acked: 0, start }
     }
 
     /// Sends the next batch until it is acknowledged, as an agent and a gateway do. `false` if the log refuses it.
@@ -88,6 +93,10 @@ impl Site {
         let (store, _) = Store::open(&opening.folder, opening.store).unwrap();
         assert_eq!(stored_in(&store), (acked as usize, acked as f64), "after a power cut");
     }
+}
+
+fn now() -> Timestamp {
+    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64)
 }
 
 fn opening(folder: &Path) -> Opening {
@@ -162,6 +171,42 @@ fn a_failed_store_is_closed_to_questions_and_a_stop_does_not_wait_for_it() {
     assert!(matches!(refused, weir_sink::Error::Store(_)), "{refused}");
 }
 
+/// Hears of each write, and is slow to begin with it.
+#[derive(Default)]
+struct Listening(Mutex<Vec<Arc<Follower>>>);
+
+impl Beside for Listening {
+    fn opened(&self, store: &Store) {
+        // A sink that did not wait would have read the queue by then.
+        std::thread::sleep(Duration::from_millis(100));
+        // Later than all batches, earlier than what a sink writes of itself.
+        self.0.lock().unwrap().push(store.follow(now().minus(Duration::from_secs(5_000)), Late::default()));
+    }
+}
+
+#[test]
+fn who_works_beside_a_sink_hears_of_all_that_the_queue_brings_again() {
+    let listening = Arc::new(Listening::default());
+    let mut site = Site::beside(listening.clone());
+    let span = |opened: usize| listening.0.lock().unwrap().get(opened).and_then(|follower| follower.late().span());
+    (0..3).for_each(|_| assert!(site.send()));
+    let window = |site: &Site, at: u64| site.start.plus(Duration::from_secs(10 * at));
+    let heard = |site: &Site, opened, first, end| {
+        let (from, until) = (window(site, first), window(site, end));
+        span(opened).is_some_and(|(first, last)| first <= from && last == until)
+    };
+    site.eventually("the first store's writes", || heard(&site, 0, 1, 3));
+    // What is not in a checkpoint yet is read again into the next store.
+    let store_disk = Disk::under(&site.folder.path().join("store"));
+    drop(std::mem::replace(&mut site.disk, Disk::under(&site.folder.path().join("queue"))));
+    store_disk.fail_after(0, Fault::Broken);
+    site.eventually("the store to be taken out of use", || site.service.store().current().is_none());
+    (0..2).for_each(|_| assert!(site.send()));
+    store_disk.heal();
+    site.eventually("the next store's writes", || heard(&site, 1, 4, 5));
+    site.service.drain().unwrap();
+}
+
 #[test]
 fn a_sink_told_to_stop_leaves_the_rest_and_is_not_ready_before_it_is_stored() {
     let mut site = Site::new();
@@ -182,14 +227,14 @@ fn a_sink_told_to_stop_leaves_the_rest_and_is_not_ready_before_it_is_stored() {
     let Site { log, service, disk, folder, .. } = site;
     drop((service, log, disk));
     let at_once = ServiceConfig { drain: Duration::ZERO, ..patient(Duration::from_secs(60)) };
-    let service = Service::start(opening(&path), at_once).unwrap();
+    let service = Service::start(opening(&path), at_once, Arc::new(())).unwrap();
     let reason = service.ready().unwrap_err();
     assert!(reason.contains("was in the queue when it started"), "{reason}");
     service.drain().unwrap();
     let stored = |service: &Service| service.store().current().map_or((0, 0.0), |store| stored_in(&store));
     assert_eq!(stored(&service), (1, 1.0), "it stopped before the end of the queue");
     drop(service);
-    let service = Service::start(opening(&path), at_once).unwrap();
+    let service = Service::start(opening(&path), at_once, Arc::new(())).unwrap();
     let started = Instant::now();
     while service.ready().is_err() {
         assert!(started.elapsed() < PATIENCE);

@@ -6,37 +6,32 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow};
 use weir_backend::{Backend, Feed};
 use weir_sample::{Reading, Timestamp};
-use weir_sink::Service;
+use weir_sink::{Beside, Service};
+use weir_store::Store;
 
 use crate::config::{BackendSettings, backends};
 
-/// All that run.
-pub(super) struct Backends(Arc<Vec<Backend>>);
+/// All of a sink: made before it, for they hear of each write to its store.
+pub(super) struct Backends(Vec<Backend>);
 
 impl Backends {
-    /// Starts them over a sink's store, and has it wait for them before a checkpoint.
-    pub(super) fn start(settings: &[BackendSettings], data: &Path, service: &Arc<Service>) -> Result<Self> {
-        let mut all = Vec::new();
-        for config in backends(settings).map_err(anyhow::Error::msg)? {
-            let (store, of_sink) = (service.store(), service.clone());
-            let feed: Arc<Feed> = Arc::new(move || {
-                let complete = of_sink.complete_to();
-                Some((store.current()?, complete)).filter(|_| complete != Timestamp::default())
-            });
+    /// Reads how far each is.
+    pub(super) fn open(settings: &[BackendSettings], data: &Path) -> Result<Arc<Self>> {
+        let all = backends(settings).map_err(anyhow::Error::msg)?.into_iter().map(|config| {
             let (name, folder) = (config.name.clone(), data.join("backends").join(&config.name));
-            let backend = Backend::start(config, folder, feed);
-            all.push(backend.map_err(|error| anyhow!("starting the backend {name:?}: {error}"))?);
-        }
-        let all = Arc::new(all);
-        if !all.is_empty() {
-            let before = all.clone();
-            service.before_checkpoints(Box::new(move || {
-                before.iter().try_for_each(|backend| {
-                    backend.save_late().map_err(|error| format!("a backend's progress cannot be written: {error}"))
-                })
-            }));
-        }
-        Ok(Self(all))
+            Backend::open(config, folder).map_err(|error| anyhow!("starting the backend {name:?}: {error}"))
+        });
+        Ok(Arc::new(Self(all.collect::<Result<_>>()?)))
+    }
+
+    /// Begins to send what the sink stores.
+    pub(super) fn start(&self, service: &Arc<Service>) -> Result<()> {
+        let (store, of_sink) = (service.store(), service.clone());
+        let feed: Arc<Feed> = Arc::new(move || {
+            let complete = of_sink.complete_to();
+            Some((store.current()?, complete)).filter(|_| complete != Timestamp::default())
+        });
+        self.0.iter().try_for_each(|backend| backend.start(feed.clone())).map_err(anyhow::Error::msg)
     }
 
     pub(super) fn troubles(&self) -> impl Iterator<Item = String> {
@@ -49,5 +44,22 @@ impl Backends {
 
     pub(super) fn stop(&self) {
         self.0.iter().for_each(Backend::stop);
+    }
+}
+
+impl Beside for Backends {
+    fn opened(&self, store: &Store) {
+        self.0.iter().for_each(|backend| backend.opened(store));
+    }
+
+    fn closed(&self) {
+        self.0.iter().for_each(Backend::closed);
+    }
+
+    fn before_checkpoint(&self) -> Result<(), String> {
+        let save = |backend: &Backend| {
+            backend.save_late().map_err(|error| format!("a backend's progress cannot be written: {error}"))
+        };
+        self.0.iter().try_for_each(save)
     }
 }

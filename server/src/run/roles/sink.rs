@@ -33,7 +33,7 @@ pub(crate) struct SinkRole {
     service: Arc<Service>,
     /// Where there is an object store for old blocks.
     mover: Option<Mover>,
-    backends: Backends,
+    backends: Arc<Backends>,
 }
 
 impl SinkRole {
@@ -49,12 +49,11 @@ impl SinkRole {
         };
         let opening = Opening { folder: config.data.join("store"), store: config.store.open()?, sink };
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
-        let service = Service::start(
-            opening,
-            ServiceConfig { checkpoint_interval, retry: RETRY, max_behind: config.queue.max_behind(), drain: DRAIN },
-        )?;
-        let service = Arc::new(service);
-        let backends = Backends::start(&config.sink.backends, &config.data, &service)?;
+        let pace =
+            ServiceConfig { checkpoint_interval, retry: RETRY, max_behind: config.queue.max_behind(), drain: DRAIN };
+        let backends = Backends::open(&config.sink.backends, &config.data)?;
+        let service = Arc::new(Service::start(opening, pace, backends.clone())?);
+        backends.start(&service)?;
         let mover = config.store.cold.is_some().then(|| Mover::start(service.store())).transpose()?;
         Ok(Self { engine: config.query.engine(), service, mover, backends })
     }
