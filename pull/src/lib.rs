@@ -3,14 +3,19 @@
 //! ```text
 //! scrape.yml ──Config──▶ jobs ──discovery──▶ targets ──look──▶ records ──Outbox──▶ POST /v1/scrapes
 //! ```
+//! Of several collectors each asks its share of the targets (`members`), and what is seen of all that from outside is on the board.
 //! Each target has a fixed grid of times of its own, the same in every collector; the server stores each of them once, whoever
-//! brings it (`weir_sink`). So any number of collectors may have the same targets.
+//! brings it (`weir_sink`). So a target may be asked by several, when it is handed over and when they disagree.
 
+mod board;
 mod clock;
+mod collector;
 mod config;
 mod discovery;
+mod follow;
 mod http;
 mod look;
+mod members;
 mod outbox;
 mod page;
 mod relabel;
@@ -18,6 +23,9 @@ mod rounds;
 mod target;
 mod uplink;
 
+pub use board::{DroppedTarget, LastLook, TargetState};
+pub use collector::Collector;
 pub use config::{Config, ConfigError};
-pub use rounds::collect;
+pub use members::{Fleet, Membership};
+pub use rounds::Rounds;
 pub use uplink::{Credentials, Uplink};

@@ -16,8 +16,8 @@ use crate::target::Target;
 
 /// A target, its connection, and what it had when it was asked last.
 pub(crate) struct Looker {
-    pub target: Target,
-    client: Arc<Client>,
+    pub target: Arc<Target>,
+    pub client: Arc<Client>,
     room: Room,
     connection: Option<Connection>,
     /// Series that end with a marker once they are gone.
@@ -28,7 +28,15 @@ pub(crate) struct Looker {
 /// What a look brought, and why it failed if it did.
 pub(crate) struct Looked {
     pub payload: Vec<u8>,
-    pub failure: Option<String>,
+    pub samples: usize,
+    pub failure: Option<Trouble>,
+}
+
+/// Why a look failed: a reason as metrics have it, and a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub reason: &'static str,
+    pub text: String,
 }
 
 const FORMS: &str = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
@@ -36,8 +44,15 @@ const FORMS: &str = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain
 const OWN: [&str; 4] =
     ["up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling"];
 
+impl Trouble {
+    /// The answer is none of metrics, or over a limit.
+    fn content(text: String) -> Self {
+        Self { reason: "content", text }
+    }
+}
+
 impl Looker {
-    pub(crate) fn new(target: Target, client: Arc<Client>, room: Room) -> Self {
+    pub(crate) fn new(target: Arc<Target>, client: Arc<Client>, room: Room) -> Self {
         Self { target, client, room, connection: None, known: HashMap::new(), is_up: None }
     }
 
@@ -50,8 +65,8 @@ impl Looker {
         };
         page.unwrap_or_else(|failure| {
             self.connection = None;
-            self.tell(Some(&failure));
-            Looked { payload: self.failed(time, begun), failure: Some(failure) }
+            self.tell(Some(&failure.text));
+            Looked { payload: self.failed(time, begun), samples: OWN.len(), failure: Some(failure) }
         })
     }
 
@@ -63,7 +78,7 @@ impl Looker {
         self.written(time, Outcome::Gone, samples).unwrap_or_default()
     }
 
-    async fn ask(&mut self) -> Result<Page, String> {
+    async fn ask(&mut self) -> Result<Page, Trouble> {
         let (target, timeout) = (&self.target, self.target.timeout);
         let seconds = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
         let mut headers = vec![(ACCEPT, FORMS.to_owned()), (seconds, timeout.as_secs_f64().to_string())];
@@ -79,11 +94,12 @@ impl Looker {
             room: &self.room,
         };
         let asked = tokio::time::timeout(timeout, self.client.ask(&mut self.connection, ask)).await;
-        let answer = asked.unwrap_or(Err(Failure::Timeout(timeout))).map_err(|failure| failure.to_string())?;
-        Page::read(&answer, target)
+        let answer = asked.unwrap_or(Err(Failure::Timeout(timeout)));
+        let answer = answer.map_err(|failure| Trouble { reason: failure.reason(), text: failure.to_string() })?;
+        Page::read(&answer, target).map_err(Trouble::content)
     }
 
-    fn seen(&mut self, time: Timestamp, begun: Instant, page: Page) -> Result<Looked, String> {
+    fn seen(&mut self, time: Timestamp, begun: Instant, page: Page) -> Result<Looked, Trouble> {
         let numbers = [1.0, begun.elapsed().as_secs_f64(), page.scraped as f64, page.samples.len() as f64];
         let own = self.all_own(numbers);
         let known: HashMap<_, _> = page
@@ -100,10 +116,10 @@ impl Looker {
         let ended = self.known.iter().filter(|(series, _)| !still.contains(series));
         let ended = ended.map(|(series, kind)| (series, *kind, time, STALE));
         let own = own.iter().map(|(series, value)| (series, Kind::Gauge, time, *value));
-        let payload = self.written(time, Outcome::Seen, told.chain(ended).chain(own))?;
+        let payload = self.written(time, Outcome::Seen, told.chain(ended).chain(own)).map_err(Trouble::content)?;
         self.known = known;
         self.tell(None);
-        Ok(Looked { payload, failure: None })
+        Ok(Looked { payload, samples: page.samples.len() + OWN.len(), failure: None })
     }
 
     fn failed(&mut self, time: Timestamp, begun: Instant) -> Vec<u8> {

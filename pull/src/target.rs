@@ -19,17 +19,30 @@ pub(crate) struct Target {
     pub labels: LabelSet,
     pub interval: Duration,
     pub timeout: Duration,
+    /// Labels before relabelling.
+    pub discovered: LabelSet,
+    /// What decides who of several collectors asks it. Labels have no part in it, so that it stays where it is when they change.
+    pub key: String,
+}
+
+/// What relabelling makes of an address.
+#[derive(Debug)]
+pub(crate) enum Made {
+    Target(Box<Target>),
+    /// It is dropped; these were its labels.
+    Dropped(LabelSet),
 }
 
 impl Target {
-    /// What relabelling makes of an address of a group; none if it drops it.
+    /// What relabelling makes of an address of a group.
     ///
     /// # Errors
     /// It cannot be asked, in words.
-    pub(crate) fn of(job: &Arc<Job>, group: &Group, address: &str) -> Result<Option<Self>, String> {
-        let mut labels = before(job, group, address);
+    pub(crate) fn of(job: &Arc<Job>, group: &Group, address: &str) -> Result<Made, String> {
+        let discovered = before(job, group, address);
+        let mut labels = discovered.clone();
         if !relabel(&job.relabel, &mut labels) {
-            return Ok(None);
+            return Ok(Made::Dropped(discovered));
         }
         let text = |name: &str| labels.get(name).map_or("", String::as_str);
         let duration = |name| span(text(name)).filter(|span| !span.is_zero()).ok_or_else(|| format!("{name} is none"));
@@ -46,15 +59,27 @@ impl Target {
             labels.entry(name.clone()).or_insert_with(|| value.clone());
         }
         let id = id(&uri, interval, &labels);
-        Ok(Some(Self { id, job: job.clone(), uri, labels, interval, timeout: timeout.min(interval) }))
+        let key = format!("{}\0{}\0{}", job.name, uri.authority().map_or("", |at| at.as_str()), uri.path());
+        let timeout = timeout.min(interval);
+        Ok(Made::Target(Box::new(Self { id, job: job.clone(), uri, labels, interval, timeout, discovered, key })))
     }
 
-    /// The first time of its grid after this one.
-    pub(crate) fn next(&self, now: Timestamp) -> Timestamp {
+    /// When the window began that is now: the last time of its grid that is not after this one.
+    pub(crate) fn current(&self, now: Timestamp) -> Timestamp {
         let interval = self.interval.as_millis() as i64;
         let [.., a, b, c, d] = self.id.0;
         let offset = i64::from(u32::from_le_bytes([a, b, c, d])) % interval;
-        Timestamp((now.millis() - offset).div_euclid(interval) * interval + interval + offset)
+        Timestamp((now.millis() - offset).div_euclid(interval) * interval + offset)
+    }
+
+    /// When so many more windows than the one that is now have begun.
+    pub(crate) fn windows_on(&self, now: Timestamp, windows: i64) -> Timestamp {
+        Timestamp(self.current(now).millis() + (windows + 1) * self.interval.as_millis() as i64)
+    }
+
+    /// The window after this one, or the one that is now if others have gone by meanwhile.
+    pub(crate) fn after(&self, window: Timestamp, now: Timestamp) -> Timestamp {
+        Timestamp(window.millis() + self.interval.as_millis() as i64).max(self.current(now))
     }
 }
 
@@ -119,7 +144,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn targets(job: &str) -> Vec<Result<Option<Target>, String>> {
+    fn targets(job: &str) -> Vec<Result<Made, String>> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scrape.yml");
         std::fs::write(&path, format!("scrape_configs:\n- {{job_name: j, {job}}}\n")).unwrap();
@@ -128,14 +153,20 @@ mod tests {
         job.groups.iter().flat_map(each).collect()
     }
 
+    fn made(job: &str) -> Target {
+        match targets(job).remove(0) {
+            Ok(Made::Target(target)) => *target,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_target_is_what_relabelling_makes_of_an_address() {
         let job = "params: {m: [a b, c]}, static_configs: [{targets: ['h:1', 'i:2'], labels: {x: y, __meta_z: q}}], \
                    relabel_configs: [{source_labels: [__address__], regex: 'i.*', action: drop}, \
                    {source_labels: [__meta_z], target_label: z}, {target_label: __metrics_path__, replacement: p}]";
-        let mut all = targets(job);
-        assert!(matches!(all.pop(), Some(Ok(None))));
-        let target = all.remove(0).unwrap().unwrap();
+        assert!(matches!(targets(job).pop(), Some(Ok(Made::Dropped(labels))) if labels["__address__"] == "i:2"));
+        let target = made(job);
         assert_eq!(target.uri, "http://h:1/p?m=a%20b&m=c");
         let labels: Vec<_> = target.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(labels, ["instance=h:1", "job=j", "x=y", "z=q"]);
@@ -143,11 +174,24 @@ mod tests {
 
     #[test]
     fn times_are_on_one_grid_whoever_asks() {
-        let one = || targets("scrape_interval: 15s, static_configs: [{targets: ['h:1']}]").remove(0).unwrap().unwrap();
+        let one = || made("scrape_interval: 15s, static_configs: [{targets: ['h:1']}]");
         let (a, b) = (one(), one());
-        let first = a.next(Timestamp(1_700_000_000_000));
-        assert_eq!(b.next(Timestamp(first.millis() - 1)), first);
-        assert_eq!(b.next(first), Timestamp(first.millis() + 15_000));
+        let first = a.current(Timestamp(1_700_000_000_000));
+        let later = |millis| Timestamp(first.millis() + millis);
+        assert_eq!(b.current(later(14_999)), first);
+        assert_eq!(b.current(later(15_000)), later(15_000));
+        assert_eq!(a.after(first, later(100)), later(15_000));
+        // A look that took all its time is late for the next one, and leaves none out.
+        assert_eq!(a.after(first, later(15_100)), later(15_000));
+        assert_eq!(a.after(first, later(31_000)), later(30_000));
+    }
+
+    #[test]
+    fn who_asks_does_not_depend_on_labels() {
+        let with = |labels: &str| made(&format!("static_configs: [{{targets: ['h:1'], labels: {{{labels}}}}}]"));
+        assert_ne!(with("a: b").id, with("a: c").id);
+        assert_eq!(with("a: b").key, with("a: c").key);
+        assert_ne!(with("a: b").key, made("static_configs: [{targets: ['h:2']}]").key);
     }
 
     #[test]

@@ -61,22 +61,24 @@ impl Uplink {
     pub(crate) async fn send(mut self, outbox: Outbox) {
         loop {
             let (body, looks) = outbox.next().await;
-            self.send_one(&body, looks).await;
+            let is_refused = self.send_one(&body, looks).await;
+            outbox.answered(is_refused);
         }
     }
 
-    async fn send_one(&mut self, body: &[u8], looks: usize) {
+    /// True if the server refused it for good.
+    async fn send_one(&mut self, body: &[u8], looks: usize) -> bool {
         let (mut pause, mut told): (_, Option<Instant>) = (FIRST_PAUSE, None);
         loop {
             match self.attempt(body).await {
-                Ok(()) => return,
+                Ok(()) => return false,
                 Err(Failure::Status(status @ (400 | 404 | 413))) => {
                     tracing::warn!(
                         status,
                         looks,
                         "the server refused looks at targets, or some of them; its log says why"
                     );
-                    return;
+                    return true;
                 }
                 Err(failure) => {
                     if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {

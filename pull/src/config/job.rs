@@ -7,7 +7,7 @@ use std::time::Duration;
 use weir_formats::text::Form;
 
 use super::client::ClientSettings;
-use super::sources::{FileSource, Group};
+use super::sources::{Group, Source};
 use super::units::{Size, Span};
 use super::written::{Document, Global, Scrape};
 use crate::relabel::{LabelSet, Rule};
@@ -47,7 +47,7 @@ pub(crate) struct Job {
     pub client: ClientSettings,
     pub external: LabelSet,
     pub groups: Vec<Group>,
-    pub files: Vec<FileSource>,
+    pub sources: Vec<Source>,
 }
 
 /// What an answer may have at most.
@@ -135,7 +135,7 @@ impl Job {
             client,
             external: global.external_labels.clone(),
             groups: scrape.static_configs,
-            files,
+            sources: files.into_iter().map(Source::Files).collect(),
         })
     }
 }

@@ -9,5 +9,5 @@ mod written;
 pub(crate) use client::{ClientSettings, Secret, Tls};
 pub(crate) use job::Job;
 pub use job::{Config, ConfigError};
-pub(crate) use sources::Group;
+pub(crate) use sources::{FileSource, Group, Source};
 pub(crate) use units::span;

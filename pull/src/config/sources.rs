@@ -15,12 +15,18 @@ pub(crate) struct Group {
     pub labels: LabelSet,
 }
 
+/// A place that names targets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Source {
+    Files(FileSource),
+}
+
 /// Files of groups, by patterns.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileSource {
     pub files: Vec<String>,
-    /// Files are looked at every few seconds, whatever stands here.
+    /// Files are looked at every second, whatever stands here.
     #[serde(rename = "refresh_interval")]
     _refresh_interval: Option<IgnoredAny>,
 }

@@ -32,6 +32,23 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The reason as metrics have it.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "address",
+            Self::Connection(_) => "connection",
+            Self::Tls(_) => "tls",
+            Self::Timeout(_) => "timeout",
+            Self::Status(_) => "status",
+            Self::Redirect(_) => "redirect",
+            Self::Http(_) => "http",
+            Self::CutShort(_) => "cut_short",
+            Self::Encoding(_) | Self::Gzip => "encoding",
+            Self::TooLarge(_) => "too_large",
+            Self::Secret(_) => "secret",
+        }
+    }
+
     /// What hyper says, as what it means.
     pub(super) fn of(error: &hyper::Error) -> Self {
         let told =
