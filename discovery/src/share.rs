@@ -9,8 +9,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 pub fn owners<'c, C: AsRef<str>>(thing: &str, candidates: &'c [C], count: usize) -> Vec<&'c str> {
     let seed = xxh3_64(thing.as_bytes());
     let weight = |name: &str| xxh3_64_with_seed(name.as_bytes(), seed);
-    let mut weighed: Vec<_> =
-        candidates.iter().map(AsRef::as_ref).map(|name| (Reverse(weight(name)), name)).collect();
+    let mut weighed: Vec<_> = candidates.iter().map(AsRef::as_ref).map(|name| (Reverse(weight(name)), name)).collect();
     weighed.sort_unstable();
     weighed.truncate(count);
     weighed.into_iter().map(|(_, name)| name).collect()

@@ -21,7 +21,8 @@ pub struct Collector {
     pub(crate) instance: String,
 }
 
-const TARGETS: &str = "Targets of the configuration: those that this collector asks, those that others do, those that relabelling drops.";
+const TARGETS: &str =
+    "Targets of the configuration: those that this collector asks, those that others do, those that relabelling drops.";
 const FAILED: &str = "Looks at targets that failed, by reason; the log and /api/v1/targets name the target. content: the answer is no \
                       metrics, or over a limit.";
 
@@ -85,9 +86,8 @@ impl Collector {
     pub fn readings(&self) -> Vec<Reading> {
         let (shown, counts, waits) = (self.board.shown().clone(), &self.board.counts, self.outbox.waits());
         let ours = shown.entries.values().filter(|entry| entry.is_ours.load(Relaxed)).count();
-        let targets = |state, count: usize| {
-            Reading::gauge("weir_collect_targets", &[("state", state)], count as f64, TARGETS)
-        };
+        let targets =
+            |state, count: usize| Reading::gauge("weir_collect_targets", &[("state", state)], count as f64, TARGETS);
         let mut readings = vec![
             targets("asked", ours),
             targets("left_to_others", shown.entries.len() - ours),
@@ -105,31 +105,40 @@ impl Collector {
                 "Collectors that this one sees, itself among them.",
             ),
             gauge("weir_collect_unsent_looks", waits.looks as f64, "Looks that the server does not have yet."),
-            gauge("weir_collect_unsent_bytes", waits.bytes as f64, "Bytes that wait to be sent; past 64 MiB the oldest go."),
+            gauge(
+                "weir_collect_unsent_bytes",
+                waits.bytes as f64,
+                "Bytes that wait to be sent; past 64 MiB the oldest go.",
+            ),
             counter(
                 "weir_collect_dropped_looks_total",
                 waits.dropped,
                 "Looks that went unsent because too much waited: the server was away for too long, or is too slow.",
             ),
-            counter("weir_collect_refused_looks_total", waits.refused, "Looks of requests that the server refused; its log says why."),
+            counter(
+                "weir_collect_refused_looks_total",
+                waits.refused,
+                "Looks of requests that the server refused; its log says why.",
+            ),
             gauge(
                 "weir_collect_config_ok",
                 f64::from(u8::from(shown.bad_config.is_none())),
                 "Whether the configuration file as it is now is followed; if not, the last good one is.",
             ),
-            counter("weir_collect_reloads_failed_total", counts.reloads_failed.load(Relaxed), "Configurations that were refused."),
+            counter(
+                "weir_collect_reloads_failed_total",
+                counts.reloads_failed.load(Relaxed),
+                "Configurations that were refused.",
+            ),
             counter(
                 "weir_collect_discovery_failures_total",
                 self.discovery_failures.load(Relaxed),
                 "Questions to places that name targets without an answer; what they said before stays.",
             ),
         ];
-        readings.extend(
-            counts
-                .failures()
-                .into_iter()
-                .map(|(reason, count)| Reading::counter("weir_collect_failed_looks_total", &[("reason", reason)], count, FAILED)),
-        );
+        readings.extend(counts.failures().into_iter().map(|(reason, count)| {
+            Reading::counter("weir_collect_failed_looks_total", &[("reason", reason)], count, FAILED)
+        }));
         readings
     }
 }

@@ -82,7 +82,8 @@ impl Rounds {
             late: Arc::new(Semaphore::new(MOST_LATE)),
         };
         let mut leave = std::pin::pin!(leave);
-        let (mut tell, mut view) = (tokio::time::interval_at(Instant::now() + TELL_EVERY, TELL_EVERY), self.view.1.clone());
+        let (mut tell, mut view) =
+            (tokio::time::interval_at(Instant::now() + TELL_EVERY, TELL_EVERY), self.view.1.clone());
         let mut before = (0, 0);
         loop {
             self.assign(&shared);
@@ -164,7 +165,8 @@ impl Rounds {
 
     /// Ends the tasks of targets that are none any more; of a job whose places are yet to be asked all stay.
     fn end_gone(&mut self, found: &Found) {
-        let stays = |id: &AgentId, entry: &Arc<Entry>| found.targets.contains_key(id) || found.pending.contains(&entry.job());
+        let stays =
+            |id: &AgentId, entry: &Arc<Entry>| found.targets.contains_key(id) || found.pending.contains(&entry.job());
         let running = &mut self.running;
         self.entries.retain(|id, entry| {
             let stays = stays(id, entry);
@@ -199,7 +201,15 @@ impl Rounds {
         let members = self.view.1.borrow().as_ref().map_or(0, |view| view.live.len());
         let (targets, dropped) = (self.running.len(), waits.dropped);
         let (new, new_failed) = (looks - looks_before, failed - failed_before);
-        tracing::info!(targets, members, looks = new, failed = new_failed, dropped, unsent = waits.looks, "the last minute");
+        tracing::info!(
+            targets,
+            members,
+            looks = new,
+            failed = new_failed,
+            dropped,
+            unsent = waits.looks,
+            "the last minute"
+        );
         (looks, failed)
     }
 

@@ -1,4 +1,4 @@
-//! DNS messages (RFC 1035): a question for addresses, and the addresses in an answer.
+//! DNS messages (RFC 1035): a question for addresses or services (RFC 2782), and what an answer says.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,6 +10,8 @@ pub enum Record {
     V4 = 1,
     /// Addresses of IPv6.
     V6 = 28,
+    /// Hosts and ports of a service.
+    Service = 33,
 }
 
 /// What a server said.
@@ -17,6 +19,8 @@ pub enum Record {
 pub enum Answer {
     /// Perhaps none: the name exists, or does not, and has no such address.
     Addresses(Vec<IpAddr>),
+    /// Hosts and ports, if services were asked for; perhaps none.
+    Services(Vec<(String, u16)>),
     /// Too long for a datagram.
     Truncated,
     /// The server could not say.
@@ -76,10 +80,10 @@ impl Question {
         }
         match flags & CODE {
             NO_ERROR => {}
-            NO_SUCH_NAME => return Some(Answer::Addresses(Vec::new())),
+            NO_SUCH_NAME => return Some(self.found(Vec::new(), Vec::new())),
             _ => return Some(Answer::Failed),
         }
-        let (mut at, mut found) = (question.len(), Vec::new());
+        let (mut at, mut found, mut services) = (question.len(), Vec::new(), Vec::new());
         for _ in 0..answers {
             at = after_name(message, at)?;
             let (kind, length) = (word(at)?, usize::from(word(at + 8)?));
@@ -89,10 +93,21 @@ impl Question {
                 found.push(Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?).into());
             } else if kind == Record::V6 as u16 {
                 found.push(Ipv6Addr::from(<[u8; 16]>::try_from(data).ok()?).into());
+            } else if kind == Record::Service as u16 {
+                // Priority and weight stand before the port, and mean nothing to who asks all.
+                services.push((name(message, at + 16)?, word(at + 14)?));
             }
             at += 10 + length;
         }
-        Some(Answer::Addresses(found))
+        Some(self.found(found, services))
+    }
+
+    fn found(&self, addresses: Vec<IpAddr>, services: Vec<(String, u16)>) -> Answer {
+        let [.., high, low, _, _] = self.0[..] else { return Answer::Failed };
+        match u16::from_be_bytes([high, low]) == Record::Service as u16 {
+            true => Answer::Services(services),
+            false => Answer::Addresses(addresses),
+        }
     }
 }
 
@@ -112,6 +127,29 @@ fn after_name(message: &[u8], mut at: usize) -> Option<usize> {
             length => at += 1 + usize::from(length),
         }
     }
+}
+
+/// The name that stands somewhere, parts of which may stand further up.
+fn name(message: &[u8], mut at: usize) -> Option<String> {
+    let mut name = String::new();
+    // Each part is one step; a circle of pointers has no end.
+    for _ in 0..MAX_NAME_BYTES {
+        match *message.get(at)? {
+            0 => return Some(name),
+            length if length & 0xc0 == 0xc0 => {
+                at = usize::from(u16::from_be_bytes([length & 0x3f, *message.get(at + 1)?]));
+            }
+            length => {
+                let label = message.get(at + 1..at + 1 + usize::from(length))?;
+                if !name.is_empty() {
+                    name.push('.');
+                }
+                name.push_str(std::str::from_utf8(label).ok()?);
+                at += 1 + usize::from(length);
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -172,6 +210,27 @@ mod tests {
     }
 
     #[test]
+    fn services_come_out_with_the_names_that_the_answer_abbreviates() {
+        let question = question(7, "_web._tcp.example.org", Record::Service).unwrap();
+        let mut message = question.bytes().to_vec();
+        message[2..4].copy_from_slice(&RESPONSE.to_be_bytes());
+        message[7] = 2;
+        // `example.org` stands 10 bytes into the question's name.
+        for (host, port) in [(&b"\x01a\xc0\x16"[..], 80u16), (b"\x01b\x03net\0", 8080)] {
+            message.extend([0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 60, 0, 6 + host.len() as u8, 0, 1, 0, 2]);
+            message.extend(port.to_be_bytes());
+            message.extend(host);
+        }
+        let expected = vec![("a.example.org".to_owned(), 80), ("b.net".to_owned(), 8080)];
+        assert_eq!(question.answer(&message), Some(Answer::Services(expected)));
+        // A name that leads back to itself is none.
+        let circle = message.len() - 7;
+        message[circle - 6..circle - 4].copy_from_slice(&[0xc0, (circle - 6) as u8]);
+        question.answer(&message);
+        assert_eq!(name(&[0xc0, 0], 0), None);
+    }
+
+    #[test]
     fn what_cannot_be_a_name_is_not_asked() {
         let check = |name: &str, ok| assert_eq!(question(1, name, Record::V4).is_some(), ok, "{name}");
         check("a.b.", true);
@@ -191,6 +250,7 @@ mod tests {
             question.answer(&message);
             message.truncate(cut);
             question.answer(&message);
+            name(&message, cut / 2);
         }
     }
 }

@@ -38,6 +38,11 @@ pub(crate) struct Authorization {
     pub credentials_file: Option<PathBuf>,
 }
 
+/// What holds where nothing is said.
+pub(super) fn yes() -> bool {
+    true
+}
+
 fn bearer() -> String {
     "Bearer".into()
 }

@@ -86,7 +86,10 @@ impl Config {
                 return Err(told(format!("a job has the name {name:?}, which is empty or another's")));
             }
             let job = Job::of(scrape, &document.global, folder);
-            jobs.push(job.map_err(|what| told(format!("job {name:?}: {what}")))?);
+            let job = job.map_err(|what| told(format!("job {name:?}: {what}")))?;
+            let odd = job.sources.iter().flat_map(Source::without_effect);
+            without_effect.extend(odd.map(|key| format!("job {name:?}: {key}")));
+            jobs.push(job);
         }
         if jobs.is_empty() {
             return Err(told("it has no scrape_configs".into()));
@@ -96,7 +99,7 @@ impl Config {
 }
 
 impl Job {
-    fn of(scrape: Scrape, global: &Global, folder: &Path) -> Result<Self, String> {
+    fn of(mut scrape: Scrape, global: &Global, folder: &Path) -> Result<Self, String> {
         let Span(interval) = scrape.scrape_interval.or(global.scrape_interval).unwrap_or(Span(INTERVAL));
         let timeout = scrape.scrape_timeout.or(global.scrape_timeout).map(|Span(timeout)| timeout);
         if interval.is_zero() || timeout.is_some_and(|timeout| timeout > interval || timeout.is_zero()) {
@@ -114,10 +117,11 @@ impl Job {
             Some("OpenMetricsText0.0.1" | "OpenMetricsText1.0.0") => Some(Form::OpenMetrics),
             Some(other) => return Err(format!("fallback_scrape_protocol {other:?} is not read here")),
         };
-        let mut files = scrape.file_sd_configs;
-        for pattern in files.iter_mut().flat_map(|source| &mut source.files) {
-            *pattern = folder.join(&*pattern).display().to_string();
+        let mut sources = scrape.sources();
+        if let Some(fault) = sources.iter().find_map(Source::fault) {
+            return Err(fault);
         }
+        sources.iter_mut().for_each(|source| source.place_in(folder));
         Ok(Self {
             name: scrape.job_name,
             interval,
@@ -135,7 +139,7 @@ impl Job {
             client,
             external: global.external_labels.clone(),
             groups: scrape.static_configs,
-            sources: files.into_iter().map(Source::Files).collect(),
+            sources,
         })
     }
 }
@@ -169,9 +173,14 @@ mod tests {
     #[test]
     fn what_has_no_effect_is_named() {
         let text = "global: {evaluation_interval: 5s}\nrule_files: [a]\nscrape_configs:\n- job_name: a\n  \
-                    proxy_url: http://x\n  consul_sd_configs: [{server: x}]\n";
-        let expected =
-            ["rule_files", "global.evaluation_interval", "job \"a\": consul_sd_configs", "job \"a\": proxy_url"];
+                    proxy_url: http://x\n  consul_sd_configs: [{server: x, oauth2: {}}]\n  eureka_sd_configs: []\n";
+        let expected = [
+            "rule_files",
+            "global.evaluation_interval",
+            "job \"a\": proxy_url",
+            "job \"a\": eureka_sd_configs",
+            "job \"a\": consul_sd_configs.oauth2",
+        ];
         assert_eq!(loaded(text).unwrap().without_effect, expected);
     }
 
@@ -185,6 +194,12 @@ mod tests {
         check("scrape_interval: 5s, scrape_timeout: 6s", "no longer than it");
         check("basic_auth: {username: a}, authorization: {credentials: b}", "exclude");
         check("fallback_scrape_protocol: PrometheusProto", "not read");
+        check("http_sd_configs: [{url: nowhere}]", "no address");
+        check("http_sd_configs: [{url: 'http://x', token: a}]", "token");
+        check("dns_sd_configs: [{names: [x], type: A}]", "port");
+        check("etcd_sd_configs: [{endpoints: ['http://x'], prefix: ''}]", "prefix");
+        check("kubernetes_sd_configs: [{role: ingress}]", "ingress");
+        check("consul_sd_configs: [{basic_auth: {}, authorization: {}}]", "exclude");
         assert!(loaded("scrape_configs: [{job_name: a}, {job_name: a}]").is_err());
         assert!(loaded("global: {}").is_err());
     }

@@ -1,13 +1,18 @@
 //! Prometheus' `scrape_configs`, as far as they are followed; what is not is named.
 
+mod asked;
 mod client;
 mod job;
 mod sources;
 mod units;
 mod written;
 
+pub(crate) use asked::Asked;
 pub(crate) use client::{ClientSettings, Secret, Tls};
 pub(crate) use job::Job;
 pub use job::{Config, ConfigError};
-pub(crate) use sources::{FileSource, Group, Source};
+pub(crate) use sources::{
+    ConsulSource, DnsKind, DnsSource, EtcdSource, FileSource, Group, HttpSource, KubernetesSource, ObjectSelector,
+    Role, Source,
+};
 pub(crate) use units::span;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::client::ClientSettings;
+use super::asked::Asked;
+use super::client::{ClientSettings, yes};
+use super::sources::{ConsulSource, DnsSource, EtcdSource, FileSource, HttpSource, KubernetesSource, Source};
 use super::units::{Size, Span};
 use crate::relabel::{LabelSet, Rule};
 
@@ -107,12 +109,17 @@ pub(super) struct Scrape {
     #[serde(default)]
     pub static_configs: Vec<super::sources::Group>,
     #[serde(default)]
-    pub file_sd_configs: Vec<super::sources::FileSource>,
-    http_sd_configs: Option<IgnoredAny>,
-    dns_sd_configs: Option<IgnoredAny>,
-    kubernetes_sd_configs: Option<IgnoredAny>,
-    consul_sd_configs: Option<IgnoredAny>,
-    etcd_sd_configs: Option<IgnoredAny>,
+    pub file_sd_configs: Vec<FileSource>,
+    #[serde(default)]
+    pub http_sd_configs: Vec<Asked<HttpSource>>,
+    #[serde(default)]
+    pub dns_sd_configs: Vec<DnsSource>,
+    #[serde(default)]
+    pub etcd_sd_configs: Vec<Asked<EtcdSource>>,
+    #[serde(default)]
+    pub consul_sd_configs: Vec<Asked<ConsulSource>>,
+    #[serde(default)]
+    pub kubernetes_sd_configs: Vec<Asked<KubernetesSource>>,
     azure_sd_configs: Option<IgnoredAny>,
     digitalocean_sd_configs: Option<IgnoredAny>,
     docker_sd_configs: Option<IgnoredAny>,
@@ -147,10 +154,6 @@ pub(super) struct Scrape {
     scrape_failure_log_file: Option<IgnoredAny>,
 }
 
-pub(super) fn yes() -> bool {
-    true
-}
-
 /// Names of those fields that are there.
 macro_rules! present {
     ($of:expr, $($field:ident)*) => {
@@ -180,8 +183,7 @@ impl Global {
 impl Scrape {
     pub(super) fn without_effect(&self) -> Vec<&'static str> {
         present!(self, scrape_protocols scrape_native_histograms
-            always_scrape_classic_histograms target_limit http_sd_configs dns_sd_configs kubernetes_sd_configs
-            consul_sd_configs etcd_sd_configs bearer_token bearer_token_file oauth2 proxy_url proxy_connect_header no_proxy
+            always_scrape_classic_histograms target_limit bearer_token bearer_token_file oauth2 proxy_url proxy_connect_header no_proxy
             proxy_from_environment enable_http2 azure_sd_configs digitalocean_sd_configs docker_sd_configs
             dockerswarm_sd_configs ec2_sd_configs eureka_sd_configs gce_sd_configs hetzner_sd_configs ionos_sd_configs
             kuma_sd_configs lightsail_sd_configs linode_sd_configs marathon_sd_configs nerve_sd_configs
@@ -190,6 +192,17 @@ impl Scrape {
             keep_dropped_targets track_timestamps_staleness convert_classic_histograms_to_nhcb
             native_histogram_bucket_limit native_histogram_min_bucket_factor metric_name_validation_scheme
             metric_name_escaping_scheme scrape_failure_log_file)
+    }
+
+    /// The places that name its targets.
+    pub(super) fn sources(&mut self) -> Vec<Source> {
+        let files = std::mem::take(&mut self.file_sd_configs).into_iter().map(Source::Files);
+        let http = std::mem::take(&mut self.http_sd_configs).into_iter().map(Source::Http);
+        let dns = std::mem::take(&mut self.dns_sd_configs).into_iter().map(Source::Dns);
+        let etcd = std::mem::take(&mut self.etcd_sd_configs).into_iter().map(Source::Etcd);
+        let consul = std::mem::take(&mut self.consul_sd_configs).into_iter().map(Source::Consul);
+        let kubernetes = std::mem::take(&mut self.kubernetes_sd_configs).into_iter().map(Source::Kubernetes);
+        files.chain(http).chain(dns).chain(etcd).chain(consul).chain(kubernetes).collect()
     }
 
     /// How its targets are asked.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::source::Teller;
+use super::said::Teller;
 use crate::config::{FileSource, Group};
 
 /// What a file said when it could be read last, and how it looked then.
@@ -40,9 +40,9 @@ fn look(source: &FileSource, known: &mut HashMap<PathBuf, File>) -> (Vec<Group>,
         for path in paths {
             let mut file = known.remove(&path).unwrap_or_default();
             file.read_again(&path);
-            faults.extend(file.fault.as_ref().map(|fault| {
-                format!("{}: {fault}; its targets of before stay", path.display())
-            }));
+            faults.extend(
+                file.fault.as_ref().map(|fault| format!("{}: {fault}; its targets of before stay", path.display())),
+            );
             groups.extend_from_slice(&file.groups);
             there.insert(path, file);
         }

@@ -1,12 +1,23 @@
 //! Which targets there are now: those of the file, and those that other places name. Each place is followed by a task of its own;
 //! one that cannot be asked keeps what it said before.
 
+mod asker;
+mod consul;
+mod dns;
+mod etcd;
+#[cfg(test)]
+mod fake;
 mod files;
-mod source;
+mod http;
+mod kubernetes;
+mod running;
+mod said;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 
 use tokio::sync::Notify;
 use weir_wire::AgentId;
@@ -14,7 +25,8 @@ use weir_wire::AgentId;
 use crate::config::{Group, Job, Source};
 use crate::relabel::LabelSet;
 use crate::target::{Made, Target};
-use source::Running;
+use running::Running;
+use said::Said;
 
 /// All places that name targets, followed.
 pub(crate) struct Discovery {
@@ -111,7 +123,7 @@ impl Discovery {
         found
     }
 
-    fn said(&self, source: &Source) -> Option<source::Said> {
+    fn said(&self, source: &Source) -> Option<Said> {
         self.running.iter().find(|one| one.source == *source).map(|one| one.said.borrow().clone())
     }
 }
@@ -149,13 +161,8 @@ impl Found {
     }
 }
 
-/// Counts a question that failed.
-fn failed(failures: &AtomicU64) {
-    failures.fetch_add(1, Relaxed);
-}
-
 #[cfg(test)]
-mod tests {
+mod following {
     use super::*;
     use crate::config::Config;
 

@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 
 use super::answer::{Answer, Room};
 use super::failure::Failure;
+use super::stream::Stream;
 use super::tls::tls;
 use crate::config::{ClientSettings, Secret};
 
@@ -75,6 +76,16 @@ impl Client {
             uri = redirected(&uri, response.headers())?;
         }
         Err(Failure::Redirect("more than ten times"))
+    }
+
+    /// Asks by a connection of its own, for an answer whose lines come as things happen, as long as that is there. Redirects are not followed.
+    pub(crate) async fn open(&self, ask: Ask<'_>) -> Result<(Connection, Stream), Failure> {
+        let request = || self.request(&ask, &ask.uri, true);
+        let (connection, response) = self.send(None, &ask.uri, request).await?;
+        match response.status() {
+            status if status.is_success() => Ok((connection, Stream::new(response, ask.limit))),
+            status => Err(Failure::Status(status.as_u16())),
+        }
     }
 
     /// Sends a request by a connection that may have been closed meanwhile, and then by a new one.

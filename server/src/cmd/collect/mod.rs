@@ -113,7 +113,8 @@ async fn run(file: &Path, config: Config, uplink: Uplink, fleet: Fleet, listen: 
     let hang_up = signal(SignalKind::hangup())?;
     let (rounds, collector) = Rounds::new(config, fleet).map_err(Error::msg)?;
     if let Some(address) = listen {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("listening on {address} (--listen)"))?;
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("listening on {address} (--listen)"))?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         listener::serve(listener, collector.clone());
     }

@@ -83,7 +83,8 @@ mod tests {
                 "lastScrapeDuration": 0.0124, "scrapedBy": ["x:1", "y:1"], "lastError": why,
             })
         };
-        let dropped = serde_json::json!({ "scrapePool": "db", "discoveredLabels": { "__address__": "b:1" }, "reason": "r" });
+        let dropped =
+            serde_json::json!({ "scrapePool": "db", "discoveredLabels": { "__address__": "b:1" }, "reason": "r" });
         let data = serde_json::json!({
             "activeTargets": [
                 target("down", "2026-11-25T18:00:07.000Z", "answers 503"), target("elsewhere", "0001-01-01T00:00:00Z", ""),

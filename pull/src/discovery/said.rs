@@ -1,13 +1,11 @@
-//! One place that names targets, followed by a task of its own.
+//! What a place that names targets says, and what tells it to the loop.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
 
-use super::{failed, files};
-use crate::config::{Group, Source};
+use crate::config::Group;
 
 /// What a place said last.
 #[derive(Clone, Debug, Default)]
@@ -18,13 +16,6 @@ pub(crate) struct Said {
     pub fault: Option<String>,
 }
 
-/// A place and its task, which ends with this.
-pub(super) struct Running {
-    pub source: Source,
-    pub said: watch::Receiver<Said>,
-    task: AbortHandle,
-}
-
 /// Takes what a place says.
 pub(super) struct Teller {
     said: watch::Sender<Said>,
@@ -32,26 +23,11 @@ pub(super) struct Teller {
     failures: Arc<AtomicU64>,
 }
 
-impl Running {
-    pub(super) fn start(source: Source, news: Arc<Notify>, failures: Arc<AtomicU64>) -> Self {
-        let (sender, said) = watch::channel(Said::default());
-        let (teller, followed) = (Teller { said: sender, news, failures }, source.clone());
-        let task = tokio::spawn(async move {
-            match followed {
-                Source::Files(files) => files::follow(files, teller).await,
-            }
-        });
-        Self { source, said, task: task.abort_handle() }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl Teller {
+    pub(super) fn new(said: watch::Sender<Said>, news: Arc<Notify>, failures: Arc<AtomicU64>) -> Self {
+        Self { said, news, failures }
+    }
+
     /// The place names these, whatever it said before.
     pub(super) fn found(&self, groups: Vec<Group>) {
         self.tell(Some(groups), None);
@@ -59,14 +35,14 @@ impl Teller {
 
     /// It could not be asked; what it said before stays.
     pub(super) fn failed(&self, fault: String) {
-        failed(&self.failures);
+        self.failures.fetch_add(1, Relaxed);
         self.tell(None, Some(fault));
     }
 
     /// Some of it could be read, and what is wrong with the rest.
     pub(super) fn found_in_part(&self, groups: Vec<Group>, fault: Option<String>) {
         if fault.is_some() {
-            failed(&self.failures);
+            self.failures.fetch_add(1, Relaxed);
         }
         self.tell(Some(groups), fault);
     }
