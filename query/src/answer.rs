@@ -1,5 +1,7 @@
 //! Answers: values of series, at one time or over time.
 
+use std::time::Duration;
+
 use weir_sample::{Histogram, Timestamp};
 use weir_store::Tier;
 
@@ -23,13 +25,26 @@ pub struct Answer {
     pub kept_steps: usize,
     /// Steps that were evaluated.
     pub evaluated_steps: usize,
+    /// What it took to evaluate them.
+    pub cost: Cost,
+}
+
+/// What an answer took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Series that were read from the store; one that is read twice counts twice.
+    pub series: usize,
+    /// Samples of them.
+    pub samples: usize,
+    /// Time of the evaluation.
+    pub time: Duration,
 }
 
 impl Answer {
     /// Values of which nothing else is to be said.
     pub fn of(data: Data) -> Self {
         let (warnings, infos, tiers, held) = Default::default();
-        Self { data, warnings, infos, tiers, held, kept_steps: 0, evaluated_steps: 0 }
+        Self { data, warnings, infos, tiers, held, kept_steps: 0, evaluated_steps: 0, cost: Cost::default() }
     }
 }
 

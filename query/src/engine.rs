@@ -9,7 +9,7 @@ use crate::syntax::{Asked, Expr};
 use weir_sample::{Reading, Timestamp};
 use weir_store::Matcher;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Cost};
 use crate::budget::{Budget, Held, Limits};
 use crate::cache::answering::{self, Remembered};
 use crate::cache::results::ResultCache;
@@ -78,6 +78,11 @@ impl Engine {
         Self { gone: Some(gone), ..self.clone() }
     }
 
+    /// Whether a query of this engine may still begin: its deadline is to come, and somebody waits for it.
+    pub fn has_time(&self) -> bool {
+        self.budget().check_time().is_ok()
+    }
+
     /// The limits of every query.
     pub fn limits(&self) -> Limits {
         self.limits
@@ -128,6 +133,7 @@ impl Engine {
             // What was found when time was up may not be all.
             met.map_or_else(|| budget.check_time().map(|()| found), Err)
         })
+        .map(|(found, held, _)| (found, held))
     }
 
     /// Evaluates a query at one time.
@@ -139,7 +145,7 @@ impl Engine {
             let expr = parse(query, Asked::default(), &|| budget.check_time())?;
             evaluate_instant(source, budget, &expr, query, time)
         })
-        .map(|(answer, held)| Answer { held, ..answer })
+        .map(|(answer, held, cost)| Answer { held, cost, ..answer })
     }
 
     /// Evaluates a query that was parsed before, at one time.
@@ -148,7 +154,7 @@ impl Engine {
     /// Every [`QueryError`] but those of parsing.
     pub fn ask(&self, source: &dyn Source, query: &Query, time: Timestamp) -> Result<Answer, QueryError> {
         self.count(|budget| evaluate_instant(source, budget, query.expr(), query.text(), time))
-            .map(|(answer, held)| Answer { held, ..answer })
+            .map(|(answer, held, cost)| Answer { held, cost, ..answer })
     }
 
     /// Evaluates a query at `start`, `start + step` and so on up to `end`.
@@ -171,7 +177,7 @@ impl Engine {
             let data = evaluation.range(&expr)?;
             evaluation.answer(data).map(|answer| Answer { evaluated_steps: steps.count, ..answer })
         })
-        .map(|(answer, held)| Answer { held, ..answer })
+        .map(|(answer, held, cost)| Answer { held, cost, ..answer })
     }
 
     /// As [`Engine::range`], where values that were evaluated before and are the same still are not evaluated again. What is
@@ -193,7 +199,7 @@ impl Engine {
             let expr = parse(query, Asked { step: step.as_secs_f64(), range }, &|| budget.check_time())?;
             answering::range(remembered, (source, budget), (&expr, query), steps)
         })
-        .map(|(answer, held)| Answer { held, ..answer })
+        .map(|(answer, held, cost)| Answer { held, cost, ..answer })
     }
 
     /// The engine's own telemetry.
@@ -249,7 +255,7 @@ impl Engine {
 
     /// Runs one query and counts what became of it.
     #[expect(clippy::disallowed_methods, reason = "a deadline and the time spent are the machine's, not the data's")]
-    fn count<T>(&self, run: impl FnOnce(&Budget) -> Result<T, QueryError>) -> Result<(T, Held), QueryError> {
+    fn count<T>(&self, run: impl FnOnce(&Budget) -> Result<T, QueryError>) -> Result<(T, Held, Cost), QueryError> {
         let started = Instant::now();
         let budget = self.budget();
         let outcome = budget.check_time().and_then(|()| run(&budget));
@@ -261,8 +267,9 @@ impl Engine {
         let (series, samples) = budget.read_so_far();
         counters.series.fetch_add(series as u64, Relaxed);
         counters.samples.fetch_add(samples as u64, Relaxed);
-        counters.micros.fetch_add(started.elapsed().as_micros() as u64, Relaxed);
-        outcome.map(|found| (found, budget.into_held()))
+        let time = started.elapsed();
+        counters.micros.fetch_add(time.as_micros() as u64, Relaxed);
+        outcome.map(|found| (found, budget.into_held(), Cost { series, samples, time }))
     }
 }
 

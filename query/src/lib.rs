@@ -27,7 +27,7 @@ pub mod table;
 mod text;
 
 pub use aggregate::told::told_histogram;
-pub use answer::{Answer, Data, Line, Point, Sample};
+pub use answer::{Answer, Cost, Data, Line, Point, Sample};
 pub use budget::{Held, Limits};
 pub use cache::answering::Remembered;
 pub use cache::proof::Lifetime;

@@ -84,7 +84,7 @@ impl GroupRun {
         let ids = rule_ids(&group.rules);
         let run = |(id, rule): (u64, &Rule)| RuleRun { id, url: link(settings, rule).into(), ..RuleRun::default() };
         let rules = ids.into_iter().zip(&group.rules).map(run).collect();
-        let reads = names_read(&group.rules);
+        let reads = Names::read_by(&group.rules);
         let (orphans, fed_by, evaluated_to, unsaved) = Default::default();
         let (is_gone, is_done, seq, cut, shown) = Default::default();
         let group = Arc::new(group);
@@ -306,17 +306,4 @@ pub(crate) fn rule_ids(rules: &[Rule]) -> Vec<u64> {
         rule.signature().wrapping_add(*count - 1)
     };
     rules.iter().map(id).collect()
-}
-
-fn names_read(rules: &[Rule]) -> Names {
-    let mut names = Names::default();
-    for reads in rules.iter().flat_map(|rule| rule.expression.reads().unwrap_or_default()) {
-        match reads.name {
-            Some(name) => {
-                names.some.insert(name);
-            }
-            None => names.any = true,
-        }
-    }
-    names
 }

@@ -3,5 +3,5 @@
 mod replay;
 mod unit;
 
-pub use replay::{Before, Replayed, replay};
+pub use replay::{Before, Replayed, replay, replay_while};
 pub use unit::{Verdict, run_tests};

@@ -21,6 +21,8 @@ pub struct Replayed {
     pub failures: Vec<String>,
     /// Evaluations of groups.
     pub evaluations: u64,
+    /// Until when all of them are told of: before the end where the replay was stopped.
+    pub reached: Timestamp,
 }
 
 #[derive(Default)]
@@ -48,34 +50,64 @@ pub fn replay(
     to: Timestamp,
     querier: &dyn Querier,
 ) -> Result<Replayed, StateError> {
+    replay_while(groups, settings, (from, to), querier, &|_| true)
+}
+
+/// The same for somebody who waits: it goes on while `goes_on`, which is told how many events there are, says so. What is told of then
+/// ends at an instant up to which all groups were evaluated.
+///
+/// # Errors
+/// [`StateError`]: states are in memory, and it is full.
+pub fn replay_while(
+    groups: &[Group],
+    settings: &Settings,
+    (from, to): (Timestamp, Timestamp),
+    querier: &dyn Querier,
+    goes_on: &dyn Fn(usize) -> bool,
+) -> Result<Replayed, StateError> {
     let forever = Duration::from_secs(u64::from(u32::MAX));
     let settings = Settings { catch_up: forever, resend: forever, ..settings.clone() };
     let mut evaluator = Evaluator::new(StateStore::in_memory()?, settings)?;
     evaluator.begin_at(from);
     evaluator.load(groups, &BTreeSet::new())?;
-    let (mut kept, told) = (Kept::default(), Told::complete_at(to));
-    let mut failures = BTreeSet::new();
-    loop {
-        let turn = evaluator.turn(&told, querier, &mut kept);
-        failures.extend(turn.failure);
-        for view in evaluator.shown().rules() {
-            let error = view.health.last_error.as_ref();
-            failures.extend(error.map(|error| format!("{}: {error}", view.rule.name)));
+    let (mut kept, mut failures) = (Kept::default(), BTreeSet::new());
+    let mut reached = from.minus(Duration::from_millis(1));
+    'all: for part in 1..=PARTS {
+        let end = Timestamp(from.millis() + (to.millis() - from.millis()) / PARTS * part);
+        let told = Told::complete_at(if part == PARTS { to } else { end });
+        loop {
+            let turn = evaluator.turn(&told, querier, &mut kept);
+            if !goes_on(kept.0.len()) {
+                break 'all;
+            }
+            if let Some(failure) = turn.failure {
+                failures.insert(failure);
+                break 'all;
+            }
+            for view in evaluator.shown().rules() {
+                let error = view.health.last_error.as_ref();
+                failures.extend(error.map(|error| format!("{}: {error}", view.rule.name)));
+            }
+            if !turn.more {
+                break;
+            }
         }
-        if !turn.more {
-            break;
-        }
+        reached = told.now;
     }
     let evaluations = evaluator.counters().evaluations;
     let mut events = kept.0;
+    events.retain(|event| event.evaluated_at_ms <= reached.millis());
     // Groups are evaluated side by side; people would have heard in the order of time.
     events.sort_by(|a, b| (a.evaluated_at_ms, &a.source, a.seq).cmp(&(b.evaluated_at_ms, &b.source, b.seq)));
     for event in events.iter_mut().filter(|event| event.status == Status::Firing) {
         // A replay has no next evaluation that could be missed.
         event.ends_at_ms = 0;
     }
-    Ok(Replayed { events, failures: failures.into_iter().collect(), evaluations })
+    Ok(Replayed { events, failures: failures.into_iter().collect(), evaluations, reached })
 }
+
+/// Parts of a replay; it can be stopped between two of them without a hole before that.
+const PARTS: i64 = 64;
 
 /// A store without what the replayed rules write from `from` on: they write it anew.
 pub struct Before<'a> {

@@ -1,7 +1,7 @@
 //! Rules over what is stored already.
 
 use weir_alert::evaluate::{Local, Overlay, Settings};
-use weir_alert::tools::{Before, Replayed, replay};
+use weir_alert::tools::{Before, Replayed, replay, replay_while};
 use weir_query::table::Memory;
 use weir_query::{Engine, Limits};
 use weir_sample::Timestamp;
@@ -50,6 +50,31 @@ fn a_replay_ends_where_it_is_told() {
     let part = replayed(&memory, 500, 520);
     assert_eq!((part.evaluations, part.events.len()), (3, 0));
     assert_eq!(replayed(&memory, 500, 530).events.len(), 2);
+}
+
+#[test]
+fn a_replay_that_is_stopped_tells_until_when_it_is_whole() {
+    let mut memory = Memory::default();
+    (0..100).for_each(|step| memory.add(&series_of("x"), Timestamp::from_secs(step * 10), 9.0));
+    let groups = groups("rules.yml", RULES);
+    let overlay = Overlay::default();
+    overlay.read_names(weir_alert::evaluate::Names::read_by(groups.iter().flat_map(|group| &group.rules)));
+    let local = Local::new(Engine::new(Limits::default()), &memory, &overlay);
+    let settings = Settings { spread: false, ..Settings::default() };
+    let (from, to, turns) = (Timestamp(0), Timestamp::from_secs(990), std::cell::Cell::new(0));
+    let first = |most| {
+        turns.set(0);
+        let goes_on = |_| turns.replace(turns.get() + 1) < most;
+        replay_while(&groups, &settings, (from, to), &local, &goes_on).unwrap()
+    };
+    let whole = first(usize::MAX);
+    assert_eq!((whole.reached, whole.events.len()), (to, 2));
+    let part = first(20);
+    assert!(part.reached > Timestamp::from_secs(50) && part.reached < Timestamp::from_secs(300), "{:?}", part.reached);
+    assert_eq!(part.events, whole.events);
+    // What fires at 30 s was seen, and is past what is told of.
+    let none = first(3);
+    assert!(none.reached < Timestamp::from_secs(30) && none.events.is_empty(), "{none:?}");
 }
 
 #[test]

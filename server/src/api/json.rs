@@ -35,7 +35,7 @@ impl Pieces {
         Self { answer, watermark, with_stats: false, stage: Stage::Head, at: 0, point: 0 }
     }
 
-    /// The same, which says or does not say how many steps were kept and how many evaluated.
+    /// The same, which says or does not say what the answer took.
     pub(crate) fn with_stats(self, with_stats: bool) -> Self {
         Self { with_stats, ..self }
     }
@@ -91,8 +91,7 @@ impl Pieces {
     fn tail(&mut self, out: &mut String) {
         out.push_str(if matches!(self.answer.data, Data::Vector(_) | Data::Matrix(_)) { "]" } else { "" });
         if self.with_stats {
-            let Answer { kept_steps, evaluated_steps, .. } = self.answer;
-            let _ = write!(out, r#","stats":{{"steps":{{"kept":{kept_steps},"evaluated":{evaluated_steps}}}}}"#);
+            write_stats(out, &self.answer);
         }
         out.push('}');
         write_notes(out, "warnings", &self.answer.warnings);
@@ -124,6 +123,17 @@ impl Iterator for Pieces {
         }
         Some(out)
     }
+}
+
+/// What an answer took, as Prometheus names it where it has a name for it.
+fn write_stats(out: &mut String, answer: &Answer) {
+    let Answer { kept_steps, evaluated_steps, cost, tiers, .. } = answer;
+    let _ = write!(out, r#","stats":{{"timings":{{"evalTotalTime":{}}},"#, cost.time.as_secs_f64());
+    let _ = write!(out, r#""samples":{{"totalQueryableSamples":{}}},"series":{},"#, cost.samples, cost.series);
+    let tiers: Vec<_> = tiers.iter().map(|tier| tier.name()).collect();
+    out.push_str(r#""tiers":"#);
+    list(out, &tiers, |out, tier| string(out, tier));
+    let _ = write!(out, r#","steps":{{"kept":{kept_steps},"evaluated":{evaluated_steps}}}}}"#);
 }
 
 /// The body of an error answer.

@@ -9,6 +9,7 @@ use weir_query::{Allow, Answered, Column, Each, Matcher, QueryError, Selection, 
 use weir_sample::{Kind, Series, Timestamp};
 
 use crate::evaluate::row::Row;
+use crate::rules::Rule;
 
 /// Which metric names rules read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,20 @@ pub struct Names {
 }
 
 impl Names {
+    /// The names that rules read.
+    pub fn read_by<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Self {
+        let mut names = Self::default();
+        for reads in rules.into_iter().flat_map(|rule| rule.expression.reads().unwrap_or_default()) {
+            match reads.name {
+                Some(name) => {
+                    names.some.insert(name);
+                }
+                None => names.any = true,
+            }
+        }
+        names
+    }
+
     /// Whether none is read.
     pub fn is_empty(&self) -> bool {
         !self.any && self.some.is_empty()

@@ -7,6 +7,7 @@ mod export;
 mod federate;
 mod parameters;
 mod remote_read;
+mod replay;
 mod tenant;
 mod time;
 mod turn;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
@@ -50,6 +51,7 @@ pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine, watermark: Option<
         .route("/api/v1/labels", get(labels).post(labels))
         .route("/api/v1/label/{name}/values", get(label_values))
         .route("/api/v1/read", post(remote_read::read))
+        .route("/api/v1/rules/replay", post(replay::replayed).layer(DefaultBodyLimit::max(replay::MOST_BYTES)))
         .route("/federate", get(federate::federate))
         .route("/api/v1/export", get(export::export).post(export::export))
         .route("/api/v1/metadata", get(metadata))
@@ -62,7 +64,7 @@ async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery
         let time = parameters.time("time")?.unwrap_or_else(now);
         let engine = engine.looking_back(parameters.duration("lookback_delta")?);
         let answer = parameters.cut(engine.instant(source, parameters.required("query")?, time)?)?;
-        Ok(Body::Answer { answer, with_stats: false })
+        Ok(Body::Answer { answer, with_stats: parameters.wants_stats() })
     })
     .await
 }
@@ -85,7 +87,7 @@ async fn range(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, 
             None => engine.range(source, query, start, end, step)?,
         };
         let answer = parameters.cut(answer)?;
-        Ok(Body::Answer { answer, with_stats: parameters.get("stats").is_some_and(|stats| !stats.is_empty()) })
+        Ok(Body::Answer { answer, with_stats: parameters.wants_stats() })
     })
     .await
 }

@@ -51,6 +51,11 @@ impl Parameters {
         self.get(name).is_some_and(|value| !matches!(value, "" | "0" | "false" | "no" | "off"))
     }
 
+    /// Whether the answer is to say what it took: anything but nothing, as in Prometheus.
+    pub(super) fn wants_stats(&self) -> bool {
+        self.get("stats").is_some_and(|stats| !stats.is_empty())
+    }
+
     pub(crate) fn number(&self, name: &str) -> Result<Option<usize>, QueryError> {
         let parse = |text: &str| text.parse().map_err(|_| invalid(name, text, "a number"));
         self.get(name).filter(|text| !text.is_empty()).map(parse).transpose()

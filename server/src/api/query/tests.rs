@@ -62,6 +62,30 @@ fn answers_tell_the_watermark_of_whoever_asks() {
 }
 
 #[test]
+fn rules_are_replayed_within_a_tenant_and_within_bounds() {
+    let (_folder, store) = store();
+    let issuer = Issuer::new();
+    let server = serve(guard(routes(store, Engine::default(), None), Some(issuer.tokens()), Scope::Read));
+    let check = |tenant, range: &str, rules: &str, status: u16, expected: &str| {
+        let path = format!("/api/v1/rules/replay?{range}");
+        let answer = ask(&server, "POST", &path, Some(&token(&issuer.key, tenant)), rules);
+        assert!(answer.0 == status && answer.1.contains(expected), "{range} {rules}: {answer:?}, not {expected}");
+    };
+    let group = |rules: &str| format!("groups: [{{name: g, interval: 10s, rules: [{rules}]}}]");
+    let high = group("{alert: High, expr: y > 1, for: 20s}");
+    check(7, "start=1000&end=1100", &high, 200, r#""evaluations":11,"#);
+    check(7, "start=1000&end=1100", &high, 200, r#""active_at_ms":1010000,"annotations":{},"at_ms":1030000,"#);
+    check(7, "start=1000&end=1100", &high, 200, r#""reached":1100.0}"#);
+    check(7, "start=1000&end=1100&interval=20s", &high, 200, r#""evaluations":6,"#);
+    check(7, "start=1000&end=1100&interval=1s", &high, 200, r#""evaluations":11,"#);
+    check(9, "start=1000&end=1100", &high, 200, r#""events":[],"failures":[]"#);
+    check(7, "start=1000&end=1100", &group("{alert: A, expr: y >}"), 400, "rules:1:");
+    check(7, "start=1000&end=1100", "groups: []", 400, "0 rules");
+    check(7, "start=1000&end=9999999", &high, 400, "31 days");
+    check(7, "end=1100", &high, 400, "start");
+}
+
+#[test]
 fn an_export_is_what_an_import_takes() {
     let check = |parameters: &str, status: u16, expected: &str| check("/api/v1/export", parameters, status, expected);
     let text = "# TYPE x counter\nx{host=\"a\"} 0 1000000\nx{host=\"a\"} 10 1010000\n";
@@ -120,20 +144,23 @@ fn what_is_asked_again_is_not_evaluated_again_but_for_others() {
     let (_folder, store) = store();
     let engine = Engine::default().with_cache(ResultCache::new(1 << 20));
     let server = serve(guard(routes(store, engine.clone(), None), Some(issuer.tokens()), Scope::Read));
-    let check = |tenant: u32, more: &str, steps: &str| {
+    let check = |tenant: u32, more: &str, samples: usize, steps: &str| {
         let path = format!("/api/v1/query_range?query=sum(y)&start=1010&end=1060&step=10{more}");
         let (status, body) = ask(&server, "GET", &path, Some(&token(&issuer.key, tenant)), "");
         let values = if tenant == 7 { 6 } else { 0 };
         assert_eq!((status, body.matches(r#"0,"1.5"]"#).count()), (200, values), "{body}");
-        let stats = format!(r#","stats":{{"steps":{steps}}}}}}}"#);
+        let series = samples.min(1);
+        let read = format!(r#""samples":{{"totalQueryableSamples":{samples}}},"series":{series},"tiers":["raw"],"#);
+        let stats = format!(r#"{read}"steps":{steps}}}}}}}"#);
         assert_eq!(body.ends_with(&stats), !steps.is_empty(), "{body}");
+        assert_eq!(body.contains(r#""stats":{"timings":{"evalTotalTime":"#), !steps.is_empty(), "{body}");
     };
-    check(7, "&stats=all", r#"{"kept":0,"evaluated":6}"#);
-    check(7, "&stats=all", r#"{"kept":6,"evaluated":0}"#);
-    check(0, "&stats=all", r#"{"kept":0,"evaluated":6}"#);
-    check(7, "&stats=all&nocache=1", r#"{"kept":0,"evaluated":6}"#);
-    check(7, "&nocache=0&stats=all", r#"{"kept":6,"evaluated":0}"#);
-    check(7, "", "");
+    check(7, "&stats=all", 6, r#"{"kept":0,"evaluated":6}"#);
+    check(7, "&stats=all", 0, r#"{"kept":6,"evaluated":0}"#);
+    check(0, "&stats=all", 0, r#"{"kept":0,"evaluated":6}"#);
+    check(7, "&stats=all&nocache=1", 6, r#"{"kept":0,"evaluated":6}"#);
+    check(7, "&nocache=0&stats=all", 0, r#"{"kept":6,"evaluated":0}"#);
+    check(7, "", 0, "");
     let hits = engine.readings().into_iter().find(|reading| reading.series.name() == "weir_query_cache_hits_total");
     assert_eq!(hits.map(|reading| reading.value), Some(3.0));
 }

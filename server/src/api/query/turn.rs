@@ -147,7 +147,7 @@ pub(super) enum Body {
     /// An answer, written as the client takes it.
     Answer {
         answer: Answer,
-        /// Whether it says how many steps were kept and how many evaluated.
+        /// Whether it says what it took.
         with_stats: bool,
     },
 }
