@@ -4,7 +4,7 @@ import type { Grid } from './parts/range.ts';
 
 export type Labels = Record<string, string>;
 /** A line may have a name that was chosen for it. */
-export type Line = { labels: Labels; name?: string; points: [seconds: number, value: number][] };
+export type Line = { labels: Labels; name?: string; points: [seconds: number, value: number][]; histograms?: [seconds: number, buckets: Bucket[]][] };
 export type Fleet = {
   agents: number;
   samples_per_second: number;
@@ -62,12 +62,19 @@ async function send(method: string, path: string, body?: unknown, more: Record<s
   return answer;
 }
 
+type Answer<T> = { status?: string; error?: string; data: T; warnings?: string[]; infos?: string[]; watermark?: number };
+
 /** Asks the API; an answer that is not a success is thrown with the server's own words. */
 async function ask<T>(path: string, parameters: Record<string, string> = {}, method = 'GET'): Promise<T> {
+  return (await askWhole<T>(path, parameters, method)).data;
+}
+
+/** The same with what is said beside the data. */
+async function askWhole<T>(path: string, parameters: Record<string, string>, method = 'GET'): Promise<Answer<T>> {
   const query = new URLSearchParams(parameters).toString();
-  const answer = (await send(method, `${path}${query && '?' + query}`)) as { status?: string; error?: string; data?: unknown };
+  const answer = (await send(method, `${path}${query && '?' + query}`)) as Answer<T>;
   if (answer.status !== 'success') throw new Error(answer.error ?? 'the server did not say why');
-  return answer.data as T;
+  return answer;
 }
 
 /** A text such as /metrics: also what is no success says something. */
@@ -108,30 +115,62 @@ export function agents(wanted: AgentsWanted): Promise<Agents> {
   return ask<Agents>('api/v1/agents', Object.fromEntries(said.map(([name, value]) => [name, String(value)])));
 }
 export const labelValues = (label: string, match?: string) => ask<string[]>(`api/v1/label/${encodeURIComponent(label)}/values`, match ? { 'match[]': match } : {});
-export const labelNames = () => ask<string[]>('api/v1/labels');
+export const labelNames = (match?: string) => ask<string[]>('api/v1/labels', match ? { 'match[]': match } : {});
 export const metadata = () => ask<Record<string, { type: string; unit?: string; help?: string }[]>>('api/v1/metadata');
 
-type RawSeries = { metric: Labels; values?: [number, string][]; value?: [number, string] };
+/** A bucket's borders and how much is in it; a native histogram is some of them. */
+export type Bucket = [low: number, high: number, count: number];
+type RawHistogram = { count: string; sum: string; buckets?: [number, string, string, string][] };
+type RawSeries = { metric: Labels; values?: [number, string][]; value?: [number, string]; histograms?: [number, RawHistogram][]; histogram?: [number, RawHistogram] };
 
 /** Series that a question is answered with at most: past them, the question is the mistake. */
 export const MOST_SERIES = 1_000;
 
+/** What an answer took, and what is said beside it. */
+export type Cost = { series: number; samples: number; seconds: number; tiers: string[]; kept: number; evaluated: number; warnings: string[]; watermark: number | undefined };
+type RawStats = { timings: { evalTotalTime: number }; samples: { totalQueryableSamples: number }; series: number; tiers: string[]; steps: { kept: number; evaluated: number } };
+type Result = { result: RawSeries[]; stats?: RawStats };
+
 /** A PromQL expression on a grid of steps and, where a step is long, at its very end: what came since the last step is seen too. */
-export async function range(promql: string, { start, end, step, to, tail }: Grid): Promise<Line[]> {
-  const limit = String(MOST_SERIES);
-  const steps = { query: promql, start: String(start), end: String(end), step: String(step), limit };
-  const [data, newest] = await Promise.all([
-    ask<{ result: RawSeries[] }>('api/v1/query_range', steps),
-    tail ? ask<{ result: RawSeries[] }>('api/v1/query', { query: promql, time: String(to), limit }) : undefined,
+export async function range(promql: string, grid: Grid): Promise<Line[]> {
+  return (await rangeWhole(promql, grid)).lines;
+}
+
+/** The same with what it took. */
+export async function rangeWhole(promql: string, { start, end, step, to, tail }: Grid): Promise<{ lines: Line[]; cost: Cost }> {
+  const more = { limit: String(MOST_SERIES), stats: 'all' };
+  const steps = { query: promql, start: String(start), end: String(end), step: String(step), ...more };
+  const [whole, newest] = await Promise.all([
+    askWhole<Result>('api/v1/query_range', steps),
+    tail ? ask<Result>('api/v1/query', { query: promql, time: String(to), ...more }) : undefined,
   ]);
   const lines = new Map<string, Line>();
-  for (const { metric, values, value } of [...data.result, ...vector(newest?.result)]) {
+  for (const { metric, values, value, histograms, histogram } of [...whole.data.result, ...vector(newest?.result)]) {
     const key = JSON.stringify(Object.entries(metric).sort());
     const line = lines.get(key) ?? { labels: metric, points: [] };
     for (const [ts, text] of values ?? (value ? [value] : [])) line.points.push([ts, Number(text)]);
+    for (const [ts, one] of histograms ?? (histogram ? [histogram] : [])) (line.histograms ??= []).push([ts, bucketsOf(one)]);
     lines.set(key, line);
   }
-  return [...lines.values()];
+  return { lines: [...lines.values()], cost: costOf(whole, newest) };
+}
+
+const bucketsOf = ({ buckets = [] }: RawHistogram): Bucket[] => buckets.map(([, low, high, count]) => [Number(low), Number(high), Number(count)]);
+
+/** The cost of a range and of its newest point; a server that does not say it has none. */
+function costOf(whole: Answer<Result>, newest: Result | undefined): Cost {
+  const all = [whole.data.stats, newest?.stats].filter((one) => one !== undefined);
+  const sum = (of: (stats: RawStats) => number) => all.reduce((total, one) => total + (of(one) || 0), 0);
+  return {
+    series: sum((one) => one.series),
+    samples: sum((one) => one.samples?.totalQueryableSamples),
+    seconds: sum((one) => one.timings?.evalTotalTime),
+    tiers: [...new Set(all.flatMap((one) => one.tiers ?? []))],
+    kept: whole.data.stats?.steps?.kept ?? 0,
+    evaluated: whole.data.stats?.steps?.evaluated ?? 0,
+    warnings: [...(whole.warnings ?? []), ...(whole.infos ?? [])],
+    watermark: whole.watermark,
+  };
 }
 
 /** A PromQL expression at one time. */
@@ -184,10 +223,14 @@ export type Rule = {
   query: string;
   state?: string;
   alerts?: Alert[];
+  duration?: number;
+  keepFiringFor?: number;
+  labels?: Labels;
+  annotations?: Labels;
   evaluationTime: number;
   lastError?: string;
 };
-export type RuleGroup = { name: string; file: string; rules: Rule[]; lastEvaluation?: string };
+export type RuleGroup = { name: string; file: string; interval: number; rules: Rule[]; lastEvaluation?: string };
 export type Matcher = { name: string; value: string; isRegex: boolean; isEqual: boolean };
 export type NewSilence = { matchers: Matcher[]; startsAt: string; endsAt: string; createdBy: string; comment: string };
 export type Silence = NewSilence & { id: string; status: { state: 'active' | 'pending' | 'expired' } };
@@ -202,15 +245,32 @@ export type Sent = {
   resolved: number;
   refused: string;
 };
+/** An alert as the notifier has it: whom it reaches, and what keeps it quiet. */
+export type Told = { labels: Labels; startsAt: string; receivers: { name: string }[]; status: { state: string; silencedBy: string[]; inhibitedBy: string[] } };
+/** A change of an alert that rules would have told of. */
+export type Event = { status: 'firing' | 'resolved'; labels: Labels; annotations: Labels; value: number | null; at_ms: number; active_at_ms: number };
+export type Replayed = { events: Event[]; failures: string[]; evaluations: number; reached: number };
 export type DeadLetter = { id: number; sent: Sent };
-export type Happening = { at_ms: number; what: string; labels: Labels; source?: string };
+/** One that is about no alert has no labels. */
+export type Happening = { at_ms: number; what: string; labels?: Labels; source?: string };
 export type History = { states?: Happening[]; notifications?: Sent[]; warnings?: string[] };
 
 export const alerts = async () => (await ask<{ alerts: Alert[] }>('api/v1/alerts')).alerts;
 export const ruleGroups = async () => (await ask<{ groups: RuleGroup[] }>('api/v1/rules')).groups;
 export const silences = async () => (await send('GET', 'api/v2/silences')) as Silence[];
 export const deadLetters = async () => (await ask<{ deadLetters: DeadLetter[] }>('api/v1/alerts/dead-letters')).deadLetters;
-export const alertHistory = (start: number) => ask<History>('api/v1/alerts/history', { start: String(start), limit: '200' });
+export const alertHistory = (start: number, end: number, limit = 1_000) =>
+  ask<History>('api/v1/alerts/history', { start: String(start), end: String(end), limit: String(limit) });
+/** The alerts that fire and match, as the notifier has them. */
+export async function toldAlerts(matchers: string[]): Promise<Told[]> {
+  const query = new URLSearchParams(matchers.map((matcher): [string, string] => ['filter', matcher])).toString();
+  return (await send('GET', `api/v2/alerts${query && '?' + query}`)) as Told[];
+}
+/** What rules, given as a file, would have told of a stretch of the past. */
+export async function replay(rules: string, start: number, end: number, interval: string): Promise<Replayed> {
+  const query = new URLSearchParams({ start: String(start), end: String(end), interval });
+  return ((await send('POST', `api/v1/rules/replay?${query}`, new Plain(rules))) as { data: Replayed }).data;
+}
 export const preview = async (wanted: NewSilence) => (await send('POST', 'api/v2/silences?preview=true', wanted)) as Preview;
 export async function silence(wanted: NewSilence, force: boolean): Promise<void> {
   await send('POST', `api/v2/silences${force ? '?force=true' : ''}`, wanted);

@@ -1,7 +1,7 @@
 // The page: asks the API every few seconds and shows what it says.
 
 import * as api from './api.ts';
-import { here, PAGES, writeAddress, type Address, type Page } from './parts/address.ts';
+import { here, isRanged, PAGES, writeAddress, type Address, type Page } from './parts/address.ts';
 import { format } from './parts/format.ts';
 import { startKeys } from './parts/keys.ts';
 import { showRange, startRangeBar } from './parts/rangebar.ts';
@@ -28,8 +28,6 @@ const REFRESH: Record<Page, (address: Address) => Promise<void>> = {
   pipeline: refreshPipeline,
   alerts: refreshAlerts,
 };
-/** Pages whose range can be zoomed; the others are about now. */
-const RANGED: Page[] = ['host', 'explore', 'dashboards'];
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 /** What was drawn last: a zoom is drawn once, and stays. */
@@ -44,12 +42,13 @@ function turnPage(): void {
     const main = document.getElementById(`${page}-page`);
     if (main) main.hidden = !shown;
     for (const link of document.querySelectorAll(`a[data-page="${page}"]`)) {
-      link.setAttribute('href', writeAddress({ ...address, page }));
+      // A search is of its own page.
+      link.setAttribute('href', writeAddress({ ...address, page, ...(shown ? {} : { search: '' }), rule: '' }));
       if (shown) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
   }
-  element('range-controls').hidden = !RANGED.includes(address.page);
+  element('range-controls').hidden = !isRanged(address);
   element('host-control').hidden = address.page !== 'host';
   showRange();
   void live();
@@ -58,9 +57,10 @@ function turnPage(): void {
 async function refresh(): Promise<void> {
   const address = here();
   const hash = location.hash;
-  // A token for alerts alone does not reach the fleet.
   if (address.page !== 'alerts') showFleet(await api.fleet());
-  if (address.zoom && RANGED.includes(address.page) && drawn === hash) return;
+  // A token for alerts alone does not reach the fleet, and need not.
+  else void api.fleet().then(showFleet, () => (element('fleet').textContent = ''));
+  if (address.zoom && isRanged(address) && drawn === hash) return;
   await REFRESH[address.page](address);
   drawn = hash;
 }
@@ -122,6 +122,8 @@ tokenForm.addEventListener('submit', (event) => {
 });
 document.addEventListener('visibilitychange', () => document.hidden || live());
 window.addEventListener('hashchange', turnPage);
+// Something was done that changes what is seen.
+window.addEventListener('look-again', () => void live());
 window.addEventListener('popstate', () => location.hash || turnPage());
 startTheme(turnPage);
 startAlerts();

@@ -29,8 +29,7 @@ describe('a dashboard that is shipped', () => {
     const board = readBoard(readFileSync(new URL(name, SHIPPED), 'utf8'));
     expect(panelsOf(board).length).toBeGreaterThan(5);
     expect(failing(board)).toEqual([]);
-    // The one heatmap there is is told; nothing else is left out.
-    expect([...board.leftOut.keys()].filter((what) => !/heatmap/.test(what))).toEqual([]);
+    expect([...board.leftOut.keys()]).toEqual([]);
   });
 });
 
@@ -50,7 +49,6 @@ describe('a dashboard with what node-exporter-full has', () => {
       'questions to loki': ['Logs'],
       'unit “rotrpm” (plain numbers)': ['Fans'],
       'overrides of colours, axes and units': ['Network'],
-      'heatmaps (drawn as p50, p90 and p99)': ['Latency'],
       'transformation “sortBy”': ['Disks'],
       'repeated panels (shown once)': ['Fans'],
       'variables of the type “adhoc”': ['filters'],

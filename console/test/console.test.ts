@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { found } from '../src/pages/catalogue.ts';
-import { labelText, matcherText, readMatchers } from '../src/pages/alerts.ts';
+import { labelText, matcherText, readMatchers } from '../src/alerts/matchers.ts';
 import { labelValues, TokenNeeded, useToken } from '../src/api.ts';
 import { applicationMetrics, hostCharts, questionOf } from '../src/pages/hosts.ts';
 import { ago, format } from '../src/parts/format.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { range } from '../src/api.ts';
-import { readAddress, spanOf, writeAddress } from '../src/parts/address.ts';
+import { isRanged, readAddress, spanOf, writeAddress } from '../src/parts/address.ts';
 import { gridOf, lengthText, MOST_STEPS, PRESETS, rateWindow, readLength, shifted, stepFor, widened } from '../src/parts/range.ts';
 
 describe('a grid', () => {
@@ -26,10 +26,15 @@ it.each([['15m', 900], ['7d', 604_800], ['90s', 90]] as const)('%s is %d s', (te
 it.each(['', '0m', '-5m', '5', 'm', '1e9d'])('%j is no length', (text) => expect(readLength(text)).toBeUndefined());
 
 describe('an address', () => {
-  const full = { page: 'explore' as const, length: 3_600, zoom: { from: 10.25, to: 20 }, host: 'a&b?#c', queries: ['a{x="1"} + 2', 'b\n?'], search: '', sort: 'state', state: '', by: 'silence', dashboard: '', chosen: {} };
+  const full = { page: 'explore' as const, length: 3_600, zoom: { from: 10.25, to: 20 }, host: 'a&b?#c', queries: ['a{x="1"} + 2', 'b\n?'], as: 'graph' as const, search: '', sort: 'state', state: '', by: 'silence', view: 'active' as const, group: 'alertname', rule: '', dashboard: '', chosen: {} };
   it('comes back as it was written', () => expect(readAddress(writeAddress(full))).toEqual(full));
   it.each(['', '#', '#nowhere', '#overview?range=x&from=9&to=3'])("%j is the host's page", (hash) =>
-    expect(readAddress(hash)).toEqual({ page: 'host', length: 900, zoom: undefined, host: '', queries: [], search: '', sort: 'state', state: '', by: 'silence', dashboard: '', chosen: {} }));
+    expect(readAddress(hash)).toEqual({ page: 'host', length: 900, zoom: undefined, host: '', queries: [], as: 'graph' as const, search: '', sort: 'state', state: '', by: 'silence', view: 'active' as const, group: 'alertname', rule: '', dashboard: '', chosen: {} }));
+  it('of alerts says the part and the rule', () => {
+    const alerts = { ...full, page: 'alerts' as const, queries: [], view: 'rules' as const, rule: 'disks/Disk full#2' };
+    expect(readAddress(writeAddress(alerts))).toEqual(alerts);
+    expect([alerts, { ...alerts, rule: '' }, { ...alerts, view: 'history' as const, rule: '' }, full].map(isRanged)).toEqual([true, false, true, true]);
+  });
   it('of before is understood', () => expect(readAddress('#alerts').page).toBe('alerts'));
   it('moves with now unless it is zoomed', () => {
     expect(spanOf(readAddress('#?range=5m'), 1_000)).toEqual({ from: 700, to: 1_000 });

@@ -54,19 +54,14 @@ export type Answer = { target: Target; lines: api.Line[] };
 
 /** The lines of each of a panel's questions, named and turned as the panel has it. */
 export async function linesOf(panel: Panel, fill: (text: string) => string, grid: Grid): Promise<Answer[]> {
-  const targets = panel.kind === 'heatmap' ? panel.targets.flatMap(percentiles) : panel.targets;
   return Promise.all(
-    targets.map(async (target) => {
+    panel.targets.map(async (target) => {
       const promql = fill(target.expr);
       const found = target.instant ? await api.instant(promql, grid.to) : await api.range(promql, grid);
       return { target, lines: found.map((line) => drawnAs(line, named(target.legend && fill(target.legend), line.labels), panel)) };
     }),
   );
 }
-
-/** A distribution as three lines: of exponential histograms and of buckets alike. */
-const percentiles = (target: Target): Target[] =>
-  [0.5, 0.9, 0.99].map((share) => ({ ...target, expr: `histogram_quantile(${share}, ${target.expr})`, legend: `p${share * 100}` }));
 
 function drawnAs(line: api.Line, name: string | undefined, { overrides }: Panel): api.Line {
   const plain = name ?? fullName(line.labels);

@@ -108,7 +108,6 @@ function readPanel(panel: Loose, leave: Leave): Panel {
   const asked = kind !== undefined && kind !== 'text' && kind !== 'alertlist';
   const why = kind === undefined ? `panels of the type “${text(panel.type) || 'none'}” are not shown` : asked && targets.length === 0 ? 'it has no question to Prometheus' : '';
   if (kind === undefined) left(`panels of the type “${text(panel.type) || 'none'}”`);
-  if (kind === 'heatmap') left('heatmaps (drawn as p50, p90 and p99)');
   if (panel.repeat) left('repeated panels (shown once)');
   if (kind === 'text' && panel.options?.mode === 'html') left('HTML of texts (shown as text)');
   const place = panel.gridPos ?? {};

@@ -26,7 +26,7 @@ export class PanelView {
     if (panel.kind === 'timeseries' || panel.kind === 'heatmap') {
       const height = Math.max(110, panel.place.h * ROW_PX - AROUND_PX);
       const promql = panel.targets.map(({ expr }) => expr).join('\n');
-      this.chart = new Chart({ id: panel.title, title: panel.title, unit: panel.unit, promql, stacked: panel.stacked, height });
+      this.chart = new Chart({ id: panel.title, title: panel.title, unit: panel.unit, promql, stacked: panel.stacked, height, byBounds: panel.kind === 'heatmap' });
       this.element = this.chart.element;
     } else {
       this.element = made('figure');

@@ -1,255 +1,123 @@
-// The page of alerts: what fires, the rules behind it, silences, who was told, and what happened before.
+// The page of alerts: what fires, silences, the rules behind it, who was told, and what happened before.
 
+import { joined, showActive, startActive } from '../alerts/active.ts';
+import { labelText } from '../alerts/matchers.ts';
+import { startReplay } from '../alerts/replaying.ts';
+import { button, element, state, table } from '../alerts/rows.ts';
+import { showRule, showRules } from '../alerts/ruling.ts';
+import { fillSilence, showSilences, watchSilenceForm } from '../alerts/silencing.ts';
 import * as api from '../api.ts';
-import { ago, format } from '../parts/format.ts';
+import { go, here, spanOf, VIEWS, writeAddress, type Address, type View } from '../parts/address.ts';
 
-const MOST_ROWS = 200;
-const HISTORY_S = 86_400;
+/** The past is looked at by the day, unless it is said otherwise. */
+const DAY_S = 86_400;
+const TITLES: Record<View, string> = { active: 'Active', silences: 'Silences', rules: 'Rules', told: 'Who was told', history: 'History' };
 
-const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
-
-/** Asks for all of it and shows what is answered: where nobody can be told, what fires is there all the same. */
-export async function refreshAlerts(): Promise<void> {
-  const [alerts, groups, silences, letters, history] = await Promise.allSettled([
+/** Asks for what its part needs and shows what is answered: where nobody can be told, what fires is there all the same. */
+export async function refreshAlerts(address: Address): Promise<void> {
+  showViews(address);
+  const span = spanOf(address);
+  const past = address.view === 'told' || address.view === 'history' || address.rule !== '';
+  const [alerts, groups, silences, told, letters, history] = await Promise.allSettled([
     api.alerts(),
     api.ruleGroups(),
     api.silences(),
-    api.deadLetters(),
-    api.alertHistory(Date.now() / 1000 - HISTORY_S),
+    api.toldAlerts([]),
+    address.view === 'told' ? api.deadLetters() : [],
+    past ? api.alertHistory(span.from, span.to) : {},
   ]);
   // Nothing of the page is served to who lacks the scope, or without alerting.
   if (alerts.status === 'rejected') throw alerts.reason;
-  showAlerts(alerts.value);
-  if (groups.status === 'fulfilled') showGroups(groups.value);
-  if (silences.status === 'fulfilled') showSilences(silences.value);
-  const told = history.status === 'fulfilled' ? history.value : {};
-  showNotifications(told.notifications ?? [], letters.status === 'fulfilled' ? letters.value : []);
-  showHistory(told.states ?? []);
-  const failed = [groups, silences, letters, history].find((part) => part.status === 'rejected');
+  const active = joined(alerts.value, valueOf(told) ?? []);
+  countIn('active', active.length);
+  countIn('silences', valueOf(silences)?.filter(({ status }) => status.state !== 'expired').length ?? 0);
+  countIn('rules', valueOf(groups)?.reduce((sum, group) => sum + group.rules.length, 0) ?? 0);
+  const failed = [groups, silences, told, letters, history].find((part) => part.status === 'rejected');
+  const was: api.History = valueOf(history) ?? {};
   const partial = element('alerts-partial');
-  partial.textContent = told.warnings?.join(' ') ?? (failed ? String((failed.reason as Error).message) : '');
+  partial.textContent = was.warnings?.join(' ') ?? (failed ? String((failed.reason as Error).message) : '');
   partial.hidden = !partial.textContent;
+  if (address.view === 'active') showActive(active, silence);
+  if (address.view === 'silences') showSilences(valueOf(silences) ?? []);
+  if (address.view === 'told') showNotifications(was.notifications ?? [], valueOf(letters) ?? []);
+  if (address.view === 'history') showHistory(was.states ?? [], address.search);
+  if (address.view === 'rules' && !(await showRule(valueOf(groups) ?? [], address, was))) showRules(valueOf(groups) ?? [], address.search);
 }
 
-/** One table: a row of headings, and one for each entry. Texts are texts, whatever is in them. */
-function table(id: string, headings: string[], rows: (string | Node)[][], none: string): void {
-  const row = (kind: 'th' | 'td', cells: (string | Node)[]) => {
-    const made = document.createElement('tr');
-    for (const content of cells) {
-      const cell = document.createElement(kind);
-      cell.append(content);
-      made.append(cell);
-    }
-    return made;
-  };
-  const shown = rows.slice(0, MOST_ROWS).map((cells) => row('td', cells));
-  if (rows.length > MOST_ROWS) shown.push(row('td', [`and ${rows.length - MOST_ROWS} more`]));
-  const into = element<HTMLTableElement>(id);
-  // What has the focus keeps it: its button is another one now, with the same label.
-  const focused = into.contains(document.activeElement) ? document.activeElement?.getAttribute('aria-label') : null;
-  if (rows.length === 0) into.replaceChildren(row('td', [none]));
-  else into.replaceChildren(row('th', headings), ...shown);
-  if (focused) [...into.querySelectorAll('button')].find((one) => one.getAttribute('aria-label') === focused)?.focus();
-}
+const valueOf = <T>(part: PromiseSettledResult<T>): T | undefined => (part.status === 'fulfilled' ? part.value : undefined);
 
-export function labelText(labels: api.Labels, without: string[] = []): string {
-  const shown = Object.entries(labels).filter(([name]) => !without.includes(name));
-  return shown.map(([name, value]) => `${name}=${quoted(value)}`).join(' ');
-}
-
-function state(word: string): HTMLElement {
-  const mark = document.createElement('span');
-  mark.className = `state ${word}`;
-  mark.textContent = word;
-  return mark;
-}
-
-function button(text: string, label: string, act: () => Promise<void>): HTMLButtonElement {
-  const made = document.createElement('button');
-  made.type = 'button';
-  made.textContent = text;
-  made.setAttribute('aria-label', label);
-  made.addEventListener('click', () => void attempt(act));
-  return made;
-}
-
-/** Does something, shows why it failed if it did, and what is there then. */
-async function attempt(act: () => Promise<void>): Promise<void> {
-  const problem = element('alerts-problem');
-  problem.hidden = true;
-  try {
-    await act();
-    await refreshAlerts();
-  } catch (error) {
-    problem.textContent = (error as Error).message;
-    problem.hidden = false;
+function showViews(address: Address): void {
+  for (const view of VIEWS) {
+    element(`alerts-${view}`).hidden = view !== address.view;
+    const link = document.querySelector<HTMLAnchorElement>(`#alerts-views [data-view="${view}"]`)!;
+    // A quarter of an hour of history is mostly empty.
+    const length = view === 'told' || view === 'history' ? Math.max(address.length, DAY_S) : address.length;
+    link.setAttribute('href', writeAddress({ ...address, view, length, rule: '', search: '' }));
+    if (view === address.view) link.setAttribute('aria-current', 'true');
+    else link.removeAttribute('aria-current');
   }
+  const search = element<HTMLInputElement>('alerts-search');
+  if (document.activeElement !== search) search.value = address.search;
+  element('alerts-choices').hidden = address.view === 'silences' || address.view === 'told' || address.rule !== '';
+  element('alerts-by-label').hidden = address.view !== 'active';
+  element('alerts-count').hidden = address.view !== 'active';
 }
 
-function showAlerts(alerts: api.Alert[]): void {
-  const rank = (alert: api.Alert) => (alert.late ? 1 : alert.state === 'firing' ? 0 : 2);
-  alerts.sort((a, b) => rank(a) - rank(b) || a.activeAt.localeCompare(b.activeAt));
-  const rows = alerts.map((alert) => [
-    state(alert.late ? 'late' : alert.state),
-    alert.labels.alertname ?? '',
-    alert.annotations.summary ?? alert.annotations.description ?? '',
-    labelText(alert.labels, ['alertname']),
-    format(Number(alert.value), 'number'),
-    ago(Date.parse(alert.activeAt) / 1000),
-    button('Silence …', `Silence ${labelText(alert.labels)}`, async () => fillSilence(alert.labels)),
-  ]);
-  table('alerts-active', ['State', 'Alert', 'Summary', 'Labels', 'Value', 'Since', ''], rows, 'Nothing fires or waits.');
+function countIn(view: View, count: number): void {
+  document.querySelector(`#alerts-views [data-view="${view}"]`)!.textContent = `${TITLES[view]} (${count.toLocaleString('en')})`;
 }
 
-function showGroups(groups: api.RuleGroup[]): void {
-  const rows = groups.flatMap((group) =>
-    group.rules.map((rule) => [
-      group.name,
-      state(rule.lastError ? 'failing' : rule.type === 'recording' ? 'recording' : (rule.state ?? 'inactive')),
-      rule.name,
-      code(rule.query),
-      rule.type === 'recording' ? '' : String(rule.alerts?.length ?? 0),
-      group.lastEvaluation ? ago(Date.parse(group.lastEvaluation) / 1000) : '–',
-      format(rule.evaluationTime, 'seconds'),
-      rule.lastError ?? '',
-    ]),
-  );
-  table('alerts-rules', ['Group', 'State', 'Rule', 'Expression', 'Alerts', 'Evaluated', 'Took', 'Error'], rows, 'There are no rules.');
+/** Goes to the form of silences with an alert's labels. */
+function silence(labels: api.Labels): void {
+  go({ view: 'silences', search: '' });
+  fillSilence(labels);
 }
 
-function code(text: string): HTMLElement {
-  const made = document.createElement('code');
-  made.textContent = text;
-  return made;
-}
-
-function showSilences(silences: api.Silence[]): void {
-  const kept = silences.filter((silence) => silence.status.state !== 'expired');
-  const rows = kept.map((silence) => [
-    state(silence.status.state),
-    silence.matchers.map(matcherText).join(' '),
-    silence.createdBy,
-    silence.comment,
-    new Date(silence.endsAt).toLocaleString(),
-    button('Expire', `Expire the silence of ${silence.matchers.map(matcherText).join(' ')}`, () => api.expire(silence.id)),
-  ]);
-  table('alerts-silences', ['State', 'Matchers', 'By', 'Comment', 'Until', ''], rows, 'Nothing is silenced.');
-}
+const timeOf = (millis: number) => new Date(millis).toLocaleString([], { hourCycle: 'h23' });
 
 function showNotifications(sent: api.Sent[], letters: api.DeadLetter[]): void {
   const row = (one: api.Sent, last: string | Node) => [
-    ago(one.at_ms / 1000),
+    timeOf(one.at_ms),
     one.receiver,
     labelText({ ...one.common_labels, ...one.group_labels }),
     `${one.firing} firing, ${one.resolved} resolved`,
-    one.refused || 'told',
+    one.refused ? `refused: ${one.refused}` : 'told',
     last,
   ];
   const dead = letters.map(({ id, sent: one }) => row(one, button('Send again', `Send dead letter ${id} again`, () => api.sendAgain(id))));
   const told = sent.filter((one) => !letters.some((letter) => letter.sent.key === one.key)).map((one) => row(one, ''));
-  table('alerts-notifications', ['When', 'Receiver', 'Labels', 'Alerts', 'Outcome', ''], [...dead, ...told], 'Nobody was told of anything.');
+  table('alerts-notifications', ['When', 'Receiver', 'Labels', 'Alerts', 'Outcome', ''], [...dead, ...told], 'Nobody was told of anything in this range.');
 }
 
-function showHistory(states: api.Happening[]): void {
-  const rows = [...states].reverse().map((entry) => [
-    new Date(entry.at_ms).toLocaleString(),
-    state(entry.what),
-    entry.labels.alertname ?? entry.source ?? '',
-    labelText(entry.labels, ['alertname']),
+function showHistory(states: api.Happening[], search: string): void {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  const text = (entry: api.Happening) => `${entry.what} ${labelText(entry.labels ?? {})} ${entry.source ?? ''}`.toLowerCase();
+  const found = states.filter((entry) => words.every((word) => text(entry).includes(word)));
+  const rows = found.reverse().map((entry) => [
+    timeOf(entry.at_ms),
+    state(entry.what.replaceAll('_', ' ')),
+    entry.labels?.alertname ?? entry.source ?? '',
+    labelText(entry.labels ?? {}, ['alertname']),
   ]);
-  table('alerts-history', ['When', 'What', 'Alert', 'Labels'], rows, 'Nothing happened in a day.');
-}
-
-export function matcherText(matcher: api.Matcher): string {
-  const operator = matcher.isRegex ? (matcher.isEqual ? '=~' : '!~') : matcher.isEqual ? '=' : '!=';
-  return `${matcher.name}${operator}${quoted(matcher.value)}`;
-}
-
-/** Reads matchers as they are written: `alertname="Disk" team=~"db|web"`. */
-export function readMatchers(text: string): api.Matcher[] {
-  const matchers: api.Matcher[] = [];
-  const one = /\s*,?\s*([^\s,=!~"]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)/y;
-  let end = 0;
-  for (let found = one.exec(text); found; found = one.exec(text)) {
-    const [, name = '', operator = '', value = ''] = found;
-    const plain = value.startsWith('"') ? unquoted(value) : value;
-    matchers.push({ name, value: plain, isRegex: operator.endsWith('~'), isEqual: operator.startsWith('=') });
-    end = one.lastIndex;
-  }
-  const rest = text.slice(end).replaceAll(/[\s,]/g, '');
-  if (rest || matchers.length === 0) throw new Error(`Write matchers such as alertname="Disk" team=~"db|web"${rest && `, not ${rest}`}`);
-  return matchers;
-}
-
-/** A value as Alertmanager writes it. */
-function quoted(value: string): string {
-  return `"${value.replaceAll(/["\\\n]/g, (letter) => (letter === '\n' ? '\\n' : `\\${letter}`))}"`;
-}
-
-/** A string as Alertmanager reads it: a backslash stands before a quote, a backslash and n; before anything else for itself. */
-function unquoted(text: string): string {
-  return text.slice(1, -1).replaceAll(/\\(["\\n])/g, (_, letter: string) => (letter === 'n' ? '\n' : letter));
-}
-
-function fillSilence(labels: api.Labels): void {
-  element<HTMLInputElement>('silence-matchers').value = labelText(labels);
-  element('silence').dispatchEvent(new Event('input'));
-  element<HTMLInputElement>('silence-comment').focus();
-}
-
-function wantedSilence(): api.NewSilence {
-  const hours = Number(element<HTMLInputElement>('silence-hours').value);
-  const now = Date.now();
-  return {
-    matchers: readMatchers(element<HTMLInputElement>('silence-matchers').value),
-    startsAt: new Date(now).toISOString(),
-    endsAt: new Date(now + hours * 3_600_000).toISOString(),
-    createdBy: element<HTMLInputElement>('silence-by').value || 'console',
-    comment: element<HTMLInputElement>('silence-comment').value,
-  };
-}
-
-/** A silence is shown before it holds: what it would mute is said, and only then can it be made. */
-function watchSilenceForm(): void {
-  const make = element<HTMLButtonElement>('silence-make');
-  const said = element('silence-preview');
-  let previewed: api.NewSilence | undefined;
-  let force = false;
-  // An answer about what the form said before is not about what it says now.
-  let asked = 0;
-  const forget = () => {
-    asked += 1;
-    previewed = undefined;
-    make.disabled = true;
-    said.textContent = '';
-  };
-  element('silence').addEventListener('input', forget);
-  element('silence').addEventListener('submit', (event) => {
-    event.preventDefault();
-    void attempt(async () => {
-      const wanted = wantedSilence();
-      forget();
-      const number = asked;
-      const preview = await api.preview(wanted);
-      if (number !== asked) return;
-      said.textContent = [preview.text, ...preview.warnings, preview.refused ?? ''].filter(Boolean).join(' ');
-      force = Boolean(preview.refused);
-      make.textContent = force ? 'Silence all the same' : 'Silence';
-      previewed = wanted;
-      make.disabled = false;
-    });
-  });
-  make.addEventListener('click', () => {
-    const wanted = previewed;
-    if (!wanted) return;
-    void attempt(async () => {
-      await api.silence(wanted, force);
-      forget();
-    });
-  });
+  table('alerts-changes', ['When', 'What', 'Alert', 'Labels'], rows, search ? 'Nothing is like this in this range.' : 'Nothing happened in this range.');
 }
 
 /** To be called once. */
 export function startAlerts(): void {
+  for (const view of VIEWS) {
+    const link = document.createElement('a');
+    link.dataset.view = view;
+    link.textContent = TITLES[view];
+    element('alerts-views').append(link);
+  }
+  const search = element<HTMLInputElement>('alerts-search');
+  search.addEventListener('input', () => {
+    history.replaceState(null, '', writeAddress({ ...here(), search: search.value }));
+    window.dispatchEvent(new Event('look-again'));
+  });
+  element('alerts-choices').addEventListener('submit', (event) => event.preventDefault());
+  startActive();
+  startReplay();
   watchSilenceForm();
 }
+

@@ -1,152 +1,125 @@
-// Questions of one's own: several at a time, each with its chart, and a table of the newest values.
+// Questions of one's own: several at a time, each with its chart, as a table or as text, and with what it took.
 
-import { Away, type Line } from '../api.ts';
-import { go, here, spanOf, type Address } from '../parts/address.ts';
+import { Away, rangeWhole, type Cost, type Line } from '../api.ts';
+import { keep, kept } from '../explore/asked.ts';
+import { explained } from '../explore/explain.ts';
+import { addQuestion, showMistake, showQuestions, written } from '../explore/questions.ts';
+import { go, here, SHOWN_AS, spanOf, writeAddress, type Address, type ShownAs } from '../parts/address.ts';
 import { Chart } from '../parts/chart.ts';
 import { csv, json, save, type Answer } from '../parts/download.ts';
 import { format } from '../parts/format.ts';
 import { fullName } from '../parts/legend.ts';
-import { placeOf } from '../parts/place.ts';
-import { gridOf } from '../parts/range.ts';
+import { gridOf, withWindow, type Grid } from '../parts/range.ts';
 import { unitOfQuery } from '../parts/unit.ts';
 
 const MOST_ROWS = 200;
-const MOST_KEPT = 30;
-const HISTORY = 'queries';
+/** Letters of a text that are shown; the files have all. */
+const MOST_TEXT = 200_000;
+const TITLES: Record<ShownAs, string> = { graph: 'Graph', table: 'Table', json: 'JSON', csv: 'CSV' };
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
-let charts: Chart[] = [];
+let charts: { chart: Chart; said: HTMLElement }[] = [];
 let answers: Answer[] = [];
 let asked = 0;
 /** The queries of the address that the fields were last made for. */
 let shown: string | undefined;
 
 export async function refreshExplore(address: Address): Promise<void> {
-  const written = [...questions()].map(({ value }) => value.trim()).filter(Boolean);
+  showForms(address);
   // Who writes the next question is not written over by a refresh, but by going somewhere.
   const going = address.queries.join('\0');
-  if (going !== shown) showQuestions(address.queries, written);
+  if (going !== shown) showQuestions(address.queries, submit);
   shown = going;
-  const wanted = address.queries.map((promql, at) => (charts[at]?.spec.promql === promql ? charts[at] : made(promql, at)));
-  if (wanted.length !== charts.length || wanted.some((chart, at) => charts[at] !== chart)) {
+  const wanted = address.queries.map((promql, at) => (charts[at]?.chart.spec.promql === promql ? charts[at]! : made(promql, at)));
+  if (wanted.length !== charts.length || wanted.some((one, at) => charts[at] !== one)) {
     charts = wanted;
-    element('explore-chart').replaceChildren(...wanted.map((chart) => chart.element));
+    element('explore-chart').replaceChildren(...wanted.map(({ chart }) => chart.element));
   }
   asked += 1;
   const turn = asked;
   const grid = gridOf(spanOf(address));
-  const outcomes = await Promise.all(wanted.map((chart) => chart.draw(grid)));
+  const outcomes = await Promise.all(wanted.map((one) => draw(one, grid)));
   if (turn !== asked) return;
   answers = outcomes.flatMap((lines, at) => (lines instanceof Error ? [] : [{ query: address.queries[at] ?? '', lines }]));
   outcomes.forEach((outcome, at) => showMistake(at, address.queries[at] ?? '', outcome instanceof Error ? outcome.message : ''));
-  showTable(answers);
+  showAnswers(address.as);
   const away = outcomes.find((outcome) => outcome instanceof Away);
   if (away) throw away;
   for (const id of ['download-csv', 'download-json']) element<HTMLButtonElement>(id).disabled = answers.length === 0;
 }
 
-const made = (promql: string, at: number) =>
-  new Chart({ id: at === 0 ? 'explore' : `explore-${at + 1}`, title: promql, unit: unitOfQuery(promql), promql });
-
-const questions = () => element('queries').querySelectorAll('textarea');
-
-function showQuestions(wanted: string[], written: string[]): void {
-  if (questions().length > 0 && wanted.join('\0') === written.join('\0')) return;
-  element('queries').replaceChildren(...(wanted.length > 0 ? wanted : ['']).map(question));
+function made(promql: string, at: number): { chart: Chart; said: HTMLElement } {
+  const chart = new Chart({ id: at === 0 ? 'explore' : `explore-${at + 1}`, title: promql, unit: unitOfQuery(promql), promql, height: 280 });
+  const said = document.createElement('p');
+  said.className = 'note explained';
+  chart.element.append(said);
+  return { chart, said };
 }
 
-/** A field for one question: Enter asks, Shift and Enter begins a line. */
-function question(text: string): HTMLElement {
-  const row = document.createElement('div');
-  row.className = 'question';
-  const field = document.createElement('textarea');
-  field.value = text;
-  field.rows = Math.min(text.split('\n').length, 8);
-  field.spellcheck = false;
-  field.setAttribute('aria-label', 'PromQL');
-  field.placeholder = 'PromQL, such as sum by (cpu_mode) (system_cpu_utilization_ratio); $window is a span for rates';
-  field.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    element<HTMLFormElement>('explore').requestSubmit();
+/** Draws a question's lines and says what they took. */
+async function draw({ chart, said }: { chart: Chart; said: HTMLElement }, grid: Grid): Promise<Line[] | Error> {
+  let cost: Cost | undefined;
+  const outcome = await chart.draw(grid, async () => {
+    const whole = await rangeWhole(withWindow(chart.spec.promql, grid.step), grid);
+    cost = whole.cost;
+    return whole.lines;
   });
-  field.addEventListener('input', () => {
-    field.rows = Math.min(field.value.split('\n').length, 8);
-    mistake.hidden = true;
-  });
-  const remove = document.createElement('button');
-  remove.type = 'button';
-  remove.textContent = '✕';
-  remove.setAttribute('aria-label', 'Remove this query');
-  remove.addEventListener('click', () => {
-    row.remove();
-    if (questions().length === 0) element('queries').append(question(''));
-    submit();
-  });
-  const mistake = document.createElement('div');
-  mistake.className = 'mistake';
-  mistake.setAttribute('role', 'alert');
-  mistake.hidden = true;
-  row.append(field, remove, mistake);
-  return row;
+  said.textContent = cost ? explained(cost) : '';
+  return outcome;
 }
 
-/** Says what is wrong with a question, under the place where it is. */
-function showMistake(at: number, text: string, message: string): void {
-  const row = [...questions()].filter(({ value }) => value.trim())[at]?.parentElement;
-  const mistake = row?.querySelector<HTMLElement>('.mistake');
-  if (!mistake) return;
-  mistake.hidden = !message;
-  const place = placeOf(message, text);
-  const words = document.createElement('p');
-  words.textContent = message;
-  mistake.replaceChildren(words);
-  if (!place) return;
-  const underlined = document.createElement('u');
-  underlined.textContent = text.slice(...place) || ' ';
-  const quoted = document.createElement('pre');
-  quoted.append(text.slice(0, place[0]), underlined, text.slice(place[1]));
-  mistake.prepend(quoted);
+function showForms(address: Address): void {
+  for (const as of SHOWN_AS) {
+    const link = document.querySelector<HTMLAnchorElement>(`#explore-forms [data-as="${as}"]`)!;
+    link.href = writeAddress({ ...address, as });
+    if (as === address.as) link.setAttribute('aria-current', 'true');
+    else link.removeAttribute('aria-current');
+  }
+  element('explore-chart').hidden = address.as !== 'graph';
+  element('explore-table').hidden = address.as !== 'table';
+  element('explore-text').hidden = address.as !== 'json' && address.as !== 'csv';
+}
+
+function showAnswers(as: ShownAs): void {
+  if (as === 'table') showTable(answers);
+  if (as !== 'json' && as !== 'csv') return;
+  const text = answers.length === 0 ? '' : as === 'json' ? json(answers) : csv(answers);
+  const cut = text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}\n… ${(text.length - MOST_TEXT).toLocaleString('en')} more letters: the file has them` : text;
+  // What is selected stays so while it says the same.
+  if (element('explore-text').textContent !== cut) element('explore-text').textContent = cut;
 }
 
 function showTable(all: Answer[]): void {
   const lines = all.flatMap(({ query, lines }) => lines.map((line): [string, Line] => [query, line]));
+  const head = document.createElement('tr');
+  head.append(...['Series', 'Value', '', 'At'].map((text) => cell('th', text)));
   const rows = lines.slice(0, MOST_ROWS).map(([query, line]) => {
     const row = document.createElement('tr');
     const [ts, value] = line.points.at(-1) ?? [];
-    const when = ts === undefined ? '' : new Date(ts * 1000).toLocaleTimeString([], { hourCycle: 'h23' });
-    row.append(cell('th', fullName(line.labels)), cell('td', value === undefined ? '' : String(value)), cell('td', format(value, unitOfQuery(query))), cell('td', when));
+    const [histogramAt, buckets] = line.histograms?.at(-1) ?? [];
+    const at = ts ?? histogramAt;
+    const when = at === undefined ? '' : new Date(at * 1000).toLocaleTimeString([], { hourCycle: 'h23' });
+    const total = buckets?.reduce((sum, [, , count]) => sum + count, 0);
+    const said = value !== undefined ? String(value) : total !== undefined ? `histogram of ${format(total, 'number')} in ${buckets?.length} buckets` : '';
+    row.append(cell('td', fullName(line.labels)), cell('td', said), cell('td', value === undefined ? '' : format(value, unitOfQuery(query))), cell('td', when));
     return row;
   });
   const table = element('explore-table');
-  table.replaceChildren(...rows);
+  table.replaceChildren(head, ...(rows.length > 0 ? rows : [cell('td', 'No series.')]));
   if (lines.length > MOST_ROWS) table.append(cell('td', `${MOST_ROWS} of ${lines.length} lines; the files have all`));
 }
 
 function cell(kind: 'th' | 'td', text: string): HTMLElement {
-  const made = document.createElement(kind);
-  made.textContent = text;
-  return made;
+  const one = document.createElement(kind);
+  one.textContent = text;
+  return one;
 }
 
 function submit(): void {
-  const queries = [...questions()].map(({ value }) => value.trim()).filter(Boolean);
+  const queries = written();
   keep(queries);
-  if (!go({ queries })) window.dispatchEvent(new HashChangeEvent('hashchange'));
-}
-
-function kept(): string[] {
-  try {
-    const read: unknown = JSON.parse(localStorage.getItem(HISTORY) ?? '[]');
-    return Array.isArray(read) ? read.filter((one) => typeof one === 'string') : [];
-  } catch {
-    return [];
-  }
-}
-
-function keep(queries: string[]): void {
-  localStorage.setItem(HISTORY, JSON.stringify([...new Set([...queries, ...kept()])].slice(0, MOST_KEPT)));
   showKept();
+  if (!go({ queries })) window.dispatchEvent(new HashChangeEvent('hashchange'));
 }
 
 function showKept(): void {
@@ -157,14 +130,17 @@ function showKept(): void {
 /** To be called once. */
 export function startExplore(): void {
   showKept();
+  for (const as of SHOWN_AS) {
+    const link = document.createElement('a');
+    link.dataset.as = as;
+    link.textContent = TITLES[as];
+    element('explore-forms').append(link);
+  }
   element('explore').addEventListener('submit', (event) => {
     event.preventDefault();
     submit();
   });
-  element('add-query').addEventListener('click', () => {
-    element('queries').append(question(''));
-    [...questions()].at(-1)?.focus();
-  });
+  element('add-query').addEventListener('click', () => addQuestion(submit));
   const picker = element<HTMLSelectElement>('history');
   picker.addEventListener('change', () => {
     if (picker.value) go({ queries: [...here().queries, picker.value] });

@@ -5,6 +5,11 @@ import { lengthText, readLength, type Span } from './range.ts';
 export const PAGES = ['fleet', 'host', 'explore', 'metrics', 'dashboards', 'cardinality', 'pipeline', 'alerts'] as const;
 export type Page = (typeof PAGES)[number];
 
+export const SHOWN_AS = ['graph', 'table', 'json', 'csv'] as const;
+export type ShownAs = (typeof SHOWN_AS)[number];
+export const VIEWS = ['active', 'silences', 'rules', 'told', 'history'] as const;
+export type View = (typeof VIEWS)[number];
+
 export type Address = {
   page: Page;
   /** Seconds back from now, while nothing is zoomed. */
@@ -13,12 +18,18 @@ export type Address = {
   zoom?: Span | undefined;
   host: string;
   queries: string[];
+  /** How answers are shown. */
+  as: ShownAs;
   search: string;
   /** Of the fleet: a column, with its order after a dash, and which state alone. */
   sort: string;
   state: string;
   /** Of the fleet's map: what its colours are by. */
   by: string;
+  /** Of the alerts: a part of the page, what alerts are put together by, and a rule. */
+  view: View;
+  group: string;
+  rule: string;
   /** Of the dashboards: which one, and what is chosen of its variables. */
   dashboard: string;
   chosen: Record<string, string[]>;
@@ -39,16 +50,21 @@ export function readAddress(hash: string, usual = DEFAULT_LENGTH): Address {
     zoom: from > 0 && to > from ? { from, to } : undefined,
     host: given.get('host') ?? '',
     queries: given.getAll('q').slice(0, MOST_QUERIES),
+    as: SHOWN_AS.find((as) => as === given.get('as')) ?? 'graph',
     search: given.get('search') ?? '',
     sort: given.get('sort') ?? 'state',
     state: given.get('state') ?? '',
     by: given.get('by') ?? 'silence',
+    view: VIEWS.find((view) => view === given.get('view')) ?? 'active',
+    group: given.get('group') ?? 'alertname',
+    rule: given.get('rule') ?? '',
     dashboard: given.get('name') ?? '',
     chosen: chosenIn(given),
   };
 }
 
-export function writeAddress({ page, length, zoom, host, queries, search, sort, state, by, dashboard, chosen }: Address): string {
+export function writeAddress(address: Address): string {
+  const { page, length, zoom, host, queries, search, sort, state, by, dashboard, chosen } = address;
   const said = new URLSearchParams({ range: lengthText(length) });
   if (zoom) {
     said.set('from', String(Math.round(zoom.from * 1000) / 1000));
@@ -56,15 +72,29 @@ export function writeAddress({ page, length, zoom, host, queries, search, sort, 
   }
   if (host) said.set('host', host);
   if (page === 'explore') for (const one of queries) said.append('q', one);
+  if (page === 'explore' && address.as !== 'graph') said.set('as', address.as);
   if (page === 'fleet' && sort !== 'state') said.set('sort', sort);
   if (page === 'fleet' && state) said.set('state', state);
   if (page === 'fleet' && by !== 'silence') said.set('by', by);
-  if ((page === 'metrics' || page === 'fleet') && search) said.set('search', search);
+  if (page === 'alerts') sayView(said, address);
+  if ((page === 'metrics' || page === 'fleet' || page === 'alerts') && search) said.set('search', search);
   if (page === 'dashboards' && dashboard) {
     said.set('name', dashboard);
     for (const [name, values] of Object.entries(chosen)) for (const value of values) said.append(`var-${name}`, value);
   }
   return `#${page}?${said}`;
+}
+
+function sayView(said: URLSearchParams, { view, group, rule }: Address): void {
+  if (view !== 'active') said.set('view', view);
+  if (view === 'active' && group !== 'alertname') said.set('group', group);
+  if (view === 'rules' && rule) said.set('rule', rule);
+}
+
+/** Pages about a stretch of time; the others are about now. */
+export function isRanged({ page, view, rule }: Address): boolean {
+  if (page === 'alerts') return view === 'told' || view === 'history' || (view === 'rules' && rule !== '');
+  return page === 'host' || page === 'explore' || page === 'dashboards';
 }
 
 /** Variables as Grafana's addresses have them: `var-NAME`, once for each value. */

@@ -3,17 +3,19 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { MOST_SERIES, range, type Line } from '../api.ts';
-import { go } from './address.ts';
+import { axesOf, color, cursor, drawThresholds, timeSeries, zoom } from './axes.ts';
+import { stepsOf } from './distribution.ts';
 import { format, type Unit } from './format.ts';
 import { chosen, fullName, lineNames } from './legend.ts';
 import { withWindow, type Grid } from './range.ts';
+import { heatOf, heatOptions, type Heat } from './heat.ts';
+import { Marks, type Mark } from './marks.ts';
 import { lonely, table } from './table.ts';
 import { ticksOf } from './ticks.ts';
 
-export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean; height?: number; order?: string[] };
+export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean; height?: number; order?: string[]; thresholds?: number[]; byBounds?: boolean };
 
 const HEIGHT = 170;
-const LEAST_DRAG_PX = 4;
 const COLORS = 8;
 /** Lines from here on have a field that chooses among them. */
 const FILTER_FROM = 9;
@@ -31,6 +33,7 @@ export class Chart {
   private shown: { lines: Line[]; grid: Grid } | undefined;
   private drawn: Line[] = [];
   private asked = 0;
+  private readonly marks = new Marks();
 
   constructor(readonly spec: ChartSpec) {
     const title = document.createElement('figcaption');
@@ -63,12 +66,23 @@ export class Chart {
     }
   }
 
+  /** Shows what happened, over the lines; stretches without an end last until the chart's. */
+  mark(marks: Mark[]): void {
+    this.marks.set(marks);
+    this.place();
+  }
+
+  private place(): void {
+    if (this.plot) this.marks.place(this.plot);
+  }
+
   private show(lines: Line[], grid: Grid): void {
     this.shown = { lines, grid };
     const { drawn, found } = chosen(lines, this.filter.value);
     this.drawn = drawn;
     this.sayCounts(lines.length, found, drawn.length);
-    const points = drawn.reduce((sum, line) => sum + line.points.length, 0);
+    const heat = heatOf(stepsOf(drawn, this.spec.byBounds ?? false), grid);
+    const points = heat?.data[0].length ?? drawn.reduce((sum, line) => sum + line.points.length, 0);
     this.element.dataset.points = String(points);
     this.element.dataset.last = drawn.map((line) => line.points.at(-1)?.[1]).join(' ');
     this.element.classList.toggle('hollow', points === 0);
@@ -76,6 +90,23 @@ export class Chart {
     this.note.textContent = this.filter.value ? 'No line has this in its labels.' : 'No samples in this range.';
     this.box.hidden = points === 0;
     if (points === 0) return;
+    if (heat) this.drawHeat(heat, drawn.length);
+    else this.drawLines(drawn, grid);
+    this.plot?.setScale('x', { min: grid.from, max: grid.to });
+  }
+
+  /** A heatmap is made anew each time: its rows are where its values are. */
+  private drawHeat(heat: Heat, count: number): void {
+    const { width, height } = { width: this.width(), height: this.height() };
+    this.plot?.destroy();
+    this.names = 'heat';
+    const options = heatOptions(heat, this.spec.unit);
+    this.plot = new uPlot({ ...options, width, height, hooks: { ...options.hooks, draw: [(plot) => this.marks.place(plot)] } }, heat.data, this.box);
+    this.plot.root.title = count > 1 ? `${count} series, added up` : '';
+    this.place();
+  }
+
+  private drawLines(drawn: Line[], grid: Grid): void {
     const plain = lineNames(drawn.map((line) => line.labels));
     const names = drawn.map((line, at) => line.name ?? plain[at] ?? '');
     const data = table(drawn, this.spec.stacked ?? false, grid);
@@ -91,7 +122,6 @@ export class Chart {
         if (at > 0) row.title = fullName(drawn[at - 1]?.labels ?? {});
       });
     }
-    this.plot.setScale('x', { min: grid.from, max: grid.to });
   }
 
   private fail(error: Error): void {
@@ -115,9 +145,6 @@ export class Chart {
   }
 
   private options(names: string[]): uPlot.Options {
-    const style = getComputedStyle(document.documentElement);
-    const color = (name: string) => style.getPropertyValue(name).trim();
-    const axis = { stroke: color('--muted'), grid: { stroke: color('--line'), width: 1 }, ticks: { show: false }, font: '11px system-ui' };
     const unit = this.spec.unit;
     const stacked = this.spec.stacked ?? false;
     const series = names.map((name, at): uPlot.Series => {
@@ -139,28 +166,21 @@ export class Chart {
     return {
       width: this.width(),
       height: this.height(),
-      cursor: {
-        // A zoom is said once, by the chart that it was drawn in; all follow the address.
-        sync: { key: 'weir', filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave', sub: () => true } },
-        drag: { x: true, y: false, setScale: false },
-        bind: { dblclick: () => () => (go({ zoom: undefined }), null) },
-        points: { size: 6 },
-      },
-      hooks: { setSelect: [zoom] },
+      cursor: cursor(),
+      hooks: { setSelect: [zoom], draw: [(plot) => drawThresholds(plot, this.spec.thresholds ?? []), (plot) => this.marks.place(plot)] },
       legend: { live: true },
       scales: {
         y: {
           range: (_, low, high) => {
-            const lines = ticks(low, high);
+            // Without lines it has no extremes; a threshold is always seen.
+            const ends = [...(this.spec.thresholds ?? []), low, high].filter((one) => one != null);
+            const lines = ticks(Math.min(...ends), Math.max(...ends));
             return [lines[0] ?? 0, lines.at(-1) ?? 1];
           },
         },
       },
-      axes: [
-        { ...axis, size: 36, values: dated },
-        { ...axis, gap: 6, size: widest, splits: (_, __, low, high) => ticks(low, high), values: (_, at) => at.map((tick) => format(tick, unit)) },
-      ],
-      series: [{ label: 'Time', value: (_, ts) => (ts == null ? 'newest' : new Date(ts * 1000).toLocaleString([], { hourCycle: 'h23' })) }, ...series],
+      axes: axesOf(unit, ticks),
+      series: [timeSeries, ...series],
       bands: stacked ? names.slice(1).map((_, at) => ({ series: [at + 2, at + 1] as [number, number] })) : [],
     };
   }
@@ -176,35 +196,4 @@ export class Chart {
 export function ordered(lines: Line[], order: string[] | undefined): Line[] {
   const place = ({ labels }: Line) => Object.values(labels).reduce((at, value) => Math.max(at, order?.indexOf(value) ?? -1), -1);
   return order ? [...lines].sort((a, b) => place(a) - place(b)) : lines;
-}
-
-/** Looks closer at what was drawn over. */
-function zoom(plot: uPlot): void {
-  const { left, width } = plot.select;
-  if (width < LEAST_DRAG_PX) return;
-  const span = { from: plot.posToVal(left, 'x'), to: plot.posToVal(left + width, 'x') };
-  plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-  if (span.to - span.from >= 1) go({ zoom: span });
-}
-
-/** The room that the texts of an axis take. */
-function widest(plot: uPlot, texts: string[] | null, at: number, cycle: number): number {
-  const axis = plot.axes[at] as uPlot.Axis & { _size: number };
-  if (cycle > 1) return axis._size;
-  plot.ctx.font = String((axis.font as unknown as string[])[0]);
-  const width = Math.max(0, ...(texts ?? []).map((text) => plot.ctx.measureText(text).width));
-  return Math.ceil(width / devicePixelRatio) + 14;
-}
-
-/** Times of day, and the day where a new one begins. */
-function dated(_: uPlot, seconds: number[], __: number, ___: number, step: number): string[] {
-  let before = '';
-  return seconds.map((second) => {
-    const date = new Date(second * 1000);
-    const day = `${date.getMonth() + 1}-${String(date.getDate()).padStart(2, '0')}`;
-    const time = date.toTimeString().slice(0, step < 60 ? 8 : 5);
-    const shown = step >= 86_400 ? day : before && before !== day ? `${time}\n${day}` : time;
-    before = day;
-    return shown;
-  });
 }

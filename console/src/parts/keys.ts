@@ -1,5 +1,6 @@
 // What the keyboard does: search, range, earlier and later, help.
 
+import { focusQuestion } from '../explore/questions.ts';
 import { go, here } from './address.ts';
 import { shift } from './rangebar.ts';
 
@@ -21,9 +22,11 @@ export function startKeys(): void {
   const help = element<HTMLDialogElement>('help');
   element('show-help').addEventListener('click', () => help.showModal());
   document.addEventListener('keydown', (event) => {
-    const at = event.target instanceof Element ? event.target : document.body;
+    // An editor is in a shadow tree: from outside, its host is the target.
+    const [inner] = event.composedPath();
+    const at = inner instanceof Element ? inner : document.body;
     const writing = help.open || at.closest('input, textarea, select, [contenteditable]') !== null;
-    if (event.key === 'Escape' && writing && !help.open) (at as HTMLElement).blur();
+    if (event.key === 'Escape' && writing && !help.open && !event.defaultPrevented) (at as HTMLElement).blur();
     const act = actOf(event, writing);
     if (!act) return;
     const done = ACT[act]();
@@ -48,7 +51,8 @@ function ranged(act: () => void): boolean {
 
 /** The search of the page that is shown, or that of metrics. */
 function search(): boolean {
-  const fields: Partial<Record<string, string>> = { explore: '#queries textarea', metrics: '#catalogue-search', fleet: '#fleet-search' };
+  const fields: Partial<Record<string, string>> = { metrics: '#catalogue-search', fleet: '#fleet-search', alerts: '#alerts-search' };
+  if (here().page === 'explore') return focusQuestion(), true;
   const own = fields[here().page];
   if (!own) go({ page: 'metrics' });
   document.querySelector<HTMLElement>(own ?? '#catalogue-search')?.focus();

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { BY_RECEIVER, grouped, joined, searched } from '../src/alerts/active.ts';
+
+const alert = (alertname: string, host: string, state: 'firing' | 'pending' = 'firing') => ({ labels: { alertname, host }, annotations: { summary: `of ${host}` }, state, activeAt: '2026-01-01T00:00:00Z', value: '1' });
+const told = (alertname: string, host: string, receiver: string, silencedBy: string[] = []) => ({
+  labels: { host, alertname }, startsAt: '2026-01-01T00:00:00Z', receivers: [{ name: receiver }], status: { state: silencedBy.length ? 'suppressed' : 'active', silencedBy, inhibitedBy: [] },
+});
+const all = joined([alert('Disk', 'a'), alert('Disk', 'b'), alert('Load', 'a', 'pending')], [told('Disk', 'a', 'ops', ['1']), told('Disk', 'b', 'ops'), told('Foreign', 'c', 'db')]);
+
+it('alerts are joined with what the notifier knows, and those of others come too', () => {
+  expect(all.map(({ labels, told: known }) => [labels.alertname, labels.host, known?.status.state])).toEqual([
+    ['Disk', 'a', 'suppressed'], ['Disk', 'b', 'active'], ['Load', 'a', undefined], ['Foreign', 'c', 'active'],
+  ]);
+});
+
+it('groups have what fires first, then by size', () => {
+  const names = (by: string) => grouped(all, by).map(({ name, alerts }) => `${name} ${alerts.map(({ labels }) => labels.host).join('')}`);
+  expect(names('alertname')).toEqual(['Disk ba', 'Foreign c', 'Load a']);
+  expect(names('team')).toEqual(['no team bcaa']);
+  expect(names(BY_RECEIVER)).toEqual(['ops ba', 'db c', 'nobody yet a']);
+});
+
+it('every word is looked for', () => {
+  expect(searched(all, 'DISK "b"').length).toBe(1);
+  expect(searched(all, 'pending').map(({ labels }) => labels.alertname)).toEqual(['Load']);
+  expect(searched(all, '').length).toBe(4);
+});
