@@ -5,7 +5,8 @@ import { format } from '../parts/format.ts';
 import { gridOf } from '../parts/range.ts';
 import { labelText } from './matchers.ts';
 import { attempt, element, fill, state, type Cell } from './rows.ts';
-import { drawRule, marksOf, ruleChart } from './rulechart.ts';
+import { marksOf } from './happened.ts';
+import { drawRule, ruleChart } from './rulechart.ts';
 import { duration, expressionIn, ruleFile, type Known } from './rulefile.ts';
 import { ofEvents, summed, type Fired, type Sum } from './spans.ts';
 

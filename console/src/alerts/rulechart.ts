@@ -6,7 +6,6 @@ import type { Mark } from '../parts/marks.ts';
 import { withWindow, type Grid } from '../parts/range.ts';
 import { unitOfQuery } from '../parts/unit.ts';
 import { labelText } from './matchers.ts';
-import type { Fired } from './spans.ts';
 import { comparedIn, type Compared } from './threshold.ts';
 
 export type RuleChart = { drawn: Chart; compared: Compared };
@@ -20,12 +19,13 @@ export function ruleChart(id: string, promql: string): RuleChart {
 
 /** Draws what is measured; a threshold that is no number is a line beside. */
 export async function drawRule({ drawn, compared }: RuleChart, grid: Grid, marks: Mark[]): Promise<void> {
-  const asked = (promql: string) => api.range(withWindow(promql, grid.step), grid);
+  const asked = (promql: string) => api.rangeWhole(withWindow(promql, grid.step), grid);
   const outcome = await drawn.draw(grid, async () => {
     const measured = await asked(compared.measured);
     if (typeof compared.threshold !== 'string') return measured;
     const held = await asked(compared.threshold);
-    return [...measured, ...held.map((line) => ({ ...line, name: `threshold ${labelText(line.labels)}`.trim() }))];
+    const lines = held.lines.map((line) => ({ ...line, name: `threshold ${labelText(line.labels)}`.trim() }));
+    return { lines: [...measured.lines, ...lines], cost: measured.cost };
   });
   drawn.mark(marks);
   if (outcome instanceof api.Away) throw outcome;
@@ -33,8 +33,3 @@ export async function drawRule({ drawn, compared }: RuleChart, grid: Grid, marks
 
 const comparison = ({ measured, operator, threshold, partly }: Compared) =>
   `${measured}${threshold === undefined ? '' : `, fires ${operator} ${threshold}`}${partly ? ' (the first condition of several)' : ''}`;
-
-export function marksOf(fired: Fired[], href: string): Mark[] {
-  const time = (second: number) => new Date(second * 1000).toLocaleString([], { hourCycle: 'h23' });
-  return fired.map(({ labels, from, to }) => ({ from, to, kind: 'alert', text: `${labelText(labels)} fired from ${time(from)}${to ? ` to ${time(to)}` : ', and fires'}`, href }));
-}

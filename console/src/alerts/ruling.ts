@@ -6,10 +6,11 @@ import { ago, format } from '../parts/format.ts';
 import { gridOf } from '../parts/range.ts';
 import { labelText } from './matchers.ts';
 import { forgetReplay, offerReplay } from './replaying.ts';
-import { drawRule, marksOf, ruleChart, type RuleChart } from './rulechart.ts';
+import { marksOf } from './happened.ts';
+import { drawRule, ruleChart, type RuleChart } from './rulechart.ts';
 import { code, element, link, state, table } from './rows.ts';
 import { duration, type Known } from './rulefile.ts';
-import { ofHistory, type Fired } from './spans.ts';
+import { ofHistory, withThoseNow } from './spans.ts';
 
 let chart: (RuleChart & { id: string; promql: string }) | undefined;
 
@@ -64,19 +65,12 @@ export async function showRule(groups: api.RuleGroup[], address: Address, histor
   showFacts(known, fired.length);
   const drawn = chartOf(known);
   offerReplay(known);
-  await drawRule(drawn, gridOf(span), marksOf(withThoseNow(fired, known.rule, span.from), writeAddress(here())));
+  await drawRule(drawn, gridOf(span), marksOf(withThoseNow(fired, known.rule.alerts ?? [], span.from), writeAddress(here())));
   return true;
 }
 
 /** A rule's alerts have its labels, but for those that are templates. */
 const hasLabels = (labels: api.Labels, rule: api.Rule) => Object.entries(rule.labels ?? {}).every(([name, value]) => value.includes('{{') || labels[name] === value);
-
-/** What began to fire before the span is in no change of it. */
-function withThoseNow(fired: Fired[], rule: api.Rule, from: number): Fired[] {
-  const known = new Set(fired.map(({ labels }) => labelText(labels)));
-  const others = (rule.alerts ?? []).filter((alert) => alert.state === 'firing' && !known.has(labelText(alert.labels)));
-  return [...others.map(({ labels }) => ({ labels, from, to: undefined })), ...fired];
-}
 
 function showFacts({ group, rule }: Known, times: number): void {
   element('rule-name').textContent = rule.name;

@@ -1,6 +1,6 @@
 // Stretches of time for which alerts fired, made of their changes.
 
-import type { Event, Happening, Labels } from '../api.ts';
+import type { Alert, Event, Happening, Labels } from '../api.ts';
 
 /** Seconds; one that fires still has no end. */
 export type Fired = { labels: Labels; from: number; to: number | undefined };
@@ -40,6 +40,13 @@ export function ofHistory(states: Happening[], begin: number): Fired[] {
     labels?.alertname && (what === 'firing' || ENDS.has(what)) ? [{ at: at_ms / 1000, on: what === 'firing', labels }] : [],
   );
   return spansOf(changes, begin);
+}
+
+/** Those that fire now and began before the span are in no change of it. */
+export function withThoseNow(fired: Fired[], alerts: Alert[], from: number): Fired[] {
+  const known = new Set(fired.filter(({ to }) => to === undefined).map(({ labels }) => keyOf(labels)));
+  const others = alerts.filter(({ state, labels, activeAt }) => state === 'firing' && !known.has(keyOf(labels)) && Date.parse(activeAt) / 1000 < from);
+  return [...others.map(({ labels }) => ({ labels, from, to: undefined })), ...fired];
 }
 
 const ENDS = new Set(['resolved', 'no_data', 'rule_gone']);

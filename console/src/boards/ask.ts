@@ -3,7 +3,8 @@
 import * as api from '../api.ts';
 import { fullName } from '../parts/legend.ts';
 import type { Grid } from '../parts/range.ts';
-import type { Panel, Target } from './model.ts';
+import type { Mark } from '../parts/marks.ts';
+import type { Annotation, Panel, Target } from './model.ts';
 import { chosenOf, filledIn, filtered, type Chosen, type Variable } from './variables.ts';
 
 /** Chooses of each variable in turn: a later one may have an earlier one in its question. */
@@ -50,15 +51,15 @@ function fullGrafanaName({ __name__: name = '', ...labels }: api.Labels): string
   return `${name}{${Object.entries(labels).map(([label, value]) => `${label}="${value}"`).join(',')}}`;
 }
 
-export type Answer = { target: Target; lines: api.Line[] };
+export type Answer = { target: Target; lines: api.Line[]; cost?: api.Cost };
 
 /** The lines of each of a panel's questions, named and turned as the panel has it. */
 export async function linesOf(panel: Panel, fill: (text: string) => string, grid: Grid): Promise<Answer[]> {
   return Promise.all(
     panel.targets.map(async (target) => {
       const promql = fill(target.expr);
-      const found = target.instant ? await api.instant(promql, grid.to) : await api.range(promql, grid);
-      return { target, lines: found.map((line) => drawnAs(line, named(target.legend && fill(target.legend), line.labels), panel)) };
+      const { lines, cost } = target.instant ? { lines: await api.instant(promql, grid.to), cost: undefined } : await api.rangeWhole(promql, grid);
+      return { target, ...(cost && { cost }), lines: lines.map((line) => drawnAs(line, named(target.legend && fill(target.legend), line.labels), panel)) };
     }),
   );
 }
@@ -74,4 +75,20 @@ function drawnAs(line: api.Line, name: string | undefined, { overrides }: Panel)
 /** A legend with labels in place of `{{name}}`; one that is empty by it is none. */
 export function named(legend: string, labels: api.Labels): string | undefined {
   return legend.replaceAll(/\{\{\s*([\w.]+)\s*\}\}/g, (_, label: string) => labels[label] ?? '').trim() || undefined;
+}
+
+/** Annotations as marks: one for each run of steps at which a series has a value that is not zero. One that fails marks nothing. */
+export async function annotationMarks(annotations: Annotation[], fill: (text: string) => string, grid: Grid): Promise<Mark[]> {
+  const asked = annotations.map(async ({ name, expr, title }) => {
+    const lines = await api.range(fill(expr), grid);
+    return lines.flatMap((line) => runsOf(line, grid.step).map((at): Mark => ({ from: at, to: at, kind: 'event', text: `${name}: ${named(title, line.labels) ?? fullName(line.labels)}`, href: location.hash })));
+  });
+  const done = await Promise.allSettled(asked);
+  return done.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])).sort((a, b) => a.from - b.from);
+}
+
+/** Where values that are not zero begin after a gap. */
+export function runsOf({ points }: api.Line, step: number): number[] {
+  const there = points.filter(([, value]) => value !== 0).map(([at]) => at);
+  return there.filter((at, index) => index === 0 || at - there[index - 1]! > step * 1.5);
 }

@@ -1,7 +1,8 @@
 // A panel as it is seen.
 
 import * as api from '../api.ts';
-import { Chart } from '../parts/chart.ts';
+import { Chart, type Ask } from '../parts/chart.ts';
+import type { Mark } from '../parts/marks.ts';
 import { fullName, lineNames } from '../parts/legend.ts';
 import type { Grid } from '../parts/range.ts';
 import { linesOf, type Answer } from './ask.ts';
@@ -26,7 +27,7 @@ export class PanelView {
     if (panel.kind === 'timeseries' || panel.kind === 'heatmap') {
       const height = Math.max(110, panel.place.h * ROW_PX - AROUND_PX);
       const promql = panel.targets.map(({ expr }) => expr).join('\n');
-      this.chart = new Chart({ id: panel.title, title: panel.title, unit: panel.unit, promql, stacked: panel.stacked, height, byBounds: panel.kind === 'heatmap' });
+      this.chart = new Chart({ id: panel.title, title: panel.title, unit: panel.unit, promql, stacked: panel.stacked, height, min: panel.min, max: panel.max, byBounds: panel.kind === 'heatmap' });
       this.element = this.chart.element;
     } else {
       this.element = made('figure');
@@ -43,6 +44,10 @@ export class PanelView {
     if (panel.kind === 'text') this.body.append(...markdown(panel.text));
   }
 
+  mark(marks: Mark[]): void {
+    this.chart?.mark(marks);
+  }
+
   /** Asks and shows; what fails is said in the panel's place. */
   async draw(grid: Grid, fill: Fill): Promise<Error | undefined> {
     const { panel } = this;
@@ -50,7 +55,7 @@ export class PanelView {
     this.asked += 1;
     const turn = this.asked;
     if (this.chart) {
-      const outcome = await this.chart.draw(grid, async () => (await linesOf(panel, fill, grid)).flatMap(({ lines }) => lines));
+      const outcome = await this.chart.draw(grid, async () => joined(await linesOf(panel, fill, grid)));
       return outcome instanceof Error ? outcome : undefined;
     }
     try {
@@ -62,6 +67,14 @@ export class PanelView {
       return error as Error;
     }
   }
+}
+
+/** The lines of all questions, and the tiers and the earliest watermark of what they read. */
+function joined(answers: Answer[]): Awaited<ReturnType<Ask>> {
+  const costs = answers.flatMap(({ cost }) => cost ?? []);
+  const watermarks = costs.flatMap(({ watermark }) => watermark ?? []);
+  const cost = { tiers: [...new Set(costs.flatMap(({ tiers }) => tiers))], watermark: watermarks.length > 0 ? Math.min(...watermarks) : undefined };
+  return { lines: answers.flatMap(({ lines }) => lines), cost };
 }
 
 function shownOf(panel: Panel, answers: Answer[]): Node[] {

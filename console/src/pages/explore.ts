@@ -1,6 +1,7 @@
 // Questions of one's own: several at a time, each with its chart, as a table or as text, and with what it took.
 
 import { Away, rangeWhole, type Cost, type Line } from '../api.ts';
+import { alertMarks } from '../alerts/happened.ts';
 import { keep, kept } from '../explore/asked.ts';
 import { explained } from '../explore/explain.ts';
 import { addQuestion, showMistake, showQuestions, written } from '../explore/questions.ts';
@@ -38,8 +39,9 @@ export async function refreshExplore(address: Address): Promise<void> {
   asked += 1;
   const turn = asked;
   const grid = gridOf(spanOf(address));
-  const outcomes = await Promise.all(wanted.map((one) => draw(one, grid)));
+  const [marks, ...outcomes] = await Promise.all([alertMarks(grid, () => true), ...wanted.map((one) => draw(one, grid))]);
   if (turn !== asked) return;
+  for (const { chart } of wanted) chart.mark(marks);
   answers = outcomes.flatMap((lines, at) => (lines instanceof Error ? [] : [{ query: address.queries[at] ?? '', lines }]));
   outcomes.forEach((outcome, at) => showMistake(at, address.queries[at] ?? '', outcome instanceof Error ? outcome.message : ''));
   showAnswers(address.as);
@@ -62,7 +64,7 @@ async function draw({ chart, said }: { chart: Chart; said: HTMLElement }, grid: 
   const outcome = await chart.draw(grid, async () => {
     const whole = await rangeWhole(withWindow(chart.spec.promql, grid.step), grid);
     cost = whole.cost;
-    return whole.lines;
+    return whole;
   });
   said.textContent = cost ? explained(cost) : '';
   return outcome;

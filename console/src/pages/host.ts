@@ -1,5 +1,6 @@
 // One host: what has become of what its agent sent, its charts; and how many metrics applications have sent.
 
+import { alertMarks } from '../alerts/happened.ts';
 import * as api from '../api.ts';
 import { go, spanOf, type Address } from '../parts/address.ts';
 import { Chart } from '../parts/chart.ts';
@@ -24,7 +25,8 @@ export async function refreshHost(address: Address): Promise<void> {
   if (!same) box.replaceChildren(...wanted.map((chart) => chart.element));
   const grid = gridOf(spanOf(address));
   await showAgents(host);
-  const outcomes = await Promise.all(wanted.map((chart) => chart.draw(grid)));
+  const [marks, ...outcomes] = await Promise.all([alertMarks(grid, (labels) => labels.host === host), ...wanted.map((chart) => chart.draw(grid))]);
+  for (const chart of wanted) chart.mark(marks);
   // A zoom that could not be drawn is tried again.
   const away = outcomes.find((outcome) => outcome instanceof api.Away);
   if (away) throw away;

@@ -76,3 +76,16 @@ function dated(_: uPlot, seconds: number[], __: number, ___: number, step: numbe
     return shown;
   });
 }
+
+/** What is newer than the data of all senders may still grow. */
+export function shadeAfter({ ctx, bbox, valToPos }: uPlot, watermark: number | undefined): void {
+  if (watermark === undefined) return;
+  const left = Math.max(bbox.left, valToPos(watermark, 'x', true));
+  const right = bbox.left + bbox.width;
+  if (!(left < right)) return;
+  ctx.save();
+  ctx.globalAlpha = 0.09;
+  ctx.fillStyle = color('--muted');
+  ctx.fillRect(left, bbox.top, right - left, bbox.height);
+  ctx.restore();
+}

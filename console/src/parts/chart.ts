@@ -2,8 +2,8 @@
 
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { MOST_SERIES, range, type Line } from '../api.ts';
-import { axesOf, color, cursor, drawThresholds, timeSeries, zoom } from './axes.ts';
+import { MOST_SERIES, rangeWhole, type Cost, type Line } from '../api.ts';
+import { axesOf, color, cursor, drawThresholds, shadeAfter, timeSeries, zoom } from './axes.ts';
 import { stepsOf } from './distribution.ts';
 import { format, type Unit } from './format.ts';
 import { chosen, fullName, lineNames } from './legend.ts';
@@ -11,9 +11,13 @@ import { withWindow, type Grid } from './range.ts';
 import { heatOf, heatOptions, type Heat } from './heat.ts';
 import { Marks, type Mark } from './marks.ts';
 import { lonely, table } from './table.ts';
+import { ofOne } from './unit.ts';
 import { ticksOf } from './ticks.ts';
 
-export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean; height?: number; order?: string[]; thresholds?: number[]; byBounds?: boolean };
+export type ChartSpec = { id: string; title: string; unit: Unit; promql: string; stacked?: boolean; height?: number; order?: string[]; thresholds?: number[]; byBounds?: boolean; min?: number | undefined; max?: number | undefined };
+
+/** Lines, and what is said of where they are from. */
+export type Ask = () => Promise<{ lines: Line[]; cost: Pick<Cost, 'tiers' | 'watermark'> | undefined }>;
 
 const HEIGHT = 170;
 const COLORS = 8;
@@ -33,6 +37,7 @@ export class Chart {
   private shown: { lines: Line[]; grid: Grid } | undefined;
   private drawn: Line[] = [];
   private asked = 0;
+  private cost: Pick<Cost, 'tiers' | 'watermark'> | undefined;
   private readonly marks = new Marks();
 
   constructor(readonly spec: ChartSpec) {
@@ -53,11 +58,13 @@ export class Chart {
   }
 
   /** Asks and shows; an answer that comes after that of a later question is not shown. */
-  async draw(grid: Grid, ask = () => range(withWindow(this.spec.promql, grid.step), grid)): Promise<Line[] | Error> {
+  async draw(grid: Grid, ask: Ask = () => rangeWhole(withWindow(this.spec.promql, grid.step), grid)): Promise<Line[] | Error> {
     this.asked += 1;
     const turn = this.asked;
     try {
-      const lines = ordered(await ask(), this.spec.order);
+      const answer = await ask();
+      const lines = ordered(answer.lines, this.spec.order);
+      this.cost = answer.cost;
       if (turn === this.asked) this.show(lines, grid);
       return lines;
     } catch (error) {
@@ -100,8 +107,8 @@ export class Chart {
     const { width, height } = { width: this.width(), height: this.height() };
     this.plot?.destroy();
     this.names = 'heat';
-    const options = heatOptions(heat, this.spec.unit);
-    this.plot = new uPlot({ ...options, width, height, hooks: { ...options.hooks, draw: [(plot) => this.marks.place(plot)] } }, heat.data, this.box);
+    const options = heatOptions(heat, ofOne(this.spec.unit));
+    this.plot = new uPlot({ ...options, width, height, hooks: { ...options.hooks, drawClear: [(plot) => shadeAfter(plot, this.cost?.watermark)], draw: [(plot) => this.marks.place(plot)] } }, heat.data, this.box);
     this.plot.root.title = count > 1 ? `${count} series, added up` : '';
     this.place();
   }
@@ -133,7 +140,10 @@ export class Chart {
     this.filter.hidden = all < FILTER_FROM && !this.filter.value;
     const of = `${all}${all >= MOST_SERIES ? ' or more' : ''}`;
     const matching = found < all ? `, ${found} match` : '';
-    this.count.textContent = drawn < all ? `${drawn} of ${of} shown${drawn < found ? matching : ''}` : '';
+    const shown = drawn < all ? `${drawn} of ${of} shown${drawn < found ? matching : ''}` : '';
+    const tiers = this.cost?.tiers.filter((tier) => tier !== 'raw') ?? [];
+    const coarse = tiers.length > 0 ? `from the tier of ${tiers.join(' and ')}` : '';
+    this.count.textContent = [shown, coarse].filter(Boolean).join(', ');
   }
 
   private width(): number {
@@ -167,15 +177,16 @@ export class Chart {
       width: this.width(),
       height: this.height(),
       cursor: cursor(),
-      hooks: { setSelect: [zoom], draw: [(plot) => drawThresholds(plot, this.spec.thresholds ?? []), (plot) => this.marks.place(plot)] },
+      hooks: { setSelect: [zoom], drawAxes: [(plot) => shadeAfter(plot, this.cost?.watermark)], draw: [(plot) => drawThresholds(plot, this.spec.thresholds ?? []), (plot) => this.marks.place(plot)] },
       legend: { live: true },
       scales: {
         y: {
           range: (_, low, high) => {
             // Without lines it has no extremes; a threshold is always seen.
             const ends = [...(this.spec.thresholds ?? []), low, high].filter((one) => one != null);
-            const lines = ticks(Math.min(...ends), Math.max(...ends));
-            return [lines[0] ?? 0, lines.at(-1) ?? 1];
+            const { min, max } = this.spec;
+            const lines = ticks(min ?? Math.min(...ends), max ?? Math.max(...ends));
+            return [min ?? lines[0] ?? 0, max ?? lines.at(-1) ?? 1];
           },
         },
       },

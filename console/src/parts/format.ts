@@ -7,48 +7,49 @@ const BITS = ['b', 'kb', 'Mb', 'Gb', 'Tb'];
 const SI = ['', 'k', 'M', 'G', 'T'];
 const LONG: [number, string][] = [[86_400, 'd'], [3_600, 'h'], [60, 'min']];
 
-export function format(value: number | null | undefined, unit: Unit): string {
+/** As many decimals as are said, or three digits that count. */
+export function format(value: number | null | undefined, unit: Unit, decimals?: number): string {
   if (value == null || Number.isNaN(value)) return '–';
   switch (unit) {
     case 'ratio':
-      return `${short(value * 100)} %`;
+      return `${short(value * 100, decimals)} %`;
     case 'bytes':
-      return scaled(value, 1024, IEC);
+      return scaled(value, 1024, IEC, decimals);
     case 'bytes/s':
-      return `${scaled(value, 1024, IEC)}/s`;
+      return `${scaled(value, 1024, IEC, decimals)}/s`;
     case 'bits/s':
-      return `${scaled(value, 1000, BITS)}/s`;
+      return `${scaled(value, 1000, BITS, decimals)}/s`;
     case 'seconds':
-      return duration(value);
+      return duration(value, decimals);
     case 'milliseconds':
-      return duration(value / 1000);
+      return duration(value / 1000, decimals);
     case 'percent':
-      return `${short(value)} %`;
+      return `${short(value, decimals)} %`;
     case 'time':
       return value > 0 ? new Date(value * 1000).toISOString().slice(0, 19).replace('T', ' ') : short(value);
     case '1/s':
-      return `${scaled(value, 1000, SI)}/s`;
+      return `${scaled(value, 1000, SI, decimals)}/s`;
     default:
-      return scaled(value, 1000, SI);
+      return scaled(value, 1000, SI, decimals);
   }
 }
 
-function scaled(value: number, base: number, units: string[]): string {
+function scaled(value: number, base: number, units: string[], decimals: number | undefined): string {
   let at = 0;
   while (Math.abs(value) >= base && at < units.length - 1) {
     value /= base;
     at += 1;
   }
-  return `${short(value)} ${units[at]}`.trim();
+  return `${short(value, decimals)} ${units[at]}`.trim();
 }
 
-function duration(seconds: number): string {
+function duration(seconds: number, decimals: number | undefined): string {
   const size = Math.abs(seconds);
   if (size === 0) return '0 s';
-  if (size < 1e-3) return `${short(seconds * 1e6)} µs`;
-  if (size < 1) return `${short(seconds * 1e3)} ms`;
+  if (size < 1e-3) return `${short(seconds * 1e6, decimals)} µs`;
+  if (size < 1) return `${short(seconds * 1e3, decimals)} ms`;
   const [unit, name] = LONG.find(([least]) => size >= least) ?? [1, 's'];
-  return `${short(seconds / unit)} ${name}`;
+  return `${short(seconds / unit, decimals)} ${name}`;
 }
 
 /** What is not whole is never rounded to it. */
@@ -65,7 +66,8 @@ export function ago(second: number, now = Date.now() / 1000): string {
 }
 
 /** Three significant digits, without a tail of zeros. */
-function short(value: number): string {
+function short(value: number, decimals?: number): string {
+  if (decimals !== undefined) return value.toFixed(Math.min(Math.max(0, decimals), 10));
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
   return String(Number(value.toPrecision(Math.abs(value) >= 100 ? 4 : 3)));
 }

@@ -39,9 +39,10 @@ export function heatOptions({ cells, extent, step }: Heat, unit: Unit): Omit<uPl
     hooks: { setSelect: [zoom], drawAxes: [(plot) => drawCells(plot, cells, step)] },
     legend: { live: true },
     scales: { y: isLog ? { distr: 3, log: 10, range: [low, top] } : { range: [low, top] } },
-    axes: axesOf(unit, isLog ? decades : linear),
+    // Of a logarithmic axis only powers of ten are kept otherwise.
+    axes: axesOf(unit, isLog ? decades : linear).map((axis) => ({ ...axis, filter: (_: uPlot, splits: number[]) => splits })),
     series: [timeSeries, ...series],
-    bands: [{ series: [3, 1], fill: `${color('--series-2')}22` }],
+    bands: [{ series: [3, 1], fill: `${color('--series-2')}12` }],
   };
 }
 

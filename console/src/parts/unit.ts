@@ -23,6 +23,9 @@ export function unitOf(name: string, told?: Told): Unit {
 
 const perSecond = (unit: Unit): Unit => PER_SECOND[unit] ?? unit;
 
+/** The unit of what a distribution is of, whose rate says how many of it there are. */
+export const ofOne = (unit: Unit): Unit => (unit === 'bytes/s' ? 'bytes' : unit === '1/s' ? 'number' : unit);
+
 const RATE = /\b(rate|irate|deriv)\s*\(/;
 const COUNT = /^\s*(count|count_values|absent|group|count_over_time|changes|resets)\b/;
 

@@ -1,0 +1,41 @@
+// Alerts as marks of charts.
+
+import * as api from '../api.ts';
+import { here, writeAddress } from '../parts/address.ts';
+import type { Mark } from '../parts/marks.ts';
+import type { Span } from '../parts/range.ts';
+import { labelText } from './matchers.ts';
+import { ofHistory, withThoseNow, type Fired } from './spans.ts';
+
+/** A page of charts asks once for all of them, and a server without alerting is not asked again for a while. */
+const KEPT_MS = 4_000;
+const REFUSED_MS = 60_000;
+
+let kept: { key: string; at: number; fired: Promise<Fired[]> } | undefined;
+let refusedUntil = 0;
+
+async function ask({ from, to }: Span): Promise<Fired[]> {
+  const [history, alerts] = await Promise.all([api.alertHistory(from, to), api.alerts()]);
+  const isNow = Date.now() / 1000 - to < 60;
+  return withThoseNow(ofHistory(history.states ?? [], from), isNow ? alerts : [], from);
+}
+
+/** The alerts of a span that pass; none where nobody may see them, or there are none: charts are of use without. */
+export async function alertMarks(span: Span, passes: (labels: api.Labels) => boolean): Promise<Mark[]> {
+  const key = `${Math.round(span.from)} ${Math.round(span.to - span.from)}`;
+  if (performance.now() < refusedUntil) return [];
+  if (kept?.key !== key || performance.now() - kept.at > KEPT_MS) {
+    const fired = ask(span).catch((error: Error) => {
+      if (!(error instanceof api.Away)) refusedUntil = performance.now() + REFUSED_MS;
+      return [];
+    });
+    kept = { key, at: performance.now(), fired };
+  }
+  const fired = (await kept.fired).filter(({ labels }) => passes(labels));
+  return marksOf(fired, writeAddress({ ...here(), page: 'alerts', view: 'history', rule: '', search: '' }));
+}
+
+export function marksOf(fired: Fired[], href: string): Mark[] {
+  const time = (second: number) => new Date(second * 1000).toLocaleString([], { hourCycle: 'h23' });
+  return fired.map(({ labels, from, to }) => ({ from, to, kind: 'alert', text: `${labelText(labels)} fired from ${time(from)}${to ? ` to ${time(to)}` : ', and fires'}`, href }));
+}
