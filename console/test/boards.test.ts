@@ -50,7 +50,7 @@ describe('a dashboard with what node-exporter-full has', () => {
       'unit “rotrpm” (plain numbers)': ['Fans'],
       'overrides of colours, axes and units': ['Network'],
       'transformation “sortBy”': ['Disks'],
-      'repeated panels (shown once)': ['Fans'],
+      'stacking to 100 per cent (stacked as they are)': ['CPU'],
       'variables of the type “adhoc”': ['filters'],
       links: ['the dashboard'],
     }));

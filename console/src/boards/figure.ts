@@ -33,8 +33,8 @@ export function reduced(line: Line, calc: string): number | undefined {
   }
 }
 
-export function written(value: number | undefined, { mappings, unit }: Panel): string {
-  return mappings.get(value === undefined ? 'NaN' : String(value)) ?? format(value, unit);
+export function written(value: number | undefined, { mappings, unit, decimals }: Panel): string {
+  return mappings.get(value === undefined ? 'NaN' : String(value)) ?? format(value, unit, decimals);
 }
 
 /** The colour of the highest threshold that a value reaches. */

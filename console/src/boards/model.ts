@@ -24,21 +24,29 @@ export type Panel = {
   stacked: boolean;
   calc: string;
   thresholds: Threshold[];
+  decimals: number | undefined;
   min: number | undefined;
   max: number | undefined;
   mappings: Map<string, string>;
   overrides: Override[];
   text: string;
+  /** The variable for each of whose values there is one of it. */
+  repeat: string;
+  across: boolean;
   columns: { without: Set<string>; names: Record<string, string>; order: Record<string, number> };
 };
-export type Row = { title: string; open: boolean; panels: Panel[] };
+export type Row = { title: string; open: boolean; repeat: string; panels: Panel[] };
 /** What is left out, and of which panels. */
 export type LeftOut = Map<string, string[]>;
-export type Board = { title: string; variables: Variable[]; rows: Row[]; leftOut: LeftOut };
+export type Annotation = { name: string; expr: string; title: string };
+export type Board = { title: string; variables: Variable[]; annotations: Annotation[]; rows: Row[]; leftOut: LeftOut };
 
 export const list = (value: Loose): Loose[] => (Array.isArray(value) ? value : []);
 export const text = (value: Loose): string => (typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '');
 const number = (value: Loose): number | undefined => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
+
+/** Older files have numbers as texts; an empty one is none. */
+const endOf = (value: Loose): number | undefined => (text(value).trim() === '' || Number.isNaN(Number(value)) ? undefined : Number(value));
 
 const KINDS: Record<string, Kind> = {
   timeseries: 'timeseries', graph: 'timeseries', stat: 'stat', singlestat: 'stat', gauge: 'gauge', bargauge: 'bargauge',
@@ -55,10 +63,27 @@ export function readBoard(json: string): Board {
   const leftOut: LeftOut = new Map();
   const leave = (what: string, whose: string) => leftOut.set(what, [...new Set([...(leftOut.get(what) ?? []), whose])]);
   const variables = readVariables(list(board.templating?.list), leave);
-  if (list(board.annotations?.list).some((one: Loose) => one?.expr && one?.enable !== false)) leave('annotations', 'the dashboard');
+  const annotations = readAnnotations(list(board.annotations?.list), leave);
+  if (own(board.time)) leave('the range that it was saved with (the page has one)', 'the dashboard');
   if (list(board.links).length > 0) leave('links', 'the dashboard');
   const rows = list(board.rows).length > 0 ? oldRows(list(board.rows), leave) : readRows(list(board.panels), leave);
-  return { title: text(board.title) || 'Dashboard', variables, rows, leftOut };
+  return { title: text(board.title) || 'Dashboard', variables, annotations, rows, leftOut };
+}
+
+/** Ranges that most files have because Grafana wrote them are nothing that somebody chose. */
+const own = (time: Loose): boolean => text(time?.from) !== '' && !['now-1h', 'now-6h', 'now-15m', 'now-24h'].includes(text(time?.from));
+
+/** Annotations that ask for series: each step at which one has a value is a mark. */
+function readAnnotations(given: Loose[], leave: Leave): Annotation[] {
+  return given.flatMap((one): Annotation[] => {
+    if (one?.enable === false || one?.hide === true || one?.builtIn === 1) return [];
+    const [name, expr] = [text(one?.name) || 'annotation', text(one?.expr) || text(one?.target?.expr)];
+    if (!expr) {
+      leave('annotations that ask for no series', name);
+      return [];
+    }
+    return [{ name, expr, title: text(one.titleFormat) || text(one.textFormat) }];
+  });
 }
 
 export type Leave = (what: string, whose: string) => void;
@@ -68,11 +93,10 @@ function readRows(panels: Loose[], leave: Leave): Row[] {
   const sorted = panels.filter((panel) => panel && typeof panel === 'object').sort((a, b) => (a.gridPos?.y ?? 0) - (b.gridPos?.y ?? 0) || (a.gridPos?.x ?? 0) - (b.gridPos?.x ?? 0));
   for (const panel of sorted) {
     if (panel.type === 'row') {
-      if (panel.repeat) leave('repeated rows (shown once)', text(panel.title));
-      rows.push({ title: text(panel.title), open: panel.collapsed !== true, panels: list(panel.panels).map((one) => readPanel(one, leave)) });
+      rows.push({ title: text(panel.title), open: panel.collapsed !== true, repeat: text(panel.repeat), panels: list(panel.panels).map((one) => readPanel(one, leave)) });
       continue;
     }
-    if (rows.length === 0) rows.push({ title: '', open: true, panels: [] });
+    if (rows.length === 0) rows.push({ title: '', open: true, repeat: '', panels: [] });
     rows.at(-1)?.panels.push(readPanel(panel, leave));
   }
   return rows;
@@ -90,7 +114,7 @@ function oldRows(rows: Loose[], leave: Leave): Row[] {
       x += w;
       return readPanel({ ...panel, gridPos }, leave);
     });
-    return { title: row.showTitle === false ? '' : text(row.title), open: row.collapse !== true, panels };
+    return { title: row.showTitle === false ? '' : text(row.title), open: row.collapse !== true, repeat: text(row.repeat), panels };
   });
 }
 
@@ -108,7 +132,7 @@ function readPanel(panel: Loose, leave: Leave): Panel {
   const asked = kind !== undefined && kind !== 'text' && kind !== 'alertlist';
   const why = kind === undefined ? `panels of the type “${text(panel.type) || 'none'}” are not shown` : asked && targets.length === 0 ? 'it has no question to Prometheus' : '';
   if (kind === undefined) left(`panels of the type “${text(panel.type) || 'none'}”`);
-  if (panel.repeat) left('repeated panels (shown once)');
+  leaveDetails(panel, kind, left);
   if (kind === 'text' && panel.options?.mode === 'html') left('HTML of texts (shown as text)');
   const place = panel.gridPos ?? {};
   const w = Math.max(1, Math.min(24, number(place.w) ?? 12));
@@ -123,13 +147,29 @@ function readPanel(panel: Loose, leave: Leave): Panel {
     stacked: panel.stack === true || ['normal', 'percent'].includes(defaults.custom?.stacking?.mode),
     calc: CALCS.has(told) ? told : 'lastNotNull',
     thresholds: readThresholds(defaults.thresholds, left),
-    min: number(defaults.min),
-    max: number(defaults.max),
+    decimals: number(defaults.decimals) ?? number(panel.decimals),
+    min: number(defaults.min) ?? endOf(panel.yaxes?.[0]?.min),
+    max: number(defaults.max) ?? endOf(panel.yaxes?.[0]?.max),
     mappings: readMappings(list(defaults.mappings), left),
     overrides: readOverrides(panel, left),
     text: text(panel.options?.content ?? panel.content),
+    repeat: text(panel.repeat),
+    across: panel.repeatDirection !== 'v',
     columns: readColumns(panel, left),
   };
+}
+
+const CHARTS = new Set<Kind | undefined>(['timeseries', 'heatmap']);
+
+/** What of a panel is drawn otherwise than its file says. */
+function leaveDetails(panel: Loose, kind: Kind | undefined, left: (what: string) => void): void {
+  const defaults = panel.fieldConfig?.defaults ?? {};
+  if (CHARTS.has(kind) && (number(defaults.decimals) ?? number(panel.decimals)) !== undefined) left('decimals of charts (three digits that count are shown)');
+  if (kind === 'stat' && (panel.options?.graphMode === 'area' || panel.sparkline?.show === true)) left('graphs behind numbers (graphMode)');
+  if (defaults.custom?.stacking?.mode === 'percent') left('stacking to 100 per cent (stacked as they are)');
+  if (kind === 'heatmap' && (number(defaults.min) ?? number(defaults.max)) !== undefined) left('ends of axes of heatmaps');
+  if (panel.libraryPanel) left('library panels (their file has no panel in it)');
+  if (panel.timeFrom || panel.timeShift) left('ranges of their own (the page’s is shown)');
 }
 
 function readUnit(name: string, left: (what: string) => void): Unit {

@@ -2,26 +2,33 @@
 
 import * as api from '../api.ts';
 import { here, writeAddress } from '../parts/address.ts';
+import { Chart } from '../parts/chart.ts';
+import { readExposition, type Sample } from '../parts/exposition.ts';
 import { format } from '../parts/format.ts';
+import { gridOf } from '../parts/range.ts';
 
 const MOST_METRICS = 100;
 const MOST_HOSTS = 20;
+const MOST_SENDERS = 10;
+const WEEK_S = 7 * 86_400;
 /** Counts by host read every series: they are asked for less often than the page refreshes. */
 const COUNTS_MS = 60_000;
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 let hosts: [host: string, series: number][] = [];
 let counted = -Infinity;
+let diskBytes: number | undefined;
+let measured = -Infinity;
 let chosen = '';
 
 export async function refreshCardinality(): Promise<void> {
-  const [told] = await Promise.all([api.cardinality(MOST_METRICS), countHosts()]);
+  const [told] = await Promise.all([api.cardinality(MOST_METRICS), countHosts(), measureDisk()]);
   const all = told.tenants.reduce((sum, { series }) => sum + series, 0);
   const limit = (most: number, what: string) => (most > 0 ? `at most ${most.toLocaleString('en')} ${what}` : `no limit ${what}`);
   element('cardinality-whole').textContent =
     `${all.toLocaleString('en')} series are in use, by estimates within about 2.3 %; ${limit(told.max_agent_series, 'for an agent')}, ${limit(told.max_tenant_series, 'for a tenant')}.`;
   const focused = document.activeElement?.getAttribute('data-rule');
-  table('cardinality-metrics', ['Metric', 'Series', 'Of all', 'Folded', 'Denied', 'Label with most values', ''], told.metrics.map((metric) => metricRow(metric, all)));
+  table('cardinality-metrics', ['Metric', 'Series', 'Of all', 'On disk, about', 'Folded', 'Denied', 'Label with most values', ''], told.metrics.map((metric) => metricRow(metric, all)));
   if (focused) element('cardinality-metrics').querySelector<HTMLElement>(`[data-rule="${CSS.escape(focused)}"]`)?.focus();
   table('cardinality-labels', ['Label', 'Values in one metric', 'In metrics', 'Series of these'], labelsOf(told.metrics).map((one) => [one.label, count(one.values), count(one.metrics), count(one.series)]));
   const counts = hosts.reduce((sum, [, series]) => sum + series, 0);
@@ -42,11 +49,62 @@ function metricRow(metric: api.MetricUse, all: number): (string | Node)[] {
   rule.addEventListener('click', () => {
     chosen = idOf(metric);
     showRule([metric]);
+    void showSince(metric);
     element('cardinality-rule').scrollIntoView({ block: 'nearest' });
     element('rule-text').focus();
   });
   const share = all > 0 ? format(metric.series / all, 'ratio') : '–';
-  return [metric.metric, count(metric.series), share, count(metric.folded), count(metric.denied), worst ? `${worst.label} (${count(worst.values)})` : '–', rule];
+  const bytes = all > 0 && diskBytes !== undefined ? format((diskBytes * metric.series) / all, 'bytes') : '–';
+  return [metric.metric, count(metric.series), share, bytes, count(metric.folded), count(metric.denied), worst ? `${worst.label} (${count(worst.values)})` : '–', rule];
+}
+
+/** What blocks and the index take: a metric's part is told by its share of the series. */
+async function measureDisk(): Promise<void> {
+  if (performance.now() - measured < COUNTS_MS) return;
+  measured = performance.now();
+  try {
+    diskBytes = bytesIn(readExposition((await api.text('metrics')).text));
+  } catch (error) {
+    if (error instanceof api.Away) throw error;
+    // Who may not see /metrics sees the rest.
+    diskBytes = undefined;
+  }
+}
+
+const PARTS = new Set(['weir_store_block_bytes', 'weir_store_slab_bytes', 'weir_store_cold_bytes']);
+
+export function bytesIn(samples: Sample[]): number | undefined {
+  const parts = samples.filter(({ name }) => PARTS.has(name));
+  return parts.length > 0 ? parts.reduce((sum, { value }) => sum + value, 0) : undefined;
+}
+
+/** Shows since when the metric that is chosen has its series: their number over a week, and by whom they are sent. */
+async function showSince(metric: api.MetricUse): Promise<void> {
+  const box = element('cardinality-since');
+  const selector = `{__name__=${JSON.stringify(metric.metric)}${metric.tenant > 0 ? `,tenant="${metric.tenant}"` : ''}}`;
+  const chart = new Chart({ id: 'series', title: `Series of ${metric.metric} over a week, by host`, unit: 'number', promql: `topk(${MOST_SENDERS}, count by (host) (${selector}))`, stacked: true });
+  box.replaceChildren(chart.element);
+  const now = Date.now() / 1000;
+  const said = document.createElement('p');
+  said.className = 'note';
+  chart.element.append(said);
+  const grid = gridOf({ from: now - WEEK_S, to: now });
+  const [, all] = await Promise.all([chart.draw(grid), api.range(`count(${selector})`, grid).catch(() => [])]);
+  said.textContent = sinceWhen(all[0]?.points ?? []);
+}
+
+/** When it grew the most, if it grew by a tenth or more. */
+export function sinceWhen(points: [number, number][]): string {
+  const time = (second: number) => new Date(second * 1000).toLocaleString([], { hourCycle: 'h23' });
+  const [first] = points;
+  if (!first) return 'It had no series in this week.';
+  let grew = { at: 0, from: 0, to: 0 };
+  points.forEach(([at, to], index) => {
+    const from = points[index - 1]?.[1] ?? to;
+    if (to - from > grew.to - grew.from) grew = { at, from, to };
+  });
+  if (grew.to > grew.from * 1.1) return `It grew the most at ${time(grew.at)}: from ${count(grew.from)} to ${count(grew.to)} series.`;
+  return `It has had about as many since ${time(first[0])}, or longer.`;
 }
 
 async function countHosts(): Promise<void> {

@@ -1,7 +1,9 @@
 // Dashboards: a list of them, one that is seen, and its file.
 
+import { alertMarks } from '../alerts/happened.ts';
 import * as api from '../api.ts';
-import { choose } from '../boards/ask.ts';
+import { annotationMarks, choose } from '../boards/ask.ts';
+import { repeatedPanels, repeatedRows, type Repeated } from '../boards/repeats.ts';
 import { readBoard, type Board, type Row } from '../boards/model.ts';
 import { ALL, filledIn, namesIn, type Chosen, type Variable } from '../boards/variables.ts';
 import { PanelView } from '../boards/view.ts';
@@ -13,7 +15,9 @@ const element = <T extends HTMLElement>(id: string) => document.getElementById(i
 const AROUND_PX = 300;
 
 /** What is seen: its text may be of a file that nobody has saved yet. */
-type Open = { name: string; text: string; etag: string; board: Board; views: PanelView[]; chosen: Chosen | undefined };
+type Open = { name: string; text: string; etag: string; board: Board; views: Seen[]; chosen: Chosen | undefined; repeats: string };
+/** A panel, and what is chosen for it alone. */
+type Seen = { view: PanelView; chosen: Chosen };
 let open: Open | undefined;
 
 export async function refreshDashboards(address: Address): Promise<void> {
@@ -58,29 +62,40 @@ function showList(all: api.Listed[], address: Address): void {
 /** Reads a text and makes its panels; one that cannot be read is an error, and what was seen stays. */
 function show(name: string, text: string, etag: string): void {
   const board = readBoard(text);
-  open = { name, text, etag, board, views: [], chosen: undefined };
-  const { views } = open;
+  open = { name, text, etag, board, views: [], chosen: undefined, repeats: '' };
   element('board-title').textContent = board.title;
-  element('board-rows').replaceChildren(...board.rows.map((row) => rowOf(row, views)));
+  layOut(open, {});
   showLeftOut(board);
   element<HTMLTextAreaElement>('board-text').value = text;
   element<HTMLInputElement>('board-name').value = name;
   element('board-variables').replaceChildren();
 }
 
-function rowOf(row: Row, views: PanelView[]): HTMLElement {
+/** Makes the rows and panels that there are with what is chosen. */
+function layOut(now: Open, chosen: Chosen): void {
+  const { rows, variables } = now.board;
+  now.views = [];
+  element('board-rows').replaceChildren(...repeatedRows(rows, variables, chosen).map((repeated) => rowOf(repeated, now, { ...chosen, ...repeated.chosen })));
+}
+
+const titled = (title: string, now: Open, chosen: Chosen) => filledIn(title, now.board.variables, chosen, gridOf(spanOf(here())));
+
+function rowOf({ one: row, chosen: ofRow }: Repeated<Row>, now: Open, chosen: Chosen): HTMLElement {
   const grid = document.createElement('div');
   grid.className = 'board-grid';
-  const made = row.panels.map((panel) => new PanelView(panel));
-  views.push(...made);
-  const top = Math.min(...row.panels.map(({ place }) => place.y));
-  for (const { element: one, panel } of made) one.style.gridRow = `${panel.place.y - top + 1} / span ${panel.place.h}`;
-  grid.append(...made.map((view) => view.element));
+  const made = repeatedPanels(row.panels, now.board.variables, chosen).map((repeated) => {
+    const own = { ...ofRow, ...repeated.chosen };
+    return { view: new PanelView({ ...repeated.one, title: titled(repeated.one.title, now, { ...chosen, ...own }) }), chosen: own };
+  });
+  now.views.push(...made);
+  const top = Math.min(...made.map(({ view }) => view.panel.place.y));
+  for (const { view } of made) view.element.style.gridRow = `${view.panel.place.y - top + 1} / span ${view.panel.place.h}`;
+  grid.append(...made.map(({ view }) => view.element));
   if (!row.title) return grid;
   const details = document.createElement('details');
   details.open = row.open;
   const summary = document.createElement('summary');
-  summary.textContent = `${row.title} (${row.panels.length})`;
+  summary.textContent = `${titled(row.title, now, chosen)} (${made.length})`;
   details.append(summary, grid);
   details.addEventListener('toggle', () => void draw(here(), true).catch(() => undefined));
   return details;
@@ -110,22 +125,35 @@ async function draw(address: Address, known = false): Promise<void> {
     if (open !== now) return;
     now.chosen = chosen;
     showVariables(variables, chosen, failed);
+    // Titles have what is chosen, too.
+    const repeats = JSON.stringify(chosen);
+    if (repeats !== now.repeats && (hasRepeats(now.board) || hasNames(now.board))) layOut(now, chosen);
+    now.repeats = repeats;
   }
   const { chosen } = now;
   // Rows that open while variables are asked for are drawn with them.
   if (!chosen) return;
-  const fill = (text: string) => {
+  const fill = (own: Chosen) => (text: string) => {
     const without = variables.find(({ name }) => chosen[name]?.length === 0 && namesIn(text).includes(name));
     if (without) throw new Error(`“${without.label}” has nothing to choose from yet.`);
-    return filledIn(text, variables, chosen, grid);
+    return filledIn(text, variables, { ...chosen, ...own }, grid);
   };
-  const outcomes = await Promise.all(now.views.filter(isSeen).map((view) => view.draw(grid, fill)));
+  const seen = now.views.filter(isSeen);
+  // An alert of another host than the one that is chosen is no news here.
+  const passes = (labels: api.Labels) => Object.entries(chosen).every(([name, values]) => labels[name] === undefined || values.includes(ALL) || values.includes(labels[name]));
+  const [marks, ...outcomes] = await Promise.all([alertMarks(grid, passes), ...seen.map(({ view, chosen: own }) => view.draw(grid, fill(own)))]);
+  const noted = await annotationMarks(now.board.annotations, fill({}), grid);
+  if (open !== now) return;
+  for (const { view } of seen) view.mark([...noted, ...marks]);
   // A zoom that could not be drawn is tried again.
   const away = outcomes.find((outcome) => outcome instanceof api.Away);
   if (away) throw away;
 }
 
-function isSeen({ element: one }: PanelView): boolean {
+const hasRepeats = ({ rows }: Board) => rows.some(({ repeat, panels }) => repeat || panels.some((panel) => panel.repeat));
+const hasNames = ({ rows }: Board) => rows.some(({ title, panels }) => [title, ...panels.map((panel) => panel.title)].some((one) => namesIn(one).length > 0));
+
+function isSeen({ view: { element: one } }: Seen): boolean {
   const { top, bottom, height } = one.getBoundingClientRect();
   return height > 0 && bottom > -AROUND_PX && top < innerHeight + AROUND_PX;
 }
