@@ -103,7 +103,8 @@ impl Evaluator {
     /// Groups that can be evaluated now, by number, and when. A group waits for those that it reads from.
     fn due(&self, told: &Told) -> Vec<(usize, Next)> {
         let next = |run: &GroupRun| {
-            let catch_up = Slow::catch_up(run, self.settings.catch_up);
+            let usual = self.settings.catch_up;
+            let catch_up = if self.settings.rests { Slow::catch_up(run, usual) } else { usual.as_millis() as i64 };
             let limit = told.last().millis().saturating_add(run.offset_ms(&self.settings)).min(told.now.millis());
             let begin = self.begin_at.map(|at| at.millis() - 1);
             run.schedule.next(run.evaluated_to.or(begin), told.now.millis(), limit, catch_up)
@@ -123,7 +124,9 @@ impl Evaluator {
             feeding.all(|other| other > (at, number))
         };
         due.retain(|(at, number, _)| is_ready(*at, *number));
-        self.slow.hold_back(&mut due, |number| self.groups[*number].took());
+        if self.settings.rests {
+            self.slow.hold_back(&mut due, |number| self.groups[*number].took());
+        }
         due.into_iter().map(|(_, number, next)| (number, next)).collect()
     }
 

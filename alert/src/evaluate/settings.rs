@@ -24,6 +24,9 @@ pub struct Settings {
     /// Evaluations at instants that differ by group, so that they do not all come at once. A test has them all at multiples
     /// of the interval.
     pub spread: bool,
+    /// Groups whose evaluations take long rest between them and leave out instants that they cannot keep up with. Over the past
+    /// nobody waits for the others, and each instant counts.
+    pub rests: bool,
 }
 
 impl Default for Settings {
@@ -37,6 +40,7 @@ impl Default for Settings {
             external_url: String::new(),
             workers: 1,
             spread: true,
+            rests: true,
         }
     }
 }

@@ -66,7 +66,7 @@ pub fn replay_while(
     goes_on: &dyn Fn(usize) -> bool,
 ) -> Result<Replayed, StateError> {
     let forever = Duration::from_secs(u64::from(u32::MAX));
-    let settings = Settings { catch_up: forever, resend: forever, ..settings.clone() };
+    let settings = Settings { catch_up: forever, resend: forever, rests: false, ..settings.clone() };
     let mut evaluator = Evaluator::new(StateStore::in_memory()?, settings)?;
     evaluator.begin_at(from);
     evaluator.load(groups, &BTreeSet::new())?;

@@ -1,6 +1,7 @@
 //! Rules over what is stored already.
 
-use weir_alert::evaluate::{Local, Overlay, Settings};
+use weir_alert::evaluate::{Found, LeftOut, Local, Overlay, Querier, Row, Settings};
+use weir_alert::rules::Expression;
 use weir_alert::tools::{Before, Replayed, replay, replay_while};
 use weir_query::table::Memory;
 use weir_query::{Engine, Limits};
@@ -75,6 +76,36 @@ fn a_replay_that_is_stopped_tells_until_when_it_is_whole() {
     // What fires at 30 s was seen, and is past what is told of.
     let none = first(3);
     assert!(none.reached < Timestamp::from_secs(30) && none.events.is_empty(), "{none:?}");
+}
+
+/// A source that takes longer than a group may take before it has to rest.
+struct Sluggish<'a>(Local<'a>);
+
+impl Querier for Sluggish<'_> {
+    fn query(&self, expression: &Expression, at: Timestamp) -> Result<Found, String> {
+        std::thread::sleep(std::time::Duration::from_millis(260));
+        self.0.query(expression, at)
+    }
+
+    fn reads_from(&self, expression: &Expression, at: Timestamp, hosts: &LeftOut) -> bool {
+        self.0.reads_from(expression, at, hosts)
+    }
+
+    fn note(&self, rows: &[Row]) {
+        self.0.note(rows);
+    }
+}
+
+#[test]
+fn a_replay_that_takes_long_leaves_out_no_instant() {
+    let mut memory = Memory::default();
+    (0..100).for_each(|step| memory.add(&series_of("x"), Timestamp::from_secs(step * 10), 9.0));
+    let groups = groups("rules.yml", "groups: [{name: g, interval: 10s, rules: [{alert: High, expr: x > 5}]}]");
+    let overlay = Overlay::default();
+    let sluggish = Sluggish(Local::new(Engine::new(Limits::default()), &memory, &overlay));
+    let settings = Settings { spread: false, ..Settings::default() };
+    let replayed = replay(&groups, &settings, Timestamp(0), Timestamp::from_secs(60), &sluggish).unwrap();
+    assert_eq!((replayed.evaluations, replayed.reached), (7, Timestamp::from_secs(60)));
 }
 
 #[test]
