@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: demo test differential conformance check rustdoc deny spelling mutants build agent manual install deb console setup autoscaling soak clean
+.PHONY: demo test differential conformance check rustdoc deny spelling mutants build agent manual install deb console setup autoscaling pictures soak clean
 
 demo: build
 	$(BIN)/weir demo
@@ -44,6 +44,10 @@ console/node_modules/.package-lock.json: console/package.json console/package-lo
 # Real components that tests drive: a browser and a load balancer.
 setup:
 	@tests/setup
+
+# Pictures of every page of the console, for docs/console.md.
+pictures: setup build
+	$(CARGO) test --locked --package weir-tests --test browser -- --ignored pictures
 
 # Three minutes of gateways that follow the load, as a picture.
 autoscaling: setup build

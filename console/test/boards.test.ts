@@ -103,7 +103,7 @@ describe('a panel', () => {
   it('reduces a line', () => expect(['lastNotNull', 'mean', 'max', 'min', 'sum', 'range', 'first', 'last'].map((calc) => reduced(line({}, 1, 3, 2, NaN), calc))).toEqual([2, 2, 3, 1, 6, 2, 1, NaN]));
   it('maps, colours and measures', () => {
     expect([written(0, panel), written(0.5, panel)]).toEqual(['DOWN', '50 %']);
-    expect([colored(0.5, panel), colored(0.9, panel)]).toEqual(['var(--series-3)', 'var(--bad)']);
+    expect([colored(0.5, panel), colored(0.9, panel)]).toEqual(['var(--good)', 'var(--bad)']);
     expect([shareOf(0.25, panel, 9), shareOf(7, panel, 9)]).toEqual([0.25, 1]);
   });
   it('has a row for each set of labels', () => {

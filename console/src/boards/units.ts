@@ -24,9 +24,9 @@ export const unitOfGrafana = (name: string): Unit | undefined => (name === '' ? 
 
 const COLORS: [RegExp, string][] = [
   [/red/, 'var(--bad)'],
-  [/orange|yellow/, 'var(--series-4)'],
-  [/green/, 'var(--series-3)'],
-  [/blue/, 'var(--series-1)'],
+  [/orange|yellow/, 'var(--warn)'],
+  [/green/, 'var(--good)'],
+  [/blue/, 'var(--link)'],
   [/purple/, 'var(--series-6)'],
 ];
 

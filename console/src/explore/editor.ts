@@ -19,13 +19,13 @@ export type Wanted = { into: HTMLElement; field: HTMLTextAreaElement; label: str
 const WINDOW = ['$window', '111111s'] as const;
 
 const colors = HighlightStyle.define([
-  { tag: tags.number, color: 'var(--series-2)' },
-  { tag: tags.string, color: 'var(--series-3)' },
-  { tag: tags.keyword, color: 'var(--series-1)' },
-  { tag: tags.function(tags.variableName), color: 'var(--series-1)' },
+  { tag: tags.number, color: 'var(--warn)' },
+  { tag: tags.string, color: 'var(--good)' },
+  { tag: tags.keyword, color: 'var(--link)' },
+  { tag: tags.function(tags.variableName), color: 'var(--link)' },
   { tag: tags.labelName, color: 'var(--series-6)' },
   { tag: tags.operator, color: 'var(--muted)' },
-  { tag: tags.modifier, color: 'var(--series-1)' },
+  { tag: tags.modifier, color: 'var(--link)' },
   { tag: tags.comment, color: 'var(--muted)', fontStyle: 'italic' },
 ]);
 
@@ -38,8 +38,9 @@ const look = EditorView.theme({
   '.cm-placeholder': { color: 'var(--muted)' },
   '.cm-matchingBracket': { background: 'var(--line)', outline: '1px solid var(--muted)' },
   '.cm-tooltip': { background: 'var(--card)', color: 'var(--text)', border: '1px solid var(--line)', borderRadius: '5px' },
-  '.cm-tooltip-autocomplete ul li[aria-selected]': { background: 'var(--series-1)', color: 'var(--card)' },
+  '.cm-tooltip-autocomplete ul li[aria-selected]': { background: 'var(--link)', color: 'var(--card)' },
   '.cm-completionDetail': { color: 'var(--muted)', marginLeft: '1em' },
+  '.cm-tooltip-autocomplete ul li[aria-selected] .cm-completionDetail': { color: 'inherit' },
   '.cm-completionInfo': { maxWidth: '420px', padding: '6px 10px' },
 });
 
