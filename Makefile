@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN := target/release
 
-.PHONY: demo test differential conformance check rustdoc deny spelling mutants build agent manual install deb console setup autoscaling pictures soak clean
+.PHONY: demo test differential conformance check rustdoc deny spelling mutants build agent manual install deb console setup autoscaling pictures large soak clean
 
 demo: build
 	$(BIN)/weir demo
@@ -48,6 +48,10 @@ setup:
 # Pictures of every page of the console, for docs/console.md.
 pictures: setup build
 	$(CARGO) test --locked --package weir-tests --test browser -- --ignored pictures
+
+# The fleet page of a hundred thousand agents: first paint and refreshes within their bounds.
+large: setup build
+	$(CARGO) test --locked --package weir-tests --test browser -- --ignored hundred
 
 # Three minutes of gateways that follow the load, as a picture.
 autoscaling: setup build
