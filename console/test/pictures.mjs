@@ -38,6 +38,7 @@ await drive(undefined, { viewport: SIZE, colorScheme: 'light' }, async (page) =>
   }
   // A changed rule beside the one in force.
   await page.getByLabel('Rule', { exact: true }).fill((await page.getByLabel('Rule', { exact: true }).inputValue()).replace('0.8', '0.35'));
+  await page.getByLabel('Over the last').selectOption('86400');
   await page.getByRole('button', { name: 'Replay' }).click();
   await page.locator('#replay-changes .new').first().waitFor({ timeout: 240_000 });
   await page.locator('#replay-form').evaluate((form) => scrollTo(0, form.offsetTop - 60));

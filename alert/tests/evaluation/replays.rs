@@ -82,6 +82,7 @@ fn a_replay_that_is_stopped_tells_until_when_it_is_whole() {
 struct Sluggish<'a>(Local<'a>);
 
 impl Querier for Sluggish<'_> {
+    #[expect(clippy::disallowed_methods, reason = "it is slow by the machine's time")]
     fn query(&self, expression: &Expression, at: Timestamp) -> Result<Found, String> {
         std::thread::sleep(std::time::Duration::from_millis(260));
         self.0.query(expression, at)
