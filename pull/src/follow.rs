@@ -8,10 +8,10 @@ use weir_sample::Timestamp;
 
 use crate::board::{Board, Entry};
 use crate::clock::{now, until};
-use crate::http::{Client, Room};
 use crate::look::Looker;
 use crate::outbox::Outbox;
 use crate::target::Target;
+use weir_fetch::{Client, Room};
 
 /// What a target's task goes by.
 #[derive(Clone)]

@@ -13,7 +13,6 @@ mod collector;
 mod config;
 mod discovery;
 mod follow;
-mod http;
 mod look;
 mod members;
 mod outbox;

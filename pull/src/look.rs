@@ -10,9 +10,9 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 use weir_sample::{Kind, STALE, Series, Timestamp};
 use weir_sink::{Labels, Outcome, Pair, Scrape, ScrapeWriter};
 
-use crate::http::{Ask, Client, Connection, Failure, Room};
 use crate::page::{Found, Page};
 use crate::target::Target;
+use weir_fetch::{Ask, Client, Connection, Failure, Room};
 
 /// A target, its connection, and what it had when it was asked last.
 pub(crate) struct Looker {

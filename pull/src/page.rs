@@ -7,9 +7,9 @@ use hyper::header::CONTENT_TYPE;
 use weir_formats::text::{Families, Form, Line, Meaning, Reader, Sample};
 use weir_sample::{Kind, Series, Timestamp};
 
-use crate::http::Answer;
 use crate::relabel::{LabelSet, relabel};
 use crate::target::Target;
+use weir_fetch::Answer;
 
 /// Samples of an answer, each series once.
 #[derive(Debug, Default)]

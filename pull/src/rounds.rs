@@ -16,11 +16,11 @@ use crate::collector::Collector;
 use crate::config::{Config, Job};
 use crate::discovery::{Discovery, Found};
 use crate::follow::{End, MOST_LATE, Order, Shared, follow};
-use crate::http::{Client, Room};
 use crate::members::{Fleet, LEAVE_FOR, Membership, View, channel, watch_members};
 use crate::outbox::Outbox;
 use crate::target::Target;
 use crate::uplink::Uplink;
+use weir_fetch::{Client, Room};
 
 const TELL_EVERY: Duration = Duration::from_secs(60);
 /// What comes at once is decided at once.

@@ -9,9 +9,8 @@ use hyper::{Method, Uri};
 use weir_wire::{AgentId, DatagramKind, Epoch, Header, SessionKeys, newest_active_key, parse_fleet_keys, seal};
 
 use crate::clock::now;
-use crate::config::{ClientSettings, Tls};
-use crate::http::{Ask, Client, Connection, Failure, Room};
 use crate::outbox::Outbox;
+use weir_fetch::{Ask, Client, ClientSettings, Connection, Failure, Room, Tls};
 
 /// How a collector shows who it is.
 pub enum Credentials {

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use weir_link::{Alpn, ClientTls, SessionRequest};
 
+use super::scrape::Scrape;
 use super::settings::Config;
 use crate::uplink::{read_fleet_key, read_token};
 
@@ -17,8 +18,9 @@ impl Config {
         let tls = self.tls().map(|files| ClientTls::load(&files, Alpn::Batches).map(drop).map_err(anyhow::Error::from));
         let state = Some(state_folder(&self.state));
         let targets = self.scrape.iter().flat_map(|scrape| &scrape.files).map(|path| target_file(path));
+        let clients = self.scrape.iter().map(client);
         let logs = self.access_log.iter().map(|log| log_folder(&log.path));
-        let all = [keys, token, tls, state].into_iter().flatten().chain(targets).chain(logs);
+        let all = [keys, token, tls, state].into_iter().flatten().chain(targets).chain(clients).chain(logs);
         all.filter_map(Result::err).map(|error| weir_files::sentence(error.as_ref())).collect()
     }
 }
@@ -42,6 +44,14 @@ fn target_file(path: &Path) -> Result<()> {
     let mut wrong = Ok(());
     weir_discovery::Files::default().groups(path, |why| wrong = Err(anyhow!("{}: {why}", path.display())));
     wrong.context("scrape: reading targets")
+}
+
+/// Who asks a job's targets, and whom it trusts.
+fn client(scrape: &Scrape) -> Result<()> {
+    let settings = scrape.client();
+    settings.fault().map_or(Ok(()), |fault| bail!("scrape {:?}: {fault}", scrape.job))?;
+    let client = weir_fetch::Client::new(&settings).and_then(|client| client.check());
+    client.map_err(|why| anyhow!("scrape {:?}: {why}", scrape.job))
 }
 
 /// The log itself may come later, with the first request.

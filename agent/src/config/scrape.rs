@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use weir_discovery::Endpoint;
+use weir_fetch::{Authorization, BasicAuth, ClientSettings, Header, Tls};
 
 use super::value::Interval;
 use crate::relabel::Rule;
@@ -35,12 +36,35 @@ pub(crate) struct Scrape {
     pub max_samples: usize,
     #[serde(default)]
     pub relabel: Vec<Rule>,
+    basic_auth: Option<BasicAuth>,
+    authorization: Option<Authorization>,
+    #[serde(default)]
+    tls: Tls,
+    #[serde(default)]
+    headers: BTreeMap<String, Header>,
+    #[serde(default = "yes")]
+    follow_redirects: bool,
 }
 
 impl Scrape {
+    /// Who asks, and whom it trusts.
+    pub(crate) fn client(&self) -> ClientSettings {
+        ClientSettings {
+            basic_auth: self.basic_auth.clone(),
+            authorization: self.authorization.clone(),
+            tls: self.tls.clone(),
+            follow_redirects: self.follow_redirects,
+            headers: self.headers.clone(),
+        }
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout.0
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn timeout() -> Interval {

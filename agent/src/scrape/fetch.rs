@@ -1,11 +1,12 @@
-//! One GET, by HTTP/1.0 so that the answer is plain bytes until the connection closes.
+//! One GET, and what form the answer is in.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use hyper::{Method, Uri};
 use weir_discovery::Endpoint;
+use weir_fetch::{Ask, Client, ClientSettings, Room};
 use weir_formats::delimited::MEDIA_TYPE;
 use weir_formats::text::Form;
 
@@ -28,76 +29,51 @@ pub(super) enum Answer {
 const TEXT: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.9,\
     text/plain;version=1.0.0;escaping=allow-utf-8;q=0.8,text/plain;version=0.0.4;q=0.7,*/*;q=0.1";
 
-/// Asks an endpoint, for native histograms too if they are wanted.
-pub(super) async fn fetch(endpoint: &Endpoint, native: bool, timeout: Duration) -> Result<Answer, Failure> {
-    match tokio::time::timeout(timeout, ask(endpoint, native)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(Failure::Timeout),
+/// How the endpoints of a job are asked, and the room for all their answers.
+pub(super) struct Fetch {
+    client: Client,
+    room: Room,
+    accept: String,
+    timeout: Duration,
+}
+
+impl Fetch {
+    /// Asks for native histograms too if they are wanted; or what of the settings cannot be read.
+    pub(super) fn new(settings: &ClientSettings, native: bool, timeout: Duration) -> Result<Self, String> {
+        let families = match native {
+            true => format!("{MEDIA_TYPE};proto=io.prometheus.client.MetricFamily;encoding=delimited,"),
+            false => String::new(),
+        };
+        let client = Client::new(settings)?.resolving(|host, port| Box::pin(lookup(host, port)));
+        Ok(Self { client, room: Room::of(4 * MAX_BODY_BYTES), accept: families + TEXT, timeout })
+    }
+
+    /// Asks an endpoint. The connection is not kept: in a window's time most servers would have closed it.
+    pub(super) async fn get(&self, endpoint: &Endpoint, patience: Duration) -> Result<Answer, Failure> {
+        let url = endpoint.url();
+        let ask = Ask {
+            method: Method::GET,
+            uri: url.parse::<Uri>().map_err(|_| weir_fetch::Failure::Address(url))?,
+            headers: &[(ACCEPT, self.accept.clone()), (ACCEPT_ENCODING, "gzip".to_owned())],
+            body: Bytes::new(),
+            limit: MAX_BODY_BYTES,
+            room: &self.room,
+        };
+        let timeout = self.timeout.min(patience);
+        let answer = match tokio::time::timeout(timeout, self.client.ask(&mut None, ask)).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(weir_fetch::Failure::Timeout(timeout).into()),
+        };
+        form(&answer.header(CONTENT_TYPE).to_ascii_lowercase(), answer.body)
     }
 }
 
-async fn ask(endpoint: &Endpoint, native: bool) -> Result<Answer, Failure> {
-    let (instance, path) = (endpoint.instance(), &endpoint.path);
-    let addresses = lookup(&endpoint.host, endpoint.port).await.map_err(Failure::Connection)?;
-    let mut stream = connect(&addresses).await.map_err(Failure::Connection)?;
-    let families = match native {
-        true => format!("{MEDIA_TYPE};proto=io.prometheus.client.MetricFamily;encoding=delimited,"),
-        false => String::new(),
-    };
-    let request = format!(
-        "GET {path} HTTP/1.0\r\nhost: {instance}\r\nuser-agent: weir-agent/{}\r\naccept: {families}{TEXT}\r\n\r\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    stream.write_all(request.as_bytes()).await.map_err(Failure::Connection)?;
-    let mut answer = Vec::new();
-    let limit = MAX_BODY_BYTES as u64 + 1;
-    stream.take(limit).read_to_end(&mut answer).await.map_err(Failure::Connection)?;
-    if answer.len() > MAX_BODY_BYTES {
-        return Err(Failure::TooLarge);
-    }
-    body(answer)
-}
-
-/// The first address that takes a connection: of `localhost` that may be either.
-async fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
-    let mut last = std::io::ErrorKind::NotFound.into();
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-fn body(mut answer: Vec<u8>) -> Result<Answer, Failure> {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or(Failure::NotHttp)?;
-    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
-    let status = head.strip_prefix("http/1.").and_then(|rest| rest.get(2..5)?.parse::<u16>().ok());
-    let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
-    match status {
-        Some(200) => {}
-        Some(status) => return Err(Failure::Status(status)),
-        None => return Err(Failure::NotHttp),
-    }
-    // Neither is an answer to HTTP/1.0 without the request's leave.
-    if header("transfer-encoding").is_some() || header("content-encoding").is_some_and(|coding| coding != "identity") {
-        return Err(Failure::NotHttp);
-    }
-    let kind = header("content-type").unwrap_or_default().to_owned();
-
-    answer.drain(..end + 4);
-    if header("content-length")
-        .and_then(|length| length.parse().ok())
-        .is_some_and(|length: usize| answer.len() < length)
-    {
-        return Err(Failure::CutShort);
-    }
+fn form(kind: &str, body: Vec<u8>) -> Result<Answer, Failure> {
     if kind.starts_with(MEDIA_TYPE) {
-        return Ok(Answer::Families(answer));
+        return Ok(Answer::Families(body));
     }
-    let text = String::from_utf8(answer).map_err(|_| Failure::NotHttp)?;
-    Ok(if is_page(&kind) {
+    let text = String::from_utf8(body).map_err(|_| Failure::NotText)?;
+    Ok(if is_page(kind) {
         Answer::Page(text)
     } else if kind.starts_with("application/openmetrics-text") {
         Answer::Text(text, Form::OpenMetrics)
@@ -117,26 +93,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_a_body_or_a_reason() {
-        let check = |answer: &str, expected: Result<&str, &str>| {
-            let found = body(answer.as_bytes().to_vec());
-            let expected = expected.map(|text| Answer::Text(text.into(), Form::Text));
-            assert_eq!(found.map_err(|failure| failure.reason()), expected, "{answer:?}");
-        };
-        check("HTTP/1.1 200 OK\r\nA: b\r\n\r\na 1\n", Ok("a 1\n"));
-        check("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\na 1", Ok("a 1"));
-        check("HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\na 1", Err("cut_short"));
-        check("HTTP/1.0 503 Busy\r\n\r\n", Err("status"));
-        check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na 1", Err("not_http"));
-        check("SSH-2.0-OpenSSH\r\n", Err("not_http"));
-        check("", Err("not_http"));
-    }
-
-    #[test]
     fn the_form_is_what_the_endpoint_says() {
         let check = |kind: &str, expected| {
-            let answer = format!("HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\na 1");
-            assert_eq!(body(answer.into_bytes()).unwrap(), expected, "{kind}");
+            assert_eq!(form(&kind.to_ascii_lowercase(), b"a 1".to_vec()).unwrap(), expected, "{kind}");
         };
         for kind in ["text/plain; version=0.0.4", "text/plain", "application/octet-stream", ""] {
             check(kind, Answer::Text("a 1".into(), Form::Text));
@@ -150,5 +109,6 @@ mod tests {
         {
             check(kind, Answer::Page("a 1".into()));
         }
+        assert_eq!(form("text/plain", vec![0xff]).unwrap_err().reason(), "not_http");
     }
 }

@@ -23,11 +23,14 @@ use crate::lookup::lookup;
 use crate::origin::Origin;
 use crate::sampler::Sampler;
 use failure::Failure;
+use fetch::Fetch;
 use target::{Looked, Target};
 
 /// All jobs, and what they brought in the open window.
 pub(crate) struct Scraper {
     jobs: Vec<Arc<Scrape>>,
+    /// How each job asks.
+    fetches: Vec<Result<Arc<Fetch>, String>>,
     origin: Arc<Origin>,
     files: Files,
     idle: HashMap<Key, Target>,
@@ -74,6 +77,7 @@ impl Scraper {
     pub(crate) fn new(jobs: &[Scrape], origin: Origin) -> Self {
         Self {
             jobs: jobs.iter().cloned().map(Arc::new).collect(),
+            fetches: jobs.iter().map(fetch).collect(),
             origin: Arc::new(origin),
             files: Files::default(),
             idle: HashMap::new(),
@@ -93,7 +97,9 @@ impl Scraper {
     pub(crate) fn reconfigure(&mut self, jobs: &[Scrape], origin: Origin) {
         if self.jobs.iter().map(Arc::as_ref).ne(jobs) || *self.origin != origin {
             let (gathered, counts) = (std::mem::take(&mut self.gathered), std::mem::take(&mut self.counts));
-            *self = Self { gathered, counts, ..Self::new(jobs, origin) };
+            let before = std::mem::replace(self, Self { gathered, counts, ..Self::new(jobs, origin) });
+            // Those that are asked again say in time what they have still.
+            before.idle.into_values().for_each(|target| self.keep(target.gone()));
         }
     }
 
@@ -101,7 +107,13 @@ impl Scraper {
     pub(crate) fn begin(&mut self, interval: Duration) {
         self.wanted = self.discover();
         self.ask_for_names();
-        self.idle.retain(|key, _| self.wanted.contains(key));
+        let gone = self.idle.extract_if(|key, _| !self.wanted.contains(key)).collect::<Vec<_>>();
+        for (_, target) in gone {
+            self.keep(target.gone());
+        }
+        for (job, own) in self.jobs.iter().zip(&mut self.fetches).filter(|(_, own)| own.is_err()) {
+            *own = fetch(job);
+        }
         self.counts.late += self.busy.len() as u64;
         for key in &self.wanted {
             if self.busy.contains(key) {
@@ -110,8 +122,8 @@ impl Scraper {
             let target = self.idle.remove(key).unwrap_or_else(|| self.target(key));
             let (wait, patience) = (interval.mul_f64(SPREAD * share(key)), interval.mul_f64(1.0 - SPREAD));
             self.busy.push(key.clone());
-            let key = key.clone();
-            self.running.spawn(async move { (key, target.look(wait, patience).await) });
+            let (key, fetch) = (key.clone(), self.fetches[key.0].clone());
+            self.running.spawn(async move { (key, target.look(fetch, wait, patience).await) });
         }
     }
 
@@ -223,14 +235,20 @@ impl Scraper {
                 tracing::warn!(job = target.job.job, instance, path, %failure, left_out, "a scrape brought nothing");
             }
         }
+        self.keep(points);
+        if self.wanted.contains(&key) {
+            self.idle.insert(key, target);
+        } else {
+            self.keep(target.gone());
+        }
+    }
+
+    fn keep(&mut self, points: Vec<(Series, Value)>) {
         for (series, value) in points {
             match self.gathered.entry(series) {
                 Entry::Occupied(mut held) => held.get_mut().merge(value),
                 Entry::Vacant(free) => _ = free.insert(value),
             }
-        }
-        if self.wanted.contains(&key) {
-            self.idle.insert(key, target);
         }
     }
 
@@ -272,6 +290,10 @@ impl Scraper {
     }
 }
 
+fn fetch(job: &Scrape) -> Result<Arc<Fetch>, String> {
+    Fetch::new(&job.client(), job.scrape_native_histograms, job.timeout()).map(Arc::new)
+}
+
 /// Where in the spread a target is looked at: always at the same place, so that its deltas span whole windows.
 fn share(key: &Key) -> f64 {
     let mut hasher = DefaultHasher::new();
@@ -282,7 +304,8 @@ fn share(key: &Key) -> f64 {
 const MALFORMED_HELP: &str = "Lines of scraped endpoints that are not in the text format, and families that are not in \
     protobuf's (loss): ask the endpoint by hand and look for lines without a number.";
 const FAILED_HELP: &str = "Scrapes that brought nothing (loss of one window each; counters catch up at the next): \
-    connection, timeout, status, not_http, not_metrics and cut_short are for the endpoint to mend; too_large and too_many_samples \
+    connection, timeout, status, not_http, not_metrics, redirect and cut_short are for the endpoint to mend; tls and secret are for the \
+    job's certificates, keys and files; too_large and too_many_samples \
     for a relabel rule at the endpoint or a higher max_samples; late means that the agent itself was held up; \
     name that a name of `dns` does not resolve.";
 

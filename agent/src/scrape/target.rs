@@ -1,16 +1,17 @@
 //! One endpoint: what it says, and what its counters have added since the last look.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use weir_discovery::Endpoint;
 use weir_formats::delimited::{self, Classic, Said, Scraped};
 use weir_formats::text::Form;
-use weir_sample::{Series, Value};
+use weir_sample::{STALE, Series, Value};
 
 use super::failure::Failure;
-use super::fetch::{Answer, fetch};
+use super::fetch::{Answer, Fetch};
 use super::text::{self, Malformed};
 use super::totals::Totals;
 use crate::config::Scrape;
@@ -24,7 +25,12 @@ pub(super) struct Target {
     labels: Vec<(String, String)>,
     origin: Arc<Origin>,
     totals: Totals,
+    /// Those that it said at the last look: they end when it says them no more.
+    gauges: HashSet<Series>,
 }
+
+/// What is told of each look.
+const OWN: [&str; 3] = ["up", "scrape_duration_seconds", "scrape_samples_scraped"];
 
 /// What one look brought.
 pub(super) struct Looked {
@@ -41,29 +47,50 @@ impl Target {
         job: Arc<Scrape>,
         origin: Arc<Origin>,
     ) -> Self {
-        Self { endpoint, job, labels, origin, totals: Totals::default() }
+        Self { endpoint, job, labels, origin, totals: Totals::default(), gauges: HashSet::new() }
     }
 
     /// Reads the endpoint after a wait, with no more patience than the window has room for.
-    pub(super) async fn look(mut self, wait: Duration, patience: Duration) -> Looked {
+    pub(super) async fn look(
+        mut self,
+        fetch: Result<Arc<Fetch>, String>,
+        wait: Duration,
+        patience: Duration,
+    ) -> Looked {
         tokio::time::sleep(wait).await;
         let began = Instant::now();
-        let native = self.job.scrape_native_histograms;
-        let outcome = fetch(&self.endpoint, native, self.job.timeout().min(patience)).await;
+        let outcome = match fetch {
+            Ok(fetch) => fetch.get(&self.endpoint, patience).await,
+            Err(reason) => Err(Failure::Client(reason)),
+        };
         let (mut points, malformed, failure) = match outcome.and_then(|answer| self.ingest(&answer)) {
             Ok((points, malformed)) => (points, malformed, None),
             Err(failure) => (Vec::new(), Malformed::default(), Some(failure)),
         };
-        let samples = points.len() as f64;
+        let scraped = points.len() as f64;
+        self.end_gauges(&mut points);
         let up = f64::from(u8::from(failure.is_none()));
-        for (name, value) in [
-            ("up", up),
-            ("scrape_duration_seconds", began.elapsed().as_micros() as f64 / 1e6),
-            ("scrape_samples_scraped", samples),
-        ] {
+        for (name, value) in OWN.into_iter().zip([up, began.elapsed().as_micros() as f64 / 1e6, scraped]) {
             points.push((self.series(name, &[]), Value::Gauge(value)));
         }
         Looked { target: self, points, malformed, failure }
+    }
+
+    /// All that it said ends, `up` too: nobody asks it any more.
+    pub(super) fn gone(mut self) -> Vec<(Series, Value)> {
+        let mut points = Vec::new();
+        self.end_gauges(&mut points);
+        points.extend(OWN.map(|name| (self.series(name, &[]), Value::Gauge(STALE))));
+        points
+    }
+
+    /// Gauges that are not among `points` end; what counts ends by adding nothing.
+    fn end_gauges(&mut self, points: &mut Vec<(Series, Value)>) {
+        let is_gauge = |(_, value): &&(Series, Value)| matches!(value, Value::Gauge(_));
+        let said: HashSet<_> = points.iter().filter(is_gauge).map(|(series, _)| series.clone()).collect();
+        let before = std::mem::replace(&mut self.gauges, said);
+        let ended = before.into_iter().filter(|series| !self.gauges.contains(series));
+        points.extend(ended.map(|series| (series, Value::Gauge(STALE))));
     }
 
     fn ingest(&mut self, answer: &Answer) -> Result<(Vec<(Series, Value)>, Malformed), Failure> {

@@ -12,14 +12,18 @@ fn serve(texts: Vec<String>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
+        let mut open = Vec::new();
         for (turn, stream) in listener.incoming().enumerate() {
             let mut stream = stream.unwrap();
             let mut request = [0; 1_024];
             let size = stream.read(&mut request).unwrap();
-            let found = request[..size].starts_with(b"GET /metrics HTTP/1.0\r\n");
+            let found = request[..size].starts_with(b"GET /metrics HTTP/1.1\r\n");
             let status = if found { "200 OK" } else { "404 Not Found" };
             let text = &texts[turn.min(texts.len() - 1)];
-            let _ = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+            // In pieces, and the connection stays open.
+            let _ = write!(stream, "HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n");
+            let _ = write!(stream, "{:x}\r\n{text}\r\n0\r\n\r\n", text.len());
+            open.push(stream);
         }
     });
     address
@@ -65,4 +69,55 @@ fn scraped_counters_travel_as_deltas_and_failures_are_counted() {
             && *value != Value::Counter(0.0)
     });
     agent.point(|series, _| series.name() == "weir_agent_scrape_malformed_lines_total");
+}
+
+/// A server that speaks TLS, takes one name with one password, and closes its door after two looks.
+fn sealed(folder: &std::path::Path) -> (String, std::path::PathBuf) {
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let ca = folder.join("ca.pem");
+    std::fs::write(&ca, key.cert.pem()).unwrap();
+    let private = rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![key.cert.der().clone()], private)
+        .unwrap();
+    let config = std::sync::Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(2) {
+            let session = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = rustls::StreamOwned::new(session, stream.unwrap());
+            let mut request = [0; 1_024];
+            let size = stream.read(&mut request).unwrap();
+            // scraper:secret
+            let knows = String::from_utf8_lossy(&request[..size]).contains("authorization: Basic c2NyYXBlcjpzZWNyZXQ=");
+            let status = if knows { "200 OK" } else { "401 Unauthorized" };
+            let _ = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 8\r\n\r\ndepth 7\n");
+            let _ = stream.flush();
+        }
+    });
+    (format!("https://localhost:{port}/metrics"), ca)
+}
+
+#[test]
+fn targets_are_asked_by_tls_with_a_password_and_gauges_end_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, ca) = sealed(folder.path());
+    let password = folder.path().join("password");
+    std::fs::write(&password, "secret\n").unwrap();
+    std::fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let settings = format!(
+        "[[scrape]]\njob = \"app\"\ntargets = [\"{address}\"]\n[scrape.tls]\nca_file = {ca:?}\n\
+         [scrape.basic_auth]\nusername = \"scraper\"\npassword_file = {password:?}\n"
+    );
+    let mut agent = Agent::start_with(&settings, &["--statsd", "off"]);
+    agent.point(|series, value| series.name() == "depth" && *value == Value::Gauge(7.0));
+    agent.point(|series, value| series.name() == "up" && *value == Value::Gauge(1.0));
+    agent.point(|series, value| series.name() == "up" && *value == Value::Gauge(0.0));
+    let ends = |value: &Value| matches!(value, Value::Gauge(value) if value.to_bits() == weir_sample::STALE.to_bits());
+    agent.point(|series, value| series.name() == "depth" && ends(value));
 }

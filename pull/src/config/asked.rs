@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::client::{Authorization, BasicAuth, ClientSettings, Header, Tls, yes};
+use super::yes;
+use weir_fetch::{Authorization, BasicAuth, ClientSettings, Header, Tls};
 
 /// A place's own settings, and its client's.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use weir_formats::text::Form;
 
-use super::client::ClientSettings;
 use super::sources::{Group, Source};
 use super::units::{Size, Span};
 use super::written::{Document, Global, Scrape};
 use crate::relabel::{LabelSet, Rule};
+use weir_fetch::ClientSettings;
 
 /// What is scraped, and how.
 pub struct Config {

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::asked::Asked;
-use super::client::Secret;
 use super::units::Span;
 use crate::relabel::LabelSet;
+use weir_fetch::Secret;
 
 /// Targets that have labels in common.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -104,7 +104,7 @@ pub(crate) struct ConsulSource {
     pub node_meta: BTreeMap<String, String>,
     pub filter: Option<String>,
     pub tag_separator: Option<String>,
-    #[serde(default = "super::client::yes")]
+    #[serde(default = "super::yes")]
     pub allow_stale: bool,
     #[serde(rename = "refresh_interval")]
     _refresh_interval: Option<IgnoredAny>,

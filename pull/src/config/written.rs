@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::asked::Asked;
-use super::client::{ClientSettings, yes};
 use super::sources::{ConsulSource, DnsSource, EtcdSource, FileSource, HttpSource, KubernetesSource, Source};
 use super::units::{Size, Span};
+use super::yes;
 use crate::relabel::{LabelSet, Rule};
+use weir_fetch::{Authorization, BasicAuth, ClientSettings, Header, Tls};
 
 /// The whole file: of a Prometheus' own only what concerns scraping is used.
 #[derive(Debug, Default, Deserialize)]
@@ -89,14 +90,14 @@ pub(super) struct Scrape {
     #[serde(default)]
     pub metric_relabel_configs: Vec<Rule>,
     // Of an HTTP client; `flatten` would forbid to refuse unknown keys.
-    pub basic_auth: Option<super::client::BasicAuth>,
-    pub authorization: Option<super::client::Authorization>,
+    pub basic_auth: Option<BasicAuth>,
+    pub authorization: Option<Authorization>,
     #[serde(default)]
-    pub tls_config: super::client::Tls,
+    pub tls_config: Tls,
     #[serde(default = "yes")]
     pub follow_redirects: bool,
     #[serde(default)]
-    pub http_headers: BTreeMap<String, super::client::Header>,
+    pub http_headers: BTreeMap<String, Header>,
     bearer_token: Option<IgnoredAny>,
     bearer_token_file: Option<IgnoredAny>,
     oauth2: Option<IgnoredAny>,

@@ -8,8 +8,8 @@ use hyper::{Method, Uri};
 use serde_json::Value;
 
 use super::said::Teller;
-use crate::config::ClientSettings;
-use crate::http::{Ask, Client, Connection, Failure, Room, Stream};
+use weir_fetch::ClientSettings;
+use weir_fetch::{Ask, Client, Connection, Failure, Room, Stream};
 
 /// Asks one server.
 pub(super) struct Asker {
@@ -44,7 +44,7 @@ impl Asker {
         &mut self,
         uri: &str,
         patience: Duration,
-    ) -> Result<(crate::http::Answer, Value), String> {
+    ) -> Result<(weir_fetch::Answer, Value), String> {
         self.asked(Method::GET, uri, Bytes::new(), patience).await
     }
 
@@ -59,7 +59,7 @@ impl Asker {
         uri: &str,
         body: Bytes,
         patience: Duration,
-    ) -> Result<(crate::http::Answer, Value), String> {
+    ) -> Result<(weir_fetch::Answer, Value), String> {
         let told = |failure: &dyn std::fmt::Display| format!("{uri} {failure}");
         let (address, headers) = (address(uri)?, self.headers(&body));
         let ask = Ask { method, uri: address, headers: &headers, body, limit: MOST_ANSWER, room: &self.room };

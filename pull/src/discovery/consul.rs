@@ -11,8 +11,9 @@ use weir_sample::legal_label_name;
 
 use super::asker::{Asker, Patience, coded};
 use super::said::Teller;
-use crate::config::{Asked, ConsulSource, Group, Secret};
+use crate::config::{Asked, ConsulSource, Group};
 use crate::relabel::LabelSet;
+use weir_fetch::Secret;
 
 /// Time that a question waits at Consul for something to happen.
 const WAIT: Duration = Duration::from_secs(60);

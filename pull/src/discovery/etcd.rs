@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::asker::{Asker, Patience};
 use super::said::Teller;
-use crate::config::{Asked, EtcdSource, Group, Secret};
+use crate::config::{Asked, EtcdSource, Group};
+use weir_fetch::Secret;
 
 /// A watch in which nothing happens is opened anew after so long, in case nobody is there any more.
 const QUIET: Duration = Duration::from_secs(60);
@@ -58,7 +59,7 @@ async fn one(
             let line = match events.line(QUIET).await {
                 Ok(Some(line)) => line,
                 // Nothing for long, or its end: where it stands now is asked, which also tells whether it is there.
-                Ok(None) | Err(crate::http::Failure::Timeout(_)) => break,
+                Ok(None) | Err(weir_fetch::Failure::Timeout(_)) => break,
                 Err(failure) => return Err(format!("{endpoint} {failure}")),
             };
             let said: Value =

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::{Fleet, Membership, PROBE_EVERY, View};
-use crate::config::ClientSettings;
-use crate::http::{Ask, Client, Connection, Room};
+use weir_fetch::ClientSettings;
+use weir_fetch::{Ask, Client, Connection, Room};
 
 /// What a collector says of itself at `/api/v1/member`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use weir_sample::{Histogram, Kind, Total};
+use weir_sample::{Histogram, Kind, STALE, Total};
 
 use super::histograms::OpenHistograms;
 use super::late::{Late, Scattered};
@@ -147,11 +147,11 @@ impl Group {
         Total::of(self.values[self.rows.len() * self.width() + column])
     }
 
-    /// Appends one row of values; NaN leaves a column out. Counters that begin with it begin with a zero at `zero`.
+    /// Appends one row of values; NaN leaves a column out, [`STALE`] ends its series. Counters that begin with it begin with a zero at `zero`.
     pub(crate) fn append(&mut self, time: i64, zero: i64, spans: &[Span], floats: &[f64]) -> Appended {
         let mut done = Appended::default();
         if time > self.newest {
-            let present = present(spans, floats);
+            let present = self.present(spans, floats);
             if present == 0 {
                 return done;
             }
@@ -164,9 +164,9 @@ impl Group {
                 let (from, to) = (span.position as usize, usize::from(span.column));
                 let span_floats = &floats[from..from + usize::from(span.count)];
                 for (i, &value) in span_floats.iter().enumerate() {
-                    if !value.is_nan() {
+                    let is_counter = counters >> (to + i) & 1 == 1;
+                    if is_there(value, is_counter) {
                         let slot = &mut row[to + i];
-                        let is_counter = counters >> (to + i) & 1 == 1;
                         *slot = if is_counter { Total::of(*slot).plus(value).number() } else { value };
                     }
                 }
@@ -176,13 +176,26 @@ impl Group {
             for span in spans {
                 for i in 0..usize::from(span.count) {
                     let value = floats[span.position as usize + i];
-                    if !value.is_nan() {
-                        self.append_late(time, zero, usize::from(span.column) + i, value, &mut done);
+                    let column = usize::from(span.column) + i;
+                    if is_there(value, self.counters >> column & 1 == 1) {
+                        self.append_late(time, zero, column, value, &mut done);
                     }
                 }
             }
         }
         done
+    }
+
+    fn present(&self, spans: &[Span], floats: &[f64]) -> u128 {
+        let mut present = 0;
+        for span in spans {
+            let from = span.position as usize;
+            for (i, value) in floats[from..from + usize::from(span.count)].iter().enumerate() {
+                let column = usize::from(span.column) + i;
+                present |= u128::from(is_there(*value, self.counters >> column & 1 == 1)) << column;
+            }
+        }
+        present
     }
 
     /// Gives new counters a sample of zero, so that `increase` sees their first delta.
@@ -373,15 +386,9 @@ impl Group {
     }
 }
 
-fn present(spans: &[Span], floats: &[f64]) -> u128 {
-    let mut present = 0;
-    for span in spans {
-        let from = span.position as usize;
-        for (i, value) in floats[from..from + usize::from(span.count)].iter().enumerate() {
-            present |= u128::from(!value.is_nan()) << (usize::from(span.column) + i);
-        }
-    }
-    present
+/// A number, or the mark that ends a gauge. A counter ends by adding nothing.
+fn is_there(value: f64, is_counter: bool) -> bool {
+    !value.is_nan() || !is_counter && value.to_bits() == STALE.to_bits()
 }
 
 /// Makes room in steps of a quarter: doubling would hold twice the memory of the open chunks.

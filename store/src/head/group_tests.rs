@@ -102,6 +102,20 @@ fn columns_can_be_added_at_any_time() {
 }
 
 #[test]
+fn a_gauge_ends_with_a_mark_and_a_counter_does_not() {
+    let mut group = group();
+    append(&mut group, 10, &spans(4), &[1.0, NONE, 7.0, NONE]);
+    append(&mut group, 20, &spans(4), &[STALE, STALE, STALE, NONE]);
+    append(&mut group, 15, &spans(4), &[STALE, NONE, STALE, NONE]);
+    append(&mut group, 30, &spans(4), &[2.0, NONE, NONE, NONE]);
+    check(&group, 0, &[(0, 0.0), (10, 1.0), (30, 3.0)]);
+    check(&group, 1, &[]);
+    let ended = group.read(2, i64::MIN, i64::MAX).unwrap();
+    let bits: Vec<_> = ended.times.iter().copied().zip(ended.values.iter().map(|value| value.to_bits())).collect();
+    assert_eq!(bits, [(10, 7f64.to_bits()), (15, STALE.to_bits()), (20, STALE.to_bits())]);
+}
+
+#[test]
 fn values_keep_their_bits() {
     let mut group = group();
     let odd = [-0.0, f64::INFINITY, f64::from_bits(0x7ff0_0000_0000_0002), f64::NAN, 5e-324, 0.1 + 0.2];

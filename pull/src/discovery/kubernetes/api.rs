@@ -2,8 +2,9 @@
 
 use hyper::header::AUTHORIZATION;
 
-use crate::config::{Asked, ClientSettings, KubernetesSource};
+use crate::config::{Asked, KubernetesSource};
 use crate::discovery::asker::Asker;
+use weir_fetch::ClientSettings;
 
 /// Where a pod finds who it is.
 pub(super) const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";

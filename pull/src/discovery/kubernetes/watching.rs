@@ -11,7 +11,7 @@ use super::objects::Objects;
 use crate::config::{ObjectSelector, Role};
 use crate::discovery::asker::{Asker, Patience, coded};
 use crate::discovery::said::Teller;
-use crate::http::Failure;
+use weir_fetch::Failure;
 
 /// Objects of one page of a list.
 const PAGE: usize = 500;

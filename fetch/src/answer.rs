@@ -13,8 +13,10 @@ use super::failure::Failure;
 
 /// A whole answer with status 200.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub struct Answer {
+    /// Its headers.
     pub headers: HeaderMap,
+    /// Its body, unpacked.
     pub body: Vec<u8>,
     /// Of what all large answers may take together.
     _room: Vec<OwnedSemaphorePermit>,
@@ -22,7 +24,7 @@ pub(crate) struct Answer {
 
 /// What all large answers may take together: each waits, with its own time running, until there is room.
 #[derive(Clone)]
-pub(crate) struct Room(Arc<Semaphore>);
+pub struct Room(Arc<Semaphore>);
 
 /// Bytes of an answer that nobody asks room for.
 const SMALL: usize = 1 << 20;
@@ -30,7 +32,8 @@ const SMALL: usize = 1 << 20;
 const PIECE: usize = 1 << 16;
 
 impl Room {
-    pub(crate) fn of(bytes: usize) -> Self {
+    /// So many bytes.
+    pub fn of(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes / PIECE)))
     }
 }
@@ -56,7 +59,7 @@ impl Answer {
     }
 
     /// A header's value, if it is text.
-    pub(crate) fn header(&self, name: header::HeaderName) -> &str {
+    pub fn header(&self, name: header::HeaderName) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use crate::config::{Secret, Tls};
+use crate::settings::{Secret, Tls};
 
 /// The settings of rustls that these of the file are.
 pub(super) fn tls(tls: &Tls) -> Result<Arc<ClientConfig>, String> {

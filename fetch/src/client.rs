@@ -1,5 +1,7 @@
 //! One request at a time on a connection that stays open, redirects followed.
 
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,29 +20,38 @@ use super::answer::{Answer, Room};
 use super::failure::Failure;
 use super::stream::Stream;
 use super::tls::tls;
-use crate::config::{ClientSettings, Secret};
+use crate::settings::{ClientSettings, Secret};
 
 /// How all targets of a job are asked.
-pub(crate) struct Client {
+pub struct Client {
     settings: ClientSettings,
     tls: Arc<rustls::ClientConfig>,
+    lookup: Lookup,
 }
 
+/// Addresses of a host and a port.
+pub type Lookup = fn(&str, u16) -> BoxFuture<'_, std::io::Result<Vec<SocketAddr>>>;
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// An open connection to a server.
-pub(crate) struct Connection {
+pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     to: String,
 }
 
 /// What is asked for.
-pub(crate) struct Ask<'a> {
+pub struct Ask<'a> {
+    /// Such as GET.
     pub method: Method,
+    /// With scheme and host.
     pub uri: Uri,
     /// Beside what the client's settings say.
     pub headers: &'a [(HeaderName, String)],
+    /// What goes with it.
     pub body: Bytes,
     /// Bytes of an answer, unpacked.
     pub limit: usize,
+    /// What answers may take together.
     pub room: &'a Room,
 }
 
@@ -53,12 +64,33 @@ const BUFFER: usize = 16 << 10;
 const CONNECT: Duration = Duration::from_secs(10);
 
 impl Client {
-    pub(crate) fn new(settings: &ClientSettings) -> Result<Self, String> {
-        Ok(Self { settings: settings.clone(), tls: tls(&settings.tls)? })
+    /// A client of these settings.
+    ///
+    /// # Errors
+    /// What cannot be read of certificates and keys, as a sentence.
+    pub fn new(settings: &ClientSettings) -> Result<Self, String> {
+        Ok(Self { settings: settings.clone(), tls: tls(&settings.tls)?, lookup: by_the_system })
+    }
+
+    /// Reads the files of its secrets once, as each request does.
+    ///
+    /// # Errors
+    /// What cannot be read, as a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        self.identify(&mut HeaderMap::new()).map_err(|failure| failure.to_string())
+    }
+
+    /// The same, which looks up names by another way than the system's.
+    #[must_use]
+    pub fn resolving(self, lookup: Lookup) -> Self {
+        Self { lookup, ..self }
     }
 
     /// Asks by the connection that is kept, if it is to the same server, and leaves there the one to use next.
-    pub(crate) async fn ask(&self, kept: &mut Option<Connection>, ask: Ask<'_>) -> Result<Answer, Failure> {
+    ///
+    /// # Errors
+    /// Why there is no answer that can be used.
+    pub async fn ask(&self, kept: &mut Option<Connection>, ask: Ask<'_>) -> Result<Answer, Failure> {
         let mut uri = ask.uri.clone();
         for _ in 0..=MOST_REDIRECTS {
             let is_first_host = uri.authority() == ask.uri.authority();
@@ -79,7 +111,7 @@ impl Client {
     }
 
     /// Asks by a connection of its own, for an answer whose lines come as things happen, as long as that is there. Redirects are not followed.
-    pub(crate) async fn open(&self, ask: Ask<'_>) -> Result<(Connection, Stream), Failure> {
+    pub async fn open(&self, ask: Ask<'_>) -> Result<(Connection, Stream), Failure> {
         let request = || self.request(&ask, &ask.uri, true);
         let (connection, response) = self.send(None, &ask.uri, request).await?;
         match response.status() {
@@ -110,7 +142,8 @@ impl Client {
         let is_tls = uri.scheme_str() == Some("https");
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let stream = match tokio::time::timeout(CONNECT, TcpStream::connect((host, port))).await {
+        let connecting = async { TcpStream::connect(&*(self.lookup)(host, port).await?).await };
+        let stream = match tokio::time::timeout(CONNECT, connecting).await {
             Ok(stream) => stream.map_err(Failure::Connection)?,
             Err(_) => return Err(Failure::Timeout(CONNECT)),
         };
@@ -180,6 +213,10 @@ impl Client {
         }
         Ok(())
     }
+}
+
+fn by_the_system(host: &str, port: u16) -> BoxFuture<'_, std::io::Result<Vec<SocketAddr>>> {
+    Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
 }
 
 /// Scheme, host and port.

@@ -7,67 +7,90 @@ use serde::Deserialize;
 
 /// Settings of an HTTP client.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct ClientSettings {
+pub struct ClientSettings {
+    /// Name and password.
     pub basic_auth: Option<BasicAuth>,
+    /// A token, or whatever else the header `Authorization` may have.
     pub authorization: Option<Authorization>,
+    /// Whom it trusts.
     pub tls: Tls,
+    /// Whether it goes where it is sent.
     pub follow_redirects: bool,
+    /// Further headers.
     pub headers: BTreeMap<String, Header>,
 }
 
 /// A text that is not shown.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-pub(crate) struct Secret(pub String);
+pub struct Secret(pub String);
 
+/// The scheme `Basic`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct BasicAuth {
+pub struct BasicAuth {
+    /// The name.
     #[serde(default)]
     pub username: String,
+    /// A file that has it.
     pub username_file: Option<PathBuf>,
+    /// The password.
     pub password: Option<Secret>,
+    /// A file that has it, read for each request.
     pub password_file: Option<PathBuf>,
 }
 
+/// Any other scheme.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Authorization {
+pub struct Authorization {
+    /// The scheme, `Bearer` if nothing is said.
     #[serde(default = "bearer", rename = "type")]
     pub kind: String,
+    /// What follows it.
     pub credentials: Option<Secret>,
+    /// A file that has it, read for each request.
     pub credentials_file: Option<PathBuf>,
-}
-
-/// What holds where nothing is said.
-pub(super) fn yes() -> bool {
-    true
 }
 
 fn bearer() -> String {
     "Bearer".into()
 }
 
+/// Whom a client trusts, and who it says it is.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Tls {
+pub struct Tls {
+    /// Authorities in PEM; none: those that the system trusts.
     pub ca: Option<String>,
+    /// A file of them.
     pub ca_file: Option<PathBuf>,
+    /// The client's certificate.
     pub cert: Option<String>,
+    /// A file that has it.
     pub cert_file: Option<PathBuf>,
+    /// The client's key.
     pub key: Option<Secret>,
+    /// A file that has it.
     pub key_file: Option<PathBuf>,
+    /// The name that a server's certificate has to have, if it is not the address's.
     pub server_name: Option<String>,
+    /// Trust anyone.
     pub insecure_skip_verify: bool,
+    /// `TLS12` or `TLS13`.
     pub min_version: Option<String>,
+    /// The same.
     pub max_version: Option<String>,
 }
 
 /// Values of one header.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Header {
+pub struct Header {
+    /// As they are.
     pub values: Vec<String>,
+    /// The same, not shown.
     pub secrets: Vec<Secret>,
+    /// Files that have them.
     pub files: Vec<PathBuf>,
 }
 
@@ -79,7 +102,7 @@ impl std::fmt::Debug for Secret {
 
 impl ClientSettings {
     /// Paths are relative to the folder of the file that has them.
-    pub(super) fn place_in(&mut self, folder: &Path) {
+    pub fn place_in(&mut self, folder: &Path) {
         let (basic, other, tls) = (self.basic_auth.as_mut(), self.authorization.as_mut(), &mut self.tls);
         let paths = [&mut tls.ca_file, &mut tls.cert_file, &mut tls.key_file].into_iter();
         let paths =
@@ -90,8 +113,8 @@ impl ClientSettings {
         }
     }
 
-    /// What contradicts itself.
-    pub(super) fn fault(&self) -> Option<String> {
+    /// What contradicts itself, as a sentence.
+    pub fn fault(&self) -> Option<String> {
         let both = |a: bool, b: bool, text: &str| (a && b).then(|| text.to_owned());
         let tls = &self.tls;
         both(self.basic_auth.is_some(), self.authorization.is_some(), "basic_auth and authorization exclude each other")

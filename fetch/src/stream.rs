@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use super::failure::Failure;
 
 /// Lines of an answer with status 200.
-pub(crate) struct Stream {
+pub struct Stream {
     frames: Incoming,
     read: Vec<u8>,
     /// Bytes of a line.
@@ -22,7 +22,7 @@ impl Stream {
     }
 
     /// The next line, without its end; none when the answer is over.
-    pub(crate) async fn line(&mut self, patience: Duration) -> Result<Option<Vec<u8>>, Failure> {
+    pub async fn line(&mut self, patience: Duration) -> Result<Option<Vec<u8>>, Failure> {
         loop {
             if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
                 let rest = self.read.split_off(end + 1);
