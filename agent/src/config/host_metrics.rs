@@ -27,8 +27,10 @@ pub(crate) struct HostMetrics {
     pub sockets: bool,
     pub processes: bool,
     pub top_processes: usize,
+    pub process_names: Vec<String>,
     pub temperature: bool,
     pub container: bool,
+    pub containers: bool,
     pub relabel: Vec<Rule>,
 }
 
@@ -57,8 +59,10 @@ impl Default for HostMetrics {
             sockets: true,
             processes: true,
             top_processes: 0,
+            process_names: Vec::new(),
             temperature: true,
             container: true,
+            containers: false,
             relabel: Vec::new(),
         }
     }

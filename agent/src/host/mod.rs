@@ -4,6 +4,7 @@
 
 mod collector;
 mod container;
+mod containers;
 mod cpu;
 mod deltas;
 mod disk;
@@ -139,8 +140,8 @@ fn collectors(settings: &HostMetrics) -> Vec<(&'static str, Box<dyn Collector>)>
     if settings.sockets {
         all.push(("sockets", Box::new(network::Sockets::new(root))));
     }
-    if settings.processes || settings.top_processes > 0 {
-        all.push(("processes", Box::new(processes::Processes::new(root, settings.processes, settings.top_processes))));
+    if settings.processes || settings.top_processes > 0 || !settings.process_names.is_empty() {
+        all.push(("processes", Box::new(processes::Processes::new(root, settings))));
     }
     if settings.temperature {
         all.push(("temperature", Box::new(temperature::Temperature::new(root))));
@@ -149,6 +150,9 @@ fn collectors(settings: &HostMetrics) -> Vec<(&'static str, Box<dyn Collector>)>
         && let Some(container) = container::Container::new(root)
     {
         all.push(("container", Box::new(container)));
+    }
+    if settings.containers {
+        all.push(("containers", Box::new(containers::Containers::new(root))));
     }
     all
 }

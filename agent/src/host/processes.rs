@@ -7,6 +7,7 @@ use rustix::fs::{Dir, Mode, OFlags, open, openat};
 use rustix::param::page_size;
 
 use super::{Collector, Points};
+use crate::config::{Choice, HostMetrics};
 use crate::proc::{ProcFile, field};
 
 /// Reads one short file per process, which costs about 5 µs each.
@@ -16,6 +17,8 @@ pub(super) struct Processes {
     stat: ProcFile,
     states: bool,
     top: usize,
+    /// Commands that are told however little they use.
+    named: Option<Choice>,
     /// CPU ticks of each process at the last look, and the look.
     before: HashMap<u32, (u64, u64)>,
     turn: u64,
@@ -32,18 +35,24 @@ struct Command {
 }
 
 impl Processes {
-    pub(super) fn new(root: &Path, states: bool, top: usize) -> Self {
+    pub(super) fn new(root: &Path, settings: &HostMetrics) -> Self {
+        let names: Vec<&str> = settings.process_names.iter().map(String::as_str).chain(["!*"]).collect();
         Self {
             folder: root.join("proc"),
             files: ProcFile::new(root, "/proc/sys/fs/file-nr"),
             stat: ProcFile::new(root, "/proc/stat"),
-            states,
-            top,
+            states: settings.processes,
+            top: settings.top_processes,
+            named: (names.len() > 1).then(|| Choice::new(&names)),
             before: HashMap::new(),
             turn: 0,
             total_before: 0.0,
             text: Vec::with_capacity(512),
         }
+    }
+
+    fn ranks(&self) -> bool {
+        self.top > 0 || self.named.is_some()
     }
 
     /// Calls with id and `stat` line of every process there is.
@@ -65,14 +74,14 @@ impl Processes {
     fn look(&mut self, points: &mut Points<'_>) {
         let mut states = [0.0; STATES.len()];
         let mut commands: HashMap<String, Command> = HashMap::new();
-        let (turn, top) = (self.turn, self.top);
+        let (turn, ranks) = (self.turn, self.ranks());
         self.each(|before, id, line| {
             // The command stands in brackets and may hold anything, brackets too.
             let Some((head, rest)) = line.rsplit_once(") ") else { return };
             let state = rest.as_bytes().first().map_or(' ', |byte| char::from(*byte));
             let at = STATES.iter().position(|(codes, _)| codes.contains(state)).unwrap_or(STATES.len() - 1);
             states[at] += 1.0;
-            if top > 0 {
+            if ranks {
                 let number = |at: usize| field(rest, at).unwrap_or(0.0) as u64;
                 let ticks = number(11) + number(12);
                 let (last, _) = before.insert(id, (ticks, turn)).unwrap_or((ticks, turn));
@@ -100,7 +109,9 @@ impl Processes {
         let mut ranked: Vec<_> = commands.into_iter().collect();
         ranked
             .sort_by_key(|(name, command)| (std::cmp::Reverse((command.ticks, command.resident_bytes)), name.clone()));
-        for (name, command) in ranked.iter().take(self.top) {
+        let is_named = |name: &str| self.named.as_ref().is_some_and(|named| named.allows(name));
+        let told = ranked.iter().enumerate().filter(|(at, (name, _))| *at < self.top || is_named(name));
+        for (_, (name, command)) in told {
             let labels = [("process_executable_name", name.as_str())];
             points.ratio("process_cpu_utilization_ratio", &labels, command.ticks as f64 / passed);
             points.gauge("process_memory_usage_bytes", &labels, command.resident_bytes as f64);
@@ -122,7 +133,7 @@ impl Collector for Processes {
             }
         }
         self.turn += 1;
-        if self.states || self.top > 0 {
+        if self.states || self.ranks() {
             self.look(points);
         }
     }

@@ -12,7 +12,7 @@ const TABLE: &str = include_str!("../../../docs/host-metrics.md");
 const RULES: &str = include_str!("../../../deploy/prometheus/node-exporter-names.rules.yml");
 
 /// Files under `/proc` and `/sys`; `{n}` becomes the count given.
-const FILES: [(&str, &str); 24] = [
+const FILES: [(&str, &str); 25] = [
     (
         "proc/stat",
         "cpu  {n} 0 200 700 0 0 0 0 0 0\ncpu0 {n} 0 100 350 0 0 0 0 0 0\ncpu1 0 0 100 350 0 0 0 0 0 0\n\
@@ -59,11 +59,15 @@ const FILES: [(&str, &str); 24] = [
     ("sys/class/hwmon/hwmon0/name", "coretemp\n"),
     ("sys/class/hwmon/hwmon0/temp1_input", "45500\n"),
     ("sys/fs/cgroup/memory.max", "1048576\n"),
+    ("sys/fs/cgroup/cgroup.controllers", "cpu io memory pids\n"),
     ("sys/fs/cgroup/cpu.max", "50000 100000\n"),
     ("sys/fs/cgroup/cpu.stat", "usage_usec 9\nuser_usec {n}\nsystem_usec {n}\nthrottled_usec {n}\n"),
 ];
 
-const MORE_FILES: [(&str, &str); 3] = [
+const MORE_FILES: [(&str, &str); 6] = [
+    ("sys/fs/cgroup/memory.stat", "anon 9\ninactive_file 96\n"),
+    ("sys/fs/cgroup/memory.events", "low 0\noom_kill {n}\n"),
+    ("sys/fs/cgroup/io.stat", "8:0 rbytes={n} wbytes=7 rios=1\n8:16 rbytes={n} wbytes=1\n"),
     ("sys/fs/cgroup/memory.current", "4096\n"),
     ("sys/fs/cgroup/pids.current", "3\n"),
     ("sys/fs/cgroup/pids.max", "100\n"),
@@ -71,14 +75,41 @@ const MORE_FILES: [(&str, &str); 3] = [
 
 fn write(root: &Path, count: u64) {
     for (path, text) in FILES.iter().chain(&MORE_FILES) {
-        let path = root.join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text.replace("{n}", &count.to_string())).unwrap();
+        // Each container has what the agent's own has.
+        let of_groups = path.strip_prefix("sys/fs/cgroup/").into_iter();
+        let groups = of_groups.flat_map(|file| GROUPS.map(|group| format!("sys/fs/cgroup/{group}/{file}")));
+        for path in groups.chain([(*path).to_owned()]) {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text.replace("{n}", &count.to_string())).unwrap();
+        }
     }
 }
 
+/// Groups of a container alone, and of one in a pod.
+const GROUPS: [&str; 2] = [
+    "system.slice/docker-00000000000000000000000000000000000000000000000000000000000000d0.scope",
+    "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod5e8ff4a5_4b6f_4d22_8d4f_1a2b3c4d5e6f.slice/\
+     cri-containerd-00000000000000000000000000000000000000000000000000000000000000c0.scope",
+];
+
+/// What a group of version 1 has, lines apart by `|`.
+const ONE: &str = "memory/memory.usage_in_bytes: 4096
+    memory/memory.limit_in_bytes: 1048576
+    memory/memory.stat: inactive_file 1|total_inactive_file 96
+    memory/memory.oom_control: oom_kill_disable 0|under_oom 0|oom_kill {n}
+    pids/pids.current: 3
+    pids/pids.max: 100
+    cpu/cpu.cfs_quota_us: 50000
+    cpu/cpu.cfs_period_us: 100000
+    cpu/cpu.stat: nr_throttled 1|throttled_time {n}000
+    cpuacct/cpuacct.usage_user: {n}000
+    cpuacct/cpuacct.usage_sys: {n}000
+    blkio/blkio.throttle.io_service_bytes: 8:0 Read {n}|8:0 Write 7|8:0 Total 9|8:16 Read {n}|8:16 Write 1|Total 99";
+
 fn settings(root: &Path, more: &str) -> HostMetrics {
-    toml::from_str(&format!("root = {:?}\ntop_processes = 5\n{more}", root.display().to_string())).unwrap()
+    let top = if more.contains("top_processes") { "" } else { "top_processes = 5\n" };
+    toml::from_str(&format!("root = {:?}\n{top}{more}", root.display().to_string())).unwrap()
 }
 
 /// Two collections, counters at 100 and then at 150.
@@ -145,6 +176,53 @@ fn every_figure_of_a_known_host_is_right() {
 }
 
 #[test]
+fn containers_are_told_by_version_1_and_2_alike() {
+    let ids = ["00000000000000000000000000000000000000000000000000000000000000d0", &format!("{:064x}", 0xc0)];
+    let pod = ",k8s_pod_uid=\"5e8ff4a5-4b6f-4d22-8d4f-1a2b3c4d5e6f\"";
+    let check = |found: &BTreeMap<String, Value>, name: &str, labels: &str, value: &Value| {
+        for (id, pod) in ids.into_iter().zip(["", pod]) {
+            let series = format!("{name}{{container_id={id:?}{labels}{pod}}}");
+            assert_eq!(found.get(&series), Some(value), "{series} in {found:#?}");
+        }
+    };
+    let hierarchies = |count: u64| -> Vec<_> {
+        let placed = |line: &str| {
+            let (file, text) = line.trim().split_once(": ").unwrap();
+            let (controller, file) = file.split_once('/').unwrap();
+            let text = text.replace("{n}", &count.to_string()).replace('|', "\n");
+            GROUPS.map(|group| (format!("sys/fs/cgroup/{controller}/{group}/{file}"), text.clone()))
+        };
+        ONE.lines().flat_map(placed).collect()
+    };
+    let borrowed = |files: &'static [(String, String)]| -> Vec<(&'static str, &'static [u8])> {
+        files.iter().map(|(path, text)| (path.as_str(), text.as_bytes())).collect()
+    };
+    let [first, second] = [100, 150].map(|count| borrowed(hierarchies(count).leak()));
+    let one = collected_with("containers = true", &first, &second);
+    for found in [&collected("containers = true"), &one] {
+        check(found, "container_memory_working_set_bytes", "", &Value::Gauge(4_000.0));
+        check(found, "container_memory_limit_bytes", "", &Value::Gauge(1_048_576.0));
+        check(found, "container_cpu_limit_cores", "", &Value::Gauge(0.5));
+        check(found, "container_processes_limit", "", &Value::Gauge(100.0));
+        check(found, "container_oom_kills_total", "", &Value::Counter(50.0));
+        check(found, "container_cpu_time_seconds_total", ",cpu_mode=\"user\"", &Value::Counter(0.00005));
+        check(found, "container_cpu_throttled_seconds_total", "", &Value::Counter(0.00005));
+        check(found, "container_disk_io_bytes_total", ",disk_io_direction=\"read\"", &Value::Counter(100.0));
+    }
+    assert!(!one.keys().any(|series| series.starts_with("container_memory_usage_bytes{}")), "that is the host's own");
+}
+
+#[test]
+fn commands_are_told_by_name_however_little_they_use() {
+    let told = |more: &str| {
+        let found = collected(&format!("top_processes = 0\n{more}"));
+        found.keys().filter(|series| series.starts_with("process_")).count()
+    };
+    assert_eq!((told(""), told("process_names = [\"nginx\"]")), (0, 0));
+    assert_eq!(told("process_names = [\"!x\", \"my *\"]"), 3);
+}
+
+#[test]
 fn each_part_can_be_switched_off() {
     let everything = collected("").len();
     let mut left = everything;
@@ -206,6 +284,10 @@ fn a_host_that_tells_nothing_is_no_error() {
 
 /// Two collections of a host that has just these files.
 fn collected_of(first: &[(&str, &[u8])], second: &[(&str, &[u8])]) -> BTreeMap<String, Value> {
+    collected_with("", first, second)
+}
+
+fn collected_with(more: &str, first: &[(&str, &[u8])], second: &[(&str, &[u8])]) -> BTreeMap<String, Value> {
     let root = TempDir::new().unwrap();
     let lay = |files: &[(&str, &[u8])]| {
         for (path, bytes) in files {
@@ -215,8 +297,8 @@ fn collected_of(first: &[(&str, &[u8])], second: &[(&str, &[u8])]) -> BTreeMap<S
         }
     };
     std::fs::create_dir_all(root.path().join(std::ffi::OsStr::from_bytes(b"mnt/caf\xe9 x"))).unwrap();
-    let mut host = Host::new(Origin::new("h", &BTreeMap::new()), &settings(root.path(), ""));
     lay(first);
+    let mut host = Host::new(Origin::new("h", &BTreeMap::new()), &settings(root.path(), more));
     host.collect();
     lay(second);
     host.collect().into_iter().map(|(series, value)| (series.with_label("host", "").to_string(), value)).collect()
@@ -311,7 +393,7 @@ fn shapes() -> BTreeSet<(String, Vec<String>)> {
         let names = labels.split("\",").filter_map(|pair| Some(pair.split_once('=')?.0.to_owned()));
         (name.to_owned(), names.collect())
     };
-    collected("").keys().map(shape).collect()
+    collected("containers = true").keys().map(shape).collect()
 }
 
 /// Rows of the table: series, labels, node_exporter's names.
