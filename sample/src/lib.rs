@@ -7,6 +7,7 @@ pub mod re2;
 
 mod distinct;
 mod duration;
+mod event;
 mod histogram;
 mod reading;
 mod selector;
@@ -17,6 +18,7 @@ mod value;
 
 pub use distinct::Distinct;
 pub use duration::{BadDuration, read_duration, write_duration};
+pub use event::{CheckStatus, Event, EventKind};
 pub use histogram::{
     Bucket, CUSTOM_BOUNDS, Histogram, HistogramSum, Incompatible, Joined, MAX_SCALE, OldHistogram, Parts, ResetHint,
     Side, add_one,

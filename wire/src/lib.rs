@@ -20,7 +20,7 @@ mod sender;
 pub use ack::{Ack, Hints};
 pub use batch::{
     Batch, BatchHead, DICTIONARY_ID, Decoder, Encoder, Layout, PackedLayout, Totals, Values, decode, moved_back,
-    window_of,
+    put_event, read_event, window_of,
 };
 pub use datagram::{
     DEFAULT_DATAGRAM_BYTES, DatagramKind, HEADER_BYTES, Header, MAX_DATAGRAM_BYTES, Refusal, TAG_BYTES, open, seal,

@@ -35,6 +35,11 @@ impl Decoder {
         Ok(BatchHead { window, totals, layout_id: xxh3_64(keys), keys, values: input.0 })
     }
 
+    /// Unpacks a section.
+    pub(super) fn section<'a>(&'a mut self, section: &'a [u8]) -> Result<&'a [u8], DecodeError> {
+        self.unpacker.unpack(section)
+    }
+
     /// Unpacks the key section; only needed for a layout that was not seen before.
     pub fn layout(&mut self, head: &BatchHead<'_>) -> Result<Layout, DecodeError> {
         let (series, kinds) = keys::read(self.unpacker.unpack(head.keys)?)?;

@@ -222,6 +222,11 @@ impl Encoder {
         packer.put(stored, &self.plain);
     }
 
+    /// Appends a section, packed as values are.
+    pub(super) fn put_section(&mut self, out: &mut Vec<u8>, plain: &[u8]) {
+        self.value_packer.put(out, plain);
+    }
+
     fn plain_values(&mut self, points: &[&(Series, Value)]) {
         self.plain.clear();
         self.digits.clear();
@@ -240,7 +245,7 @@ impl Encoder {
 }
 
 /// Everything before the value section.
-fn put_head(out: &mut Vec<u8>, window: Window, totals: &Totals, keys: &[u8]) {
+pub(super) fn put_head(out: &mut Vec<u8>, window: Window, totals: &Totals, keys: &[u8]) {
     put_varint(out, window.end().millis() as u64);
     put_varint(out, window.interval().as_millis() as u64);
     totals.put(out);

@@ -7,10 +7,11 @@
 //! value section: packing · plain length if packed · tags, two a byte · digits of floats · histograms and sets
 //! ```
 //! The key section does not change while an agent's set of series does not: the hash of its stored bytes is the layout
-//! id, and a receiver that has seen it maps values to series by position.
+//! id, and a receiver that has seen it maps values to series by position. Events may stand in the place of points (see `events`).
 
 mod decoder;
 mod encoder;
+mod events;
 mod floats;
 mod keys;
 mod packing;
@@ -24,6 +25,7 @@ use weir_sample::{Kind, Series, Value, Window};
 
 pub use decoder::{Decoder, decode};
 pub use encoder::{Encoder, PackedLayout};
+pub use events::{put_event, read_event};
 pub use packing::DICTIONARY_ID;
 pub use totals::Totals;
 pub use window::{moved_back, window_of};

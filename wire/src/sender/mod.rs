@@ -17,7 +17,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use weir_sample::{Series, Timestamp, Value, Window};
+use weir_sample::{Event, Series, Timestamp, Value, Window};
 
 use crate::{
     Ack, AgentId, Batch, DEFAULT_DATAGRAM_BYTES, DICTIONARY_ID, DatagramKind, Encoder, Epoch, HEADER_BYTES, Header,
@@ -141,6 +141,28 @@ impl Sender {
         let samples = |payload: &[u8]| if split { samples_in(payload) } else { whole };
         let entries = payloads.into_iter().map(|payload| self.number(samples(&payload), payload)).collect();
         (entries, left_out)
+    }
+
+    /// Events as numbered batches, for [`Sender::push`] or first for a spool. The second result counts those that fit no
+    /// datagram. `on_disk` is how many batches wait outside the outbox.
+    pub fn close_events(
+        &mut self,
+        encoder: &mut Encoder,
+        window: Window,
+        events: &[Event],
+        on_disk: u64,
+    ) -> (Vec<Entry>, usize) {
+        let (mut slices, mut tries) = (1, 0);
+        loop {
+            let totals = self.totals_with(slices, 0, on_disk);
+            let (payloads, left_out) = encoder.encode_events(window, &totals, events, PAYLOAD_BYTES);
+            let are = payloads.len() as u64;
+            tries += 1;
+            if are == slices || are == 0 || tries == MAX_TRIES {
+                return (payloads.into_iter().map(|payload| self.number(0, payload)).collect(), left_out);
+            }
+            slices = are;
+        }
     }
 
     /// A row of values as numbered batches, one for each of the layouts that stand for its columns in order.
