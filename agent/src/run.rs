@@ -155,6 +155,7 @@ impl Agent {
             self.clock.hear(gateway, server, since_boot);
         }
         let look = self.clock.look(Moment::now(), self.push.gateways());
+        self.intake.set_clock(self.clock.ahead_ms());
         let turn = self.windows.turn(look.time);
         // Of an epoch whose clock is ahead the sink moves windows back, and must not do so with what is right already.
         if self.push.was_renamed() || look.set_back || turn == Turn::SetBack {
@@ -183,7 +184,8 @@ impl Agent {
         let began = Instant::now();
         let mut points = self.host.collect();
         self.telemetry.collect_time = began.elapsed();
-        points.extend(self.intake.close(window));
+        let (gathered, events) = self.intake.close(window);
+        points.extend(gathered);
         points.extend(self.scraper.close());
         points.extend(self.access_logs.close());
         self.scraper.begin(window.end().since(window.start()));
@@ -191,6 +193,7 @@ impl Agent {
         points.extend(self.telemetry.points(&readings));
         self.top = Top::of(&points);
         self.push.close_window(window, points);
+        self.push.close_events(window, events, &self.about[0]);
         self.telemetry.close_time = began.elapsed();
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct Left {
     pub given_up: u64,
     /// Values in all of them.
     pub samples: u64,
-    /// Series that fit no datagram.
+    /// Series and events that fit no datagram.
     pub too_long: u64,
 }
 
@@ -78,6 +78,7 @@ impl Job {
         refused: impl FnMut(Refused<'a>),
     ) {
         self.turn(now, wall);
+        self.aggregator.hear_at(wall);
         self.aggregator.receive(lines, refused);
         self.open = Some(Window::containing(wall, self.interval));
     }
@@ -105,10 +106,11 @@ impl Job {
     pub(crate) fn close(&mut self, now: Instant) {
         let Some(window) = self.open.take() else { return };
         let points = self.aggregator.close(window);
-        // Events and checks are counted as series; their texts have no reader.
-        drop((self.aggregator.drain_events(), self.aggregator.drain_checks()));
-        let (entries, left_out) = self.sender.close_window(&mut self.encoder, window, points, 0);
-        self.given_up.too_long += left_out as u64;
+        let events = self.aggregator.drain_events();
+        let (mut entries, left_out) = self.sender.close_window(&mut self.encoder, window, points, 0);
+        let (of_events, odd) = self.sender.close_events(&mut self.encoder, window, &events, 0);
+        self.given_up.too_long += (left_out + odd) as u64;
+        entries.extend(of_events);
         for entry in entries {
             self.sealed.push_back((entry.epoch, entry.seq, now));
             self.sender.push(entry).iter().for_each(|dropped| self.given_up.count(dropped));

@@ -66,6 +66,8 @@ pub enum RecordKind {
     State,
     /// What one look at a target brought, for one of the target's windows.
     Scrape,
+    /// A batch with events in the place of points.
+    Events,
     /// What a newer program wrote, by its number. Its frame is as sound as any: it must neither be taken for damage nor
     /// be cut off as a torn tail.
     Newer(u8),
@@ -84,6 +86,7 @@ impl RecordKind {
             7 => Self::Parts,
             8 => Self::State,
             9 => Self::Scrape,
+            10 => Self::Events,
             newer => Self::Newer(newer),
         }
     }
@@ -100,6 +103,7 @@ impl RecordKind {
             Self::Parts => 7,
             Self::State => 8,
             Self::Scrape => 9,
+            Self::Events => 10,
             Self::Newer(number) => number,
         }
     }
@@ -261,10 +265,10 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_and_a_zero_is_a_frame_from_before_kinds() {
-        use RecordKind::{Alert, Batch, Claim, Grant, Newer, Parts, Samples, Scrape, Series, State, Unsaid};
+        use RecordKind::{Alert, Batch, Claim, Events, Grant, Newer, Parts, Samples, Scrape, Series, State, Unsaid};
         let (lane, agent, epoch, received) = (Lane::Bulk, AgentId([7; 16]), Epoch(9), Timestamp(13));
-        let known = [Unsaid, Batch, Grant, Samples, Series, Alert, Claim, Parts, State, Scrape];
-        for (kind, byte) in known.into_iter().zip(0..).chain([(Newer(10), 10), (Newer(255), 255)]) {
+        let known = [Unsaid, Batch, Grant, Samples, Series, Alert, Claim, Parts, State, Scrape, Events];
+        for (kind, byte) in known.into_iter().zip(0..).chain([(Newer(11), 11), (Newer(255), 255)]) {
             let record = Record { kind, lane, tenant: 3, agent, epoch, seq: 11, received, payload: b"payload" };
             let mut frame = Vec::new();
             record.encode(5, &mut frame);

@@ -12,7 +12,7 @@ use crate::series::Grant;
 /// What is to be done with a record.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Contents<'a> {
-    /// An agent's batch.
+    /// An agent's batch, of points or of events.
     Batch,
     /// What an agent's token allows from now on; `None` if it cannot be read, which is nothing.
     Grant(Option<Grant>),
@@ -36,7 +36,7 @@ const MARK: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x
 impl<'a> Contents<'a> {
     pub(crate) fn of(record: &Record<'a>, decoder: &mut Decoder) -> Self {
         match record.kind {
-            RecordKind::Batch => Self::Batch,
+            RecordKind::Batch | RecordKind::Events => Self::Batch,
             RecordKind::Grant => Self::Grant(Grant::decode(record.payload)),
             RecordKind::Samples => Self::OldSamples(record.payload),
             RecordKind::Series => Self::Samples(record.payload),
@@ -101,6 +101,7 @@ mod tests {
         check(RecordKind::Series, &batch(0), &Contents::Samples(&batch(0)));
         check(RecordKind::Grant, &grant.encode(), &Contents::Grant(Some(grant)));
         check(RecordKind::Grant, b"\x02", &Contents::Grant(None));
+        check(RecordKind::Events, &batch(0), &Contents::Batch);
         check(RecordKind::Alert, b"{}", &Contents::Foreign);
         check(RecordKind::Newer(200), &batch(10_000), &Contents::Newer);
     }

@@ -11,7 +11,4 @@ mod line;
 
 pub use aggregate::{Aggregator, Culprit, Telemetry};
 pub use config::{AggregatorConfig, Idle, TimerUnit};
-pub use line::{
-    CheckRecord, Event, EventRecord, Item, Metric, Number, Reason, Refused, ServiceCheck, Status, Tag, Tags, Type,
-    Values, parse,
-};
+pub use line::{Event, Item, Metric, Number, Reason, Refused, ServiceCheck, Tag, Tags, Type, Values, parse};

@@ -8,7 +8,8 @@ use std::panic::catch_unwind;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use weir_statsd::{Item, Status, Type, parse};
+use weir_sample::CheckStatus as Status;
+use weir_statsd::{Item, Type, parse};
 
 /// What both say of a line.
 #[derive(Debug, PartialEq)]

@@ -115,6 +115,11 @@ impl Clock {
         Timestamp(now.wall.0.saturating_add(self.offset))
     }
 
+    /// What [`Clock::time`] adds to the time of day.
+    pub(crate) fn ahead_ms(&self) -> i64 {
+        self.offset
+    }
+
     /// Whether the time is known to be the gateways', so that what lies in their future was made by a wrong clock.
     pub(crate) fn is_sure(&self) -> bool {
         self.skew.is_some() && self.standing != Standing::Doubted

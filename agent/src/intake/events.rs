@@ -1,9 +1,9 @@
-//! The events and service checks that came last: their counts travel as series, their words stay here to be asked for.
+//! Events and service checks: their counts travel as series, they themselves beside them; the latest stay here to be asked for.
 
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
-use weir_statsd::{Aggregator, CheckRecord, EventRecord};
+use weir_sample::{Event, EventKind};
 
 /// The latest of both kinds.
 #[derive(Default)]
@@ -16,10 +16,14 @@ pub(super) struct Events {
 const KEPT: usize = 200;
 
 impl Events {
-    /// Takes over what an aggregator has gathered.
-    pub(super) fn gather(&mut self, aggregator: &mut Aggregator) {
-        keep(&mut self.events, aggregator.drain_events().iter().map(event));
-        keep(&mut self.checks, aggregator.drain_checks().iter().map(check));
+    /// Keeps what a window has brought.
+    pub(super) fn keep(&mut self, events: &[Event]) {
+        for event in events {
+            match event.kind {
+                EventKind::Event { .. } => keep(&mut self.events, of_event(event)),
+                EventKind::Check(_) => keep(&mut self.checks, of_check(event)),
+            }
+        }
     }
 
     /// Oldest first, as JSON.
@@ -28,36 +32,35 @@ impl Events {
     }
 }
 
-fn keep(kept: &mut VecDeque<Value>, new: impl Iterator<Item = Value>) {
-    for record in new {
-        if kept.len() == KEPT {
-            kept.pop_front();
-        }
-        kept.push_back(record);
+fn keep(kept: &mut VecDeque<Value>, new: Value) {
+    if kept.len() == KEPT {
+        kept.pop_front();
     }
+    kept.push_back(new);
 }
 
-fn event(event: &EventRecord) -> Value {
+fn of_event(event: &Event) -> Value {
     json!({
         "title": event.title,
         "text": event.text,
-        "timestamp": event.timestamp,
-        "host": event.hostname,
-        "priority": event.priority,
-        "alert_type": event.alert_type,
+        "timestamp": event.at,
+        "host": event.host,
+        "priority": event.priority(),
+        "alert_type": event.alert_type(),
         "aggregation_key": event.aggregation_key,
-        "source_type": event.source_type,
+        "source_type": event.source,
         "tags": tags(&event.tags),
     })
 }
 
-fn check(check: &CheckRecord) -> Value {
+fn of_check(check: &Event) -> Value {
+    let status = if let EventKind::Check(status) = check.kind { status.name() } else { "unknown" };
     json!({
-        "name": check.name,
-        "status": check.status.name(),
-        "timestamp": check.timestamp,
-        "host": check.hostname,
-        "message": check.message,
+        "name": check.title,
+        "status": status,
+        "timestamp": check.at,
+        "host": check.host,
+        "message": check.text,
         "tags": tags(&check.tags),
     })
 }
@@ -68,6 +71,8 @@ fn tags(tags: &[(String, String)]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use weir_statsd::Aggregator;
+
     use super::*;
 
     #[test]
@@ -77,7 +82,7 @@ mod tests {
             let title = format!("{at:03}");
             let line = format!("_e{{3,4}}:{title}|text|t:error|#env:prod\n_sc|db|2|m:gone");
             aggregator.receive(line.as_bytes(), |refused| panic!("{refused}"));
-            events.gather(&mut aggregator);
+            events.keep(&aggregator.drain_events());
         }
         let page: Value = serde_json::from_str(&events.page()).unwrap();
         assert_eq!(page["events"].as_array().map(Vec::len), Some(KEPT));

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::net::UnixDatagram;
 use weir_link::{Inherited, UdpConfig, UdpSocket, inherited};
-use weir_sample::{Reading, Series, Value, Window};
+use weir_sample::{Event, Reading, Series, Timestamp, Value, Window};
 use weir_statsd::{Aggregator, AggregatorConfig, Reason, Refused};
 
+use crate::clock::Moment;
 use crate::config::Config;
 use crate::sampler::Sampler;
 use events::Events;
@@ -27,6 +28,7 @@ pub(crate) struct Intake {
     aggregator: Aggregator,
     next_rules: Option<AggregatorConfig>,
     events: Events,
+    clock_ahead_ms: i64,
     udp: Option<Udp>,
     datagrams: Option<UnixDatagram>,
     streams: Option<Streams>,
@@ -80,6 +82,7 @@ impl Intake {
             aggregator: Aggregator::new(config.aggregator()),
             next_rules: None,
             events: Events::default(),
+            clock_ahead_ms: 0,
             udp: None,
             datagrams: None,
             streams: None,
@@ -169,6 +172,7 @@ impl Intake {
     }
 
     fn receive_now(&mut self) {
+        self.hear();
         let Self { udp, datagrams, aggregator, shown, counts, buffer, .. } = self;
         let outcome = udp.as_mut().map_or(Ok(()), |udp| {
             counts.udp += udp.receive(|lines| aggregator.receive_all(lines, |refused| show(shown, &refused)))? as u64;
@@ -190,19 +194,30 @@ impl Intake {
     }
 
     fn ingest_chunk(&mut self, chunk: &[u8]) {
+        self.hear();
         self.counts.unix_stream += 1;
         let shown = &mut self.shown;
         self.aggregator.receive(chunk, |refused| show(shown, &refused));
     }
 
-    /// Ends the window: its points. The next one may have new rules.
-    pub(crate) fn close(&mut self, window: Window) -> Vec<(Series, Value)> {
+    /// Lines are heard at the time of day plus this, from now on.
+    pub(crate) fn set_clock(&mut self, ahead_ms: i64) {
+        self.clock_ahead_ms = ahead_ms;
+    }
+
+    fn hear(&mut self) {
+        self.aggregator.hear_at(Timestamp(Moment::now().wall.0.saturating_add(self.clock_ahead_ms)));
+    }
+
+    /// Ends the window: its points, and its events and service checks. The next one may have new rules.
+    pub(crate) fn close(&mut self, window: Window) -> (Vec<(Series, Value)>, Vec<Event>) {
         let points = self.aggregator.close(window);
-        self.events.gather(&mut self.aggregator);
+        let events = self.aggregator.drain_events();
+        self.events.keep(&events);
         if let Some(rules) = self.next_rules.take() {
             self.aggregator = Aggregator::with_telemetry(rules, self.aggregator.telemetry());
         }
-        points
+        (points, events)
     }
 
     /// The latest events and service checks of the windows that are closed, as JSON.

@@ -61,8 +61,13 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// The figures of the way up. `spool_errors` counts batches that are in memory only.
-pub(super) fn readings(standing: &Standing, ledger: &Ledger, spool: Option<&Spool>, spool_errors: u64) -> Vec<Reading> {
+/// The figures of the way up; the last are batches that are in memory only, and events that fit no datagram.
+pub(super) fn readings(
+    standing: &Standing,
+    ledger: &Ledger,
+    spool: Option<&Spool>,
+    (spool_errors, left_out_events): (u64, u64),
+) -> Vec<Reading> {
     let Standing { totals, since_ack, spool_bytes, on_tls, failed_sessions, .. } = standing;
     let counter = |name, value, help| Reading::counter(name, &[], value, help);
     let gauge = |name, value: u64, help| Reading::gauge(name, &[], value as f64, help);
@@ -77,6 +82,7 @@ pub(super) fn readings(standing: &Standing, ledger: &Ledger, spool: Option<&Spoo
         counter("weir_agent_failed_sessions_total", *failed_sessions, SESSIONS_HELP),
         counter("weir_agent_spool_errors_total", spool_errors, SPOOL_HELP),
         reason("weir_agent_left_out_samples_total", "labels_too_long", ledger.left_out, LEFT_OUT_HELP),
+        reason("weir_agent_left_out_events_total", "too_long", left_out_events, LEFT_OUT_EVENTS_HELP),
         gauge("weir_agent_since_ack_seconds", since_ack.as_secs(), SINCE_HELP),
         gauge("weir_agent_spooled_batches", totals.spooled_batches, "Batches that wait for their ack."),
         gauge("weir_agent_spool_bytes", *spool_bytes, "Bytes of them on disk."),
@@ -106,6 +112,8 @@ const SPOOL_HELP: &str = "Batches that could not be written to the spool and are
     state folder.";
 const DAMAGED_HELP: &str = "Spool files that ended in half a record when they were read after a restart: after a power \
     cut the last batches may be lost.";
+const LEFT_OUT_EVENTS_HELP: &str = "Events and service checks whose title and tags do not fit a datagram (loss): shorten them. Of a \
+    text that is too long only the end is left out.";
 const LEFT_OUT_HELP: &str = "Samples whose labels do not fit a datagram (loss): shorten the labels of the series that \
     the log names.";
 

@@ -36,13 +36,16 @@ pub(crate) struct Ingest {
     now: Timestamp,
     pressure: f64,
     hints: Hints,
-    /// Batches accepted since the last append, and their lanes.
+    /// Batches accepted since the last append, and what records they become.
     accepted: Vec<Waiting>,
-    lanes: Vec<Lane>,
+    marks: Vec<Mark>,
     groups: flume::Sender<Group>,
     /// Vectors that the acknowledging thread has emptied.
     spare: flume::Receiver<Vec<Waiting>>,
 }
+
+/// What is decided about a batch before it is a record.
+type Mark = (RecordKind, Lane);
 
 /// Who sends a datagram, and what it may be.
 #[derive(Clone, Copy)]
@@ -103,7 +106,7 @@ impl Ingest {
             pressure: 0.0,
             hints: Hints::default(),
             accepted: Vec::new(),
-            lanes: Vec::new(),
+            marks: Vec::new(),
             groups,
             spare,
         }
@@ -118,16 +121,16 @@ impl Ingest {
         }
         // Nothing is left of the last time, unless a panic has cut it short.
         self.accepted.clear();
-        self.lanes.clear();
+        self.marks.clear();
     }
 
     /// Opens a datagram in place and decides whether there is room for it.
     pub(crate) fn offer(&mut self, datagram: &mut [u8], origin: Origin) -> Ingested<'_> {
         let cause_bytes = datagram.len();
         match self.admit(datagram, origin) {
-            Ok((Opened { header, keys }, lane)) => {
+            Ok((Opened { header, keys }, mark)) => {
                 self.accepted.push(Waiting { peer: origin.peer, keys, header, cause_bytes });
-                self.lanes.push(lane);
+                self.marks.push(mark);
                 Ingested::Accepted
             }
             Err(Refused::Wire(refusal)) => {
@@ -151,7 +154,7 @@ impl Ingest {
         }
     }
 
-    fn admit(&mut self, datagram: &mut [u8], origin: Origin) -> Result<(Opened, Lane), Refused> {
+    fn admit(&mut self, datagram: &mut [u8], origin: Origin) -> Result<(Opened, Mark), Refused> {
         if datagram.len() > origin.max_bytes {
             return Err(Refusal::TooLong.into());
         }
@@ -165,7 +168,7 @@ impl Ingest {
         }
         self.look_for_clone(&opened.header, head.window.end(), origin.peer);
         match self.shedder.admit(&opened.header, &head, &mut self.decoder, self.pressure, self.now) {
-            Ok(lane) => Ok((opened, lane)),
+            Ok(lane) => Ok((opened, (if head.has_events() { RecordKind::Events } else { RecordKind::Batch }, lane))),
             Err(shed) => Err(Refused::Shed(opened, shed)),
         }
     }
@@ -207,8 +210,8 @@ impl Ingest {
         }
         let batches = std::mem::take(&mut self.accepted);
         let record =
-            |((batch, lane), payload): ((&Waiting, Lane), &'a [u8])| record(&batch.header, payload, lane, self.now);
-        let records: Vec<Record<'_>> = batches.iter().zip(self.lanes.drain(..)).zip(payloads).map(record).collect();
+            |((batch, mark), payload): ((&Waiting, Mark), &'a [u8])| record(&batch.header, payload, mark, self.now);
+        let records: Vec<Record<'_>> = batches.iter().zip(self.marks.drain(..)).zip(payloads).map(record).collect();
         match self.shared.log.append(&records) {
             Ok(position) => {
                 let count = batches.len();
@@ -227,9 +230,9 @@ impl Ingest {
 }
 
 /// The queue's record of a batch.
-fn record<'a>(header: &Header, payload: &'a [u8], lane: Lane, received: Timestamp) -> Record<'a> {
+fn record<'a>(header: &Header, payload: &'a [u8], (kind, lane): Mark, received: Timestamp) -> Record<'a> {
     let Header { tenant, agent, epoch, seq, .. } = *header;
-    Record { kind: RecordKind::Batch, lane, tenant, agent, epoch, seq, received, payload }
+    Record { kind, lane, tenant, agent, epoch, seq, received, payload }
 }
 
 /// The reason under which batches that the queue would not have are counted.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use weir_sample::{Series, Timestamp, Value, Window};
+use weir_sample::{Event, Series, Timestamp, Value, Window};
 use weir_statsd::{Aggregator, Refused};
 
 use super::{Counters, Network, StatsdConfig};
@@ -16,6 +16,7 @@ use super::{Counters, Network, StatsdConfig};
 pub(crate) struct Part {
     pub(crate) window: Window,
     pub(crate) points: Vec<Point>,
+    pub(crate) events: Vec<Event>,
 }
 
 /// What one thread saw of a series in a window.
@@ -126,10 +127,8 @@ impl Gatherer {
             let at = heard.map_or(window.end(), |heard| heard.clamp(window.start(), window.end()));
             points.push(Point { series: series.clone(), value, at });
         });
-        // Clients' events are counted as series; their texts have no reader here.
-        drop((self.aggregator.drain_events(), self.aggregator.drain_checks()));
         // The publisher outlives all who send to it.
-        let _ = self.parts.send(Part { window, points });
+        let _ = self.parts.send(Part { window, points, events: self.aggregator.drain_events() });
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use weir_meters::clock;
 use weir_queue::{Lane, Record, RecordKind};
-use weir_sample::{Series, Timestamp, Value, Window};
+use weir_sample::{Event, Series, Timestamp, Value, Window};
 use weir_wire::{AgentId, Batch, Encoder, Epoch, Totals};
 
 use super::{Part, Point};
@@ -71,39 +71,48 @@ impl Publisher {
     pub(crate) fn run(mut self) {
         let mut next = None;
         while let Some(part) = next.take().or_else(|| self.parts.recv().ok()) {
-            let (window, points);
-            (window, points, next) = self.gather(part);
-            self.publish(window, points);
+            let whole;
+            (whole, next) = self.gather(part);
+            self.publish(whole);
         }
     }
 
     /// Waits a moment for the other readers' parts of the same window; also returns a part of another, if one came.
-    fn gather(&self, first: Part) -> (Window, Vec<Point>, Option<Part>) {
-        let (until, Part { window, mut points }) = (Instant::now() + GATHER, first);
+    fn gather(&self, mut whole: Part) -> (Part, Option<Part>) {
+        let until = Instant::now() + GATHER;
         for _ in 1..self.readers {
             match self.parts.recv_deadline(until) {
-                Ok(part) if part.window == window => points.extend(part.points),
-                Ok(other) => return (window, points, Some(other)),
+                Ok(part) if part.window == whole.window => {
+                    whole.points.extend(part.points);
+                    whole.events.extend(part.events);
+                }
+                Ok(other) => return (whole, Some(other)),
                 Err(_) => break,
             }
         }
-        (window, points, None)
+        (whole, None)
     }
 
-    fn publish(&mut self, window: Window, points: Vec<Point>) {
+    fn publish(&mut self, Part { window, points, events }: Part) {
         let points = merged(points);
-        if points.is_empty() {
+        let (samples, first) = (points.len() as u64, self.totals.sealed_batches);
+        let mut payloads = self.encode(window, points);
+        payloads.extend(self.encode_events(window, &events));
+        if payloads.is_empty() {
             return;
         }
-        let (samples, first) = (points.len() as u64, self.totals.sealed_batches);
-        let payloads = self.encode(window, points);
         if self.store(first, &payloads) {
             self.totals.acked_batches += payloads.len() as u64;
             self.totals.acked_samples += samples;
             self.shared.statsd.partials.fetch_add(samples, Relaxed);
         } else {
             self.shared.statsd.lost_partials.fetch_add(samples, Relaxed);
-            tracing::error!(partials = samples, "the queue did not recover in time: a window of StatsD is lost");
+            let events = events.len();
+            tracing::error!(
+                partials = samples,
+                events,
+                "the queue did not recover in time: a window of StatsD is lost"
+            );
         }
     }
 
@@ -120,10 +129,27 @@ impl Publisher {
             let batch = Batch { window, totals: self.totals, points };
             let (encoded, left_out) = self.encoder.encode(&batch, MAX_PAYLOAD_BYTES);
             self.shared.statsd.oversize_series.fetch_add(left_out as u64, Relaxed);
-            payloads.extend(encoded.into_iter().map(|bytes| Payload { received, bytes }));
+            let kind = RecordKind::Batch;
+            payloads.extend(encoded.into_iter().map(|bytes| Payload { kind, received, bytes }));
         }
         self.totals.sealed_batches = first + payloads.len() as u64;
         payloads
+    }
+
+    fn encode_events(&mut self, window: Window, events: &[Event]) -> Vec<Payload> {
+        let (before, mut count) = (self.totals.sealed_batches, 1);
+        let encoded = loop {
+            self.totals.sealed_batches = before + count as u64;
+            let (encoded, _) = self.encoder.encode_events(window, &self.totals, events, MAX_PAYLOAD_BYTES);
+            // Each says how many it takes to have all; with a greater figure they may become one more, never fewer.
+            if encoded.len() <= count {
+                break encoded;
+            }
+            count = encoded.len();
+        };
+        self.totals.sealed_batches = before + encoded.len() as u64;
+        let (kind, received) = (RecordKind::Events, clock::now());
+        encoded.into_iter().map(|bytes| Payload { kind, received, bytes }).collect()
     }
 
     /// Gives the payloads to the queue, numbered from `first` on, until they are on disk. The sink drops what it gets
@@ -148,9 +174,9 @@ impl Publisher {
 
     fn try_store(&self, first: u64, payloads: &[Payload]) -> Result<(), weir_queue::Error> {
         let (lane, tenant, agent, epoch) = (Lane::Normal, 0, self.sender, self.epoch);
-        let records = (first..).zip(payloads).map(|(seq, Payload { received, bytes })| {
-            let (received, payload) = (*received, bytes.as_slice());
-            Record { kind: RecordKind::Batch, lane, tenant, agent, epoch, seq, received, payload }
+        let records = (first..).zip(payloads).map(|(seq, Payload { kind, received, bytes })| {
+            let (kind, received, payload) = (*kind, *received, bytes.as_slice());
+            Record { kind, lane, tenant, agent, epoch, seq, received, payload }
         });
         let records: Vec<Record<'_>> = records.collect();
         self.shared.log.wait_durable(self.shared.log.append(&records)?)
@@ -184,6 +210,7 @@ fn by_receipt(points: Vec<Point>, now: Timestamp) -> BTreeMap<Timestamp, Vec<(Se
 
 /// An encoded batch.
 struct Payload {
+    kind: RecordKind,
     received: Timestamp,
     bytes: Vec<u8>,
 }

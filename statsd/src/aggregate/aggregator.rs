@@ -10,7 +10,7 @@ use super::kept::Kept;
 use super::slots::Slots;
 use super::telemetry::{Counts, Telemetry};
 use crate::config::AggregatorConfig;
-use crate::line::{CheckRecord, Event, EventRecord, Item, Metric, Reason, Refused, ServiceCheck, parse_lines};
+use crate::line::{Event, Item, Metric, Reason, Refused, ServiceCheck, parse_lines};
 
 /// Gathers lines per window. One thread owns it; the parts that several gathered merge by [`Value::merge`].
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Aggregator {
 const EVENTS: &str = "statsd_events_total";
 /// Counts service checks by name, status and tags.
 const CHECKS: &str = "statsd_service_checks_total";
+/// What a service check found last, from 0 (ok) to 3 (unknown), by name and tags.
+const CHECK: &str = "statsd_service_check";
 
 impl Aggregator {
     /// An empty aggregator.
@@ -47,7 +49,8 @@ impl Aggregator {
         }
     }
 
-    /// Says when the lines that follow are heard, for those who ask which gauge is the newer ([`close_each`](Self::close_each)).
+    /// Says when the lines that follow are heard, for events, and for those who ask which gauge is the
+    /// newer ([`close_each`](Self::close_each)).
     pub fn hear_at(&mut self, now: Timestamp) {
         self.now = u32::try_from(now.millis() / 1_000).unwrap_or(0);
     }
@@ -110,14 +113,9 @@ impl Aggregator {
         self.telemetry.absorb(&mut self.counts);
     }
 
-    /// The events since the last call.
-    pub fn drain_events(&mut self) -> Vec<EventRecord> {
-        self.kept.drain_events()
-    }
-
-    /// The service checks since the last call.
-    pub fn drain_checks(&mut self) -> Vec<CheckRecord> {
-        self.kept.drain_checks()
+    /// The events and service checks since the last call, in order.
+    pub fn drain_events(&mut self) -> Vec<weir_sample::Event> {
+        self.kept.drain()
     }
 
     /// Series held in memory.
@@ -178,15 +176,17 @@ impl Aggregator {
         let labels = [("alert_type", event.alert_type()), ("priority", event.priority())];
         self.slots.count_one(EVENTS, &labels, event.tags(), &mut self.counts)?;
         self.counts.events += 1;
-        self.counts.shed_events += u64::from(!self.kept.keep_event(event));
+        self.counts.shed_events += u64::from(!self.kept.keep_event(event, self.now));
         Ok(())
     }
 
     fn ingest_check(&mut self, check: &ServiceCheck<'_>) -> Result<(), Reason> {
         let labels = [("check", check.name()), ("status", check.status().name())];
         self.slots.count_one(CHECKS, &labels, check.tags(), &mut self.counts)?;
+        let found = (f64::from(check.status() as u8), self.now);
+        self.slots.set_one(CHECK, &labels[..1], check.tags(), found, &mut self.counts)?;
         self.counts.checks += 1;
-        self.counts.shed_events += u64::from(!self.kept.keep_check(check));
+        self.counts.shed_events += u64::from(!self.kept.keep_check(check, self.now));
         Ok(())
     }
 }

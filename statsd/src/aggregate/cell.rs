@@ -82,6 +82,14 @@ impl Cell {
         }
     }
 
+    /// Sets a gauge to what was heard in that Unix second.
+    pub(crate) fn set(&mut self, value: f64, now: u32) {
+        self.idle = 0;
+        if let State::Gauge(gauge) = &mut self.state {
+            (gauge.value, gauge.heard) = (value, now);
+        }
+    }
+
     /// Takes in a line of this cell's kind, heard in that Unix second.
     #[inline]
     pub(crate) fn add(&mut self, metric: &Metric<'_>, rules: &Rules, now: u32) {

@@ -1,43 +1,48 @@
-//! The texts of events and service checks, kept for the API up to a limit; they are counted as series in any case.
+//! Events and service checks, kept for whoever takes them on up to a limit; they are counted as series in any case.
 
-use crate::line::{CheckRecord, Event, EventRecord, ServiceCheck};
+use weir_sample::Event;
 
-/// Records since they were last drained.
+/// Those since they were last drained.
 #[derive(Debug)]
 pub(super) struct Kept {
+    /// Of each kind.
     max_events: usize,
-    events: Vec<EventRecord>,
-    checks: Vec<CheckRecord>,
+    events: Vec<Event>,
+    checks: usize,
 }
 
 impl Kept {
     pub(super) fn new(max_events: usize) -> Self {
-        Self { max_events, events: Vec::new(), checks: Vec::new() }
+        Self { max_events, events: Vec::new(), checks: 0 }
     }
 
     /// Keeps an event if there are not too many.
-    pub(super) fn keep_event(&mut self, event: &Event<'_>) -> bool {
-        let keeps = self.events.len() < self.max_events;
+    pub(super) fn keep_event(&mut self, event: impl Into<Event>, now: u32) -> bool {
+        let keeps = self.events.len() - self.checks < self.max_events;
         if keeps {
-            self.events.push(event.into());
+            self.push(event.into(), now);
         }
         keeps
     }
 
     /// Keeps a service check if there are not too many.
-    pub(super) fn keep_check(&mut self, check: &ServiceCheck<'_>) -> bool {
-        let keeps = self.checks.len() < self.max_events;
+    pub(super) fn keep_check(&mut self, check: impl Into<Event>, now: u32) -> bool {
+        let keeps = self.checks < self.max_events;
         if keeps {
-            self.checks.push(check.into());
+            self.checks += 1;
+            self.push(check.into(), now);
         }
         keeps
     }
 
-    pub(super) fn drain_events(&mut self) -> Vec<EventRecord> {
-        std::mem::take(&mut self.events)
+    /// One that says no time is of the second that it was heard in.
+    fn push(&mut self, mut event: Event, now: u32) {
+        event.at = event.at.or((now > 0).then_some(i64::from(now)));
+        self.events.push(event);
     }
 
-    pub(super) fn drain_checks(&mut self) -> Vec<CheckRecord> {
-        std::mem::take(&mut self.checks)
+    pub(super) fn drain(&mut self) -> Vec<Event> {
+        self.checks = 0;
+        std::mem::take(&mut self.events)
     }
 }

@@ -60,7 +60,7 @@ impl Naming {
         self.label(SeriesBuilder::new(&name), metric.tags())
     }
 
-    /// The series that counts events or service checks; `labels` are what they tell apart beside their tags.
+    /// The series that counts events or service checks, or says how one stands; `labels` are what they tell apart beside their tags.
     pub(crate) fn counted(&self, name: &str, labels: &[(&str, &str)], tags: Tags<'_>) -> Series {
         let mut series = SeriesBuilder::from(&self.label(SeriesBuilder::new(name), tags));
         for (label, value) in labels {

@@ -87,6 +87,20 @@ impl Slots {
         Ok(())
     }
 
+    /// Sets the gauge `name`, with these labels beside the tags, to what was heard in that Unix second.
+    pub(super) fn set_one(
+        &mut self,
+        name: &str,
+        labels: &[(&str, &str)],
+        tags: Tags<'_>,
+        (value, now): (f64, u32),
+        counts: &mut Counts,
+    ) -> Result<(), Reason> {
+        let slot = self.slot(self.naming.counted(name, labels, tags), Kind::Gauge, counts)?;
+        self.cells.cell(slot.at).set(value, now);
+        Ok(())
+    }
+
     /// Ends the window for the limits: the metrics that folded, the worst first.
     pub(super) fn culprits(&mut self) -> Vec<Culprit> {
         self.limit.culprits()

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use weir_sample::{Series, Timestamp, Value, Window};
+use weir_sample::{CheckStatus, EventKind, Series, Timestamp, Value, Window};
 
 use super::Aggregator;
 use super::slots::MAX_SERIES_BYTES;
 use crate::config::{AggregatorConfig, Idle};
-use crate::line::Status;
 
 fn window() -> Window {
     Window::containing(Timestamp::from_secs(1_000), Duration::from_secs(10))
@@ -101,11 +100,13 @@ fn events_and_checks_are_kept_up_to_a_limit_and_always_counted() {
     let mut aggregator = Aggregator::new(AggregatorConfig { max_events: 1, ..Default::default() });
     aggregator
         .receive(b"_e{1,4}:a|b\\nc|h:db1|#x:1\n_e{1,1}:a|b\n_sc|up|2|m:no\n_sc|up|0", |refused| panic!("{refused}"));
-    let (events, checks) = (aggregator.drain_events(), aggregator.drain_checks());
-    assert_eq!((events.len(), checks.len()), (1, 1));
-    assert_eq!((events[0].text.as_str(), events[0].hostname.as_deref()), ("b\nc", Some("db1")));
-    assert_eq!((checks[0].status, checks[0].message.as_str()), (Status::Critical, "no"));
+    let [event, check] = aggregator.drain_events().try_into().unwrap();
+    assert_eq!((event.text.as_str(), event.host.as_deref(), event.at), ("b\nc", Some("db1"), None));
+    assert_eq!((check.kind, check.text.as_str()), (EventKind::Check(CheckStatus::Critical), "no"));
     assert_eq!(reading(&aggregator, r#"weir_statsd_shed_events_total{reason="limit"}"#), 2.0);
-    assert_eq!(aggregator.close(window()).len(), 4);
+    let points = aggregator.close(window());
+    assert_eq!(points.len(), 5);
+    let found = points.iter().find(|(series, _)| series.to_string() == r#"statsd_service_check{check="up"}"#);
+    assert_eq!(found.map(|(_, value)| value), Some(&Value::Gauge(0.0)), "the last result stands");
     assert_eq!(aggregator.drain_events(), []);
 }

@@ -1,6 +1,7 @@
 //! DogStatsD's events and service checks: what is written beside metrics, for people.
 
 use memchr::memchr;
+use weir_sample::CheckStatus;
 
 use super::refused::Reason;
 use super::tags::{Tags, text};
@@ -78,36 +79,11 @@ impl<'a> Event<'a> {
     }
 }
 
-/// What a service check found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    /// All is well.
-    Ok = 0,
-    /// Something is off.
-    Warning = 1,
-    /// It does not work.
-    Critical = 2,
-    /// The check could not tell.
-    Unknown = 3,
-}
-
-impl Status {
-    /// `ok`, `warning`, `critical` or `unknown`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Status::Ok => "ok",
-            Status::Warning => "warning",
-            Status::Critical => "critical",
-            Status::Unknown => "unknown",
-        }
-    }
-}
-
 /// `_sc|name|status|d:…|h:…|#tags|m:message`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ServiceCheck<'a> {
     name: &'a [u8],
-    status: Status,
+    status: CheckStatus,
     fields: Fields<'a>,
     message: &'a [u8],
 }
@@ -122,10 +98,10 @@ impl<'a> ServiceCheck<'a> {
         let rest = line.strip_prefix(b"_sc|")?;
         let (name, rest) = rest.split_at(memchr(b'|', rest)?);
         let status = match rest.get(1)? {
-            b'0' => Status::Ok,
-            b'1' => Status::Warning,
-            b'2' => Status::Critical,
-            b'3' => Status::Unknown,
+            b'0' => CheckStatus::Ok,
+            b'1' => CheckStatus::Warning,
+            b'2' => CheckStatus::Critical,
+            b'3' => CheckStatus::Unknown,
             _ => return None,
         };
         let fields = &rest[2..];
@@ -142,7 +118,7 @@ impl<'a> ServiceCheck<'a> {
     }
 
     /// What it found.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> CheckStatus {
         self.status
     }
 

@@ -7,10 +7,9 @@ mod record;
 mod refused;
 mod tags;
 
-pub use event::{Event, ServiceCheck, Status};
+pub use event::{Event, ServiceCheck};
 pub use number::Number;
 pub(crate) use parse::parse_lines;
 pub use parse::{Item, Metric, Type, Values, parse};
-pub use record::{CheckRecord, EventRecord};
 pub use refused::{Reason, Refused};
 pub use tags::{Tag, Tags};

@@ -1,73 +1,41 @@
 //! Events and service checks kept beyond their datagram.
 
-use super::event::{Event, ServiceCheck, Status};
+use weir_sample::EventKind;
+
+use super::event::{Event, ServiceCheck};
 use super::tags::Tags;
 
-/// An [`Event`] of its own; line breaks are no longer escaped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventRecord {
-    /// The title.
-    pub title: String,
-    /// The text.
-    pub text: String,
-    /// Unix seconds, if the client gave them.
-    pub timestamp: Option<i64>,
-    /// The host it tells of, if the client gave one.
-    pub hostname: Option<String>,
-    /// `normal` or `low`.
-    pub priority: String,
-    /// `info`, `success`, `warning` or `error`.
-    pub alert_type: String,
-    /// Events with one key belong together.
-    pub aggregation_key: Option<String>,
-    /// The kind of program it came from.
-    pub source_type: Option<String>,
-    /// Tags as sent.
-    pub tags: Vec<(String, String)>,
-}
-
-impl From<&Event<'_>> for EventRecord {
+/// Line breaks are no longer escaped in it.
+impl From<&Event<'_>> for weir_sample::Event {
     fn from(event: &Event<'_>) -> Self {
+        let (priority, alert_type) = (event.priority().to_owned(), event.alert_type().to_owned());
         Self {
+            kind: EventKind::Event { priority, alert_type },
             title: unescape(event.title()),
             text: unescape(event.text()),
-            timestamp: event.timestamp(),
-            hostname: event.hostname().map(str::to_owned),
-            priority: event.priority().to_owned(),
-            alert_type: event.alert_type().to_owned(),
+            at: event.timestamp(),
+            host: event.hostname().map(str::to_owned),
+            source: event.source_type().map(str::to_owned),
             aggregation_key: event.aggregation_key().map(str::to_owned),
-            source_type: event.source_type().map(str::to_owned),
             tags: owned(event.tags()),
+            is_cut: false,
         }
     }
 }
 
-/// A [`ServiceCheck`] of its own; line breaks are no longer escaped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckRecord {
-    /// The check's name.
-    pub name: String,
-    /// What it found.
-    pub status: Status,
-    /// Unix seconds, if the client gave them.
-    pub timestamp: Option<i64>,
-    /// The host it tells of, if the client gave one.
-    pub hostname: Option<String>,
-    /// What it says.
-    pub message: String,
-    /// Tags as sent.
-    pub tags: Vec<(String, String)>,
-}
-
-impl From<&ServiceCheck<'_>> for CheckRecord {
+/// Line breaks are no longer escaped in it.
+impl From<&ServiceCheck<'_>> for weir_sample::Event {
     fn from(check: &ServiceCheck<'_>) -> Self {
         Self {
-            name: check.name().to_owned(),
-            status: check.status(),
-            timestamp: check.timestamp(),
-            hostname: check.hostname().map(str::to_owned),
-            message: unescape(check.message()),
+            kind: EventKind::Check(check.status()),
+            title: check.name().to_owned(),
+            text: unescape(check.message()),
+            at: check.timestamp(),
+            host: check.hostname().map(str::to_owned),
+            source: None,
+            aggregation_key: None,
             tags: owned(check.tags()),
+            is_cut: false,
         }
     }
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use weir_link::{Alpn, ClientFiles, ClientTls};
-use weir_sample::{Reading, Series, Value, Window};
+use weir_sample::{Event, Reading, Series, Value, Window};
 use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, Notice, OutboxConfig, Route, Sender};
 
 use crate::config::{Config, Transport};
@@ -32,6 +32,8 @@ pub(crate) struct Push {
     encoder: Encoder,
     spool: Option<Spool>,
     spool_errors: u64,
+    /// Events that fit no datagram.
+    left_out_events: u64,
     /// Whether the last batch could not be written.
     spool_fails: bool,
     /// When an ack came last; at first, when the agent started.
@@ -96,6 +98,7 @@ impl Push {
             encoder: Encoder::new(),
             spool,
             spool_errors: 0,
+            left_out_events: 0,
             spool_fails: false,
             last_ack: Instant::now(),
             news: session::watch(source, state.agent, seed),
@@ -125,6 +128,20 @@ impl Push {
         let (entries, left_out) = self.sender.close_window(&mut self.encoder, window, points, on_disk);
         if left_out > 0 {
             tracing::warn!(left_out, "series with labels too long for one datagram are left out");
+        }
+        entries.into_iter().for_each(|entry| self.keep(entry));
+    }
+
+    /// Makes batches of a window's events. One that names no host is of this one.
+    pub(crate) fn close_events(&mut self, window: Window, mut events: Vec<Event>, host: &str) {
+        for event in &mut events {
+            event.host.get_or_insert_with(|| host.to_owned());
+        }
+        let on_disk = self.on_disk();
+        let (entries, left_out) = self.sender.close_events(&mut self.encoder, window, &events, on_disk);
+        if left_out > 0 {
+            self.left_out_events += left_out as u64;
+            tracing::warn!(left_out, "events whose title and tags are too long for one datagram are left out");
         }
         entries.into_iter().for_each(|entry| self.keep(entry));
     }
@@ -359,7 +376,8 @@ impl Push {
 
     /// The ledger, and what could not be sent.
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        readings::readings(&self.standing(), self.sender.ledger(), self.spool.as_ref(), self.spool_errors)
+        let unsent = (self.spool_errors, self.left_out_events);
+        readings::readings(&self.standing(), self.sender.ledger(), self.spool.as_ref(), unsent)
     }
 
     pub(crate) fn standing(&self) -> Standing {

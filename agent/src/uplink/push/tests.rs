@@ -16,6 +16,7 @@ fn push(server: &str, spool: Option<Spool>) -> Push {
         encoder: Encoder::new(),
         spool,
         spool_errors: 0,
+        left_out_events: 0,
         spool_fails: false,
         last_ack: Instant::now(),
         news: mpsc::channel(1).1,
