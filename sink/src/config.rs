@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use weir_queue::Source;
 
+use crate::events::EventsConfig;
 use crate::senders::Memory;
 
 /// The sink's settings.
@@ -18,16 +19,19 @@ pub struct SinkConfig {
     pub wait: Option<Duration>,
     /// How long silent senders are remembered.
     pub memory: Memory,
+    /// Where events are kept.
+    pub events: EventsConfig,
 }
 
 impl SinkConfig {
-    /// A sink on the queue in `root`, with the default lateness and memory.
+    /// A sink on the queue in `root`, with the default lateness and memory, and events beside the queue.
     pub fn new(root: &Path) -> Self {
         Self {
             queue: Source::Folder(root.to_owned()),
             lateness: Duration::from_secs(30),
             wait: None,
             memory: Memory::default(),
+            events: EventsConfig::at(root.with_file_name("events")),
         }
     }
 }

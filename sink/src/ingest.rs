@@ -10,6 +10,7 @@ use weir_store::Store;
 use weir_wire::{BatchHead, Decoder, SenderId, Totals, Values};
 
 use crate::contents::Contents;
+use crate::events::EventLog;
 use crate::exchange::Exchange;
 use crate::imported::importer::Importer;
 use crate::partials::{Partials, write};
@@ -39,6 +40,7 @@ pub(crate) struct Ingest {
     pub importer: Importer,
     /// Windows of scraped targets that are stored.
     pub claims: Claims,
+    pub events: EventLog,
     pub row: Vec<f64>,
     /// When the newest record was received: the sink's clock, so that a replay goes as the first run did. Never ahead of
     /// the time of day, whatever a gateway's clock says or this host's has said.
@@ -60,6 +62,7 @@ impl Ingest {
         store: Arc<Store>,
         mut saved: Saved,
         exchange: Option<Exchange>,
+        events: EventLog,
         counters: Arc<Counters>,
         admission: Arc<Admission>,
     ) -> Self {
@@ -78,6 +81,7 @@ impl Ingest {
             values: Values::default(),
             importer: Importer::resume(saved.running),
             claims: saved.claims,
+            events,
             row: Vec::new(),
             newest: saved.newest,
             now: saved.newest,
@@ -131,6 +135,9 @@ impl Ingest {
             return self.refuse(record);
         };
         let Some((window, known)) = self.count_once(record, &head) else { return Ok(()) };
+        if head.has_events() {
+            return self.keep_events(record, &head, window);
+        }
         let sender = sender_of(record);
         let Some(plan) = known.or_else(|| self.resolve(record, &head)) else {
             return self.refuse(record);
@@ -146,6 +153,17 @@ impl Ingest {
             self.counters.clock_corrected.fetch_add(1, Relaxed);
         }
         self.write(record, &head, window, plan)
+    }
+
+    fn keep_events(&mut self, record: &Record<'_>, head: &BatchHead<'_>, window: Window) -> Result<(), Error> {
+        let Ok(events) = self.decoder.events(head) else { return self.refuse(record) };
+        let kept = self.events.append(record, window.end(), events)?;
+        self.counters.batches.fetch_add(1, Relaxed);
+        if self.counters.count_events(kept) {
+            let tenant = record.tenant;
+            tracing::warn!(tenant, "a tenant's events are over a bound and left out; further ones are counted only");
+        }
+        Ok(())
     }
 
     /// The window of a batch that was not counted before, and the plan of its layout if its sender has one. `None`: it

@@ -6,6 +6,7 @@
 
 mod config;
 mod contents;
+mod events;
 mod exchange;
 mod health;
 mod imported;
@@ -22,6 +23,7 @@ mod state;
 mod watermark;
 
 pub use config::SinkConfig;
+pub use events::{Cursor, EventPage, EventsConfig, EventsWanted, NoCursor, StoredEvent, events_of};
 pub use health::Health;
 pub use imported::form::SampleWriter;
 pub use imported::labels::{Labels, MOST_LABEL_BYTES, MOST_LABELS, MOST_NAME_BYTES, Odd, Pair};
@@ -45,6 +47,9 @@ pub enum Error {
     /// The store refuses to write or to checkpoint.
     #[error("writing to the store")]
     Store(#[from] weir_store::Error),
+    /// Events cannot be written.
+    #[error("keeping events")]
+    Events(#[from] weir_files::Error),
     /// The system gives no more threads.
     #[error("starting a thread of the sink")]
     Thread(#[source] std::io::Error),

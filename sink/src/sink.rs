@@ -9,6 +9,7 @@ use weir_queue::{Checkpoint, Reader};
 use weir_sample::{Reading, Timestamp};
 use weir_store::{Cut, Store};
 
+use crate::events::EventLog;
 use crate::exchange::Exchange;
 use crate::ingest::Ingest;
 use crate::senders::fleet::Counters;
@@ -63,7 +64,8 @@ impl Sink {
         let closed = saved.partials.closed_until();
         let ours = std::mem::take(&mut saved.exchange);
         let exchange = parts.map(|parts| Exchange::resume(parts, ours, closed, clock::now()));
-        let ingest = Ingest::resume(config, store, saved, exchange, counters, admission);
+        let events = EventLog::resume(config.events.clone(), std::mem::take(&mut saved.events))?;
+        let ingest = Ingest::resume(config, store, saved, exchange, events, counters, admission);
         Ok(Self { reader, reader_seen: None, told: None, ingest, rate: Rate::default() })
     }
 
@@ -80,6 +82,8 @@ impl Sink {
             }
         })?;
         outcome?;
+        self.ingest.events.flush()?;
+        self.ingest.events.sweep(now)?;
         let read = polled.records;
         // While records of the past are read again, windows close by their time, as they did before the crash.
         let clock = if read == 0 && !polled.blind { now } else { self.ingest.newest };
@@ -105,7 +109,8 @@ impl Sink {
     /// Notes what the store is now and where in the queue that was. The cut may be written beside further steps.
     pub(crate) fn cut(&mut self) -> Result<(Cut, Checkpoint), Error> {
         let queue = self.reader.checkpoint();
-        let Ingest { senders, ledger, partials, newest, admission, exchange, importer, claims, .. } = &mut self.ingest;
+        let Ingest { senders, ledger, partials, newest, admission, exchange, importer, claims, events, .. } =
+            &mut self.ingest;
         let (limits, exchange) = (admission.shared_limits(), exchange.as_mut());
         let exchange = exchange.map(|exchange| {
             exchange.outbox.seal();
@@ -113,6 +118,7 @@ impl Sink {
         });
         let mut saved = state::encode(&queue, senders, &ledger.jobs, &limits, partials, *newest, exchange);
         state::append(&mut saved, &importer.running, claims);
+        events.sync(&mut saved)?;
         Ok((self.ingest.store.cut(&saved)?, queue))
     }
 

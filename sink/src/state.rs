@@ -11,6 +11,7 @@ use weir_wire::{AgentId, Batch, Encoder, Epoch, SeenWindow, SenderId, Totals, de
 
 use crate::Error;
 use crate::contents::grant_in_batch;
+use crate::events;
 use crate::exchange::{Exchange, Heard, SavedExchange, Way};
 use crate::imported::running::Running;
 use crate::partials::{Open, Part, Partials};
@@ -20,8 +21,10 @@ use crate::senders::progress::Progress;
 use crate::senders::{Account, Agent, EpochSeen, Forgotten, Received, Senders};
 use crate::series::{Grant, Limit};
 
+/// Since 12 it has the lengths of files of events.
+const VERSION: u8 = 12;
 /// Since 11 it has which windows of scraped targets are stored.
-const VERSION: u8 = 11;
+const BEFORE_EVENTS: u8 = 11;
 /// Since 10 it has running totals of what is sent as differences.
 const BEFORE_CLAIMS: u8 = 10;
 /// Since 9 it has what sinks tell each other of shared series.
@@ -46,6 +49,7 @@ pub(crate) struct Saved {
     pub exchange: SavedExchange,
     pub running: Running,
     pub claims: Claims,
+    pub events: events::Saved,
 }
 
 /// All but what [`append`] puts behind it.
@@ -82,12 +86,14 @@ pub(crate) fn encode(
     out
 }
 
-/// Running totals, and windows of scraped targets.
+/// Running totals, and windows of scraped targets. What is known of events follows.
 pub(crate) fn append(out: &mut Vec<u8>, running: &Running, claims: &Claims) {
     let mut totals = Vec::new();
     running.encode(&mut totals);
     block(out, &totals);
-    claims.encode(out);
+    let mut windows = Vec::new();
+    claims.encode(&mut windows);
+    block(out, &windows);
 }
 
 /// Reads what [`encode`] and [`append`] wrote; no bytes at all are a first start.
@@ -103,6 +109,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         exchange: SavedExchange::default(),
         running: Running::default(),
         claims: Claims::default(),
+        events: events::Saved::default(),
     };
     if bytes.is_empty() {
         return Ok(saved);
@@ -110,7 +117,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     let mut input = Input(bytes);
     let [version] = input.array()?;
     let read_grant = match version {
-        VERSION | BEFORE_CLAIMS | BEFORE_RUNNING | BEFORE_EXCHANGE | BEFORE_PROGRESS => Grant::decode,
+        VERSION | BEFORE_EVENTS | BEFORE_CLAIMS | BEFORE_RUNNING | BEFORE_EXCHANGE | BEFORE_PROGRESS => Grant::decode,
         GRANTS_IN_BATCHES => grant_in_batch,
         _ => return Err(Error::State("version")),
     };
@@ -137,16 +144,28 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     if version >= BEFORE_RUNNING && input.array()? == [1] {
         saved.exchange = decode_exchange(&mut input)?;
     }
+    decode_appended(&mut input, version, &mut saved)?;
+    Ok(saved)
+}
+
+/// Reads what [`append`] wrote, and what is known of events.
+fn decode_appended(input: &mut Input<'_>, version: u8, saved: &mut Saved) -> Result<(), Error> {
     let totals = match version {
-        VERSION => input.block()?,
+        VERSION | BEFORE_EVENTS => input.block()?,
         BEFORE_CLAIMS => input.0,
-        _ => return Ok(saved),
+        _ => return Ok(()),
     };
     saved.running = Running::decode(totals).ok_or(Error::State("running totals"))?;
+    let claims = match version {
+        VERSION => input.block()?,
+        BEFORE_EVENTS => input.0,
+        _ => return Ok(()),
+    };
+    saved.claims = Claims::decode(claims).ok_or(Error::State("windows of targets"))?;
     if version == VERSION {
-        saved.claims = Claims::decode(input.0).ok_or(Error::State("windows of targets"))?;
+        saved.events = events::Saved::decode(input.0).ok_or(Error::State("events"))?;
     }
-    Ok(saved)
+    Ok(())
 }
 
 fn encode_partials(out: &mut Vec<u8>, partials: &Partials) {

@@ -4,6 +4,7 @@ mod admission;
 mod alerting;
 mod cold;
 mod engines;
+mod events;
 mod flags;
 mod gateway;
 mod graphite;
@@ -34,6 +35,7 @@ use cold::ColdSettings;
 #[cfg(test)]
 pub(crate) use engines::TierName;
 pub(crate) use engines::{BackendSettings, EngineKind, EngineSettings, backends};
+use events::EventsSettings;
 pub(crate) use flags::UpArgs;
 use gateway::GatewaySettings;
 use graphite::GraphiteSettings;
@@ -66,6 +68,7 @@ pub(crate) struct Config {
     pub alerting: AlertingSettings,
     pub otlp: OtlpSettings,
     pub graphite: GraphiteSettings,
+    pub events: EventsSettings,
     pub console: ConsoleSettings,
     /// Where all this was read.
     #[serde(skip)]
@@ -96,6 +99,7 @@ impl Default for Config {
             alerting: AlertingSettings::default(),
             otlp: OtlpSettings::default(),
             graphite: GraphiteSettings::default(),
+            events: EventsSettings::default(),
             console: ConsoleSettings::default(),
             file: None,
         }
@@ -225,6 +229,7 @@ impl Config {
         self.store.check()?;
         self.gateway.check()?;
         self.alerting.check()?;
+        self.events.check()?;
         self.identity.check()
     }
 }
@@ -278,6 +283,7 @@ mod tests {
         assert_eq!(full.admission.sink.rules.len(), 2);
         let networks = |config: &Config| (format!("{:?}", config.graphite.networks), config.listen.graphite);
         assert_eq!(networks(&full), networks(&usual));
+        assert_eq!(full.events, usual.events);
         assert!(full.console.dashboards.is_some() && usual.console.dashboards.is_none());
         assert_eq!(full.otlp.promote_resource_attributes, ["k8s.namespace.name"]);
         let AlertingSettings { rules, config, state, wait, external_url, .. } = &full.alerting;
@@ -311,6 +317,7 @@ mod tests {
         check("sink.checkpoint_interval_s = 0", "give at least 1");
         check("sink.forget_agents_after_h = 0", "168 is usual");
         check("sink.forget_jobs_after_h = 1", "give at least 2");
+        check("events.keep_days = 0", "per_minute = 0 keeps none");
         check("store.raw_retention_h = 0", "168 is usual");
         check("gateway.cpu_cores = -0.5", "0.5 is half of one");
         check("statsd.networks = [\"10.0.0.0/40\"]", "\"10.0.0.0/40\" is not a network");

@@ -13,6 +13,7 @@ use super::account::Received;
 use super::ledger::Ledger;
 use super::marks::Watermarks;
 use super::roster::{ALIVE, Roster};
+use crate::events::Kept;
 
 /// One line about the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -62,6 +63,11 @@ pub(crate) struct Counters {
     /// Windows of targets, and those that a second collector brought.
     pub scrapes: AtomicU64,
     pub scrapes_duplicate: AtomicU64,
+    /// Events kept, those over a bound of their tenant, and those whose text was cut on the way.
+    pub events: AtomicU64,
+    pub events_over_rate: AtomicU64,
+    pub events_over_size: AtomicU64,
+    pub events_cut: AtomicU64,
     /// Senders in memory, and those that left it.
     pub remembered: AtomicU64,
     pub agents_forgotten: AtomicU64,
@@ -143,7 +149,8 @@ impl Counters {
 
     pub(crate) fn readings(&self, now: Timestamp) -> Vec<Reading> {
         let marks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner).readings();
-        let mut readings = [self.of_batches(now), self.of_scrapes(), self.of_senders(), marks].concat();
+        let mut readings =
+            [self.of_batches(now), self.of_scrapes(), self.of_events(), self.of_senders(), marks].concat();
         readings.extend(self.reader.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         readings
     }
@@ -212,6 +219,32 @@ impl Counters {
         ]
     }
 
+    /// Counts events; true for the first that are over a bound.
+    pub(crate) fn count_events(&self, Kept { kept, over_rate, over_size, cut }: Kept) -> bool {
+        self.events.fetch_add(kept, Relaxed);
+        self.events_cut.fetch_add(cut, Relaxed);
+        let before =
+            self.events_over_rate.fetch_add(over_rate, Relaxed) + self.events_over_size.fetch_add(over_size, Relaxed);
+        before == 0 && over_rate + over_size > 0
+    }
+
+    fn of_events(&self) -> Vec<Reading> {
+        let counter = |name, value: &AtomicU64, help| Reading::counter(name, &[], value.load(Relaxed), help);
+        let dropped = |reason, value: &AtomicU64| {
+            Reading::counter("weir_sink_events_dropped_total", &[("reason", reason)], value.load(Relaxed), EVENTS)
+        };
+        vec![
+            counter("weir_sink_events_total", &self.events, "Events and service checks kept, each once."),
+            counter(
+                "weir_sink_events_cut_total",
+                &self.events_cut,
+                "Events kept without the end of their text, which was too long.",
+            ),
+            dropped("rate", &self.events_over_rate),
+            dropped("size", &self.events_over_size),
+        ]
+    }
+
     fn of_scrapes(&self) -> Vec<Reading> {
         let counter = |name, value: &AtomicU64, help| Reading::counter(name, &[], value.load(Relaxed), help);
         vec![
@@ -258,6 +291,8 @@ impl Counters {
 const BEHIND_HELP: &str = "Time that the store is behind: all that gateways acknowledged before it can be read. Beyond queue.max_behind_s \
     /readyz is off and writes are turned away: the sink needs a faster disk or CPU, or fewer samples.";
 
+const EVENTS: &str = "Events and service checks left out (loss): rate means more of one tenant in a minute than [events] per_minute, \
+    size more bytes in a day than day_bytes; see who sends them, or raise the bound.";
 const DROPPED: &str = "Parts left out, by reason. undecodable: agent and server versions differ; upgrade the server first. \
     late_gauge: a shared gauge came after its window closed; raise sink.lateness_s. too_old: a batch from \
     before its silent sender was forgotten, which may have been counted then: raise \

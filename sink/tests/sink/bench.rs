@@ -79,16 +79,29 @@ impl Bench {
     }
 
     pub(crate) fn drain(&mut self) {
+        self.drain_at(Timestamp::from_secs(START + 1_000_000));
+    }
+
+    pub(crate) fn drain_at(&mut self, now: Timestamp) {
         self.log.flush().unwrap();
-        while self.sink.step(Timestamp::from_secs(START + 1_000_000)).unwrap() > 0 {}
+        while self.sink.step(now).unwrap() > 0 {}
     }
 
     /// Forgets all since the last checkpoint, as a SIGKILL does, and starts again.
     pub(crate) fn crash(self) -> Self {
+        self.reopen(|_| {})
+    }
+
+    /// The same with other settings.
+    pub(crate) fn reopen(self, set: impl FnOnce(&mut SinkConfig)) -> Self {
         let Self { folder, log, store, sink } = self;
         drop((sink, store));
-        let (store, sink) = open(folder.path());
+        let (store, sink) = open(folder.path(), set);
         Self { folder, log, store, sink }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn last(&self, name: &str) -> Option<f64> {
@@ -167,10 +180,12 @@ pub(crate) fn end_of(seq: u64) -> Timestamp {
     Timestamp::from_secs(START + 10 * (seq as i64 + 1))
 }
 
-fn open(folder: &Path) -> (Arc<Store>, Sink) {
+fn open(folder: &Path, set: impl FnOnce(&mut SinkConfig)) -> (Arc<Store>, Sink) {
     let (store, saved) = Store::open(&folder.join("store"), StoreConfig::default()).unwrap();
     let store = Arc::new(store);
-    let sink = Sink::open(&SinkConfig::new(&folder.join("queue")), store.clone(), &saved).unwrap();
+    let mut config = SinkConfig::new(&folder.join("queue"));
+    set(&mut config);
+    let sink = Sink::open(&config, store.clone(), &saved).unwrap();
     (store, sink)
 }
 

@@ -3,6 +3,7 @@
 
 mod bench;
 mod counting;
+mod events;
 mod forgetting;
 mod imported;
 mod recovery;

@@ -46,6 +46,7 @@ impl SinkRole {
             lateness,
             wait: config.alerting.wait,
             memory,
+            events: config.events.kept_in(&config.data),
         };
         let opening = Opening { folder: config.data.join("store"), store: config.store.open()?, sink };
         let checkpoint_interval = Duration::from_secs(config.sink.checkpoint_interval_s);
