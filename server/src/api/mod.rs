@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod auth;
 pub(crate) mod cardinality;
 pub(crate) mod dashboards;
+pub(crate) mod events;
 mod json;
 pub(crate) mod prometheus;
 pub(crate) mod query;

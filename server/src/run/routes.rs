@@ -11,7 +11,7 @@ use super::current::refuse_without_store;
 use super::http;
 use super::roles::Roles;
 use crate::alerting::forwarded;
-use crate::api::{agents, alerts, auth, cardinality, dashboards, prometheus, query, rules, session, write};
+use crate::api::{agents, alerts, auth, cardinality, dashboards, events, prometheus, query, rules, session, write};
 use crate::config::Config;
 use crate::front;
 use crate::serving::{HandedOver, Site, answering};
@@ -53,6 +53,7 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         let queries = queries.layer(axum::middleware::from_fn_with_state(store, refuse_without_store));
         let queries = queries.merge(http::fleet_routes(roles.clone()));
         let queries = queries.merge(cardinality::routes(sink.admission())).merge(agents::routes(sink.agents()));
+        let queries = queries.merge(events::routes(config.events.kept_in(&config.data).folder));
         router = router.merge(guard(queries, Scope::Read));
     }
     if roles.sink.is_some() || roles.engines.is_some() {
