@@ -1,10 +1,12 @@
 //! Questions over engines: three that keep one tier each are one address to ask, and several sinks are one.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_tests::remote_write::{self, Written};
+use weir_tests::remote_write::{self, Native, Written};
 use weir_tests::{Engine, Server, ServerPorts, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -178,6 +180,106 @@ fn what_is_missing_is_refused_or_said_and_copies_stand_in() {
     let (status, value, text) = count(&lenient).unwrap();
     assert!(status == 200 && value.as_deref() == Some("1") && text.contains("warnings"), "{status} {text}");
     assert!(lenient.get("/readyz").unwrap().1.contains(&format!("http://{gone}")));
+}
+
+#[test]
+fn native_histograms_of_engines_are_fetched_and_where_they_cannot_be_that_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let engines: Vec<Server> =
+        ["a", "b"].map(|name| Server::start_as("up", folder.path().join(name), ServerPorts::free(), &[])).into();
+    let now = weir_tests::seconds_now() as i64 / 10 * 10;
+    for (at, server) in engines.iter().enumerate() {
+        let mut took = Written::new("took", &[("host", ["x", "y"][at])]);
+        for step in 0..30 {
+            let observed = vec![step as u64 * (at as u64 + 1), step as u64, 2 * step as u64];
+            let native = Native { schema: 3, sum: 7.5 * step as f64, positive: (4, observed), ..Native::default() };
+            took.histograms.push(native.message((now - 300 + step * 10) * 1_000));
+        }
+        // Floats of the same name, and a series that has both.
+        let mut both = Written::new("mixed", &[("host", ["x", "y"][at])]);
+        both.samples.push(((now - 200) * 1_000, 4.0));
+        both.histograms.push(took.histograms[20].clone());
+        eventually("histograms to be taken", PATIENCE, || {
+            (remote_write::write(server.ports.http, &[took.clone(), both.clone()]).0 < 300).then_some(())
+        });
+    }
+    let [a, b] = [&engines[0], &engines[1]].map(|server| server.ports.http);
+    let shares = engine("prometheus", a, "share = '0'") + &engine("prometheus", b, "share = '1'");
+    let front = front(folder.path(), "front", &shares);
+    let range = |expression: &str| {
+        let times = [("start", (now - 240).to_string()), ("end", now.to_string()), ("step", "30".to_owned())];
+        [&[("query", expression.to_owned())][..], &times].concat()
+    };
+    for expression in [
+        "histogram_quantile(0.9, rate(took[2m]))",
+        "histogram_count(took)",
+        "sum by (host) (histogram_sum(increase(took[1m])))",
+        "mixed",
+    ] {
+        let mut found = None;
+        eventually(&format!("{expression} to be equal"), PATIENCE, || {
+            let of = |server: &Server| answer(server, "query_range", &range(expression));
+            let mut expected: Vec<Value> = engines
+                .iter()
+                .map(of)
+                .collect::<Option<Vec<_>>>()?
+                .iter()
+                .filter_map(Value::as_array)
+                .flatten()
+                .cloned()
+                .collect();
+            expected.sort_by_key(|series| series["metric"].to_string());
+            found = of(&front);
+            (expected.len() == 2 && found == Some(Value::from(expected))).then_some(())
+        });
+        let text = found.unwrap().to_string();
+        assert!(
+            text.len() > 100 && (expression != "mixed" || text.contains("histograms") && text.contains("values")),
+            "{text}"
+        );
+    }
+    let all = answer(&front, "query", &[("query", "sum(took)".into()), ("time", (now - 10).to_string())]).unwrap();
+    assert_eq!(all[0]["histogram"][1]["count"], "261", "of both engines: {all}");
+    // One that knows the query API alone.
+    let deaf = without_remote_read(a);
+    let lacking = self::front(folder.path(), "lacking", &engine("prometheus", deaf, ""));
+    let (status, text) = lacking.get(&format!("/api/v1/query?query=mixed&time={}", now - 50)).unwrap();
+    assert!(status == 200 && text.contains("warnings") && text.contains("\"4\""), "{status} {text}");
+    assert_eq!(lacking.reading("weir_front_engine_unread_histograms_total"), Some(1.0));
+    assert!(lacking.get("/readyz").unwrap().1.contains("native histograms are left out"));
+}
+
+/// An engine before this one that does not know `/api/v1/read`.
+fn without_remote_read(engine: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map(Result::unwrap) {
+            std::thread::spawn(move || {
+                let mut request = Vec::new();
+                let mut bytes = [0; 4_096];
+                while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                    match client.read(&mut bytes) {
+                        Ok(0) | Err(_) => return,
+                        Ok(count) => request.extend(&bytes[..count]),
+                    }
+                }
+                if request.starts_with(b"POST /api/v1/read") {
+                    let _ =
+                        client.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno");
+                    return;
+                }
+                let head = String::from_utf8_lossy(&request);
+                let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+                let Ok(mut answer) = ureq::get(format!("http://{engine}{path}")).call() else { return };
+                let body = answer.body_mut().read_to_string().unwrap_or_default();
+                let length = body.len();
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+                let _ = client.write_all((head + &body).as_bytes());
+            });
+        }
+    });
+    address
 }
 
 #[test]

@@ -4,15 +4,26 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use weir_formats::remote_write::{ReadResult, TimeSeries, read_histogram};
 use weir_query::NAME;
-use weir_sample::Series;
+use weir_sample::{Histogram, Series};
 
-/// One series and its samples, in order of time.
+/// One series and its samples, in order of time; its native histograms likewise.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fetched {
     pub series: Series,
     pub times: Vec<i64>,
     pub values: Vec<f64>,
+    pub histograms: Vec<(i64, Histogram)>,
+}
+
+/// A range vector, as far as it can be read.
+#[derive(Debug, PartialEq)]
+pub(super) struct Range {
+    pub series: Vec<Fetched>,
+    /// Whether there are native histograms beside them, whose buckets are told in a form that knows no scale.
+    pub has_histograms: bool,
 }
 
 /// A line of VictoriaMetrics' export.
@@ -38,8 +49,6 @@ struct Answer {
     status: String,
     #[serde(default)]
     error: String,
-    #[serde(default)]
-    warnings: Vec<String>,
     data: Option<Data>,
 }
 
@@ -54,6 +63,8 @@ struct Matrix {
     /// Histograms alone have none.
     #[serde(default)]
     values: Vec<(f64, String)>,
+    #[serde(default)]
+    histograms: Vec<IgnoredAny>,
 }
 
 impl Number {
@@ -92,19 +103,38 @@ pub(super) fn of_export(body: impl Read) -> Result<Vec<Fetched>, String> {
     Ok(all)
 }
 
-/// Reads a range vector; what the engine warns of comes with it.
-pub(super) fn of_range(body: impl Read) -> Result<(Vec<Fetched>, Vec<String>), String> {
+/// Reads a range vector.
+pub(super) fn of_range(body: impl Read) -> Result<Range, String> {
     let answer: Answer =
         serde_json::from_reader(body).map_err(|error| format!("the answer is not of Prometheus' API: {error}"))?;
     let Some(data) = answer.data.filter(|_| answer.status == "success") else {
         return Err(answer.error);
     };
+    let has_histograms = data.result.iter().any(|matrix| !matrix.histograms.is_empty());
     let series = data.result.into_iter().filter(|matrix| !matrix.values.is_empty());
-    let all = series.map(|Matrix { metric, values }| {
+    let all = series.map(|Matrix { metric, values, .. }| {
         let sample = |(time, value): (f64, String)| Some(((time * 1e3).round() as i64, number(&value)?));
         fetched(metric, values.into_iter().filter_map(sample))
     });
-    Ok((all.collect(), answer.warnings))
+    Ok(Range { series: all.collect(), has_histograms })
+}
+
+/// The native histograms of what a remote read has found.
+pub(super) fn of_read(results: Vec<ReadResult>) -> Result<Vec<Fetched>, String> {
+    let series = results.into_iter().flat_map(|result| result.timeseries);
+    series.filter(|series| !series.histograms.is_empty()).map(|series| histograms_of(&series)).collect()
+}
+
+fn histograms_of(TimeSeries { labels, histograms, .. }: &TimeSeries) -> Result<Fetched, String> {
+    let metric = labels.iter().map(|label| (label.name.clone(), label.value.clone())).collect();
+    let mut found = fetched(metric, std::iter::empty());
+    for bytes in histograms {
+        let (time, histogram) =
+            read_histogram(bytes).map_err(|error| format!("a histogram cannot be read: {error}"))?;
+        found.histograms.extend(histogram.map(|histogram| (time, histogram)));
+    }
+    found.histograms.sort_by_key(|(time, _)| *time);
+    Ok(found)
 }
 
 fn fetched(metric: BTreeMap<String, String>, samples: impl Iterator<Item = (i64, f64)>) -> Fetched {
@@ -118,7 +148,7 @@ fn fetched(metric: BTreeMap<String, String>, samples: impl Iterator<Item = (i64,
     samples.dedup_by_key(|(time, _)| *time);
     samples.reverse();
     let (times, values) = samples.into_iter().unzip();
-    Fetched { series, times, values }
+    Fetched { series, times, values, histograms: Vec::new() }
 }
 
 #[cfg(test)]
@@ -139,10 +169,12 @@ mod tests {
 
     #[test]
     fn a_range_vector_is_read_and_an_error_is_passed_on() {
-        let text = r#"{"status":"success","warnings":["w"],"data":{"resultType":"matrix","result":[
+        let text = r#"{"status":"success","data":{"resultType":"matrix","result":[
             {"metric":{"__name__":"up"},"values":[[1.5,"1"],[2.5,"+Inf"]]},{"metric":{},"histograms":[]}]}}"#;
-        let (found, warnings) = of_range(text.as_bytes()).unwrap();
-        assert_eq!((found.len(), &found[0].times[..], warnings), (1, &[1_500, 2_500][..], vec!["w".to_owned()]));
+        let Range { series: found, has_histograms } = of_range(text.as_bytes()).unwrap();
+        assert_eq!((found.len(), &found[0].times[..], has_histograms), (1, &[1_500, 2_500][..], false));
+        let native = text.replace("\"histograms\":[]", r#""histograms":[[1.5,{"count":"1"}]]"#);
+        assert!(of_range(native.as_bytes()).unwrap().has_histograms);
         assert_eq!(of_range(r#"{"status":"error","error":"too much"}"#.as_bytes()).unwrap_err(), "too much");
         assert!(of_range("<html>".as_bytes()).unwrap_err().contains("not of Prometheus' API"));
     }

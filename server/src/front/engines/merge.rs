@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use weir_sample::Histogram;
+
 use super::fetched::Fetched;
 
 /// Puts answers together; of one series and time the sample of the later answer stands.
@@ -15,6 +17,11 @@ pub(super) fn merged(answers: Vec<Vec<Fetched>>) -> Vec<Fetched> {
                     known.times.iter().copied().zip(known.values.iter().copied()).collect();
                 samples.extend(fetched.times.into_iter().zip(fetched.values));
                 (known.times, known.values) = samples.into_iter().unzip();
+                if !fetched.histograms.is_empty() {
+                    let mut histograms: BTreeMap<i64, Histogram> = known.histograms.drain(..).collect();
+                    histograms.extend(fetched.histograms);
+                    known.histograms = histograms.into_iter().collect();
+                }
             }
         }
     }
@@ -40,7 +47,7 @@ mod tests {
 
     fn fetched(name: &str, samples: &[(i64, f64)]) -> Fetched {
         let (times, values) = samples.iter().copied().unzip();
-        Fetched { series: Series::named(name), times, values }
+        Fetched { series: Series::named(name), times, values, histograms: Vec::new() }
     }
 
     #[test]
@@ -49,6 +56,13 @@ mod tests {
         let other = vec![fetched("b", &[(2, 2.0), (3, 4.0)])];
         let all = merged(vec![one, other]);
         assert_eq!(all, [fetched("a", &[(1, 1.0)]), fetched("b", &[(1, 1.0), (2, 2.0), (3, 4.0)])]);
+        let counted = |times: &[i64]| {
+            let histograms = times.iter().map(|time| (*time, Histogram::default())).collect();
+            vec![Fetched { histograms, ..fetched("b", &[]) }]
+        };
+        let all = merged(vec![counted(&[1, 3]), vec![fetched("b", &[(2, 2.0)])], counted(&[2, 3])]);
+        let times: Vec<i64> = all[0].histograms.iter().map(|(time, _)| *time).collect();
+        assert_eq!((all.len(), &all[0].times[..], times), (1, &[2][..], vec![1, 2, 3]));
     }
 
     #[test]

@@ -26,15 +26,17 @@ pub(crate) struct Engines {
     partial: bool,
     asked: AtomicU64,
     failures: AtomicU64,
+    /// Answers without the native histograms that there are.
+    unread_histograms: AtomicU64,
     /// Why an engine did not answer lately.
     trouble: Mutex<Option<String>>,
 }
 
 impl Engines {
     pub(crate) fn new(engines: &[EngineSettings], partial: bool, timeout: std::time::Duration) -> Self {
-        let (asked, failures, trouble) = Default::default();
+        let (asked, failures, unread_histograms, trouble) = Default::default();
         let agent = crate::cmd::ask::agent_with(timeout);
-        Self { agent, tiers: Tiers::new(engines), partial, asked, failures, trouble }
+        Self { agent, tiers: Tiers::new(engines), partial, asked, failures, unread_histograms, trouble }
     }
 
     pub(crate) fn trouble(&self) -> Option<String> {
@@ -46,6 +48,7 @@ impl Engines {
         vec![
             counter("weir_front_engine_questions_total", &self.asked, "Questions to engines."),
             counter("weir_front_engine_failures_total", &self.failures, FAILURES),
+            counter("weir_front_engine_unread_histograms_total", &self.unread_histograms, UNREAD),
         ]
     }
 
@@ -110,11 +113,14 @@ impl Engines {
         matchers: &[Matcher],
         span: (Timestamp, Timestamp),
     ) -> Result<(Vec<Fetched>, bool), QueryError> {
-        let text = selector::text(matchers);
-        let (answers, partial) =
-            self.of_shares(&of_tier.shares, |engine| ask::samples(&self.agent, engine, &text, span))?;
-        let answers: Vec<_> = answers.into_iter().map(|(found, _)| found).collect();
-        Ok((merged(answers), partial))
+        let (mut answers, mut partial) =
+            self.of_shares(&of_tier.shares, |engine| ask::samples(&self.agent, engine, matchers, span))?;
+        if let Some(lacks) = answers.iter_mut().find_map(|answer| answer.lacks.take()) {
+            partial = true;
+            self.unread_histograms.fetch_add(1, Relaxed);
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(lacks);
+        }
+        Ok((merged(answers.into_iter().map(|answer| answer.series).collect()), partial))
     }
 
     /// The samples, with the part that their use needs where a tier has it.
@@ -168,10 +174,8 @@ impl Source for Engines {
     fn select(&self, selection: &Selection<'_>, each: Each<'_>) -> Result<Answered, QueryError> {
         let of_tier = self.of_tier(selection.start)?;
         let (found, partial) = self.read(of_tier, selection)?;
-        for Fetched { series, times, values } in found {
-            let (kind, tier, starts) = (kind_by_name(series.name()), of_tier.tier, Vec::new());
-            let values = Column::Floats(values);
-            if each(SeriesData { series, kind, tier, timestamps: times, values, starts, more: false }).is_break() {
+        for found in found {
+            if told(found, of_tier.tier, each).is_break() {
                 break;
             }
         }
@@ -232,4 +236,21 @@ impl Source for Engines {
     }
 }
 
+/// Hands over a series: floats, then histograms, as far as it has them.
+fn told(Fetched { series, times, values, histograms }: Fetched, tier: Tier, each: Each<'_>) -> ControlFlow<()> {
+    let more = !histograms.is_empty();
+    if !times.is_empty() || !more {
+        let (kind, starts, series) = (kind_by_name(series.name()), Vec::new(), series.clone());
+        each(SeriesData { series, kind, tier, timestamps: times, values: Column::Floats(values), starts, more })?;
+    }
+    if more {
+        let (timestamps, histograms) = histograms.into_iter().unzip();
+        let (kind, values, starts, more) = (Kind::Distribution, Column::Histograms(histograms), Vec::new(), false);
+        each(SeriesData { series, kind, tier, timestamps, values, starts, more })?;
+    }
+    ControlFlow::Continue(())
+}
+
+const UNREAD: &str =
+    "Answers without native histograms that an engine has: it does not answer remote read, /readyz says why.";
 const FAILURES: &str = "Questions that an engine did not answer; the next copy of its share was asked. /readyz says why the last one failed.";
