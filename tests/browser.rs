@@ -159,7 +159,7 @@ const DEMO_RULES: &str = r#"groups:
     interval: 30s
     rules:
       - alert: CpuBusy
-        expr: 1 - system_cpu_utilization_ratio{cpu_mode="idle",host=~"(db|web)-.*"} > 0.8
+        expr: 1 - system_cpu_utilization_ratio{cpu_mode="idle",host=~"(db|web)-[0-9]"} > 0.8
         for: 1m
         labels: {severity: page, team: storage}
         annotations: {summary: "{{ $labels.host }} is {{ $value | humanizePercentage }} busy."}

@@ -67,13 +67,8 @@ async function refresh(): Promise<void> {
 
 function showFleet(fleet: api.Fleet): void {
   const count = (value: number, what: string) => `${value.toLocaleString('en')} ${what}`;
-  const parts = [
-    count(fleet.agents, fleet.agents === 1 ? 'agent' : 'agents'),
-    `${format(fleet.samples_per_second, 'number')} samples/s`,
-    count(fleet.batches_acked, 'acked'),
-    count(fleet.batches_resent, 'resent'),
-    count(fleet.batches_lost, 'lost'),
-  ];
+  const lost = fleet.batches_lost === 0 ? 'nothing lost' : count(fleet.batches_lost, fleet.batches_lost === 1 ? 'batch lost' : 'batches lost');
+  const parts = [count(fleet.agents, fleet.agents === 1 ? 'agent' : 'agents'), `${format(fleet.samples_per_second, 'number')} samples/s`, lost];
   const line = element('fleet');
   line.textContent = parts.join(' · ');
   line.classList.toggle('bad', fleet.batches_lost > 0);

@@ -1,3 +1,4 @@
+import { isAbout } from '../src/alerts/happened.ts';
 import { expect, it } from 'vitest';
 import { BY_RECEIVER, grouped, joined, searched } from '../src/alerts/active.ts';
 
@@ -24,4 +25,14 @@ it('every word is looked for', () => {
   expect(searched(all, 'DISK "b"').length).toBe(1);
   expect(searched(all, 'pending').map(({ labels }) => labels.alertname)).toEqual(['Load']);
   expect(searched(all, '').length).toBe(4);
+});
+
+it('an alert is about lines that have a label alike and none of another value', () => {
+  const lines = [{ labels: { host: 'a', mode: 'idle' }, points: [] }];
+  const check = (labels: Record<string, string>, expected: boolean) => expect(isAbout({ alertname: 'A', ...labels }, lines), JSON.stringify(labels)).toBe(expected);
+  check({ host: 'a' }, true);
+  check({ host: 'b' }, false);
+  check({ host: 'a', mode: 'user' }, false);
+  check({ host: 'a', disk: 'x' }, true);
+  check({ severity: 'page' }, false);
 });

@@ -35,6 +35,18 @@ export async function alertMarks(span: Span, passes: (labels: api.Labels) => boo
   return marksOf(fired, writeAddress({ ...here(), page: 'alerts', view: 'history', rule: '', search: '' }));
 }
 
+/** Labels that say what an alert is, not what it is about. */
+const OWN = new Set(['alertname', 'severity', 'team']);
+
+/** Whether an alert is about something that lines are of: they have a label alike, and none of another value. */
+export function isAbout(labels: api.Labels, lines: api.Line[]): boolean {
+  const told = Object.entries(labels).filter(([name]) => !OWN.has(name));
+  return lines.some((line) => {
+    const shared = told.filter(([name]) => line.labels[name] !== undefined);
+    return shared.length > 0 && shared.every(([name, value]) => line.labels[name] === value);
+  });
+}
+
 export function marksOf(fired: Fired[], href: string): Mark[] {
   const time = (second: number) => new Date(second * 1000).toLocaleString([], { hourCycle: 'h23' });
   return fired.map(({ labels, from, to }) => ({ from, to, kind: 'alert', text: `${labelText(labels)} fired from ${time(from)}${to ? ` to ${time(to)}` : ', and fires'}`, href }));

@@ -7,7 +7,7 @@ import { ago, format } from '../parts/format.ts';
 const USUAL_S = 45;
 
 /** Series, samples, tiers, time and what was kept from before; then what the server says beside. */
-export function explained(cost: Cost, now = Date.now() / 1000): string {
+export function explained(cost: Cost, step: number, now = Date.now() / 1000): string {
   const count = (value: number, what: string) => `${value.toLocaleString('en')} ${what}`;
   const steps = cost.kept + cost.evaluated;
   const parts = [
@@ -17,6 +17,7 @@ export function explained(cost: Cost, now = Date.now() / 1000): string {
     cost.kept > 0 ? `${count(cost.kept, 'of')} ${count(steps, 'steps')} were kept from before` : '',
     cost.watermark !== undefined && now - cost.watermark > USUAL_S ? `data of all senders are there until ${ago(cost.watermark, now)}` : '',
   ];
+  parts.unshift(`a value every ${format(step, 'seconds')}`);
   return [parts.filter(Boolean).join(', '), ...cost.warnings].join('. ');
 }
 

@@ -139,8 +139,12 @@ async function draw(address: Address, known = false): Promise<void> {
     return filledIn(text, variables, { ...chosen, ...own }, grid);
   };
   const seen = now.views.filter(isSeen);
-  // An alert of another host than the one that is chosen is no news here.
-  const passes = (labels: api.Labels) => Object.entries(chosen).every(([name, values]) => labels[name] === undefined || values.includes(ALL) || values.includes(labels[name]));
+  // An alert of another host than the one that is chosen is no news here, nor one of none.
+  const narrowed = Object.entries(chosen).filter(([name, values]) => !values.includes(ALL) && !variables.find((one) => one.name === name)?.hidden);
+  const passes = (labels: api.Labels) => {
+    const shared = narrowed.filter(([name]) => labels[name] !== undefined);
+    return shared.every(([name, values]) => values.includes(labels[name]!)) && (shared.length > 0 || narrowed.length === 0);
+  };
   const [marks, ...outcomes] = await Promise.all([alertMarks(grid, passes), ...seen.map(({ view, chosen: own }) => view.draw(grid, fill(own)))]);
   const noted = await annotationMarks(now.board.annotations, fill({}), grid);
   if (open !== now) return;

@@ -1,12 +1,12 @@
 // Questions of one's own: several at a time, each with its chart, as a table or as text, and with what it took.
 
 import { Away, rangeWhole, type Cost, type Line } from '../api.ts';
-import { alertMarks } from '../alerts/happened.ts';
+import { alertMarks, isAbout } from '../alerts/happened.ts';
 import { keep, kept } from '../explore/asked.ts';
 import { explained } from '../explore/explain.ts';
 import { addQuestion, showMistake, showQuestions, written } from '../explore/questions.ts';
 import { go, here, SHOWN_AS, spanOf, writeAddress, type Address, type ShownAs } from '../parts/address.ts';
-import { Chart } from '../parts/chart.ts';
+import { Chart, type ChartSpec } from '../parts/chart.ts';
 import { csv, json, save, type Answer } from '../parts/download.ts';
 import { format } from '../parts/format.ts';
 import { fullName } from '../parts/legend.ts';
@@ -31,7 +31,8 @@ export async function refreshExplore(address: Address): Promise<void> {
   const going = address.queries.join('\0');
   if (going !== shown) showQuestions(address.queries, submit);
   shown = going;
-  const wanted = address.queries.map((promql, at) => (charts[at]?.chart.spec.promql === promql ? charts[at]! : made(promql, at)));
+  const isSame = (spec: ChartSpec | undefined, promql: string) => spec?.promql === promql && spec.stacked === address.stacked;
+  const wanted = address.queries.map((promql, at) => (isSame(charts[at]?.chart.spec, promql) ? charts[at]! : made(promql, at, address.stacked)));
   if (wanted.length !== charts.length || wanted.some((one, at) => charts[at] !== one)) {
     charts = wanted;
     element('explore-chart').replaceChildren(...wanted.map(({ chart }) => chart.element));
@@ -39,9 +40,10 @@ export async function refreshExplore(address: Address): Promise<void> {
   asked += 1;
   const turn = asked;
   const grid = gridOf(spanOf(address));
-  const [marks, ...outcomes] = await Promise.all([alertMarks(grid, () => true), ...wanted.map((one) => draw(one, grid))]);
+  const outcomes = await Promise.all(wanted.map((one) => draw(one, grid)));
+  const marks = await Promise.all(outcomes.map((lines) => alertMarks(grid, (labels) => !(lines instanceof Error) && isAbout(labels, lines))));
   if (turn !== asked) return;
-  for (const { chart } of wanted) chart.mark(marks);
+  wanted.forEach(({ chart }, at) => chart.mark(marks[at] ?? []));
   answers = outcomes.flatMap((lines, at) => (lines instanceof Error ? [] : [{ query: address.queries[at] ?? '', lines }]));
   outcomes.forEach((outcome, at) => showMistake(at, address.queries[at] ?? '', outcome instanceof Error ? outcome.message : ''));
   showAnswers(address.as);
@@ -50,8 +52,8 @@ export async function refreshExplore(address: Address): Promise<void> {
   for (const id of ['download-csv', 'download-json']) element<HTMLButtonElement>(id).disabled = answers.length === 0;
 }
 
-function made(promql: string, at: number): { chart: Chart; said: HTMLElement } {
-  const chart = new Chart({ id: at === 0 ? 'explore' : `explore-${at + 1}`, title: promql, unit: unitOfQuery(promql), promql, height: 280 });
+function made(promql: string, at: number, stacked: boolean): { chart: Chart; said: HTMLElement } {
+  const chart = new Chart({ id: at === 0 ? 'explore' : `explore-${at + 1}`, title: promql, unit: unitOfQuery(promql), promql, stacked, height: 280 });
   const said = document.createElement('p');
   said.className = 'note explained';
   chart.element.append(said);
@@ -66,7 +68,7 @@ async function draw({ chart, said }: { chart: Chart; said: HTMLElement }, grid: 
     cost = whole.cost;
     return whole;
   });
-  said.textContent = cost ? explained(cost) : '';
+  said.textContent = cost ? explained(cost, grid.step) : '';
   return outcome;
 }
 
@@ -77,6 +79,7 @@ function showForms(address: Address): void {
     if (as === address.as) link.setAttribute('aria-current', 'true');
     else link.removeAttribute('aria-current');
   }
+  element<HTMLInputElement>('explore-stacked').checked = address.stacked;
   element('explore-chart').hidden = address.as !== 'graph';
   element('explore-table').hidden = address.as !== 'table';
   element('explore-text').hidden = address.as !== 'json' && address.as !== 'csv';
@@ -136,7 +139,7 @@ export function startExplore(): void {
     const link = document.createElement('a');
     link.dataset.as = as;
     link.textContent = TITLES[as];
-    element('explore-forms').append(link);
+    element('explore-forms').insertBefore(link, element('explore-stacked').parentElement);
   }
   element('explore').addEventListener('submit', (event) => {
     event.preventDefault();
@@ -148,6 +151,8 @@ export function startExplore(): void {
     if (picker.value) go({ queries: [...here().queries, picker.value] });
     picker.value = '';
   });
+  const stacked = element<HTMLInputElement>('explore-stacked');
+  stacked.addEventListener('change', () => go({ stacked: stacked.checked }));
   element('download-csv').addEventListener('click', () => save('weir.csv', 'text/csv', csv(answers)));
   element('download-json').addEventListener('click', () => save('weir.json', 'application/json', json(answers)));
 }

@@ -20,6 +20,7 @@ export type Address = {
   queries: string[];
   /** How answers are shown. */
   as: ShownAs;
+  stacked: boolean;
   search: string;
   /** Of the fleet: a column, with its order after a dash, and which state alone. */
   sort: string;
@@ -51,6 +52,7 @@ export function readAddress(hash: string, usual = DEFAULT_LENGTH): Address {
     host: given.get('host') ?? '',
     queries: given.getAll('q').slice(0, MOST_QUERIES),
     as: SHOWN_AS.find((as) => as === given.get('as')) ?? 'graph',
+    stacked: given.get('stacked') === '1',
     search: given.get('search') ?? '',
     sort: given.get('sort') ?? 'state',
     state: given.get('state') ?? '',
@@ -73,6 +75,7 @@ export function writeAddress(address: Address): string {
   if (host) said.set('host', host);
   if (page === 'explore') for (const one of queries) said.append('q', one);
   if (page === 'explore' && address.as !== 'graph') said.set('as', address.as);
+  if (page === 'explore' && address.stacked) said.set('stacked', '1');
   if (page === 'fleet' && sort !== 'state') said.set('sort', sort);
   if (page === 'fleet' && state) said.set('state', state);
   if (page === 'fleet' && by !== 'silence') said.set('by', by);
