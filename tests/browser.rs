@@ -13,6 +13,7 @@ fn charts_draw_and_values_change() {
     let agent = Agent::start(folder.path(), &server.ports.batch.to_string(), &server.keys(), &[]);
     eventually("host metrics", Duration::from_secs(30), || server.number("count(system_cpu_utilization_ratio) > 0"));
     agent.emit("browser.test.clicks:1|c", 5);
+    agent.emit("_e{8,11}:Deployed|by the test", 1);
     eventually("the StatsD counter", Duration::from_secs(30), || server.number("browser_test_clicks > 0"));
 
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/browser.mjs");

@@ -266,6 +266,10 @@ export async function toldAlerts(matchers: string[]): Promise<Told[]> {
   const query = new URLSearchParams(matchers.map((matcher): [string, string] => ['filter', matcher])).toString();
   return (await send('GET', `api/v2/alerts${query && '?' + query}`)) as Told[];
 }
+/** An event or a service check that an application has sent. */
+export type Happened = { id: string; kind: string; timestamp: number; title: string; text: string; status: string | null; alert_type: string; host: string; tags: string[] };
+export const happened = async (start: number, end: number, host: string) =>
+  (await ask<{ events: Happened[] }>('api/v1/events', { start: String(start), end: String(end), kind: 'event', limit: '100', ...(host && { host }) })).events;
 /** What rules, given as a file, would have told of a stretch of the past. */
 export async function replay(rules: string, start: number, end: number, interval: string): Promise<Replayed> {
   const query = new URLSearchParams({ start: String(start), end: String(end), interval });

@@ -1,5 +1,5 @@
-import { isAbout } from '../src/alerts/happened.ts';
-import { expect, it } from 'vitest';
+import { isAbout, markOf } from '../src/alerts/happened.ts';
+import { expect, it, vi } from 'vitest';
 import { BY_RECEIVER, grouped, joined, searched } from '../src/alerts/active.ts';
 
 const alert = (alertname: string, host: string, state: 'firing' | 'pending' = 'firing') => ({ labels: { alertname, host }, annotations: { summary: `of ${host}` }, state, activeAt: '2026-01-01T00:00:00Z', value: '1' });
@@ -35,4 +35,12 @@ it('an alert is about lines that have a label alike and none of another value', 
   check({ host: 'a', mode: 'user' }, false);
   check({ host: 'a', disk: 'x' }, true);
   check({ severity: 'page' }, false);
+});
+
+it('an event is a mark that says what happened where', () => {
+  vi.stubGlobal('location', { hash: '#host' });
+  const mark = markOf({ id: '1', kind: 'event', timestamp: 10, title: 'Deployed 1.2', text: 'by hand', status: null, alert_type: 'info', host: 'web-1', tags: ['app:shop'] });
+  vi.unstubAllGlobals();
+  expect([mark.from, mark.to, mark.kind]).toEqual([10, 10, 'event']);
+  expect(mark.text).toContain('Deployed 1.2 · on web-1 · by hand · app:shop');
 });

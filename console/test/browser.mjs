@@ -46,6 +46,8 @@ await drive(screenshot, { colorScheme, viewport: { width: Number(width), height:
   await page.getByLabel('PromQL').fill(`sum(${metric || 'system_cpu_logical_count'})`);
   await page.keyboard.press('Enter');
   await drawn('explore');
+  // What an application told is a mark over it.
+  await page.locator('[data-chart="explore"] .marks .event[title*="Deployed"]').first().waitFor();
   await page.getByLabel('PromQL').fill('sum(up) + )');
   await page.keyboard.press('Enter');
   await page.locator('.mistake u', { hasText: ')' }).waitFor();

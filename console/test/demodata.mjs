@@ -56,6 +56,8 @@ export function goOn(url, statsd) {
   const socket = dgram.createSocket('udp4');
   const [host, port] = statsd.split(':');
   const send = (text) => socket.send(text, Number(port), host);
+  const event = (title, text) => send(`_e{${title.length},${text.length}}:${title}|${text}|#service:shop`);
+  const deployment = setTimeout(() => event('Deployed shop 1.4.2', 'by the pipeline'), 20_000);
   const applications = setInterval(() => {
     for (let at = 0; at < 40; at += 1) {
       const region = at % 3 === 0 ? 'us' : 'eu';
@@ -68,6 +70,7 @@ export function goOn(url, statsd) {
     write(url, linesAt(now, now)).catch((error) => console.error(error.message));
   }, 10_000);
   return () => {
+    clearTimeout(deployment);
     clearInterval(applications);
     clearInterval(hosts);
     socket.close();

@@ -35,6 +35,32 @@ export async function alertMarks(span: Span, passes: (labels: api.Labels) => boo
   return marksOf(fired, writeAddress({ ...here(), page: 'alerts', view: 'history', rule: '', search: '' }));
 }
 
+let events: { key: string; at: number; marks: Promise<Mark[]> } | undefined;
+let noEventsUntil = 0;
+
+/** Events that applications have sent in a span, of one host if one is named; none where the server keeps none. */
+export async function eventMarks(span: Span, host = ''): Promise<Mark[]> {
+  if (performance.now() < noEventsUntil) return [];
+  const key = `${Math.round(span.from)} ${Math.round(span.to)} ${host}`;
+  if (events?.key !== key || performance.now() - events.at > KEPT_MS) {
+    const marks = api.happened(span.from, span.to, host).then(
+      (all) => all.map(markOf).sort((a, b) => a.from - b.from),
+      (error: Error) => {
+        if (!(error instanceof api.Away)) noEventsUntil = performance.now() + REFUSED_MS;
+        return [];
+      },
+    );
+    events = { key, at: performance.now(), marks };
+  }
+  return events.marks;
+}
+
+/** What it says, in a line; its text is as long as its sender liked. */
+export function markOf({ timestamp, title, text, host, tags }: api.Happened): Mark {
+  const said = [title, host && `on ${host}`, text.slice(0, 300), tags.join(' ')].filter(Boolean).join(' · ');
+  return { from: timestamp, to: timestamp, kind: 'event', text: `${new Date(timestamp * 1000).toLocaleString([], { hourCycle: 'h23' })}: ${said}`, href: location.hash };
+}
+
 /** Labels that say what an alert is, not what it is about. */
 const OWN = new Set(['alertname', 'severity', 'team']);
 

@@ -77,7 +77,7 @@ function sentence({ replayed, sum }: Outcome, from: number, to: number): string 
   const least = duration(intervalFor(to - from));
   const cut = replayed.reached < to - 1 ? ` There was no time for more than the first ${span}: replay less of it.` : '';
   const failed = replayed.failures.length > 0 ? ` It failed: ${replayed.failures.join(' ')}` : '';
-  return `${replayed.evaluations.toLocaleString('en')} evaluations over ${span}, none more often than every ${least}: it would have fired ${sum.times} times.${cut}${failed}`;
+  return `${replayed.evaluations.toLocaleString('en')} evaluations over ${span}, none more often than every ${least}: it would have fired ${sum.times === 1 ? 'once' : `${sum.times} times`}.${cut}${failed}`;
 }
 
 function showSums(before: Outcome, changed: Outcome | undefined): void {

@@ -83,7 +83,7 @@ function showFacts({ group, rule }: Known, times: number): void {
     ['Keeps firing for', rule.keepFiringFor ? duration(rule.keepFiringFor) : ''],
     ['Labels', labelText(rule.labels ?? {})],
     ...Object.entries(rule.annotations ?? {}).map(([name, value]): [string, string] => [name, value]),
-    ['Alerts now', rule.type === 'recording' ? '' : `${firing} firing, ${(rule.alerts?.length ?? 0) - firing} pending; began to fire ${times} times in this range`],
+    ['Alerts now', rule.type === 'recording' ? '' : `${firing} firing, ${(rule.alerts?.length ?? 0) - firing} pending; began to fire ${times === 1 ? 'once' : `${times} times`} in this range`],
     ['Evaluated', `${group.lastEvaluation ? ago(Date.parse(group.lastEvaluation) / 1000) : 'not yet'}, took ${format(rule.evaluationTime, 'seconds')}`],
     ['Fails', rule.lastError ?? ''],
   ];

@@ -1,6 +1,6 @@
 // Dashboards: a list of them, one that is seen, and its file.
 
-import { alertMarks } from '../alerts/happened.ts';
+import { alertMarks, eventMarks } from '../alerts/happened.ts';
 import * as api from '../api.ts';
 import { annotationMarks, choose } from '../boards/ask.ts';
 import { repeatedPanels, repeatedRows, type Repeated } from '../boards/repeats.ts';
@@ -146,9 +146,9 @@ async function draw(address: Address, known = false): Promise<void> {
     return shared.every(([name, values]) => values.includes(labels[name]!)) && (shared.length > 0 || narrowed.length === 0);
   };
   const [marks, ...outcomes] = await Promise.all([alertMarks(grid, passes), ...seen.map(({ view, chosen: own }) => view.draw(grid, fill(own)))]);
-  const noted = await annotationMarks(now.board.annotations, fill({}), grid);
+  const [noted, events] = await Promise.all([annotationMarks(now.board.annotations, fill({}), grid), eventMarks(grid, narrowed.find(([name, { length }]) => name === 'host' && length === 1)?.[1][0])]);
   if (open !== now) return;
-  for (const { view } of seen) view.mark([...noted, ...marks]);
+  for (const { view } of seen) view.mark([...events, ...noted, ...marks]);
   // A zoom that could not be drawn is tried again.
   const away = outcomes.find((outcome) => outcome instanceof api.Away);
   if (away) throw away;

@@ -1,7 +1,7 @@
 // Questions of one's own: several at a time, each with its chart, as a table or as text, and with what it took.
 
 import { Away, rangeWhole, type Cost, type Line } from '../api.ts';
-import { alertMarks, isAbout } from '../alerts/happened.ts';
+import { alertMarks, eventMarks, isAbout } from '../alerts/happened.ts';
 import { keep, kept } from '../explore/asked.ts';
 import { explained } from '../explore/explain.ts';
 import { addQuestion, showMistake, showQuestions, written } from '../explore/questions.ts';
@@ -43,7 +43,8 @@ export async function refreshExplore(address: Address): Promise<void> {
   const outcomes = await Promise.all(wanted.map((one) => draw(one, grid)));
   const marks = await Promise.all(outcomes.map((lines) => alertMarks(grid, (labels) => !(lines instanceof Error) && isAbout(labels, lines))));
   if (turn !== asked) return;
-  wanted.forEach(({ chart }, at) => chart.mark(marks[at] ?? []));
+  const events = await eventMarks(grid);
+  wanted.forEach(({ chart }, at) => chart.mark([...events, ...(marks[at] ?? [])]));
   answers = outcomes.flatMap((lines, at) => (lines instanceof Error ? [] : [{ query: address.queries[at] ?? '', lines }]));
   outcomes.forEach((outcome, at) => showMistake(at, address.queries[at] ?? '', outcome instanceof Error ? outcome.message : ''));
   showAnswers(address.as);

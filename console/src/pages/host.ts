@@ -1,6 +1,6 @@
 // One host: what has become of what its agent sent, its charts; and how many metrics applications have sent.
 
-import { alertMarks } from '../alerts/happened.ts';
+import { alertMarks, eventMarks } from '../alerts/happened.ts';
 import * as api from '../api.ts';
 import { go, spanOf, type Address } from '../parts/address.ts';
 import { Chart } from '../parts/chart.ts';
@@ -25,8 +25,8 @@ export async function refreshHost(address: Address): Promise<void> {
   if (!same) box.replaceChildren(...wanted.map((chart) => chart.element));
   const grid = gridOf(spanOf(address));
   await showAgents(host);
-  const [marks, ...outcomes] = await Promise.all([alertMarks(grid, (labels) => labels.host === host), ...wanted.map((chart) => chart.draw(grid))]);
-  for (const chart of wanted) chart.mark(marks);
+  const [alerts, events, ...outcomes] = await Promise.all([alertMarks(grid, (labels) => labels.host === host), eventMarks(grid, host), ...wanted.map((chart) => chart.draw(grid))]);
+  for (const chart of wanted) chart.mark([...events, ...alerts]);
   // A zoom that could not be drawn is tried again.
   const away = outcomes.find((outcome) => outcome instanceof api.Away);
   if (away) throw away;
