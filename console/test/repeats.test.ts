@@ -56,8 +56,9 @@ describe('cardinality', () => {
   it('adds up what is on disk', () => expect(bytesIn([{ name: 'weir_store_block_bytes', labels: {}, value: 5 }, { name: 'weir_store_slab_bytes', labels: {}, value: 2 }, { name: 'x', labels: {}, value: 9 }])).toBe(7));
   it('does not know without a store', () => expect(bytesIn([])).toBeUndefined());
   it('says since when', () => {
-    expect(sinceWhen([])).toContain('no series');
-    expect(sinceWhen([[0, 10], [60, 10], [120, 500], [180, 510]])).toContain('from 10 to 500 series');
-    expect(sinceWhen([[0, 100], [60, 101]])).toContain('about as many');
+    expect(sinceWhen([], 10)).toContain('no series');
+    expect(sinceWhen([[0, 10], [60, 10], [120, 500], [180, 510]], 10)).toContain('from 10 to 500 series');
+    expect(sinceWhen([[0, 100], [60, 101]], 10)).toContain('for a week or longer');
+    expect(sinceWhen([[50, 100], [60, 101]], 10)).toContain('first series came');
   });
 });

@@ -90,11 +90,11 @@ async function showSince(metric: api.MetricUse): Promise<void> {
   chart.element.append(said);
   const grid = gridOf({ from: now - WEEK_S, to: now });
   const [, all] = await Promise.all([chart.draw(grid), api.range(`count(${selector})`, grid).catch(() => [])]);
-  said.textContent = sinceWhen(all[0]?.points ?? []);
+  said.textContent = sinceWhen(all[0]?.points ?? [], grid.start + 2 * grid.step);
 }
 
 /** When it grew the most, if it grew by a tenth or more. */
-export function sinceWhen(points: [number, number][]): string {
+export function sinceWhen(points: [number, number][], begin: number): string {
   const time = (second: number) => new Date(second * 1000).toLocaleString([], { hourCycle: 'h23' });
   const [first] = points;
   if (!first) return 'It had no series in this week.';
@@ -104,7 +104,8 @@ export function sinceWhen(points: [number, number][]): string {
     if (to - from > grew.to - grew.from) grew = { at, from, to };
   });
   if (grew.to > grew.from * 1.1) return `It grew the most at ${time(grew.at)}: from ${count(grew.from)} to ${count(grew.to)} series.`;
-  return `It has had about as many since ${time(first[0])}, or longer.`;
+  if (first[0] > begin) return `Its first series came at ${time(first[0])}.`;
+  return 'It has had about as many for a week or longer.';
 }
 
 async function countHosts(): Promise<void> {

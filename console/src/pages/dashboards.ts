@@ -104,7 +104,7 @@ function rowOf({ one: row, chosen: ofRow }: Repeated<Row>, now: Open, chosen: Ch
 function showLeftOut({ leftOut }: Board): void {
   const box = element('board-left');
   box.hidden = leftOut.size === 0;
-  box.querySelector('summary')!.textContent = `${leftOut.size} ${leftOut.size === 1 ? 'thing' : 'things'} of this file left out`;
+  box.querySelector('summary')!.textContent = leftOut.size === 1 ? 'One thing of this file is left out or drawn otherwise' : `${leftOut.size} things of this file are left out or drawn otherwise`;
   const items = [...leftOut].map(([what, whose]) => {
     const item = document.createElement('li');
     item.textContent = `${what}: ${whose.slice(0, 12).join(', ')}${whose.length > 12 ? ` and ${whose.length - 12} more` : ''}`;
