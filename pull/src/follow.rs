@@ -55,7 +55,7 @@ pub(crate) async fn follow(entry: Arc<Entry>, mut orders: watch::Receiver<Order>
     let mut due = looker.target.current(now());
     loop {
         let order = orders.borrow_and_update().clone();
-        (looker.target, looker.client) = (order.target, order.client);
+        looker.renew(order.target, order.client);
         match order.end {
             End::Gone => {
                 tokio::time::sleep(until(due)).await;

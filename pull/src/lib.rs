@@ -16,7 +16,6 @@ mod follow;
 mod look;
 mod members;
 mod outbox;
-mod page;
 mod relabel;
 mod rounds;
 mod target;

@@ -29,7 +29,7 @@ pub use imported::form::SampleWriter;
 pub use imported::labels::{Labels, MOST_LABEL_BYTES, MOST_LABELS, MOST_NAME_BYTES, Odd, Pair};
 pub use imported::running::DIFFERENCES_COUNTED;
 pub use opening::{Opening, StoreHandle};
-pub use scraped::{Outcome, Scrape, ScrapeWriter, TooLarge};
+pub use scraped::{Outcome, Scrape, ScrapeTemplate, ScrapeWriter, TooLarge};
 pub use senders::Memory;
 pub use senders::fleet::FleetStatus;
 pub use senders::marks::{Mark, Watermarks};

@@ -30,7 +30,7 @@ pub struct SampleWriter {
     time: i64,
 }
 
-pub(super) const SAMPLES: u8 = 1;
+pub(crate) const SAMPLES: u8 = 1;
 pub(super) const HISTOGRAMS: u8 = 2;
 pub(super) const DIFFERENCES: u8 = 3;
 pub(super) const WINDOWS: u8 = 4;
@@ -44,8 +44,8 @@ const TOLD_AT_ONCE: usize = 4_096;
 /// Histograms of a series that are told at once; one has some kilobytes at most, mostly some hundred bytes.
 const HISTOGRAMS_AT_ONCE: usize = 16;
 
-pub(super) const MOVED: u8 = 0x10;
-pub(super) const BYTES: u8 = 0x0f;
+pub(crate) const MOVED: u8 = 0x10;
+pub(crate) const BYTES: u8 = 0x0f;
 
 impl Default for SampleWriter {
     fn default() -> Self {

@@ -6,8 +6,11 @@
 //! 18 zstd: for each part its length u32 and its bytes                                      (little-endian)
 //! ```
 
+use std::cell::RefCell;
+
 use weir_queue::MAX_PAYLOAD_BYTES;
 use weir_sample::{Kind, Timestamp};
+use zstd::bulk::Compressor;
 
 use crate::imported::form::SampleWriter;
 use crate::imported::labels::{Labels, Pair};
@@ -76,12 +79,27 @@ impl ScrapeWriter {
             plain.extend((part.len() as u32).to_le_bytes());
             plain.extend(part);
         }
-        let mut payload = scrape.head(plain.len()).to_vec();
-        let packed = zstd::bulk::compress(&plain, LEVEL).map_err(|_| TooLarge(plain.len()))?;
-        payload.extend(packed);
-        let fits = payload.len() <= MAX_PAYLOAD_BYTES && plain.len() <= MOST_UNPACKED;
-        if fits { Ok(payload) } else { Err(TooLarge(payload.len())) }
+        pack(scrape, &plain)
     }
+}
+
+/// A payload of parts, each behind its length.
+pub(super) fn pack(scrape: Scrape, plain: &[u8]) -> Result<Vec<u8>, TooLarge> {
+    thread_local! {
+        // A compressor's tables are larger than most of what it packs: to make them anew for each took longer than to pack.
+        static PACKER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    }
+    let packed = PACKER.with_borrow_mut(|packer| {
+        let packer = match packer {
+            Some(packer) => packer,
+            None => packer.insert(Compressor::new(LEVEL)?),
+        };
+        packer.compress(plain)
+    });
+    let mut payload = scrape.head(plain.len()).to_vec();
+    payload.extend(packed.map_err(|_| TooLarge(plain.len()))?);
+    let fits = payload.len() <= MAX_PAYLOAD_BYTES && plain.len() <= MOST_UNPACKED;
+    if fits { Ok(payload) } else { Err(TooLarge(payload.len())) }
 }
 
 impl Scrape {

@@ -7,6 +7,7 @@
 
 mod claims;
 mod form;
+mod template;
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,6 +19,7 @@ use claims::Claim;
 
 pub(crate) use claims::Claims;
 pub use form::{Outcome, Scrape, ScrapeWriter, TooLarge};
+pub use template::ScrapeTemplate;
 
 impl Ingest {
     /// Stores what a look at a target brought, unless its window is stored already.

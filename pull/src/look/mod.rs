@@ -1,6 +1,9 @@
 //! One target as a collector has it: asked again and again, what it brought put into records.
 
-use std::collections::HashMap;
+mod known;
+mod page;
+mod skim;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,18 +13,20 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 use weir_sample::{Kind, STALE, Series, Timestamp};
 use weir_sink::{Labels, Outcome, Pair, Scrape, ScrapeWriter};
 
-use crate::page::{Found, Page};
+use weir_fetch::{Answer, Ask, Client, Connection, Failure, Room};
+
 use crate::target::Target;
-use weir_fetch::{Ask, Client, Connection, Failure, Room};
+use known::Known;
+use page::{Found, Page};
 
 /// A target, its connection, and what it had when it was asked last.
 pub(crate) struct Looker {
     pub target: Arc<Target>,
-    pub client: Arc<Client>,
+    client: Arc<Client>,
     room: Room,
     connection: Option<Connection>,
     /// Series that end with a marker once they are gone.
-    known: HashMap<Series, Kind>,
+    known: Known,
     is_up: Option<bool>,
 }
 
@@ -53,17 +58,26 @@ impl Trouble {
 
 impl Looker {
     pub(crate) fn new(target: Arc<Target>, client: Arc<Client>, room: Room) -> Self {
-        Self { target, client, room, connection: None, known: HashMap::new(), is_up: None }
+        Self { target, client, room, connection: None, known: Known::default(), is_up: None }
+    }
+
+    /// Goes on with what the configuration has now.
+    pub(crate) fn renew(&mut self, target: Arc<Target>, client: Arc<Client>) {
+        if !Arc::ptr_eq(&self.target.job, &target.job) {
+            // Relabelling and limits may be others, so that the next page is read anew.
+            self.known = Known::Series(self.known.take(OWN.len()));
+        }
+        (self.target, self.client) = (target, client);
     }
 
     /// Asks the target for a window.
     pub(crate) async fn look(&mut self, time: Timestamp) -> Looked {
         let begun = Instant::now();
-        let page = match self.ask().await {
-            Ok(page) => self.seen(time, begun, page),
+        let looked = match self.ask().await {
+            Ok(answer) => self.seen(time, begun, &answer),
             Err(failure) => Err(failure),
         };
-        page.unwrap_or_else(|failure| {
+        looked.unwrap_or_else(|failure| {
             self.connection = None;
             self.tell(Some(&failure.text));
             Looked { payload: self.failed(time, begun), samples: OWN.len(), failure: Some(failure) }
@@ -73,12 +87,12 @@ impl Looker {
     /// Ends all series of a target that is none any more.
     pub(crate) fn gone(&mut self, time: Timestamp) -> Vec<u8> {
         let own = OWN.map(|name| (self.own(name), Kind::Gauge));
-        let ended: Vec<_> = self.known.drain().chain(own).collect();
+        let ended: Vec<_> = self.known.take(OWN.len()).into_iter().chain(own).collect();
         let samples = ended.iter().map(|(series, kind)| (series, *kind, time, STALE));
         self.written(time, Outcome::Gone, samples).unwrap_or_default()
     }
 
-    async fn ask(&mut self) -> Result<Page, Trouble> {
+    async fn ask(&mut self) -> Result<Answer, Trouble> {
         let (target, timeout) = (&self.target, self.target.timeout);
         let seconds = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
         let mut headers = vec![(ACCEPT, FORMS.to_owned()), (seconds, timeout.as_secs_f64().to_string())];
@@ -95,36 +109,75 @@ impl Looker {
         };
         let asked = tokio::time::timeout(timeout, self.client.ask(&mut self.connection, ask)).await;
         let answer = asked.unwrap_or(Err(Failure::Timeout(timeout)));
-        let answer = answer.map_err(|failure| Trouble { reason: failure.reason(), text: failure.to_string() })?;
-        Page::read(&answer, target).map_err(Trouble::content)
+        answer.map_err(|failure| Trouble { reason: failure.reason(), text: failure.to_string() })
     }
 
-    fn seen(&mut self, time: Timestamp, begun: Instant, page: Page) -> Result<Looked, Trouble> {
-        let numbers = [1.0, begun.elapsed().as_secs_f64(), page.scraped as f64, page.samples.len() as f64];
-        let own = self.all_own(numbers);
-        let known: HashMap<_, _> = page
-            .samples
-            .iter()
-            .filter(|found| found.time.is_none())
-            .map(|found| (found.series.clone(), found.kind))
-            .collect();
+    fn seen(&mut self, time: Timestamp, begun: Instant, answer: &Answer) -> Result<Looked, Trouble> {
+        let (text, form) = page::text(answer, &self.target).map_err(Trouble::content)?;
+        let mut values = Vec::new();
+        let shape = skim::skim(text, form, &mut values);
+        let looked = match self.seen_again(time, begun, shape, &values) {
+            Some(looked) => looked,
+            None => {
+                let page = Page::parse(text, form, &self.target).map_err(Trouble::content)?;
+                self.seen_anew(time, begun, &page, shape, &values)?
+            }
+        };
+        self.tell(None);
+        Ok(looked)
+    }
+
+    /// A page with the series of the one before.
+    fn seen_again(&self, time: Timestamp, begun: Instant, shape: Option<u64>, values: &[f64]) -> Option<Looked> {
+        let Known::Shape(known) = &self.known else { return None };
+        if shape != Some(known.shape) || values.len() != known.scraped {
+            return None;
+        }
+        let samples = known.template.len();
+        let stored = (samples - OWN.len()) as f64;
+        let numbers = [1.0, begun.elapsed().as_secs_f64(), values.len() as f64, stored];
+        let is_kept = |at: usize| known.kept.as_ref().is_none_or(|kept| kept[at]);
+        let values = values.iter().enumerate().filter(|(at, _)| is_kept(*at)).map(|(_, value)| *value);
+        let payload = known.template.write(self.scrape(time, Outcome::Seen), values.chain(numbers)).ok()?;
+        Some(Looked { payload, samples, failure: None })
+    }
+
+    /// A page whose series have to be read.
+    fn seen_anew(
+        &mut self,
+        time: Timestamp,
+        begun: Instant,
+        page: &Page,
+        shape: Option<u64>,
+        values: &[f64],
+    ) -> Result<Looked, Trouble> {
+        let own = self.all_own([1.0, begun.elapsed().as_secs_f64(), page.scraped as f64, page.samples.len() as f64]);
+        let before = self.known.take(OWN.len());
+        let still: std::collections::HashSet<_> = page.samples.iter().map(|found| &found.series).collect();
+        let ended: Vec<_> = before.iter().filter(|(series, _)| !still.contains(series)).collect();
         let told = page
             .samples
             .iter()
             .map(|Found { series, kind, value, time: its }| (series, *kind, its.unwrap_or(time), *value));
-        let still: std::collections::HashSet<_> = page.samples.iter().map(|found| &found.series).collect();
-        let ended = self.known.iter().filter(|(series, _)| !still.contains(series));
-        let ended = ended.map(|(series, kind)| (series, *kind, time, STALE));
+        let ends = ended.iter().map(|(series, kind)| (*series, **kind, time, STALE));
         let own = own.iter().map(|(series, value)| (series, Kind::Gauge, time, *value));
-        let payload = self.written(time, Outcome::Seen, told.chain(ended).chain(own)).map_err(Trouble::content)?;
-        self.known = known;
-        self.tell(None);
+        let payload = match self.written(time, Outcome::Seen, told.chain(ends).chain(own)) {
+            Ok(payload) => payload,
+            Err(fault) => {
+                // They are to end with the look that is told as failed.
+                self.known = Known::Series(before);
+                return Err(Trouble::content(fault));
+            }
+        };
+        // A record with ends is not what the next one will be.
+        let shape = shape.filter(|_| ended.is_empty());
+        self.known = Known::after(page, shape, values, &payload, OWN.len());
         Ok(Looked { payload, samples: page.samples.len() + OWN.len(), failure: None })
     }
 
     fn failed(&mut self, time: Timestamp, begun: Instant) -> Vec<u8> {
         let own = self.all_own([0.0, begun.elapsed().as_secs_f64(), 0.0, 0.0]);
-        let known = std::mem::take(&mut self.known);
+        let known = self.known.take(OWN.len());
         let ended = known.iter().map(|(series, kind)| (series, *kind, time, STALE));
         let own = own.iter().map(|(series, value)| (series, Kind::Gauge, time, *value));
         // What ends fitted into a record when it came.
@@ -164,8 +217,11 @@ impl Looker {
             labels.series(&pairs, &mut own).map_err(odd)?;
             writer.push(&labels, &own, kind, (time.millis(), value));
         }
-        let interval_ms = self.target.interval.as_millis() as u32;
-        writer.finish(Scrape { time, interval_ms, outcome }).map_err(|error| error.to_string())
+        writer.finish(self.scrape(time, outcome)).map_err(|error| error.to_string())
+    }
+
+    fn scrape(&self, time: Timestamp, outcome: Outcome) -> Scrape {
+        Scrape { time, interval_ms: self.target.interval.as_millis() as u32, outcome }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Page {
     pub samples: Vec<Found>,
     /// Samples before relabelling.
     pub scraped: usize,
+    /// Which of these are among `samples`.
+    pub kept: Vec<bool>,
 }
 
 /// A sample as it will be stored.
@@ -30,19 +32,11 @@ pub(crate) struct Found {
 }
 
 impl Page {
-    /// Reads an answer.
+    /// Reads a text.
     ///
     /// # Errors
     /// It is none of metrics, is cut short, or is over a limit; in words.
-    pub(crate) fn read(answer: &Answer, target: &Target) -> Result<Self, String> {
-        let form = form(answer.header(CONTENT_TYPE))
-            .or(target.job.fallback)
-            .ok_or_else(|| format!("answers {:?}, which is no format of metrics", answer.header(CONTENT_TYPE)))?;
-        let text = std::str::from_utf8(&answer.body).map_err(|_| "the answer is not UTF-8".to_owned())?;
-        Self::parse(text, form, target)
-    }
-
-    fn parse(text: &str, form: Form, target: &Target) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, form: Form, target: &Target) -> Result<Self, String> {
         let (mut reader, mut families) = (Reader::new(form), Families::<Cow<'_, str>>::default());
         let (mut page, mut seen) = (Self::default(), HashSet::new());
         for line in text.lines() {
@@ -53,11 +47,9 @@ impl Page {
                     page.scraped += 1;
                     let is_total = families.meaning(&sample.name) == Meaning::Cumulative;
                     let kind = if is_total { Kind::Counter } else { Kind::Gauge };
-                    if let Some(found) = found(&sample, kind, target)?
-                        && seen.insert(found.series.clone())
-                    {
-                        page.samples.push(found);
-                    }
+                    let found = found(&sample, kind, target)?.filter(|found| seen.insert(found.series.clone()));
+                    page.kept.push(found.is_some());
+                    page.samples.extend(found);
                 }
                 Line::Nothing | Line::End => {}
             }
@@ -71,6 +63,18 @@ impl Page {
             _ => Ok(page),
         }
     }
+}
+
+/// The text of an answer, and its form.
+///
+/// # Errors
+/// It is none of metrics, in words.
+pub(super) fn text<'a>(answer: &'a Answer, target: &Target) -> Result<(&'a str, Form), String> {
+    let form = form(answer.header(CONTENT_TYPE))
+        .or(target.job.fallback)
+        .ok_or_else(|| format!("answers {:?}, which is no format of metrics", answer.header(CONTENT_TYPE)))?;
+    let text = std::str::from_utf8(&answer.body).map_err(|_| "the answer is not UTF-8".to_owned())?;
+    Ok((text, form))
 }
 
 /// What a content type says; parameters do not matter.
