@@ -7,6 +7,7 @@ mod readers;
 mod remote_write;
 mod statsd;
 mod store;
+mod targets;
 
 use anyhow::Result;
 
@@ -26,6 +27,8 @@ pub(crate) enum BenchCommand {
     Readers(readers::ReadersArgs),
     /// Fill a store of its own with hours of samples, and read from it
     Store(store::StoreArgs),
+    /// Be many targets for whoever scrapes
+    Targets(targets::TargetsArgs),
 }
 
 pub(crate) fn main(command: BenchCommand) -> Result<()> {
@@ -37,5 +40,6 @@ pub(crate) fn main(command: BenchCommand) -> Result<()> {
         BenchCommand::RemoteWrite(args) => remote_write::main(&args),
         BenchCommand::Readers(args) => readers::main(&args),
         BenchCommand::Store(args) => store::main(&args),
+        BenchCommand::Targets(args) => targets::main(&args),
     }
 }
