@@ -71,6 +71,13 @@ impl Member {
         Self { address, args, log, running: None }
     }
 
+    fn leased(folder: &Path, server: &Server, address: SocketAddr, redis: &str) -> Self {
+        let mut member = Self::new(folder, server, address, &[], &["--peers-redis", redis]);
+        let at = member.args.iter().position(|arg| arg == "--peers").unwrap();
+        member.args.drain(at..at + 2);
+        member
+    }
+
     fn start(&mut self) {
         self.running = Some(Program::start("weir", &self.args, &self.log));
     }
@@ -207,6 +214,36 @@ fn shares_move_with_members_and_two_replicas_ask_each() {
     let table = String::from_utf8(output.stdout).unwrap();
     let by = |line: &&str| line.contains(" up ") && line.contains(&b.address.to_string());
     assert_eq!(table.lines().filter(by).count(), 60, "{table}");
+}
+
+#[test]
+fn members_by_leases_in_redis_stay_when_it_is_gone() {
+    let path = Path::new("/usr/bin/redis-server");
+    assert!(path.exists(), "there is no Redis: run tests/setup, or apt-get install -y redis-server");
+    let folder = tempfile::tempdir().unwrap();
+    let (server, port) = (Server::start(folder.path()), free(1)[0].port());
+    let args = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--requirepass", "sesame", "--save", ""];
+    let start = || Program::start_at(path, &args.map(str::to_owned), &folder.path().join("redis.log"));
+    let mut redis = start();
+    configure(folder.path(), exporter(), 60, 2);
+    let url = format!("redis://:sesame@127.0.0.1:{port}/2");
+    let mut members: Vec<_> =
+        free(3).into_iter().map(|one| Member::leased(folder.path(), &server, one, &url)).collect();
+    members.iter_mut().for_each(Member::start);
+    let [a, b, c] = &mut members[..] else { panic!("three") };
+    assert_shares(&[a, b, c], 60.0);
+    let before = a.asked();
+    redis.kill();
+    let told = || http_get(a.address, "/-/ready").filter(|(status, told)| *status == 200 && told.contains("Redis at"));
+    eventually("its absence to be told", PATIENCE, told);
+    assert_eq!((a.asked(), a.reading("weir_collect_members")), (before, Some(3.0)));
+    redis = start();
+    c.kill();
+    assert_shares(&[a, b], 60.0);
+    // One that is stopped gives its lease back.
+    b.stop();
+    eventually("the rest", Duration::from_secs(4), || (a.asked()? == 60.0).then_some(()));
+    drop(redis);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(crate) struct Board {
     pub counts: Counts,
     /// Tasks of targets.
     running: Arc<AtomicUsize>,
-    pub leaving: AtomicBool,
+    pub leaving: Arc<AtomicBool>,
 }
 
 /// What the loop decided last.

@@ -24,6 +24,6 @@ mod uplink;
 pub use board::{DroppedTarget, LastLook, TargetState};
 pub use collector::Collector;
 pub use config::{Config, ConfigError};
-pub use members::{Fleet, Membership};
+pub use members::{Fleet, Leases, Membership};
 pub use rounds::Rounds;
 pub use uplink::{Credentials, Uplink};

@@ -73,7 +73,8 @@ impl Rounds {
         let outbox = self.collector.outbox.clone();
         let _sending = tokio::spawn(uplink.send(outbox.clone()));
         if self.fleet.membership != Membership::Alone {
-            tokio::spawn(watch_members(self.fleet.clone(), self.view.0.clone()));
+            let leaving = self.collector.board.leaving.clone();
+            tokio::spawn(watch_members(self.fleet.clone(), leaving, self.view.0.clone()));
         }
         let shared = Shared {
             outbox,

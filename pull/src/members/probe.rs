@@ -8,10 +8,10 @@ use bytes::Bytes;
 use hyper::{Method, Uri};
 use serde::Deserialize;
 use tokio::sync::watch;
+use weir_fetch::{Ask, Client, ClientSettings, Connection, Room};
 
-use super::{Fleet, Membership, PROBE_EVERY, View};
-use weir_fetch::ClientSettings;
-use weir_fetch::{Ask, Client, Connection, Room};
+use super::fleet::{Fleet, Membership};
+use super::view::{PROBE_EVERY, View, tell};
 
 /// What a collector says of itself at `/api/v1/member`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -36,7 +36,7 @@ const MOST_SILENT: u32 = 2;
 const ANSWER_BYTES: usize = 4 << 10;
 
 /// Looks at the others, for ever, and tells whenever there is a difference.
-pub(crate) async fn watch_members(fleet: Fleet, view: watch::Sender<Option<View>>) {
+pub(super) async fn watch_peers(fleet: Fleet, view: watch::Sender<Option<View>>) {
     let (mut peers, mut names) = (BTreeMap::<String, Peer>::new(), BTreeSet::new());
     let client = match Client::new(&ClientSettings::default()) {
         Ok(client) => Arc::new(client),
@@ -59,18 +59,14 @@ pub(crate) async fn watch_members(fleet: Fleet, view: watch::Sender<Option<View>
             }
         }
         let told = seen(&fleet, &peers, &mut me, fault);
-        view.send_if_modified(|before| {
-            let is_new = before.as_ref() != Some(&told);
-            *before = Some(told);
-            is_new
-        });
+        tell(&view, told);
         tokio::time::sleep(PROBE_EVERY).await;
     }
 }
 
 async fn addresses(membership: &Membership) -> Result<BTreeSet<String>, String> {
     match membership {
-        Membership::Alone => Ok(BTreeSet::new()),
+        Membership::Alone | Membership::Redis(_) => Ok(BTreeSet::new()),
         Membership::Peers(list) => Ok(list.iter().cloned().collect()),
         Membership::Name(name) => {
             let found = tokio::time::timeout(PATIENCE * 5, tokio::net::lookup_host(name)).await;

@@ -11,7 +11,7 @@ use anyhow::{Context, Error, Result, bail};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use weir_files::tell;
-use weir_pull::{Collector, Config, Credentials, Fleet, Membership, Rounds, Uplink};
+use weir_pull::{Collector, Config, Credentials, Fleet, Leases, Membership, Rounds, Uplink};
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -53,6 +53,12 @@ struct Sharing {
     /// In place of a list: a name of which each address is a collector's, and the port of their --listen
     #[arg(long, value_name = "NAME:PORT", conflicts_with = "peers", requires = "listen")]
     peers_dns: Option<String>,
+    /// In place of a list: leases in Redis, at redis://[:PASSWORD@]HOST[:PORT][/DATABASE]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["peers", "peers_dns"])]
+    peers_redis: Option<String>,
+    /// With --peers-redis: collectors with the same name here share targets
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "peers_redis")]
+    group: String,
     /// This one's address among them, if it cannot reach itself there
     #[arg(long, value_name = "HOST:PORT")]
     advertise: Option<String>,
@@ -79,7 +85,7 @@ pub(crate) fn main(args: CollectArgs) -> Result<()> {
         (None, keys) => Credentials::FleetKeys(keys.context("--token-file or --keys says who collects")?, args.tenant),
     };
     let uplink = Uplink::new(&server, args.ca, credentials).map_err(Error::msg)?;
-    let fleet = args.sharing.fleet(args.listen);
+    let fleet = args.sharing.fleet(args.listen)?;
     let _ = weir_meters::process::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(run(&file, config, uplink, fleet, args.listen));
@@ -88,15 +94,24 @@ pub(crate) fn main(args: CollectArgs) -> Result<()> {
 }
 
 impl Sharing {
-    fn fleet(self, listen: Option<SocketAddr>) -> Fleet {
-        let membership = match self.peers_dns {
-            Some(name) => Membership::Name(name),
-            None if self.peers.is_empty() => Membership::Alone,
-            None => Membership::Peers(self.peers.iter().map(|peer| peer.trim().to_owned()).collect()),
+    fn fleet(self, listen: Option<SocketAddr>) -> Result<Fleet> {
+        let leases = self.peers_redis.map(|url| Leases::new(&url, &self.group)).transpose().map_err(Error::msg)?;
+        let membership = match (leases, self.peers_dns) {
+            (Some(leases), _) => Membership::Redis(leases),
+            (None, Some(name)) => Membership::Name(name),
+            _ if self.peers.is_empty() => Membership::Alone,
+            _ => Membership::Peers(self.peers.iter().map(|peer| peer.trim().to_owned()).collect()),
         };
-        let is_alone = membership == Membership::Alone;
-        let own = listen.filter(|_| is_alone).map(|address| address.to_string());
-        Fleet::new(membership, self.advertise.or(own), self.replicas.into())
+        // A name that stays the same after a restart, so that targets do, too.
+        let own = match membership {
+            Membership::Alone => listen.map(|address| address.to_string()),
+            Membership::Redis(_) => {
+                let port = listen.map_or(0, |address| address.port());
+                Some(format!("{}:{port}", crate::host::name()))
+            }
+            _ => None,
+        };
+        Ok(Fleet::new(membership, self.advertise.or(own), self.replicas.into()))
     }
 }
 
