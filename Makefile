@@ -47,11 +47,11 @@ setup:
 
 # Pictures of every page of the console, for docs/console.md.
 pictures: setup build
-	$(CARGO) test --locked --package weir-tests --test browser -- --ignored pictures
+	$(CARGO) run --locked --package weir-tests --example console_pictures
 
 # The fleet page of a hundred thousand agents: first paint and refreshes within their bounds.
 large: setup build
-	$(CARGO) test --locked --package weir-tests --test browser -- --ignored hundred
+	$(CARGO) run --locked --package weir-tests --example console_large
 
 # Three minutes of gateways that follow the load, as a picture.
 autoscaling: setup build

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use weir_tests::{Agent, Fleet, Server, ServerPorts, Webhooks, eventually, free_port};
+use weir_tests::{Agent, Server, ServerPorts, Webhooks, eventually};
 
 #[test]
 fn charts_draw_and_values_change() {
@@ -100,79 +100,3 @@ fn every_page_is_of_use_to_a_screen_reader_and_to_weak_eyes() {
     let _agent = Agent::start(folder.path(), &server.ports.batch.to_string(), &server.keys(), &[]);
     run_with_the_host("axe.mjs", &server);
 }
-
-/// `make large`: each agent sends once a minute, so that all are known after one.
-#[test]
-#[ignore = "takes two minutes and a GiB: make large"]
-fn a_hundred_thousand_hosts_paint_at_once_and_refresh_briefly() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path());
-    let (keys, batch) = (server.keys().display().to_string(), server.ports.batch.to_string());
-    let load = ["--agents", "100000", "--metrics", "1", "--interval", "60s", "--duration", "900s"];
-    let args = [&load[..], &["--keys", &keys, "--server", &batch]].concat();
-    let _fleet = Fleet::start(folder.path(), "fleet", &args.into_iter().map(str::to_owned).collect::<Vec<_>>());
-    eventually("all agents", Duration::from_secs(400), || {
-        let (_, told) = server.get("/api/v1/status/fleet")?;
-        let told: serde_json::Value = serde_json::from_str(&told).ok()?;
-        (told["data"]["agents"].as_u64()? >= 100_000).then_some(())
-    });
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/large.mjs");
-    let output = Command::new("node")
-        .args([script, &format!("http://{}", server.ports.http), "99000"])
-        .output()
-        .expect("node is missing: apt-get install nodejs npm");
-    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{log}");
-}
-
-/// `make pictures`: those of docs/console.md, of a fleet that is simulated and hosts whose week is made up.
-#[test]
-#[ignore = "writes docs/console/*.png: make pictures"]
-fn pictures_of_every_page() {
-    let folder = tempfile::tempdir().unwrap();
-    let webhooks = Webhooks::listen();
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("weir.toml", "[alerting]\nrules = ['rules.yml']\nconfig = 'routes.yml'\ninterval = '10s'\n");
-    write("rules.yml", DEMO_RULES);
-    let receiver = format!("{{name: ops, webhook_configs: [{{url: 'http://{}/'}}]}}", webhooks.address);
-    write(
-        "routes.yml",
-        &format!("route: {{receiver: ops, group_wait: 1s, group_by: [alertname]}}\nreceivers: [{receiver}]\n"),
-    );
-    let config = folder.path().join("weir.toml").display().to_string();
-    let statsd = free_port().to_string();
-    let server = Server::start_on(folder.path(), ServerPorts::free(), &["--config", &config, "--statsd", &statsd]);
-    let (keys, batch) = (server.keys().display().to_string(), server.ports.batch.to_string());
-    let args = ["--agents", "600", "--metrics", "8", "--duration", "900s", "--keys", &keys, "--server", &batch];
-    let _fleet = Fleet::start(folder.path(), "fleet", &args.map(str::to_owned));
-    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/console");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/pictures.mjs");
-    let output = Command::new("node")
-        .args([script, &format!("http://{}", server.ports.http), &statsd, target])
-        .output()
-        .expect("node is missing: apt-get install nodejs npm");
-    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{log}");
-}
-
-const DEMO_RULES: &str = r#"groups:
-  - name: hosts
-    interval: 30s
-    rules:
-      - alert: CpuBusy
-        expr: 1 - system_cpu_utilization_ratio{cpu_mode="idle",host=~"(db|web)-[0-9]"} > 0.8
-        for: 1m
-        labels: {severity: page, team: storage}
-        annotations: {summary: "{{ $labels.host }} is {{ $value | humanizePercentage }} busy."}
-      - alert: FilesystemFull
-        expr: system_filesystem_utilization_ratio{system_filesystem_mountpoint="/var"} > 0.7
-        labels: {severity: ticket, team: infra}
-        annotations: {summary: "/var of {{ $labels.host }} is full to {{ $value | humanizePercentage }}."}
-      - alert: HostSilent
-        expr: absent(system_cpu_utilization_ratio{host="web-4", cpu_mode="idle"})
-        for: 10m
-        labels: {severity: ticket, team: infra}
-        annotations: {summary: "web-4 sends nothing."}
-      - record: host:cpu_busy:ratio
-        expr: 1 - system_cpu_utilization_ratio{cpu_mode="idle"}
-"#;
