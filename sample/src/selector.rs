@@ -14,6 +14,11 @@ impl Pattern {
         Self(text.into())
     }
 
+    /// Whether every text fits.
+    pub fn is_any(&self) -> bool {
+        !self.0.is_empty() && self.0.bytes().all(|byte| byte == b'*')
+    }
+
     /// Whether the whole of `text` fits.
     pub fn matches(&self, text: &str) -> bool {
         let Some((head, rest)) = self.0.split_once('*') else { return *self.0 == *text };
@@ -28,6 +33,12 @@ impl Pattern {
             text = &text[at + piece.len()..];
         }
         true
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -51,6 +62,17 @@ impl Selector {
     pub fn matches(&self, series: &Series) -> bool {
         let fits = |(label, pattern): &(String, Pattern)| pattern.matches(series.label(label).unwrap_or_default());
         self.name.matches(series.name()) && self.labels.iter().all(fits)
+    }
+}
+
+impl fmt::Display for Selector {
+    /// As a selector of PromQL looks, with patterns for values: `debug_*{env="dev*"}`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        for (place, (label, pattern)) in self.labels.iter().enumerate() {
+            write!(f, "{}{label}={pattern:?}", if place == 0 { "{" } else { "," })?;
+        }
+        f.write_str(if self.labels.is_empty() { "" } else { "}" })
     }
 }
 
@@ -79,6 +101,15 @@ mod tests {
         check("*ab", "aab", true);
         check("*a*", "bab", true);
         check("**", "x", true);
+    }
+
+    #[test]
+    fn patterns_of_stars_fit_anything_and_are_known_for_it() {
+        let any = ["*", "**", "", "a*", "*a"].map(|text| Pattern::new(text).is_any());
+        assert_eq!(any, [true, true, false, false, false]);
+        let labels = vec![("env".into(), Pattern::new("dev*")), ("pod".into(), Pattern::new(""))];
+        assert_eq!(Selector { name: Pattern::new("x_*"), labels }.to_string(), r#"x_*{env="dev*",pod=""}"#);
+        assert_eq!(Selector { name: Pattern::new("*"), labels: Vec::new() }.to_string(), "*");
     }
 
     #[test]

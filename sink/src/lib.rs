@@ -34,7 +34,9 @@ pub use senders::Memory;
 pub use senders::fleet::FleetStatus;
 pub use senders::marks::{Mark, Watermarks};
 pub use senders::roster::{AgentState, AgentStatus, Listing};
-pub use series::{Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, MetricUse, Rule, TenantUse};
+pub use series::{
+    Action, Admission, AdmissionConfig, Cardinality, Grant, LabelUse, Met, MetricUse, Rule, TenantUse, Trace,
+};
 pub use service::{Beside, Service, ServiceConfig};
 pub use sink::{CONSUMER, Sink};
 

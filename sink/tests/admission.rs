@@ -98,7 +98,7 @@ fn open(folder: &std::path::Path, config: &AdmissionConfig) -> (Arc<Store>, Sink
 }
 
 fn rule(name: &str, action: Action) -> Rule {
-    Rule { tenant: None, series: Selector { name: Pattern::new(name), labels: Vec::new() }, action }
+    Rule { number: 1, tenant: None, series: Selector { name: Pattern::new(name), labels: Vec::new() }, action }
 }
 
 fn rules(rules: Vec<Rule>) -> AdmissionConfig {

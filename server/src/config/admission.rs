@@ -88,14 +88,16 @@ impl TryFrom<Section> for AdmissionSettings {
         settings.sink.max_agent_series = section.max_agent_series;
         settings.sink.max_tenant_series = section.max_tenant_series;
         for (number, rule) in section.rules.into_iter().enumerate() {
-            rule.add_to(&mut settings).map_err(|problem| format!("admission.rules, rule {}: {problem}", number + 1))?;
+            let number = number + 1;
+            let outcome = rule.add_to(number, &mut settings);
+            outcome.map_err(|problem| format!("admission.rules, rule {number}: {problem}"))?;
         }
         Ok(settings)
     }
 }
 
 impl RuleSection {
-    fn add_to(self, settings: &mut AdmissionSettings) -> Result<(), String> {
+    fn add_to(self, number: usize, settings: &mut AdmissionSettings) -> Result<(), String> {
         let tenant = self.tenant;
         let labels = self.labels.iter().map(|(label, value)| (label.clone(), Pattern::new(value))).collect();
         let series = Selector { name: Pattern::new(self.metric.as_deref().unwrap_or("*")), labels };
@@ -106,7 +108,7 @@ impl RuleSection {
         }
         for (happens, actions) in self.actions()? {
             done += usize::from(happens);
-            let rule = |action| Rule { tenant, series: series.clone(), action };
+            let rule = |action| Rule { number, tenant, series: series.clone(), action };
             settings.sink.rules.extend(actions.into_iter().map(rule));
         }
         match done {

@@ -154,6 +154,14 @@ impl Accounts {
         metrics.get_mut(name).expect("inserted above if it was not there")
     }
 
+    /// What metrics of a name use, by tenant.
+    pub(crate) fn metric_of_all(&self, name: &str) -> Vec<MetricUse> {
+        let of = |(&tenant, metrics): (&u32, &HashMap<Box<str>, Metric>)| Some(metrics.get(name)?.report(tenant, name));
+        let mut used: Vec<MetricUse> = self.metrics.iter().filter_map(of).collect();
+        used.sort_by_key(|metric| metric.tenant);
+        used
+    }
+
     pub(crate) fn report(&self, most: usize) -> Cardinality {
         let mut cardinality = Cardinality::default();
         for (&tenant, metrics) in &self.metrics {

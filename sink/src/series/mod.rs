@@ -7,6 +7,7 @@ mod account;
 mod grant;
 mod limit;
 mod rule;
+mod trace;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use weir_sample::{Kind, Series, Timestamp};
 pub use account::{Cardinality, LabelUse, MetricUse, TenantUse};
 pub use grant::Grant;
 pub use rule::{Action, Rule};
+pub use trace::{Met, Trace};
 
 use account::{Accounts, OVERFLOW};
 pub(crate) use limit::{GENERATION, Limit};
@@ -58,6 +60,23 @@ impl Admission {
         (cardinality.max_agent_series, cardinality.max_tenant_series) =
             (config.max_agent_series, config.max_tenant_series);
         cardinality
+    }
+
+    /// What metrics of a name use, whosever they are.
+    pub fn metric(&self, name: &str) -> Vec<MetricUse> {
+        lock(&self.accounts).metric_of_all(name)
+    }
+
+    /// The limits in force, of one agent and of one tenant; 0 is none.
+    pub fn limits(&self) -> [usize; 2] {
+        let config = self.config();
+        [config.max_agent_series, config.max_tenant_series]
+    }
+
+    /// What the rules in force do with a series of a tenant. `known` has its name and the labels that are known, `absent` names those
+    /// that it surely lacks.
+    pub fn trace(&self, tenant: u32, known: &Series, absent: &[String]) -> Trace {
+        trace::trace(&self.config().rules, tenant, known, absent)
     }
 
     /// Series folded and denied when their plans were made, and labels of too many values named.

@@ -5,6 +5,8 @@ use weir_sample::{Kind, Selector, Series};
 /// One rule: for these series, do this.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
+    /// Its place in the configuration, counted from 1, by which people are told of it.
+    pub number: usize,
     /// Only for this tenant; `None` for all.
     pub tenant: Option<u32>,
     /// The series, as earlier rules left them.
@@ -46,7 +48,7 @@ pub(crate) struct Outcome {
 }
 
 pub(crate) fn apply(rules: &[Rule], tenant: u32, sent: &Series, kind: Kind) -> Outcome {
-    let mut outcome = Outcome { series: sent.clone(), denied: false, merged: false, rollups: Vec::new() };
+    let mut outcome = Outcome::of(sent);
     for rule in rules.iter().filter(|rule| rule.tenant.is_none_or(|only| only == tenant)) {
         if !rule.series.matches(&outcome.series) {
             continue;
@@ -64,6 +66,11 @@ pub(crate) fn apply(rules: &[Rule], tenant: u32, sent: &Series, kind: Kind) -> O
 }
 
 impl Outcome {
+    /// Before any rule.
+    pub(super) fn of(sent: &Series) -> Self {
+        Self { series: sent.clone(), denied: false, merged: false, rollups: Vec::new() }
+    }
+
     /// Sets a label, whatever its value was.
     pub(crate) fn enforce(&mut self, label: &str, value: &str) {
         // An agent has one host, so that giving it another name leaves its series apart.
@@ -77,7 +84,8 @@ impl Outcome {
         self.merged || self.series.label(HOST).is_none()
     }
 
-    fn change(&mut self, action: &Action, kind: Kind) {
+    /// Does what a rule says, unless it allows or denies.
+    pub(super) fn change(&mut self, action: &Action, kind: Kind) {
         match action {
             Action::Rename(name) => {
                 self.merged = true;
@@ -113,7 +121,7 @@ mod tests {
     use super::*;
 
     fn rule(name: &str, action: Action) -> Rule {
-        Rule { tenant: None, series: Selector { name: Pattern::new(name), labels: Vec::new() }, action }
+        Rule { number: 1, tenant: None, series: Selector { name: Pattern::new(name), labels: Vec::new() }, action }
     }
 
     fn sent() -> Series {

@@ -113,7 +113,12 @@ fn no_label_is_a_way_around_a_limit() {
 
 #[test]
 fn no_rule_moves_a_series_to_another_tenant() {
-    let rule = |action| Rule { tenant: None, series: Selector { name: Pattern::new("*"), labels: Vec::new() }, action };
+    let rule = |action| Rule {
+        number: 1,
+        tenant: None,
+        series: Selector { name: Pattern::new("*"), labels: Vec::new() },
+        action,
+    };
     let rollup = Action::Rollup { drop_labels: vec!["host".into()], name: "sum".into() };
     let rules = vec![rule(Action::SetLabel("tenant".into(), "3".into())), rule(rollup)];
     let mut bench = Bench::new();
