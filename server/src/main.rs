@@ -21,7 +21,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use weir_files::tell;
 
-use cmd::{alert, certs, check, collect, context, demo, emit, keys, manual, query, store, token, top};
+use cmd::{alert, certs, check, collect, context, demo, emit, keys, manual, query, store, token, top, why};
 use config::{Config, UpArgs};
 use run::{Bound, Role};
 
@@ -60,6 +60,8 @@ enum Command {
     Emit(emit::EmitArgs),
     /// Ask a server a PromQL question
     Query(query::QueryArgs),
+    /// Tell where a metric is, from its sender to the store
+    Why(why::WhyArgs),
     /// Servers by name, for the commands that ask one
     #[command(subcommand)]
     Context(context::ContextCommand),
@@ -102,8 +104,17 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell!("weir: {}", weir_files::sentence(error.as_ref()));
-            if error.is::<query::NoSeries>() { ExitCode::from(query::NoSeries::EXIT_CODE) } else { ExitCode::FAILURE }
+            exit_code(&error)
         }
+    }
+}
+
+/// What a script tells apart by the code.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    match (error.is::<query::NoSeries>(), error.downcast_ref::<why::NotThere>()) {
+        (true, _) => ExitCode::from(query::NoSeries::EXIT_CODE),
+        (_, Some(not_there)) => ExitCode::from(not_there.exit_code()),
+        _ => ExitCode::FAILURE,
     }
 }
 
@@ -118,6 +129,7 @@ fn run(command: Command) -> Result<()> {
         Command::Demo(args) => demo::main(args),
         Command::Emit(args) => emit::main(args),
         Command::Query(args) => query::main(&args),
+        Command::Why(args) => why::main(&args),
         Command::Context(command) => context::main(command),
         Command::Top(command) => top::main(command),
         Command::Bench(command) => bench::main(command),

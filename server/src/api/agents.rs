@@ -176,7 +176,7 @@ async fn on_thread(agents: Agents, answer: impl FnOnce(Arc<Listing>) -> Value + 
 }
 
 /// A token sees its tenant's agents, and of those the ones with the labels that it is held to.
-fn is_for(caller: &Caller, agent: &AgentStatus) -> bool {
+pub(crate) fn is_for(caller: &Caller, agent: &AgentStatus) -> bool {
     let value = |name: &str| match name {
         "host" => &*agent.host,
         "pool" => &*agent.pool,

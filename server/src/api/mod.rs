@@ -13,4 +13,5 @@ pub(crate) mod rules;
 pub(crate) mod session;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod why;
 pub(crate) mod write;

@@ -17,3 +17,4 @@ pub(crate) mod query;
 pub(crate) mod store;
 pub(crate) mod token;
 pub(crate) mod top;
+pub(crate) mod why;

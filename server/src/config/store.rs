@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error};
-use weir_store::{RetentionRule, StoreConfig};
+use weir_store::{MatchOp, Matcher, NAME, RetentionRule, StoreConfig};
 
 use super::cold::ColdSettings;
 use crate::clock::duration;
@@ -76,6 +76,18 @@ impl StoreSettings {
         Duration::from_secs(u64::from(longest_h) * 3_600)
     }
 
+    /// How long a metric is kept as it came, by the minute and by the hour: as the first rule that fits says.
+    pub(crate) fn kept(&self, metric: &str) -> [Duration; 3] {
+        let fits = |rule: &&Retention| {
+            Matcher::new(NAME, MatchOp::Regex, &rule.name).is_ok_and(|matcher| matcher.accepts(metric))
+        };
+        let rule = self.retention.iter().find(fits);
+        let of_rule = rule.map_or([None; 3], |rule| [rule.raw, rule.minute, rule.hour]);
+        let usual = [self.raw_retention_h, self.minute_retention_h, self.hour_retention_h];
+        let usual = usual.map(|hours| Duration::from_secs(u64::from(hours) * 3_600));
+        [0, 1, 2].map(|tier| of_rule[tier].unwrap_or(usual[tier]))
+    }
+
     /// What is wrong with them, if something is.
     pub(crate) fn check(&self) -> Result<(), String> {
         match self.raw_retention_h {
@@ -123,6 +135,9 @@ mod tests {
         let settings = read("[[retention]]\nmatch = 'jobs_.*'\nraw = '1d'\n1m = '0'").unwrap();
         let Retention { raw, minute, hour, .. } = settings.retention[0];
         assert_eq!((raw, minute, hour), (Some(Duration::from_secs(86_400)), Some(Duration::ZERO), None));
+        let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+        assert_eq!(settings.kept("jobs_done"), [hours(24), Duration::ZERO, hours(365 * 24)]);
+        assert_eq!(settings.kept("jobs"), [hours(7 * 24), hours(30 * 24), hours(365 * 24)]);
         assert_eq!((settings.check(), settings.open().unwrap().rules.len()), (Ok(()), 1));
         let settings = read("[[retention]]\nmatch = 'jobs_('").unwrap();
         assert!(settings.check().unwrap_err().starts_with("store.retention: "));

@@ -9,9 +9,9 @@ use weir_identity::Scope;
 
 use super::current::refuse_without_store;
 use super::http;
-use super::roles::Roles;
+use super::roles::{Roles, SinkRole};
 use crate::alerting::forwarded;
-use crate::api::{agents, alerts, auth, cardinality, dashboards, events, prometheus, query, rules, session, write};
+use crate::api::{agents, alerts, auth, cardinality, dashboards, events, prometheus, query, rules, session, why, write};
 use crate::config::Config;
 use crate::front;
 use crate::serving::{HandedOver, Site, answering};
@@ -49,7 +49,8 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
     let mut router = http::routes(roles.clone());
     if let Some(sink) = &roles.sink {
         let store = sink.store();
-        let queries = query::routes(sink.source(), sink.engine.clone(), Some(sink.watermark()));
+        let api = query::Api::new(sink.source(), sink.engine.clone(), Some(sink.watermark()));
+        let queries = query::routes_of(api.clone()).merge(why::routes(api, way(config, roles, sink)));
         let queries = queries.layer(axum::middleware::from_fn_with_state(store, refuse_without_store));
         let queries = queries.merge(http::fleet_routes(roles.clone()));
         let queries = queries.merge(cardinality::routes(sink.admission())).merge(agents::routes(sink.agents()));
@@ -85,6 +86,19 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         router = router.merge(writes).merge(scrapes).merge(write::greetings());
     }
     router.method_not_allowed_fallback(prometheus::wrong_method).fallback(prometheus::nothing_there)
+}
+
+/// What is known here of the way of a sample.
+fn way(config: &Config, roles: &Arc<Roles>, sink: &SinkRole) -> why::Ground {
+    let (store, gateway) = (config.store.clone(), roles.clone());
+    why::Ground {
+        agents: sink.agents(),
+        admission: sink.admission(),
+        behind: sink.behind(),
+        gateway: Arc::new(move || gateway.gateway_readings()),
+        written: roles.written.clone(),
+        kept: Arc::new(move |metric| store.kept(metric)),
+    }
 }
 
 fn facts(config: &Config, roles: &Arc<Roles>) -> prometheus::Facts {

@@ -14,7 +14,7 @@ mod turn;
 
 pub(crate) use parameters::Parameters;
 pub(crate) use time::{duration, timestamp};
-pub(crate) use turn::{Watermark, refuse};
+pub(crate) use turn::{Api, Body, Watermark, refuse};
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -33,7 +33,6 @@ use weir_sample::Timestamp;
 use crate::api::auth::Caller;
 use crate::api::json;
 use crate::clock::now;
-use turn::{Api, Body};
 
 /// How far back metadata looks for a sample that tells what a metric is.
 const METADATA_REACH: Duration = Duration::from_secs(3_600);
@@ -44,6 +43,11 @@ const METADATA_BYTES: usize = 500;
 /// The routes around an engine whose readings and limits others share. Where a watermark is known, answers tell it beside their
 /// data: readers of Prometheus' API pass over what they do not know there.
 pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine, watermark: Option<Watermark>) -> Router {
+    routes_of(Api::new(source, engine, watermark))
+}
+
+/// The same, whose turns others take too.
+pub(crate) fn routes_of(api: Api) -> Router {
     Router::new()
         .route("/api/v1/query", get(instant).post(instant))
         .route("/api/v1/query_range", get(range).post(range))
@@ -56,7 +60,7 @@ pub(crate) fn routes(source: Arc<dyn Source>, engine: Engine, watermark: Option<
         .route("/api/v1/export", get(export::export).post(export::export))
         .route("/api/v1/metadata", get(metadata))
         .route("/api/v1/status/buildinfo", get(buildinfo))
-        .with_state(Api::new(source, engine, watermark))
+        .with_state(api)
 }
 
 async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {

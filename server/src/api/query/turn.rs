@@ -24,7 +24,7 @@ const EXPORTS_AT_ONCE: usize = 2;
 pub(crate) type Watermark = Arc<dyn Fn(Option<u32>) -> Option<Timestamp> + Send + Sync>;
 
 #[derive(Clone)]
-pub(super) struct Api {
+pub(crate) struct Api {
     pub(super) source: Arc<dyn Source>,
     pub(super) engine: Engine,
     watermark: Option<Watermark>,
@@ -35,7 +35,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(source: Arc<dyn Source>, engine: Engine, watermark: Option<Watermark>) -> Self {
+    pub(crate) fn new(source: Arc<dyn Source>, engine: Engine, watermark: Option<Watermark>) -> Self {
         let at_once = |turns| Arc::new(Semaphore::new(turns));
         Self {
             source,
@@ -77,7 +77,7 @@ impl Api {
     }
 
     /// Runs `work` on a thread where it may take its time, until the request's deadline or until its client is gone.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         caller: &Caller,
         parameters: Parameters,
@@ -139,7 +139,7 @@ impl Drop for Waits {
 }
 
 /// What a request is answered with.
-pub(super) enum Body {
+pub(crate) enum Body {
     /// JSON that is there already, and the memory that counts for it.
     Json(String, Held),
     /// Bytes that are there already, and the memory that counts for them.

@@ -1,9 +1,10 @@
 //! What came by a protocol, and what of it was left out.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use weir_sample::Reading;
+use weir_sample::{Reading, Timestamp};
 
 use super::reason::Reason;
 
@@ -12,7 +13,24 @@ use super::reason::Reason;
 pub(crate) struct Counters {
     taken: AtomicU64,
     refused: [AtomicU64; Reason::COUNT],
+    /// Series that were refused lately, newest last.
+    lately: Mutex<VecDeque<Lately>>,
 }
+
+/// A series of which samples were refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Lately {
+    pub(crate) at: Timestamp,
+    /// Whose sender it came from.
+    pub(crate) tenant: u32,
+    /// Why.
+    pub(crate) sentence: &'static str,
+    /// The series as it was sent, shortened if it is long.
+    pub(crate) series: String,
+}
+
+/// Series that each protocol remembers; each takes some hundred bytes.
+const MOST_LATELY: usize = 200;
 
 /// The protocols that any program may send by, beside remote write.
 #[derive(Debug, Default)]
@@ -36,6 +54,15 @@ impl AllCounters {
     pub(crate) fn readings(&self) -> Vec<Reading> {
         [self.remote_write.readings(), self.others.readings()].concat()
     }
+
+    /// Series of a metric that were refused lately, by any protocol, oldest first.
+    pub(crate) fn lately(&self, metric: &str) -> Vec<Lately> {
+        let Protocols { otlp, influx, push, graphite, scrapes } = &*self.others;
+        let all = [&self.remote_write, otlp, influx, push, graphite, scrapes];
+        let mut found: Vec<Lately> = all.into_iter().flat_map(|counters| counters.lately(metric)).collect();
+        found.sort_by_key(|lately| lately.at);
+        found
+    }
 }
 
 impl Counters {
@@ -47,6 +74,25 @@ impl Counters {
     /// Counts what is left out.
     pub(crate) fn refuse(&self, reason: Reason, count: u64) {
         self.refused[reason as usize].fetch_add(count, Relaxed);
+    }
+
+    /// Remembers a series that was refused for a while, for who asks where it is.
+    pub(crate) fn remember(&self, refused: Lately) {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        // A sender that repeats itself does not push the others out.
+        lately.retain(|known| {
+            (known.tenant, &known.series, known.sentence) != (refused.tenant, &refused.series, refused.sentence)
+        });
+        if lately.len() >= MOST_LATELY {
+            lately.pop_front();
+        }
+        lately.push_back(refused);
+    }
+
+    fn lately(&self, metric: &str) -> Vec<Lately> {
+        let named = format!("__name__={metric:?}");
+        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        lately.iter().filter(|refused| refused.series.contains(&named)).cloned().collect()
     }
 
     /// Those of remote write.

@@ -16,6 +16,7 @@ use weir_wire::{AgentId, Epoch};
 use super::budget::Budget;
 use super::counters::Counters;
 use super::gather::Gathered;
+use super::left_out::LeftOut;
 use super::refused::Refused;
 use super::unfold::Folded;
 use crate::api::auth::Caller;
@@ -95,7 +96,9 @@ impl Door {
         let enforced = sender.iter().flat_map(|claims| &claims.labels);
         let enforced = enforced.map(|(label, value)| (&**label, &**value));
         let now = now();
-        Gathered::enforcing(enforced, self.times(now), now.minus(DIFFERENCES_COUNTED).millis())
+        let mut gathered = Gathered::enforcing(enforced, self.times(now), now.minus(DIFFERENCES_COUNTED).millis());
+        gathered.left_out = LeftOut::of(sender.as_deref().map_or(0, |claims| claims.tenant));
+        gathered
     }
 
     /// The earliest and the latest time that are stored.

@@ -70,7 +70,7 @@ impl Gathered {
         for point in points {
             let is_difference = matches!(point.value, Measured::Difference { .. } | Measured::Window { .. });
             let oldest = if is_difference { self.oldest.max(self.oldest_difference) } else { self.oldest };
-            if !self.left_out.is_within(point.time, oldest, self.newest) {
+            if !self.left_out.is_within_of(point.time, oldest, self.newest, || named(point)) {
                 return Ok(false);
             }
             let is_of_no_time = match point.value {
@@ -79,7 +79,7 @@ impl Gathered {
                 Measured::Float(_) | Measured::Histogram(_) => false,
             };
             if is_of_no_time {
-                self.left_out.add(Reason::Delta, 1);
+                self.left_out.add_of(Reason::Delta, 1, || named(point));
                 return Ok(false);
             }
             match self.place(point)? {
@@ -95,7 +95,7 @@ impl Gathered {
             self.when.get(&(place, value.when(point.time))).is_some_and(|before| *before != value.sum())
         };
         if placed.iter().zip(points.iter().zip(&values)).any(contradicts) {
-            self.left_out.add(Reason::Conflict, 1);
+            self.left_out.add_of(Reason::Conflict, 1, || points.first().map(named).unwrap_or_default());
             return Ok(false);
         }
         if (self.when.len() + points.len()) as u64 > MOST_SAMPLES {

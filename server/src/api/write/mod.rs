@@ -38,6 +38,8 @@ use super::auth::Caller;
 use crate::clock::now;
 pub(crate) use bearer::as_bearer;
 pub(crate) use counters::AllCounters;
+#[cfg(test)]
+pub(crate) use counters::Lately;
 
 use door::{Door, Sender};
 pub(crate) use graphite::listen as listen_for_graphite;
@@ -133,7 +135,8 @@ impl WriteRoute {
     fn store(&self, claims: Option<&Claims>, unpacked: &Unpacked, now: Timestamp) -> Result<(), Refused> {
         let request = remote_write::Request::read(unpacked)?;
         let (oldest, newest) = self.door.times(now);
-        let (mut left_out, mut taken, mut writer) = (LeftOut::default(), 0, SampleWriter::default());
+        let tenant = claims.map_or(0, |claims| claims.tenant);
+        let (mut left_out, mut taken, mut writer) = (LeftOut::of(tenant), 0, SampleWriter::default());
         // What a token says of its bearer stands over what the bearer says.
         let enforced = claims.iter().flat_map(|claims| &claims.labels);
         let mut series = SeriesReader::enforcing(enforced.map(|(label, value)| (&**label, &**value)));
@@ -146,7 +149,8 @@ impl WriteRoute {
             }
             match series.read(&request, &entry)? {
                 Ok(kind) => {
-                    left_out.outside(&mut entry.samples, oldest, newest);
+                    let Entry { samples, labels, .. } = &mut entry;
+                    left_out.outside(samples, (oldest, newest), || spelled(labels.iter().map(|raw| said(raw))));
                     let histograms = histograms(&entry, &mut left_out, (oldest, newest));
                     taken += entry.samples.len() + histograms.len();
                     writer.push(&series.labels, &series.own, kind, &entry.samples);

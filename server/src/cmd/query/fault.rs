@@ -3,7 +3,7 @@
 use anyhow::{Error, anyhow};
 
 /// The same error, with the place shown if it says one, as `1:7: parse error: …` does.
-pub(super) fn shown(promql: &str, error: Error) -> Error {
+pub(crate) fn shown(promql: &str, error: Error) -> Error {
     let told = format!("{error:#}");
     match pointed(promql, &told) {
         Some(pointed) => anyhow!("{pointed}"),

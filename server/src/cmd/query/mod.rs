@@ -3,10 +3,10 @@
 mod answer;
 mod csv;
 mod distribution;
-mod fault;
+pub(crate) mod fault;
 mod plot;
 mod table;
-mod times;
+pub(crate) mod times;
 
 use std::io::Write;
 

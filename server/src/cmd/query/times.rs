@@ -60,7 +60,7 @@ impl Span {
 }
 
 /// `now`, `now-5m`, `-1h`, Unix seconds or RFC 3339.
-fn read(text: &str, now: Timestamp) -> Result<Timestamp> {
+pub(crate) fn read(text: &str, now: Timestamp) -> Result<Timestamp> {
     let relative = text.strip_prefix("now").unwrap_or(text);
     if relative.is_empty() && text == "now" {
         return Ok(now);

@@ -27,7 +27,7 @@ use crate::config::{AdmissionSettings, Config};
 use crate::front::{Copies, Engines};
 use crate::serving::{Descriptors, HandedOver, Serving};
 use gateway::GatewayRole;
-use sink::SinkRole;
+pub(super) use sink::SinkRole;
 
 /// What a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +151,11 @@ impl Roles {
         readings.extend(of_engines.flat_map(|(engines, engine)| [engines.readings(), engine.readings()].concat()));
         readings.extend(self.front.iter().flat_map(|copies| copies.readings()));
         readings
+    }
+
+    /// The telemetry of its gateway; none where no gateway runs.
+    pub(crate) fn gateway_readings(&self) -> Vec<Reading> {
+        self.gateway.as_ref().map(GatewayRole::readings).unwrap_or_default()
     }
 
     /// The fleet in one line, or one tenant's part of it, where a sink runs.

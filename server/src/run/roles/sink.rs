@@ -101,6 +101,12 @@ impl SinkRole {
         tenant.map_or_else(|| self.service.fleet(), |tenant| self.service.fleet_of(tenant))
     }
 
+    /// Time that the store is behind with what was acknowledged.
+    pub(crate) fn behind(&self) -> Arc<dyn Fn() -> Duration + Send + Sync> {
+        let service = self.service.clone();
+        Arc::new(move || service.behind())
+    }
+
     /// Each agent, as the sink knows it.
     pub(crate) fn agents(&self) -> Agents {
         let service = self.service.clone();
