@@ -62,8 +62,8 @@ fn a_metric_is_followed_from_its_sender_to_the_store() {
     let many: Vec<_> = (0..60).map(|user| gauge("wild", &[("user", &user.to_string())], 0)).collect();
     assert!(write(server.ports.http, &many).0 < 300);
     verdict(&server, r#"wild{user="1"}"#, "stored");
-    let folded = verdict(&server, r#"wild{user="59"}"#, "folded");
-    assert!(folded.contains("max_tenant_series 40"), "{folded}");
+    let over = verdict(&server, r#"wild{user="59"}"#, "over_limit");
+    assert!(over.contains("max_tenant_series 40"), "{over}");
     let ancient = gauge("ancient", &[], 400 * 86_400);
     assert_eq!(write(server.ports.http, &[ancient]).0, 400);
     let refused = verdict(&server, "ancient", "refused");
@@ -71,7 +71,10 @@ fn a_metric_is_followed_from_its_sender_to_the_store() {
 
     let (code, out, err) = why(&server, &[r#"level{host="web1"}"#]);
     assert_eq!(code, 4, "{out}{err}");
-    assert!(out.contains(r#"did you mean: level{host="web-1"}"#) && err.contains("is stored, with other labels"), "{out}{err}");
+    assert!(
+        out.contains(r#"did you mean: level{host="web-1"}"#) && err.contains("is stored, with other labels"),
+        "{out}{err}"
+    );
     let (code, out, _) = why(&server, &["level", "--time", "-2d"]);
     assert!(code == 4 && out.contains("store      missing"), "{code} {out}");
     let (code, out, _) = why(&server, &["level"]);
@@ -86,7 +89,7 @@ fn an_agent_that_ends_and_one_at_its_limit_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
     let toml = folder.path().join("agent.toml");
-    fs::write(&toml, "[statsd]\nmax_series = 300\nmax_series_per_metric = 5\n").unwrap();
+    fs::write(&toml, "[aggregation]\nmax_series_per_metric = 5\n").unwrap();
     let config = toml.display().to_string();
     let agent = Agent::start(
         folder.path(),
@@ -103,7 +106,7 @@ fn an_agent_that_ends_and_one_at_its_limit_are_told() {
         let (_, out, _) = why(&server, &[r#"wild{host="web-1",user="never"}"#, "--json"]);
         out.contains("over the limits of the agent of web-1").then_some(())
     });
-    let told = verdict(&server, r#"nothing{host="web1"}"#, "silent");
+    let told = verdict(&server, r#"nothing{host="web1"}"#, "no_agent");
     assert!(told.contains(r#"there is one of \"web-1\""#), "{told}");
     drop(agent);
     let told = verdict(&server, r#"nothing{host="web-1"}"#, "silent");

@@ -46,6 +46,8 @@ pub struct MetricUse {
     pub folded: u64,
     /// Series left out by a rule.
     pub denied: u64,
+    /// Series of remote write and other protocols left out over a limit: nothing folds them. One that is met again is counted again.
+    pub left_out: u64,
     /// Its labels, those of most values first.
     pub labels: Vec<LabelUse>,
 }
@@ -84,6 +86,7 @@ struct Metric {
     since: Option<Timestamp>,
     folded: u64,
     denied: u64,
+    left_out: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -133,6 +136,11 @@ impl Accounts {
         self.metric(tenant, metric).denied += 1;
     }
 
+    /// Counts a series that is over a limit and cannot be folded.
+    pub(crate) fn leave_out(&mut self, tenant: u32, metric: &str) {
+        self.metric(tenant, metric).left_out += 1;
+    }
+
     /// Counts a series as folded; returns how many metrics of the tenant have been so far.
     pub(crate) fn fold(&mut self, tenant: u32, metric: &str) -> usize {
         self.folded += 1;
@@ -170,7 +178,7 @@ impl Accounts {
             cardinality.metrics.extend(used);
         }
         cardinality.tenants.sort_by_key(|tenant| tenant.tenant);
-        let worst = |metric: &MetricUse| (metric.folded > 0, metric.series);
+        let worst = |metric: &MetricUse| (metric.folded + metric.left_out > 0, metric.series);
         cardinality.metrics.sort_by(|a, b| worst(b).partial_cmp(&worst(a)).unwrap_or(std::cmp::Ordering::Equal));
         cardinality.metrics.truncate(most);
         cardinality
@@ -222,8 +230,8 @@ impl Metric {
             |(label, values): &(Box<str>, Distinct)| LabelUse { label: label.to_string(), values: values.estimate() };
         let mut labels: Vec<LabelUse> = all.labels.iter().map(estimate).collect();
         labels.sort_by(|a, b| b.values.total_cmp(&a.values));
-        let (folded, denied) = (self.folded, self.denied);
-        MetricUse { tenant, metric: name.into(), series: all.series.estimate(), folded, denied, labels }
+        let &Self { folded, denied, left_out, .. } = self;
+        MetricUse { tenant, metric: name.into(), series: all.series.estimate(), folded, denied, left_out, labels }
     }
 }
 

@@ -192,7 +192,11 @@ impl Judge<'_> {
         let series = self.of_tenant(&outcome.series);
         self.accounts.observe(self.tenant, &series, self.now);
         // No agent brings it, so it counts against the tenant.
-        self.has_room(&series, true).then_some(series)
+        if !self.has_room(&series, true) {
+            self.accounts.leave_out(self.tenant, series.name());
+            return None;
+        }
+        Some(series)
     }
 
     fn home(&mut self, series: Series, kind: Kind, shared: bool) -> Home {

@@ -2,14 +2,15 @@
 
 use weir_sample::Reading;
 
-use super::Walk;
 use super::report::{State, Step, Verdict};
+use super::walk::Walk;
+use crate::api::write::Lately;
 use crate::clock::in_words;
 
 pub(super) fn look(walk: &Walk<'_>) -> (Step, Option<Verdict>) {
     let asked = &walk.asked;
     let shown = |tenant: u32| walk.asker.tenant().is_none_or(|only| only == tenant);
-    let lately = walk.ground.written.lately(&asked.name);
+    let lately: Vec<Lately> = walk.ground.written.lately(&asked.name);
     if let Some(refused) = lately.into_iter().rfind(|refused| shown(refused.tenant)) {
         let ago = in_words(asked.now.since(refused.at));
         let sentence = format!("{ago} ago it was refused: {} ({})", refused.sentence, refused.series);

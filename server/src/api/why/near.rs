@@ -5,10 +5,10 @@ use std::time::Duration;
 use weir_query::{Allow, MatchOp, Matcher, NAME, QueryError};
 use weir_sample::{Timestamp, legal_metric_name};
 
-use super::Walk;
 use super::asked::TENANT;
 use super::report::{State, Step, Verdict};
 use super::store::Told;
+use super::walk::Walk;
 
 /// Names and values that are told at most.
 const MOST_TOLD: usize = 5;
@@ -166,7 +166,7 @@ mod tests {
         let names = ["http_requests_total", "HTTP_requests", "http_request", "htpt_requests", "up", "upd", "k6_a"];
         let names: Vec<String> = names.map(str::to_owned).into();
         let check = |asked: &str, expected: &[&str]| assert_eq!(alike(asked, &names), expected, "{asked}");
-        check("http_requests", &["HTTP_requests", "htpt_requests", "http_request", "http_requests_total"]);
+        check("http_requests", &["HTTP_requests", "http_requests_total", "htpt_requests", "http_request"]);
         check("k6.a", &["k6_a"]);
         check("up", &["up", "upd"]);
         check("down", &[]);

@@ -36,11 +36,15 @@ pub(super) enum Verdict {
     Renamed,
     Relabelled,
     Folded,
+    /// Over a limit, and of a protocol whose series are not folded.
+    OverLimit,
     Refused,
     Queued,
     /// Its agent holds batches that no gateway has taken.
     Spooled,
     Silent,
+    /// No agent of its host is known.
+    NoAgent,
     AgentLimit,
     OtherTenant,
     OtherLabels,
@@ -87,10 +91,12 @@ impl Verdict {
             Self::Renamed => ("renamed", "rules", "is stored under another name"),
             Self::Relabelled => ("relabelled", "rules", "is stored with other labels, by a rule"),
             Self::Folded => ("folded", "limits", "is over a limit of series and counts in another"),
+            Self::OverLimit => ("over_limit", "limits", "is over a limit of series and left out"),
             Self::Refused => ("refused", "gateway", "was refused when it was received"),
             Self::Queued => ("queued", "queue", "may be received already, and is not stored yet"),
             Self::Spooled => ("spooled", "sender", "may wait on its agent's disk"),
             Self::Silent => ("silent", "sender", "is of a host that does not send"),
+            Self::NoAgent => ("no_agent", "sender", "is of a host that no agent sends from"),
             Self::AgentLimit => ("agent_limit", "sender", "is over its agent's limit of series and counts in another"),
             Self::OtherTenant => ("other_tenant", "store", "is not this tenant's"),
             Self::OtherLabels => ("other_labels", "store", "is stored, with other labels than these"),

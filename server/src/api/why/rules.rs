@@ -2,9 +2,9 @@
 
 use weir_sink::{Action, Met, Rule};
 
-use super::Walk;
 use super::asked::TENANT;
 use super::report::{State, Step, Verdict};
+use super::walk::Walk;
 
 /// The account in which the sink keeps metrics beyond so many.
 const OVERFLOW: &str = "__overflow__";
@@ -76,17 +76,20 @@ pub(super) fn limits(walk: &Walk<'_>) -> (Step, Option<Verdict>) {
         return (Step::new("limits", State::Noted, sentence), None);
     };
     let seen = format!("tenant {} has sent about {:.0} series of it lately", asked.tenant, own.series);
-    if own.folded == 0 {
+    if own.folded + own.left_out == 0 {
         return (Step::new("limits", State::Passed, format!("{seen}, none of them over a limit")), None);
     }
     let [agent, tenant] = admission.limits().map(|limit| match limit {
         0 => "none".to_owned(),
         limit => limit.to_string(),
     });
-    let sentence = format!(
-        "{seen}; {} were over a limit of series (max_agent_series {agent}, max_tenant_series {tenant}) and count in \
-         {}{{__overflow__=\"true\"}}: `weir top series` shows the label that explodes",
-        own.folded, asked.name
-    );
+    let over = format!("over a limit of series (max_agent_series {agent}, max_tenant_series {tenant})");
+    let look = "`weir top series` shows the label that explodes";
+    if own.folded == 0 {
+        let sentence = format!("{seen}; samples of {} series were left out, {over}: {look}", own.left_out);
+        return (Step::new("limits", State::Missing, sentence), Some(Verdict::OverLimit));
+    }
+    let name = &asked.name;
+    let sentence = format!("{seen}; {} were {over} and count in {name}{{__overflow__=\"true\"}}: {look}", own.folded);
     (Step::new("limits", State::Missing, sentence), Some(Verdict::Folded))
 }

@@ -3,8 +3,9 @@
 use weir_query::{Data, QueryError};
 use weir_sink::{AgentState, AgentStatus};
 
+use super::near;
 use super::report::{State, Step, Verdict};
-use super::{Walk, near};
+use super::walk::Walk;
 use crate::api::agents;
 use crate::clock::in_words;
 
@@ -28,7 +29,7 @@ pub(super) fn look(walk: &Walk<'_>, is_stored: bool) -> Result<(Step, Option<Ver
         let sentence = format!(
             "no agent {who}has sent since it would have been forgotten{nearest}: the metric can only come from another sender"
         );
-        let verdict = (is_named && !is_stored && !seen.is_empty()).then_some(Verdict::Silent);
+        let verdict = (is_named && !is_stored && !seen.is_empty()).then_some(Verdict::NoAgent);
         return Ok((Step::new("sender", State::Noted, sentence), verdict));
     }
     let limits = of_limits(walk)?;
@@ -93,12 +94,12 @@ fn of_limits(walk: &Walk<'_>) -> Result<Option<String>, QueryError> {
     let query = format!(
         "topk(3, max by (host) (max_over_time(weir_agent_statsd_culprit_lines{{metric={name:?}{on_host}}}[1h])) > 0)"
     );
-    let Data::Vector(samples) = walk.engine.instant(walk.source, &query, walk.at())?.data else { return Ok(None) };
+    let Data::Vector(samples) = walk.engine.instant(walk.source, &query, walk.asked.at)?.data else { return Ok(None) };
     let hosts: Vec<String> = samples.iter().map(|sample| sample.labels.value(HOST).to_owned()).collect();
     Ok((!hosts.is_empty()).then(|| {
         let hosts = hosts.join(", ");
         format!(
-            "in the last hour lines of {name} were over the limits of the agent of {hosts} (statsd.max_series, max_series_per_metric) \
+            "in the last hour lines of {name} were over the limits of the agent of {hosts} (aggregation.max_series, max_series_per_metric) \
              and count in {name}{{__overflow__=\"true\"}}"
         )
     }))

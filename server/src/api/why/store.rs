@@ -83,7 +83,9 @@ pub(super) fn told(asked: &Asked, stored: &Stored) -> Told {
         count => format!("{count} series are"),
     };
     let when = if ago < Duration::from_secs(3_600) { String::new() } else { format!(" ({})", rfc3339(*newest)) };
-    let mut sentence = format!("{count} there; the newest sample is of {} before{when}, of {of}", in_words(ago));
+    // Of a question about another time the age is counted from there.
+    let from = if asked.at == asked.now { "ago" } else { "before that" };
+    let mut sentence = format!("{count} there; the newest sample is of {} {from}{when}, of {of}", in_words(ago));
     if *is_ended {
         sentence += "; its sender has said that it ends there";
     } else if !is_fresh {

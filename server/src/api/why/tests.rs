@@ -1,15 +1,18 @@
 //! Each answer, over a real store and real rules.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use weir_identity::{Claims, Scope};
 use weir_query::Engine;
-use weir_sample::{Kind, Pattern, STALE, Selector, Series};
-use weir_sink::{Action, AdmissionConfig, AgentState, AgentStatus, Listing, Rule};
-use weir_store::{Store, StoreConfig};
+use weir_sample::{Kind, Pattern, Reading, STALE, Selector, Series};
+use weir_sink::{Action, Admission, AdmissionConfig, AgentState, AgentStatus, Listing, Rule};
+use weir_store::{Placed, Store, StoreConfig};
 use weir_wire::AgentId;
 
 use super::*;
 use crate::api::testing::{ask, serve};
+use crate::api::write::AllCounters;
 use crate::api::write::Lately;
 
 /// Series and the ages of their newest samples: `x` goes on, `old` and `ended` do not.
@@ -27,10 +30,10 @@ fn store() -> (tempfile::TempDir, Arc<Store>) {
         (Series::new("weir_agent_statsd_culprit_lines", [("host", "web-1"), ("metric", "wild")]), 20, 5.0),
         (Series::new("weir_agent_statsd_culprit_lines", [("host", "web-1"), ("metric", "tame")]), 20, 0.0),
     ];
-    for (number, (series, age_s, value)) in series.into_iter().enumerate() {
-        let rows = store.rows(number as u128, &[(series, Kind::Gauge)]);
-        let time = now().minus(Duration::from_secs(age_s));
-        store.append(&rows, time, Duration::from_secs(10), &[value]).unwrap();
+    for (series, age_s, value) in series {
+        let place = store.places(&[(series, Kind::Gauge)])[0];
+        let time = now().minus(Duration::from_secs(age_s)).millis();
+        store.append_samples(&mut vec![Placed { place, series: 0, time, value }]).unwrap();
     }
     (folder, Arc::new(store))
 }
@@ -121,9 +124,9 @@ fn check(selector: &str, verdict: &str, said: &str) {
 
 #[test]
 fn what_is_stored_is_told_with_its_newest_sample() {
-    check("x", "stored", "2 series are there; the newest sample is of 20 s before");
+    check("x", "stored", "2 series are there; the newest sample is of 20 s ago");
     check(r#"x{host=~"web-.*"}"#, "stored", "2 series");
-    check("old", "stale", "newest sample is of 2 h before");
+    check("old", "stale", "newest sample is of 2 h ago");
     check("ended", "stale", "its sender has said that it ends there");
     let (_, body) = answer(Caller::Anyone, ground(), "match[]=x&time=1000000000");
     assert_eq!(body["data"]["verdict"], "past_retention", "{body:#}");
@@ -158,7 +161,7 @@ fn names_that_may_have_been_meant_are_told() {
 #[test]
 fn senders_that_are_silent_behind_or_at_their_limit_are_told() {
     check(r#"gone{host="db-1"}"#, "silent", "the agent of db-1 is silent: its last batch came 5 s ago");
-    check(r#"gone{host="db1"}"#, "silent", r#"there is one of "db-1""#);
+    check(r#"gone{host="db1"}"#, "no_agent", r#"there is one of "db-1""#);
     check(r#"gone{host="web-2"}"#, "spooled", "3 batches wait on disk");
     check("gone", "never_seen", "2 agents send, 1 are silent");
     check("wild", "agent_limit", "over the limits of the agent of web-1");
