@@ -6,7 +6,7 @@ use weir_sample::{Kind, is_name};
 
 use crate::base64;
 use crate::delimited::{self, Classic, Said};
-use crate::text::{Families, Fault, Form, Line, Meaning, Reader};
+use crate::text::{Described, Families, Fault, Form, Line, Meaning, Reader};
 use crate::{Measured, Point};
 
 /// Labels of a group, in the order of its path; none comes twice, and the first is `job`.
@@ -89,7 +89,8 @@ fn unescaped(text: &str) -> Result<String, Refused> {
     String::from_utf8(bytes).map_err(|_| Refused::Encoding)
 }
 
-/// Calls with each sample of a push, and with its time as `push_time_seconds`. A label of the group stands over one of a sample.
+/// Calls with each sample of a push, and with its time as `push_time_seconds`. A label of the group stands over one of a sample. Returns what
+/// families of a text tell of themselves.
 ///
 /// # Errors
 /// The metrics cannot be read. What was told until then must be forgotten.
@@ -99,7 +100,8 @@ pub fn read(
     grouping: &Grouping,
     millis: i64,
     mut each: impl FnMut(Point<'_>),
-) -> Result<(), Refused> {
+) -> Result<Described, Refused> {
+    let mut described = Described::default();
     let mut tell = |name: &str, own: &[(Cow<'_, str>, Cow<'_, str>)], kind, value| {
         let labels = labels(own, grouping);
         each(Point { name: Cow::Borrowed(name), labels, kind, time: millis, value });
@@ -120,7 +122,9 @@ pub fn read(
         let text = std::str::from_utf8(body).map_err(|_| Refused::Utf8)?;
         let (mut reader, mut families) = (Reader::new(Form::Text), Families::default());
         for (line, number) in text.lines().zip(1..) {
-            match reader.read(line).map_err(Refused::Line)? {
+            let line = reader.read(line).map_err(Refused::Line)?;
+            described.learn(&line);
+            match line {
                 Line::Type { family, kind } => families.learn(family, kind),
                 Line::Sample(sample) if sample.time.is_some() => return Err(Refused::Timestamp(number)),
                 Line::Sample(sample) => {
@@ -128,12 +132,12 @@ pub fn read(
                     let kind = if is_total { Kind::Counter } else { Kind::Gauge };
                     tell(&sample.name, &sample.labels, kind, Measured::Float(sample.value));
                 }
-                Line::Nothing | Line::End => {}
+                Line::Help { .. } | Line::Unit { .. } | Line::Nothing | Line::End => {}
             }
         }
     }
     tell("push_time_seconds", &[], Kind::Gauge, Measured::Float(millis as f64 / 1_000.0));
-    Ok(())
+    Ok(described)
 }
 
 /// A sample's own labels, and those of its group in place of the same.

@@ -23,7 +23,7 @@ fn otlp_request(data: &[u8]) {
     let _ = otlp::read(data, &translation, |told| match told {
         Told::Point(points) => points.iter().for_each(kept),
         Told::Resource(point) => kept(&point),
-        Told::LeftOut(_) => {}
+        Told::Described(..) | Told::LeftOut(_) => {}
     });
 }
 

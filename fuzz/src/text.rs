@@ -19,7 +19,7 @@ pub fn run(data: &[u8]) {
                 assert_eq!(Series::from_key(series.key()).as_ref(), Some(&series));
                 come_back(&series, sample.value, sample.time.unwrap_or(Timestamp(0)));
             }
-            Ok(Line::Nothing | Line::End) | Err(_) => {}
+            Ok(Line::Help { .. } | Line::Unit { .. } | Line::Nothing | Line::End) | Err(_) => {}
         }
     }
 }

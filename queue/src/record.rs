@@ -68,6 +68,8 @@ pub enum RecordKind {
     Scrape,
     /// A batch with events in the place of points.
     Events,
+    /// What a sender tells of metrics: type, unit, help.
+    Metadata,
     /// What a newer program wrote, by its number. Its frame is as sound as any: it must neither be taken for damage nor
     /// be cut off as a torn tail.
     Newer(u8),
@@ -87,6 +89,7 @@ impl RecordKind {
             8 => Self::State,
             9 => Self::Scrape,
             10 => Self::Events,
+            11 => Self::Metadata,
             newer => Self::Newer(newer),
         }
     }
@@ -104,6 +107,7 @@ impl RecordKind {
             Self::State => 8,
             Self::Scrape => 9,
             Self::Events => 10,
+            Self::Metadata => 11,
             Self::Newer(number) => number,
         }
     }

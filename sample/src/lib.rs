@@ -9,9 +9,11 @@ mod distinct;
 mod duration;
 mod event;
 mod histogram;
+mod metadata;
 mod reading;
 mod selector;
 mod series;
+mod size;
 mod time;
 mod total;
 mod value;
@@ -23,9 +25,11 @@ pub use histogram::{
     Bucket, CUSTOM_BOUNDS, Histogram, HistogramSum, Incompatible, Joined, MAX_SCALE, OldHistogram, Parts, ResetHint,
     Side, add_one,
 };
+pub use metadata::{Metadata, MetricType};
 pub use reading::{Reading, exposition};
 pub use selector::{Pattern, Selector};
 pub use series::{Labels, Series, SeriesBuilder, is_name, legal_label_name, legal_metric_name};
+pub use size::read_size;
 pub use time::{Timestamp, Window};
 pub use total::Total;
 pub use value::{Kind, STALE, Value};

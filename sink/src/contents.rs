@@ -22,6 +22,8 @@ pub(crate) enum Contents<'a> {
     OldSamples(&'a [u8]),
     /// What one look at a target brought.
     Scrape,
+    /// What a sender tells of metrics.
+    Metadata(&'a [u8]),
     /// What a sink has of shared series.
     Parts,
     /// What is for another consumer of a queue, and strayed into this one.
@@ -41,6 +43,7 @@ impl<'a> Contents<'a> {
             RecordKind::Samples => Self::OldSamples(record.payload),
             RecordKind::Series => Self::Samples(record.payload),
             RecordKind::Scrape => Self::Scrape,
+            RecordKind::Metadata => Self::Metadata(record.payload),
             RecordKind::Parts => Self::Parts,
             RecordKind::Alert | RecordKind::Claim | RecordKind::State => Self::Foreign,
             RecordKind::Newer(_) => Self::Newer,
@@ -102,6 +105,7 @@ mod tests {
         check(RecordKind::Grant, &grant.encode(), &Contents::Grant(Some(grant)));
         check(RecordKind::Grant, b"\x02", &Contents::Grant(None));
         check(RecordKind::Events, &batch(0), &Contents::Batch);
+        check(RecordKind::Metadata, b"\x01", &Contents::Metadata(b"\x01"));
         check(RecordKind::Alert, b"{}", &Contents::Foreign);
         check(RecordKind::Newer(200), &batch(10_000), &Contents::Newer);
     }

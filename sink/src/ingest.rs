@@ -68,6 +68,7 @@ impl Ingest {
     ) -> Self {
         let limits = saved.agents.values().map(|agent| (agent.tenant, agent.limit.len()));
         admission.restore(saved.limits, limits);
+        counters.metadata.restore(saved.metadata);
         let ledger = Ledger::resume(saved.agents.iter_mut(), saved.jobs, saved.newest);
         Self {
             store,
@@ -111,6 +112,10 @@ impl Ingest {
             Contents::Samples(payload) => self.samples(record, payload),
             Contents::OldSamples(payload) => self.old_samples(record, payload),
             Contents::Scrape => self.scrape(record),
+            Contents::Metadata(payload) => {
+                self.counters.metadata.take(record.tenant, payload, record.received);
+                Ok(())
+            }
             Contents::Parts => {
                 match &mut self.exchange {
                     Some(exchange) => exchange.take(record),

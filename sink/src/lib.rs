@@ -20,6 +20,7 @@ mod series;
 mod service;
 mod sink;
 mod state;
+mod told;
 mod watermark;
 
 pub use config::SinkConfig;
@@ -39,6 +40,8 @@ pub use series::{
 };
 pub use service::{Beside, Service, ServiceConfig};
 pub use sink::{CONSUMER, Sink};
+pub use told::Catalogue;
+pub use told::form::MetadataWriter;
 
 /// What can go wrong between queue and store.
 #[derive(Debug, thiserror::Error)]

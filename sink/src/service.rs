@@ -15,7 +15,7 @@ use weir_sample::{Reading, Timestamp};
 use weir_store::Store;
 
 use crate::senders::fleet::Counters;
-use crate::{Admission, Error, FleetStatus, Health, Listing, Opening, Sink, StoreHandle, Watermarks};
+use crate::{Admission, Catalogue, Error, FleetStatus, Health, Listing, Opening, Sink, StoreHandle, Watermarks};
 
 /// How often the running sink does what.
 #[derive(Clone, Copy, Debug)]
@@ -183,6 +183,11 @@ impl Service {
     pub fn readings(&self) -> Vec<Reading> {
         let Shared { counters, admission, sink, maintenance, .. } = &*self.shared;
         [counters.readings(clock::now()), admission.readings(), sink.readings(), maintenance.readings()].concat()
+    }
+
+    /// What senders tell of metrics.
+    pub fn metadata(&self) -> Arc<Catalogue> {
+        self.shared.counters.metadata.clone()
     }
 
     /// The rules by which series are stored, to be set and looked at while the sink runs.

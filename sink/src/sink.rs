@@ -109,7 +109,9 @@ impl Sink {
     /// Notes what the store is now and where in the queue that was. The cut may be written beside further steps.
     pub(crate) fn cut(&mut self) -> Result<(Cut, Checkpoint), Error> {
         let queue = self.reader.checkpoint();
-        let Ingest { senders, ledger, partials, newest, admission, exchange, importer, claims, events, .. } =
+        let Ingest {
+            senders, ledger, partials, newest, admission, exchange, importer, claims, events, counters, ..
+        } =
             &mut self.ingest;
         let (limits, exchange) = (admission.shared_limits(), exchange.as_mut());
         let exchange = exchange.map(|exchange| {
@@ -117,7 +119,7 @@ impl Sink {
             &*exchange
         });
         let mut saved = state::encode(&queue, senders, &ledger.jobs, &limits, partials, *newest, exchange);
-        state::append(&mut saved, &importer.running, claims);
+        state::append(&mut saved, &importer.running, claims, &counters.metadata);
         events.sync(&mut saved)?;
         Ok((self.ingest.store.cut(&saved)?, queue))
     }

@@ -20,9 +20,12 @@ use crate::senders::ledger::Jobs;
 use crate::senders::progress::Progress;
 use crate::senders::{Account, Agent, EpochSeen, Forgotten, Received, Senders};
 use crate::series::{Grant, Limit};
+use crate::told::Catalogue;
 
+/// Since 13 it has what senders tell of metrics.
+const VERSION: u8 = 13;
 /// Since 12 it has the lengths of files of events.
-const VERSION: u8 = 12;
+const BEFORE_METADATA: u8 = 12;
 /// Since 11 it has which windows of scraped targets are stored.
 const BEFORE_EVENTS: u8 = 11;
 /// Since 10 it has running totals of what is sent as differences.
@@ -50,6 +53,7 @@ pub(crate) struct Saved {
     pub running: Running,
     pub claims: Claims,
     pub events: events::Saved,
+    pub metadata: Catalogue,
 }
 
 /// All but what [`append`] puts behind it.
@@ -86,14 +90,13 @@ pub(crate) fn encode(
     out
 }
 
-/// Running totals, and windows of scraped targets. What is known of events follows.
-pub(crate) fn append(out: &mut Vec<u8>, running: &Running, claims: &Claims) {
-    let mut totals = Vec::new();
+/// Running totals, windows of scraped targets, and what is told of metrics. What is known of events follows.
+pub(crate) fn append(out: &mut Vec<u8>, running: &Running, claims: &Claims, metadata: &Catalogue) {
+    let (mut totals, mut windows, mut told) = (Vec::new(), Vec::new(), Vec::new());
     running.encode(&mut totals);
-    block(out, &totals);
-    let mut windows = Vec::new();
     claims.encode(&mut windows);
-    block(out, &windows);
+    metadata.encode(&mut told);
+    [totals, windows, told].iter().for_each(|bytes| block(out, bytes));
 }
 
 /// Reads what [`encode`] and [`append`] wrote; no bytes at all are a first start.
@@ -110,6 +113,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
         running: Running::default(),
         claims: Claims::default(),
         events: events::Saved::default(),
+        metadata: Catalogue::default(),
     };
     if bytes.is_empty() {
         return Ok(saved);
@@ -117,7 +121,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     let mut input = Input(bytes);
     let [version] = input.array()?;
     let read_grant = match version {
-        VERSION | BEFORE_EVENTS | BEFORE_CLAIMS | BEFORE_RUNNING | BEFORE_EXCHANGE | BEFORE_PROGRESS => Grant::decode,
+        VERSION | BEFORE_METADATA | BEFORE_EVENTS | BEFORE_CLAIMS | BEFORE_RUNNING | BEFORE_EXCHANGE | BEFORE_PROGRESS => {
+            Grant::decode
+        }
         GRANTS_IN_BATCHES => grant_in_batch,
         _ => return Err(Error::State("version")),
     };
@@ -151,18 +157,21 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
 /// Reads what [`append`] wrote, and what is known of events.
 fn decode_appended(input: &mut Input<'_>, version: u8, saved: &mut Saved) -> Result<(), Error> {
     let totals = match version {
-        VERSION | BEFORE_EVENTS => input.block()?,
+        VERSION | BEFORE_METADATA | BEFORE_EVENTS => input.block()?,
         BEFORE_CLAIMS => input.0,
         _ => return Ok(()),
     };
     saved.running = Running::decode(totals).ok_or(Error::State("running totals"))?;
     let claims = match version {
-        VERSION => input.block()?,
+        VERSION | BEFORE_METADATA => input.block()?,
         BEFORE_EVENTS => input.0,
         _ => return Ok(()),
     };
     saved.claims = Claims::decode(claims).ok_or(Error::State("windows of targets"))?;
     if version == VERSION {
+        saved.metadata = Catalogue::decode(input.block()?).ok_or(Error::State("what is told of metrics"))?;
+    }
+    if version >= BEFORE_METADATA {
         saved.events = events::Saved::decode(input.0).ok_or(Error::State("events"))?;
     }
     Ok(())

@@ -132,13 +132,22 @@ pub fn body(series: &[Written]) -> Vec<u8> {
 
 /// POSTs it; the status of the answer and its text.
 pub fn write(address: std::net::SocketAddr, series: &[Written]) -> (u16, String) {
+    post(address, &body(series))
+}
+
+/// Posts a request as it stands in protobuf: status and body.
+pub fn send(address: std::net::SocketAddr, request: &[u8]) -> (u16, String) {
+    post(address, &snappy(request))
+}
+
+fn post(address: std::net::SocketAddr, packed: &[u8]) -> (u16, String) {
     let config = ureq::Agent::config_builder().http_status_as_error(false).build();
     let request = ureq::Agent::from(config)
         .post(format!("http://{address}/api/v1/write"))
         .header("content-type", "application/x-protobuf")
         .header("content-encoding", "snappy")
         .header("x-prometheus-remote-write-version", "0.1.0");
-    let mut response = request.send(body(series)).unwrap();
+    let mut response = request.send(packed).unwrap();
     (response.status().as_u16(), response.body_mut().read_to_string().unwrap_or_default())
 }
 

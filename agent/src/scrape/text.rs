@@ -27,7 +27,7 @@ pub(super) fn parse<'a>(text: &'a str, form: Form, mut each: impl FnMut(Scraped<
                     each(Scraped { name: sample.name, labels: sample.labels, value: value(sample.value) });
                 }
             }
-            Ok(Line::Nothing | Line::End) => {}
+            Ok(Line::Help { .. } | Line::Unit { .. } | Line::Nothing | Line::End) => {}
             Err(fault) => malformed.add(fault),
         }
     }

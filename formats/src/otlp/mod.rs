@@ -19,6 +19,8 @@ pub use json::from_json;
 pub use names::Strategy;
 pub use request::read;
 
+use weir_sample::Metadata;
+
 use crate::Point;
 use crate::protobuf::Malformed;
 
@@ -44,6 +46,8 @@ pub enum Told<'a> {
     Point(Vec<Point<'a>>),
     /// What a resource is: `target_info`.
     Resource(Point<'a>),
+    /// What a metric says of itself: the name under which it is stored, and type, unit and description.
+    Described(String, Metadata),
     /// A data point that says nothing that can be kept.
     LeftOut(LeftOut),
 }

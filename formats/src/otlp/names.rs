@@ -112,6 +112,13 @@ fn in_words<'u>(unit: &'u str, known: &[(&str, &'static str)]) -> Cow<'u, str> {
     }
 }
 
+/// A unit in words, as it stands at the end of a name: `bytes_per_second`.
+pub(super) fn unit(unit: &str) -> String {
+    let (main, per) = unit.split_once('/').unwrap_or((unit, ""));
+    let (main, per) = (in_words(main, UNITS), in_words(per, PER));
+    if per.is_empty() { main.into_owned() } else { format!("{main}_per_{per}").trim_start_matches('_').to_owned() }
+}
+
 /// The name under which an attribute is stored as a label.
 pub(super) fn label(key: &str, strategy: Strategy) -> String {
     if !strategy.escapes() {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use weir_sample::Kind;
+use weir_sample::{Kind, Metadata, MetricType};
 
 use super::labels::{Resource, Scope};
 use super::names::{self, Shape};
@@ -101,10 +101,12 @@ impl<'a> Walk<'_, 'a> {
     }
 
     fn metric(&mut self, bytes: &'a [u8], resource: &Resource<'a>, scope: Scope<'a>) -> Result<Option<i64>, Refused> {
-        let (mut name, mut unit, mut data) = (Ok(""), Ok(""), None);
+        let (mut name, mut unit, mut data, mut description) = (Ok(""), Ok(""), None, "");
         for field in Fields(bytes) {
             match field? {
                 (1, field) => name = text(field),
+                // It is for people: one that cannot be read costs nothing else.
+                (2, field) => description = text(field).unwrap_or_default(),
                 (3, field) => unit = text(field),
                 // The last of several is what the metric has, as protobuf has it.
                 (kind @ (5 | 7 | 9 | 10 | 11), field) => data = Some((kind, Data::read(message(field)?)?)),
@@ -116,11 +118,7 @@ impl<'a> Walk<'_, 'a> {
             return Ok(None);
         };
         let has_temporality = matches!(kind, 7 | 9 | 10);
-        let shape = match kind {
-            5 => Shape::Gauge,
-            7 if data.is_monotonic => Shape::Total,
-            _ => Shape::Other,
-        };
+        let shape = shape_of(kind, data.is_monotonic);
         let is_delta = has_temporality && data.temporality == Temporality::Delta;
         let strategy = self.translation.strategy;
         let name_is_unreadable = name.is_err() || unit.is_err();
@@ -137,6 +135,10 @@ impl<'a> Walk<'_, 'a> {
             Temporality::Unsaid if has_temporality => Some(LeftOut::Temporality),
             _ => None,
         };
+        if refused.is_none() && !(description.is_empty() && unit.is_empty()) {
+            let told = metadata(of_kind(kind, data.is_monotonic), unit, description);
+            (self.each)(Told::Described(family.name.clone(), told));
+        }
         let numbers = FieldNumbers::of(kind);
         let mut latest = None;
         for field in Fields(data.points) {
@@ -154,6 +156,28 @@ impl<'a> Walk<'_, 'a> {
             (self.each)(told.map_or_else(Told::LeftOut, Told::Point));
         }
         Ok(latest)
+    }
+}
+
+fn shape_of(kind: u64, is_monotonic: bool) -> Shape {
+    match kind {
+        5 => Shape::Gauge,
+        7 if is_monotonic => Shape::Total,
+        _ => Shape::Other,
+    }
+}
+
+fn metadata(kind: MetricType, unit: &str, description: &str) -> Metadata {
+    Metadata { kind, unit: names::unit(unit), help: description.to_owned() }
+}
+
+/// The type of a metric by the field in which its data are.
+fn of_kind(kind: u64, is_monotonic: bool) -> MetricType {
+    match kind {
+        7 if is_monotonic => MetricType::Counter,
+        9 | 10 => MetricType::Histogram,
+        11 => MetricType::Summary,
+        _ => MetricType::Gauge,
     }
 }
 

@@ -22,6 +22,7 @@ fn lines(bytes: &[u8], promoted: &[String]) -> Result<Vec<String>, Refused> {
         Told::Point(points) => lines.extend(points.iter().map(line)),
         Told::Resource(point) => lines.push(line(&point)),
         Told::LeftOut(why) => lines.push(format!("{why:?}")),
+        Told::Described(..) => {}
     })?;
     Ok(lines)
 }
@@ -60,6 +61,35 @@ const WHOLE: &str = r#"{"resourceMetrics":[{"resource":{"attributes":[
         {"key":"http-method","value":{"stringValue":"get"}},{"key":"job","value":{"stringValue":"mine"}}],
         "exemplars":[{"traceId":"5b8efff798038103d269b633813fc60c","asInt":1}]}]}},
     {"name":"load","gauge":{"dataPoints":[{"timeUnixNano":3000000000,"asDouble":0.5,"flags":0}]},"unknown":[{"a":null}]}]}]}]}"#;
+
+#[test]
+fn metrics_say_what_they_are() {
+    let points = r#""dataPoints":[{"timeUnixNano":"1000000000","asInt":"1"}]"#;
+    let described = |name: &str, unit: &str, data: &str| {
+        let json = metrics(&format!(r#"{{"name":"{name}","description":"Help.","unit":"{unit}",{data}}}"#));
+        let mut described = Vec::new();
+        let told = |told: Told<'_>| {
+            if let Told::Described(name, Metadata { kind, unit, help }) = told {
+                described.push(format!("{name} {} [{unit}] {help}", kind.word()));
+            }
+        };
+        read(&request(&json), &Translation::default(), told).unwrap();
+        described
+    };
+    let check = |name: &str, unit: &str, data: String, expected: &[&str]| {
+        assert_eq!(described(name, unit, &data), expected, "{name} {unit} {data}");
+    };
+    let sum = |monotonic| format!(r#""sum":{{"aggregationTemporality":2,"isMonotonic":{monotonic},{points}}}"#);
+    check("io.sent", "By", sum(true), &["io_sent_bytes_total counter [bytes] Help."]);
+    check(
+        "io.rate",
+        "By/s",
+        format!(r#""gauge":{{{points}}}"#),
+        &["io_rate_bytes_per_second gauge [bytes_per_second] Help."],
+    );
+    check("queue", "{items}", sum(false), &["queue gauge [] Help."]);
+    check("lost", "By", format!(r#""sum":{{"isMonotonic":true,{points}}}"#), &[]);
+}
 
 #[test]
 fn a_request_is_told_with_its_resource_and_scope() {

@@ -88,6 +88,12 @@ pub struct MetricMetadata {
     /// The metric's name.
     #[prost(string, tag = "2")]
     pub metric_family_name: String,
+    /// A sentence about it.
+    #[prost(string, tag = "4")]
+    pub help: String,
+    /// Its unit.
+    #[prost(string, tag = "5")]
+    pub unit: String,
 }
 
 /// Why a request cannot be read.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use weir_sample::Kind;
+use weir_sample::{Kind, Metadata, MetricType};
 
 use super::{MOST_BYTES, MOST_METADATA, MOST_SAMPLES, MOST_SERIES, Refused};
 use crate::kind_by_name;
@@ -101,6 +101,15 @@ impl<'a> Request<'a> {
     /// Its series.
     pub fn entries(&self) -> Entries<'a> {
         Entries { fields: Fields(self.bytes), samples: 0 }
+    }
+
+    /// What it tells of families of metrics. What cannot be read is passed over.
+    pub fn told(&self) -> impl Iterator<Item = (&'a str, Metadata)> {
+        let entries = Fields(self.bytes).filter_map(|field| match field {
+            Ok((3, field)) => self::told(message(field).ok()?).ok(),
+            _ => None,
+        });
+        entries.filter(|(_, told)| !told.is_empty())
     }
 
     /// What the series of a name are: as the metadata say, else as the name ends.
@@ -206,6 +215,21 @@ fn sample(bytes: &[u8]) -> Result<(i64, f64), Refused> {
         }
     }
     Ok(sample)
+}
+
+/// What is told of a family.
+fn told(bytes: &[u8]) -> Result<(&str, Metadata), Refused> {
+    let (mut name, mut told) = ("", Metadata::default());
+    for field in Fields(bytes) {
+        match field? {
+            (1, Field::Varint(kind)) => told.kind = MetricType::of_number(kind),
+            (2, field) => name = text(field)?,
+            (4, field) => text(field)?.clone_into(&mut told.help),
+            (5, field) => text(field)?.clone_into(&mut told.unit),
+            _ => {}
+        }
+    }
+    Ok((name, told))
 }
 
 /// A metric's name, and whether it is a counter.

@@ -1,6 +1,6 @@
 //! Requests of remote write 2.0: strings stand once in a table, and series name them by their places.
 
-use weir_sample::Kind;
+use weir_sample::{Kind, Metadata, MetricType};
 
 use super::request::Unpacked;
 use super::{MOST_DISTINCT_LABELS, MOST_SAMPLES, MOST_SERIES, NAME, Refused};
@@ -34,6 +34,8 @@ pub struct SecondEntry<'a> {
     pub is_unreadable: bool,
     /// What its metadata say it is.
     kind: u64,
+    help: &'a str,
+    unit: &'a str,
 }
 
 impl<'a> SecondRequest<'a> {
@@ -99,6 +101,13 @@ impl<'a> SecondEntry<'a> {
         }
     }
 
+    /// The family of the series, and what its metadata tell of it; `None` if they tell nothing.
+    pub fn told(&self) -> Option<(&'a str, Metadata)> {
+        let kind = MetricType::of_number(self.kind);
+        let told = Metadata { kind, unit: self.unit.to_owned(), help: self.help.to_owned() };
+        (!told.is_empty()).then(|| (kind.family(self.name), told))
+    }
+
     fn read(&mut self, bytes: &'a [u8], symbols: &[Option<&'a str>], most: u64) -> Result<(), Refused> {
         let mut references = Vec::new();
         let (mut labels, mut samples, mut histograms) =
@@ -106,7 +115,7 @@ impl<'a> SecondEntry<'a> {
         labels.clear();
         samples.clear();
         histograms.clear();
-        let (mut exemplars, mut kind) = (0, 0);
+        let (mut exemplars, mut metadata) = (0, Said::default());
         for field in Fields(bytes) {
             match field? {
                 (1, field) => packed_varints(field, |at| references.push(at))?,
@@ -119,7 +128,7 @@ impl<'a> SecondEntry<'a> {
                     message(field)?;
                     exemplars += 1;
                 }
-                (5, field) => kind = metadata(message(field)?)?,
+                (5, field) => metadata = Said::read(message(field)?)?,
                 _ => {}
             }
         }
@@ -137,7 +146,12 @@ impl<'a> SecondEntry<'a> {
             }
         }
         let is_unreadable = false;
-        *self = Self { name: name.unwrap_or_default(), labels, samples, histograms, exemplars, is_unreadable, kind };
+        // A text that is at no place of the table is none: it is for people, and no reason to lose samples.
+        let text =
+            |at: u64| usize::try_from(at).ok().and_then(|at| symbols.get(at)).copied().flatten().unwrap_or_default();
+        let Said { kind, help, unit } = metadata;
+        let (name, help, unit) = (name.unwrap_or_default(), text(help), text(unit));
+        *self = Self { name, labels, samples, histograms, exemplars, is_unreadable, kind, help, unit };
         Ok(())
     }
 }
@@ -155,16 +169,28 @@ fn sample(bytes: &[u8]) -> Result<(i64, f64), Refused> {
     Ok(sample)
 }
 
-fn metadata(bytes: &[u8]) -> Result<u64, Refused> {
-    let mut kind = 0;
-    for field in Fields(bytes) {
-        match field? {
-            (1, Field::Varint(number)) => kind = number,
-            (1, _) => return Err(WRONG_TYPE.into()),
-            _ => {}
+/// A type, and where help and unit are in the table of symbols.
+#[derive(Default)]
+struct Said {
+    kind: u64,
+    help: u64,
+    unit: u64,
+}
+
+impl Said {
+    fn read(bytes: &[u8]) -> Result<Self, Refused> {
+        let mut said = Self::default();
+        for field in Fields(bytes) {
+            match field? {
+                (1, Field::Varint(number)) => said.kind = number,
+                (3, Field::Varint(at)) => said.help = at,
+                (4, Field::Varint(at)) => said.unit = at,
+                (1, _) => return Err(WRONG_TYPE.into()),
+                _ => {}
+            }
         }
+        Ok(said)
     }
-    Ok(kind)
 }
 
 #[cfg(test)]
@@ -213,6 +239,31 @@ mod tests {
         assert_eq!(told(&one()).unwrap(), ["x [(\"job\", \"a\")] Counter [(7, 0.5)] 1 1"]);
         assert_eq!(told(&[]).unwrap(), [""; 0]);
         assert_eq!(told(&series(&[], &[])).unwrap(), [" [] Gauge [] 0 0"]);
+    }
+
+    #[test]
+    fn what_is_told_of_a_series_is_of_its_family() {
+        let check = |name: &str, metadata: &[u8], expected: Option<(&str, &str)>| {
+            let request = [symbols(&["", NAME, name, "Help.", "s"]), series(&[1, 2], &field(5, metadata))].concat();
+            let packed = snap::raw::Encoder::new().compress_vec(&request).unwrap();
+            let unpacked = Unpacked::read(&packed).unwrap();
+            let mut seen = None;
+            let request = SecondRequest::read(&unpacked).unwrap();
+            request
+                .entries(|entry| {
+                    seen = entry.told().map(|(family, told)| {
+                        (family.to_owned(), format!("{} {} {}", told.kind.word(), told.unit, told.help))
+                    });
+                    Ok::<_, Refused>(())
+                })
+                .unwrap();
+            let expected = expected.map(|(family, told)| (family.to_owned(), told.to_owned()));
+            assert_eq!(seen, expected, "{name} {metadata:?}");
+        };
+        check("x_total", &[8, 1, 24, 3, 32, 4], Some(("x_total", "counter s Help.")));
+        check("x_bucket", &[8, 3, 24, 3], Some(("x", "histogram  Help.")));
+        check("x", &[32, 4, 24, 99], Some(("x", "unknown s ")));
+        check("x", &[], None);
     }
 
     #[test]

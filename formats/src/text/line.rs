@@ -19,6 +19,20 @@ pub enum Line<'a> {
         /// Its type.
         kind: &'a str,
     },
+    /// What a family tells, for people.
+    Help {
+        /// Name of the family.
+        family: Cow<'a, str>,
+        /// The sentence.
+        help: Cow<'a, str>,
+    },
+    /// The unit of a family: `seconds`, `bytes`, ….
+    Unit {
+        /// Name of the family.
+        family: Cow<'a, str>,
+        /// Its unit.
+        unit: &'a str,
+    },
     /// A sample.
     Sample(Sample<'a>),
     /// A comment, or nothing at all.
@@ -64,7 +78,7 @@ impl<'a> Line<'a> {
         let word = cursor.peek_word();
         cursor.step(word);
         let family = match word {
-            "TYPE" | "UNIT" => family(cursor),
+            "TYPE" | "UNIT" | "HELP" => family(cursor),
             "EOF" => None,
             _ => return Self::Nothing,
         };
@@ -75,9 +89,13 @@ impl<'a> Line<'a> {
                 *form = Form::OpenMetrics;
                 Self::End
             }
-            ("UNIT", Some(_)) => {
+            ("UNIT", Some(family)) => {
                 *form = Form::OpenMetrics;
-                Self::Nothing
+                words.next().map_or(Self::Nothing, |unit| Self::Unit { family, unit })
+            }
+            ("HELP", Some(family)) => {
+                let help = cursor.rest().trim_ascii();
+                if help.is_empty() { Self::Nothing } else { Self::Help { family, help: unescape(help) } }
             }
             _ => Self::Nothing,
         }

@@ -1,6 +1,7 @@
 //! The Prometheus text format and OpenMetrics, as agents scrape them and as samples leave the store and come back.
 
 mod cursor;
+mod described;
 mod escaping;
 mod family;
 mod fault;
@@ -9,6 +10,7 @@ mod line;
 mod reader;
 mod writer;
 
+pub use described::Described;
 pub use escaping::{Escaping, unescaped};
 pub use family::{Families, Meaning};
 pub use fault::{Fault, Malformed};

@@ -94,7 +94,7 @@ mod tests {
             match reader.read(line).unwrap() {
                 Line::Type { family, kind } => families.learn(family, kind),
                 Line::Sample(sample) => back.push((sample.series(), sample.value, sample.time.unwrap())),
-                Line::Nothing | Line::End => panic!("{line}"),
+                Line::Help { .. } | Line::Unit { .. } | Line::Nothing | Line::End => panic!("{line}"),
             }
         }
         assert_eq!(back, [(series.clone(), 0.1, Timestamp(1_000)), (series, f64::INFINITY, Timestamp(-2))]);

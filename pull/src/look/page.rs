@@ -51,7 +51,7 @@ impl Page {
                     page.kept.push(found.is_some());
                     page.samples.extend(found);
                 }
-                Line::Nothing | Line::End => {}
+                Line::Help { .. } | Line::Unit { .. } | Line::Nothing | Line::End => {}
             }
             if page.samples.len() > target.job.limits.samples {
                 return Err(format!("more than {} samples (sample_limit)", target.job.limits.samples));

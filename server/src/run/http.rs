@@ -59,7 +59,7 @@ async fn metrics(State(roles): State<Arc<Roles>>, headers: HeaderMap) -> Respons
 
 async fn fleet(State(roles): State<Arc<Roles>>, caller: Caller) -> Response {
     let Some(fleet) = roles.fleet(caller.tenant()) else {
-        return (StatusCode::NOT_FOUND, "no sink runs in this process: ask the one that does\n").into_response();
+        return auth::refusal(StatusCode::NOT_FOUND, "no_sink", "no sink runs in this process: ask the one that does");
     };
     let data = serde_json::json!({
         "agents": fleet.agents,

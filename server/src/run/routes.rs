@@ -49,7 +49,7 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
     let mut router = http::routes(roles.clone());
     if let Some(sink) = &roles.sink {
         let store = sink.store();
-        let api = query::Api::new(sink.source(), sink.engine.clone(), Some(sink.watermark()));
+        let api = query::Api::new(sink.source(), sink.engine.clone(), Some(sink.watermark())).telling(sink.told());
         let queries = query::routes_of(api.clone()).merge(why::routes(api, way(config, roles, sink)));
         let queries = queries.layer(axum::middleware::from_fn_with_state(store, refuse_without_store));
         let queries = queries.merge(http::fleet_routes(roles.clone()));

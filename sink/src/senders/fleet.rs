@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use weir_sample::{Reading, Timestamp};
@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::marks::Watermarks;
 use super::roster::{ALIVE, Roster};
 use crate::events::Kept;
+use crate::told::Catalogue;
 
 /// One line about the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -90,6 +91,8 @@ pub(crate) struct Counters {
     pub tenants: Mutex<Tenants>,
     /// Each agent, while somebody looks.
     pub roster: Roster,
+    /// What senders tell of metrics.
+    pub metadata: Arc<Catalogue>,
 }
 
 /// What of the fleet is whose.
@@ -149,8 +152,9 @@ impl Counters {
 
     pub(crate) fn readings(&self, now: Timestamp) -> Vec<Reading> {
         let marks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner).readings();
+        let told = self.metadata.readings();
         let mut readings =
-            [self.of_batches(now), self.of_scrapes(), self.of_events(), self.of_senders(), marks].concat();
+            [self.of_batches(now), self.of_scrapes(), self.of_events(), self.of_senders(), marks, told].concat();
         readings.extend(self.reader.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         readings
     }

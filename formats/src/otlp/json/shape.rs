@@ -56,6 +56,7 @@ static SCOPE: Shape = Shape(&[one("name", 1, Type::Text), one("version", 2, Type
 
 static METRIC: Shape = Shape(&[
     one("name", 1, Type::Text),
+    one("description", 2, Type::Text),
     one("unit", 3, Type::Text),
     choice("gauge", 5, Type::Message(&GAUGE)),
     choice("sum", 7, Type::Message(&SUM)),

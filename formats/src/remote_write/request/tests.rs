@@ -78,9 +78,19 @@ fn a_series_is_read_where_it_lies() {
 
 #[test]
 fn the_kind_is_what_the_metadata_say_or_the_name() {
-    let metadata = vec![MetricMetadata { kind: 2, metric_family_name: "seats_total".into() }];
+    let metadata = vec![MetricMetadata {
+        kind: 2,
+        metric_family_name: "seats_total".into(),
+        help: "Free seats.".into(),
+        unit: "seats".into(),
+    }];
     let unpacked = Unpacked::read(&WriteRequest { timeseries: Vec::new(), metadata }.write()).unwrap();
     let request = Request::read(&unpacked).unwrap();
     assert_eq!((request.kind_of("seats_total"), request.kind_of("jobs_total")), (Kind::Gauge, Kind::Counter));
     assert_eq!(request.kind_of("temperature"), Kind::Gauge);
+    let told: Vec<_> = request
+        .told()
+        .map(|(name, told)| format!("{name} {} [{}] {}", told.kind.word(), told.unit, told.help))
+        .collect();
+    assert_eq!(told, ["seats_total gauge [seats] Free seats."]);
 }

@@ -4,6 +4,8 @@ use crate::text::labels::FEW;
 fn read(line: &str, form: Form) -> Result<String, Malformed> {
     Line::read(&mut Cursor::new(line), &mut { form }).map(|line| match line {
         Line::Type { family, kind } => format!("{kind} of {family}"),
+        Line::Help { family, help } => format!("{family} tells {help}"),
+        Line::Unit { family, unit } => format!("{family} in {unit}"),
         Line::Nothing => String::new(),
         Line::End => "end".to_owned(),
         Line::Sample(Sample { name, labels, value, time }) => {
@@ -74,7 +76,10 @@ fn names_may_be_quoted() {
 fn comments_tell_types_or_nothing() {
     check("# TYPE up counter", Ok("counter of up"));
     check("#TYPE\tup  gauge histogram", Ok("gauge of up"));
-    for line in ["# TYPE up", "# HELP up TYPE up counter", "# UNIT up seconds", "# EOF of it", " \t", "#"] {
+    check("# HELP up TYPE up counter", Ok("up tells TYPE up counter"));
+    check("# HELP up a\\n\\\\b ", Ok("up tells a\n\\b"));
+    check("# UNIT up seconds", Ok("up in seconds"));
+    for line in ["# TYPE up", "# HELP up", "# HELP", "# UNIT up", "# EOF of it", " \t", "#"] {
         check(line, Ok(""));
     }
     check("# EOF", Ok("end"));

@@ -1,6 +1,5 @@
 //! `format_query` and `parse_query`: a query as Prometheus writes it, and as a tree.
 
-use axum::body::Bytes;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -8,13 +7,13 @@ use weir_query::QueryError;
 use weir_query::syntax::{Expr, parse as parse_text};
 
 use super::tree;
-use crate::api::query::{Parameters, refuse};
+use crate::api::query::{Form, Parameters, refuse};
 
-pub(super) async fn format(RawQuery(url): RawQuery, form: Bytes) -> Response {
+pub(super) async fn format(RawQuery(url): RawQuery, Form(form): Form) -> Response {
     answered(&Parameters::of(url.as_deref(), &form), |expr| Value::from(pretty(expr, 0)))
 }
 
-pub(super) async fn parse(RawQuery(url): RawQuery, form: Bytes) -> Response {
+pub(super) async fn parse(RawQuery(url): RawQuery, Form(form): Form) -> Response {
     answered(&Parameters::of(url.as_deref(), &form), tree::of)
 }
 

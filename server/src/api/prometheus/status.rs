@@ -47,7 +47,6 @@ pub(super) fn routes(facts: Facts) -> Router {
         .route("/api/v1/status/tsdb", get(tsdb))
         .route("/api/v1/status/walreplay", get(replay))
         .route("/api/v1/targets", empty(targets))
-        .route("/api/v1/targets/metadata", empty(json!([])))
         .route("/api/v1/scrape_pools", empty(json!({ "scrapePools": [] })))
         .route("/api/v1/alertmanagers", empty(managers))
         .route("/api/v1/notifications", empty(json!([])))

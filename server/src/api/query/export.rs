@@ -17,6 +17,7 @@ use weir_formats::text::Writer;
 use weir_query::{Column, Engine, Hint, Matcher, QueryError, Selection, Source, Tier};
 use weir_sample::Timestamp;
 
+use super::form::Form;
 use super::parameters::{self, Parameters};
 use super::tenant::Tenanted;
 use super::turn::{Api, refuse};
@@ -29,7 +30,12 @@ const WAITING: usize = 4;
 /// A client that takes nothing for this long is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) async fn export(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
+pub(super) async fn export(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(url): RawQuery,
+    Form(form): Form,
+) -> Response {
     let asked = match Asked::of(&Parameters::of(url.as_deref(), &form), &api.engine) {
         Ok(asked) => asked,
         Err(error) => return refuse(&error),

@@ -5,6 +5,8 @@
 
 mod export;
 mod federate;
+mod form;
+mod metadata;
 mod parameters;
 mod remote_read;
 mod replay;
@@ -12,33 +14,25 @@ mod tenant;
 mod time;
 mod turn;
 
+pub(crate) use form::Form;
 pub(crate) use parameters::Parameters;
 pub(crate) use time::{duration, timestamp};
-pub(crate) use turn::{Api, Body, Watermark, refuse};
+pub(crate) use turn::{Api, Body, Told, Watermark, refuse};
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
-use weir_query::{Allow, Engine, Held, Hint, MatchOp, Matcher, QueryError, Remembered, Selection, Source};
+use weir_query::{Allow, Engine, Held, Matcher, QueryError, Remembered, Source};
 use weir_sample::Timestamp;
 
 use crate::api::auth::Caller;
 use crate::api::json;
 use crate::clock::now;
-
-/// How far back metadata looks for a sample that tells what a metric is.
-const METADATA_REACH: Duration = Duration::from_secs(3_600);
-
-/// About the memory that the metadata of one metric take while they are put together.
-const METADATA_BYTES: usize = 500;
 
 /// The routes around an engine whose readings and limits others share. Where a watermark is known, answers tell it beside their
 /// data: readers of Prometheus' API pass over what they do not know there.
@@ -58,12 +52,13 @@ pub(crate) fn routes_of(api: Api) -> Router {
         .route("/api/v1/rules/replay", post(replay::replayed).layer(DefaultBodyLimit::max(replay::MOST_BYTES)))
         .route("/federate", get(federate::federate))
         .route("/api/v1/export", get(export::export).post(export::export))
-        .route("/api/v1/metadata", get(metadata))
+        .route("/api/v1/metadata", get(metadata::metadata))
+        .route("/api/v1/targets/metadata", get(metadata::of_targets))
         .route("/api/v1/status/buildinfo", get(buildinfo))
         .with_state(api)
 }
 
-async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
+async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, Form(form): Form) -> Response {
     api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
         let time = parameters.time("time")?.unwrap_or_else(now);
         let engine = engine.looking_back(parameters.duration("lookback_delta")?);
@@ -73,7 +68,7 @@ async fn instant(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery
     .await
 }
 
-async fn range(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
+async fn range(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, Form(form): Form) -> Response {
     // What one tenant is answered is nothing to another.
     let asker = caller.tenant().map_or_else(String::new, |tenant| tenant.to_string());
     api.run(&caller, Parameters::of(url.as_deref(), &form), move |engine, source, parameters| {
@@ -96,7 +91,7 @@ async fn range(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, 
     .await
 }
 
-async fn series(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
+async fn series(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, Form(form): Form) -> Response {
     api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
         let (start, end) = parameters.times()?;
         let selectors = parameters.selectors(engine)?;
@@ -116,7 +111,7 @@ async fn series(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery,
     .await
 }
 
-async fn labels(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, form: Bytes) -> Response {
+async fn labels(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery, Form(form): Form) -> Response {
     api.run(&caller, Parameters::of(url.as_deref(), &form), |engine, source, parameters| {
         let ask = |matchers: &[_], start, end, allow: Allow<'_>| source.label_names(matchers, start, end, allow);
         let (mut names, held) = union(engine, parameters, ask)?;
@@ -168,48 +163,6 @@ fn union(
 fn list(parameters: &Parameters, names: BTreeSet<String>, held: Held) -> Result<Body, QueryError> {
     let (names, warnings) = parameters.limited(names)?;
     Ok(Body::Json(json::strings(&names, &warnings), held))
-}
-
-/// The type of each metric, told by the first of its series that has a sample in the last hour.
-async fn metadata(State(api): State<Api>, caller: Caller, RawQuery(url): RawQuery) -> Response {
-    api.run(&caller, Parameters::of(url.as_deref(), &[]), |engine, source, parameters| {
-        let (end, start) = (now(), now().minus(METADATA_REACH));
-        let (types, held) = engine.list(|allow| {
-            let names = match parameters.get("metric") {
-                Some(name) => vec![name.to_owned()],
-                None => source.label_values("__name__", &[], start, end, allow)?,
-            };
-            let (names, _) = parameters.limited(names)?;
-            let mut types = serde_json::Map::new();
-            for name in names {
-                if allow(name.len() + METADATA_BYTES).is_break() {
-                    break;
-                }
-                if let Some(kind) = prometheus_type(source, &name, start, end)? {
-                    types.insert(name, json!([{ "type": kind, "help": "", "unit": "" }]));
-                }
-            }
-            Ok(types)
-        })?;
-        Ok(Body::Json(json!({ "status": "success", "data": types }).to_string(), held))
-    })
-    .await
-}
-
-fn prometheus_type(
-    source: &dyn Source,
-    name: &str,
-    start: Timestamp,
-    end: Timestamp,
-) -> Result<Option<&'static str>, QueryError> {
-    let Ok(matcher) = Matcher::new("__name__", MatchOp::Equal, name) else { return Ok(None) };
-    let selection = Selection { matchers: &[matcher], start, end, hint: Hint::Raw, any_order: false };
-    let mut found = None;
-    source.select(&selection, &mut |data| {
-        found = Some(data.kind.prometheus_type());
-        ControlFlow::Break(())
-    })?;
-    Ok(found)
 }
 
 /// Clients take the version for that of the Prometheus whose API they can expect.

@@ -1,10 +1,13 @@
 //! The API as a client sees it: a real store behind it, real HTTP in front.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use serde_json::json;
 
 use weir_identity::{Claims, Scope, SigningKey, issue};
 use weir_query::{Engine, ResultCache};
-use weir_sample::{Histogram, Kind, Series, Timestamp};
+use weir_sample::{Histogram, Kind, Metadata, MetricType, Series, Timestamp};
 use weir_store::{Store, StoreConfig};
 
 use super::routes;
@@ -196,6 +199,27 @@ fn series_and_labels() {
 }
 
 #[test]
+fn a_form_may_come_in_parts() {
+    let (_folder, store) = store();
+    let server = serve(guard(routes(store, Engine::default(), None), None, Scope::Read));
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let post = |path: &str, body: &str| {
+        let request =
+            agent.post(format!("http://{server}{path}")).header("content-type", "multipart/form-data; boundary=b");
+        let mut response = request.send(body).unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+    };
+    let part =
+        |name: &str, value: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let (status, body) = post("/api/v1/query", &(part("query", "sum(x)") + &part("time", "1060") + "--b--\r\n"));
+    assert!(status == 200 && body.contains(r#"[1060,"60"]"#), "{status} {body}");
+    let (status, body) = post("/api/v1/series", &(part("match[]", "x") + "--b--"));
+    assert!(status == 200 && body.contains(r#"{"__name__":"x","host":"a"}"#), "{status} {body}");
+    let (status, body) = post("/api/v1/query", &part("query", "x"));
+    assert!(status == 400 && body.contains("the last one does not end"), "{status} {body}");
+}
+
+#[test]
 fn metadata_tells_types() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
@@ -206,6 +230,51 @@ fn metadata_tells_types() {
     let entry = |kind: &str| format!(r#"[{{"help":"","type":"{kind}","unit":""}}]"#);
     let expected = format!(r#"{{"data":{{"x":{},"y":{}}},"status":"success"}}"#, entry("counter"), entry("gauge"));
     assert_eq!((status, body), (200, expected));
+}
+
+#[test]
+fn metadata_are_what_senders_tell_then_our_own_tables_then_the_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
+    let names = ["x", "lat_bucket", "lat_count", "system_uptime_seconds", "bare"];
+    let columns = names.map(|name| (Series::named(name), Kind::Gauge));
+    let rows = store.rows(1, &columns);
+    store.append(&rows, now(), Duration::from_secs(10), &[1.0; 5]).unwrap();
+    let told = |kind, unit: &str, help: &str| Metadata { kind, unit: unit.into(), help: help.into() };
+    let known: BTreeMap<String, Vec<Metadata>> = [
+        ("x".to_owned(), vec![told(MetricType::Unknown, "", "new"), told(MetricType::Unknown, "s", "old")]),
+        ("lat".to_owned(), vec![told(MetricType::Histogram, "seconds", "Latency.")]),
+    ]
+    .into();
+    let of = move |_: Option<u32>, metric: Option<&str>| match metric {
+        Some(metric) => known.get(metric).map(|told| (metric.to_owned(), told.clone())).into_iter().collect(),
+        None => known.clone(),
+    };
+    let api = super::Api::new(std::sync::Arc::new(store), Engine::default(), None).telling(std::sync::Arc::new(of));
+    let server = serve(guard(super::routes_of(api), None, Scope::Read));
+    let check = |path: &str, expected: serde_json::Value| {
+        let (status, body) = ask(&server, "GET", path, None, "");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &body["data"]), (200, &expected), "{path}");
+    };
+    let entry = |kind: &str, help: &str, unit: &str| json!({ "type": kind, "help": help, "unit": unit });
+    let (new, old) = (entry("gauge", "new", ""), entry("gauge", "old", "s"));
+    let all = json!({
+        "bare": [entry("gauge", "", "")],
+        "lat": [entry("histogram", "Latency.", "seconds")],
+        "system_uptime_seconds": [entry("gauge", "time since boot", "seconds")],
+        "x": [new, old],
+    });
+    check("/api/v1/metadata", all);
+    check("/api/v1/metadata?metric=x&limit_per_metric=1", json!({ "x": [new] }));
+    check("/api/v1/metadata?limit=1", json!({ "bare": [entry("gauge", "", "")] }));
+    check("/api/v1/metadata?metric=nothing", json!({}));
+    let row = json!({ "target": {}, "metric": "lat", "type": "histogram", "help": "Latency.", "unit": "seconds" });
+    let (_, body) = ask(&server, "GET", "/api/v1/targets/metadata", None, "");
+    let rows: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert!(rows["data"].as_array().unwrap().contains(&row), "{body}");
+    let row = json!({ "target": {}, "type": "histogram", "help": "Latency.", "unit": "seconds" });
+    check("/api/v1/targets/metadata?metric=lat", json!([row]));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A query's turn: it waits for one, has a deadline, sees its tenant alone, and is answered or refused in Prometheus' words.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -9,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use weir_query::{Answer, Bound, Engine, Held, QueryError, Source};
-use weir_sample::Timestamp;
+use weir_sample::{Metadata, Timestamp};
 
 use super::parameters::Parameters;
 use super::tenant::Tenanted;
@@ -23,11 +24,15 @@ const EXPORTS_AT_ONCE: usize = 2;
 /// Until when the data of all live senders are there, of one tenant or of all.
 pub(crate) type Watermark = Arc<dyn Fn(Option<u32>) -> Option<Timestamp> + Send + Sync>;
 
+/// What senders tell of metrics, of a tenant or of all, of one metric or of all.
+pub(crate) type Told = Arc<dyn Fn(Option<u32>, Option<&str>) -> BTreeMap<String, Vec<Metadata>> + Send + Sync>;
+
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(super) source: Arc<dyn Source>,
     pub(super) engine: Engine,
     watermark: Option<Watermark>,
+    pub(super) told: Told,
     turns: Arc<Semaphore>,
     /// Exports last as long as their clients read, so they have turns of their own.
     exports: Arc<Semaphore>,
@@ -41,10 +46,16 @@ impl Api {
             source,
             engine,
             watermark,
+            told: Arc::new(|_, _| BTreeMap::new()),
             turns: at_once(QUERIES_AT_ONCE),
             exports: at_once(EXPORTS_AT_ONCE),
             waiting: Arc::default(),
         }
+    }
+
+    /// The same, which knows what senders tell of metrics.
+    pub(crate) fn telling(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 
     /// The turn of a query.

@@ -37,9 +37,7 @@ use weir_sink::SampleWriter;
 use super::auth::Caller;
 use crate::clock::now;
 pub(crate) use bearer::as_bearer;
-pub(crate) use counters::AllCounters;
-#[cfg(test)]
-pub(crate) use counters::Lately;
+pub(crate) use counters::{AllCounters, Lately};
 
 use door::{Door, Sender};
 pub(crate) use graphite::listen as listen_for_graphite;
@@ -166,6 +164,7 @@ impl WriteRoute {
         payloads.extend(histogram_writer.finish());
         self.door.append(&payloads, claims, now)?;
         self.door.counters.take(taken as u64);
+        self.door.tell(tenant, request.told(), now)?;
         left_out.told(&self.door.counters).map_err(Refused::Part)
     }
 }

@@ -9,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde::Deserialize;
 use weir_formats::otlp::{self, LeftOut, Strategy, Told, Translation};
-use weir_formats::remote_write::MOST_BYTES;
+use weir_formats::remote_write::{MOST_BYTES, MOST_METADATA};
 
-use super::door::{Door, Sender};
+use super::door::{Door, Sender, tenant_of};
 use super::reason::Reason;
 use super::refused::{Answer, Refused};
 use crate::api::auth::Caller;
+use crate::clock::now;
 
 /// How what comes by OTLP is translated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -90,24 +91,27 @@ impl OtlpRoute {
 
     fn store(&self, sender: &Sender, body: &[u8]) -> Result<Rejected, Refused> {
         let mut gathered = self.door.gathered(sender);
-        let (mut rejected, mut over) = (0, None);
+        let (mut rejected, mut over, mut described) = (0, None, Vec::new());
         otlp::read(body, &self.translation, |told| match told {
             Told::Point(points) if over.is_none() => match gathered.take(&points) {
                 Ok(taken) => rejected += u64::from(!taken),
                 Err(refused) => over = Some(refused),
             },
+            Told::Described(metric, told) if (described.len() as u64) < MOST_METADATA => described.push((metric, told)),
             Told::Resource(point) if over.is_none() => over = gathered.take(&[point]).err(),
             Told::LeftOut(why) => {
                 rejected += 1;
                 gathered.left_out.add(why, 1);
             }
-            Told::Point(_) | Told::Resource(_) => {}
+            Told::Point(_) | Told::Resource(_) | Told::Described(..) => {}
         })?;
         if let Some(refused) = over {
             return Err(refused);
         }
         let left_out = std::mem::take(&mut gathered.left_out);
         self.door.store(sender, gathered)?;
+        let told = described.iter().map(|(metric, told)| (metric.as_str(), told.clone()));
+        self.door.tell(tenant_of(sender), told, now())?;
         Ok(left_out.told(&self.door.counters).err().map(|why| (rejected, why)))
     }
 }

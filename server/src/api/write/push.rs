@@ -10,7 +10,7 @@ use axum::routing::put;
 use weir_formats::delimited::MEDIA_TYPE;
 use weir_formats::push::{self, Grouping};
 
-use super::door::{Door, Sender};
+use super::door::{Door, Sender, tenant_of};
 use super::refused::Refused;
 use crate::api::auth::Caller;
 use crate::clock::now;
@@ -47,7 +47,7 @@ async fn take(door: Door, caller: Caller, request: Request) -> Result<StatusCode
 
 fn store(door: &Door, sender: &Sender, grouping: &Grouping, is_protobuf: bool, body: &[u8]) -> Result<(), Refused> {
     let (mut gathered, mut over) = (door.gathered(sender), None);
-    push::read(body, is_protobuf, grouping, now().millis(), |point| {
+    let described = push::read(body, is_protobuf, grouping, now().millis(), |point| {
         if over.is_none() {
             over = gathered.take(&[point]).err();
         }
@@ -58,6 +58,9 @@ fn store(door: &Door, sender: &Sender, grouping: &Grouping, is_protobuf: bool, b
     }
     let left_out = std::mem::take(&mut gathered.left_out);
     door.store(sender, gathered)?;
+    let told: Vec<_> = described.into_told().collect();
+    let told = told.iter().map(|(family, told)| (family.as_str(), told.clone()));
+    door.tell(tenant_of(sender), told, now())?;
     left_out.told(&door.counters).map_err(Refused::Part)
 }
 

@@ -1,14 +1,17 @@
 //! Remote write 2.0: as 1.0, and the answer says how much was written.
 
+use std::collections::BTreeMap;
+
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use weir_formats::remote_write::{SECOND, SecondEntry, SecondRequest, Unpacked, read_histogram};
 use weir_formats::{Measured, Point};
 
-use super::door::{Door, Sender};
+use super::door::{Door, Sender, tenant_of};
 use super::gather::Gathered;
 use super::reason::Reason;
 use super::refused::Refused;
+use crate::clock::now;
 
 /// What of a request was written.
 #[derive(Clone, Copy, Default)]
@@ -35,13 +38,16 @@ pub(super) fn is_second(content_type: &str) -> Option<bool> {
 pub(super) fn store(door: &Door, sender: &Sender, unpacked: &Unpacked, written: &mut Written) -> Result<(), Refused> {
     let request = SecondRequest::read(unpacked)?;
     let (mut gathered, mut taken, mut exemplars) = (door.gathered(sender), Written::default(), 0);
+    let mut told = BTreeMap::new();
     request.entries(|entry| {
         exemplars += entry.exemplars;
+        told.extend(entry.told());
         take(entry, &mut gathered, &mut taken)
     })?;
     let left_out = std::mem::take(&mut gathered.left_out);
     door.store(sender, gathered)?;
     *written = taken;
+    door.tell(tenant_of(sender), told, now())?;
     // There is nowhere to keep them, which is no mistake of the sender: the answer says that none was written.
     door.counters.refuse(Reason::Exemplar, exemplars);
     left_out.told(&door.counters).map_err(Refused::Part)

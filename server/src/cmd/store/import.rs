@@ -180,7 +180,7 @@ impl Import {
                     self.sample(&sample)?;
                 }
                 Ok(Line::Type { family, kind }) => self.families.learn(family.into_owned(), kind),
-                Ok(Line::Nothing | Line::End) => {}
+                Ok(Line::Help { .. } | Line::Unit { .. } | Line::Nothing | Line::End) => {}
                 Err(fault) => leave_out(fault),
             }
         }

@@ -12,7 +12,7 @@ use weir_sink::{Admission, FleetStatus, Opening, Service, ServiceConfig, SinkCon
 use super::backends::Backends;
 use crate::alerting::Here;
 use crate::api::agents::Agents;
-use crate::api::query::Watermark;
+use crate::api::query::{Told, Watermark};
 use crate::config::Config;
 use crate::run::current::Current;
 use crate::run::mover::Mover;
@@ -99,6 +99,15 @@ impl SinkRole {
     /// The fleet in one line, or one tenant's part of it.
     pub(super) fn fleet(&self, tenant: Option<u32>) -> FleetStatus {
         tenant.map_or_else(|| self.service.fleet(), |tenant| self.service.fleet_of(tenant))
+    }
+
+    /// What senders tell of metrics.
+    pub(crate) fn told(&self) -> Told {
+        let catalogue = self.service.metadata();
+        Arc::new(move |tenant, metric| match metric {
+            Some(metric) => [(metric.to_owned(), catalogue.of(tenant, metric))].into(),
+            None => catalogue.all(tenant),
+        })
     }
 
     /// Time that the store is behind with what was acknowledged.

@@ -1,6 +1,8 @@
 //! What all protocols that bring samples by HTTP have in common: who may send, how much of a request there is room for, what is
 //! told while the sink is behind, and that samples are durable before they are answered for.
 
+mod teller;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use axum::http::header;
 use tokio::sync::OwnedSemaphorePermit;
 use weir_identity::Claims;
 use weir_queue::{Lane, Log, Record, RecordKind};
-use weir_sample::Timestamp;
+use weir_sample::{Metadata, Timestamp};
 use weir_sink::DIFFERENCES_COUNTED;
 use weir_wire::{AgentId, Epoch};
 
@@ -21,6 +23,7 @@ use super::refused::Refused;
 use super::unfold::Folded;
 use crate::api::auth::Caller;
 use crate::clock::now;
+use teller::Teller;
 
 /// A sample from further ahead than this has a clock that is wrong.
 const MOST_AHEAD: Duration = Duration::from_secs(10 * 60);
@@ -35,7 +38,13 @@ pub(crate) struct Door {
     /// How long anything is kept.
     kept: Duration,
     budget: Budget,
+    teller: Arc<Teller>,
     pub(crate) counters: Arc<Counters>,
+}
+
+/// Whose what a sender brings is.
+pub(super) fn tenant_of(sender: &Sender) -> u32 {
+    sender.as_deref().map_or(0, |claims| claims.tenant)
 }
 
 /// What a sender's token says of it; none where authentication is off.
@@ -43,7 +52,7 @@ pub(crate) type Sender = Option<Arc<Claims>>;
 
 impl Door {
     pub(crate) fn new(queue: Arc<Log>, kept: Duration, counters: Arc<Counters>) -> Self {
-        Self { queue, kept, budget: Budget::default(), counters }
+        Self { queue, kept, budget: Budget::default(), teller: Arc::default(), counters }
     }
 
     /// The same way, with the same room, for another protocol.
@@ -97,7 +106,7 @@ impl Door {
         let enforced = enforced.map(|(label, value)| (&**label, &**value));
         let now = now();
         let mut gathered = Gathered::enforcing(enforced, self.times(now), now.minus(DIFFERENCES_COUNTED).millis());
-        gathered.left_out = LeftOut::of(sender.as_deref().map_or(0, |claims| claims.tenant));
+        gathered.left_out = LeftOut::of(tenant_of(sender));
         gathered
     }
 
@@ -120,6 +129,23 @@ impl Door {
         let record = |payload| Record { kind, lane, tenant, agent, epoch, seq: 0, received: now, payload };
         let records: Vec<_> = payloads.iter().map(|payload| record(payload.as_slice())).collect();
         self.make_durable(&records)
+    }
+
+    /// Puts what is told of metrics into the queue, as far as it is new. Nobody waits for the disk: what is lost is told again.
+    pub(super) fn tell<'m>(
+        &self,
+        tenant: u32,
+        told: impl IntoIterator<Item = (&'m str, Metadata)>,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        let payloads = self.teller.news(tenant, told, now);
+        if payloads.is_empty() {
+            return Ok(());
+        }
+        let (agent, epoch, kind, lane) = (AgentId([0; 16]), Epoch(0), RecordKind::Metadata, Lane::Bulk);
+        let record = |payload| Record { kind, lane, tenant, agent, epoch, seq: 0, received: now, payload };
+        let records: Vec<_> = payloads.iter().map(|payload| record(payload.as_slice())).collect();
+        self.queue.append(&records).map(drop).map_err(Refused::Queue)
     }
 
     /// Appends records, and waits until they are on disk.
