@@ -8,20 +8,10 @@ use weir_sample::Timestamp;
 
 pub(crate) use weir_meters::clock::now;
 
-/// A duration as an operator writes it: `90s`, `15m`, `12h`, `30d`.
+/// A duration as an operator writes it: `90s`, `15m`, `1h30m`, `30d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let mend = || format!("{text:?} is no duration: write 90s, 15m, 12h or 30d");
-    let unit_at = text.len().checked_sub(1).filter(|at| text.is_char_boundary(*at)).ok_or_else(mend)?;
-    let (number, unit) = text.split_at(unit_at);
-    let unit_s = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(mend()),
-    };
-    let seconds = number.parse::<u32>().ok().and_then(|number| u64::from(number).checked_mul(unit_s));
-    seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(mend)
+    weir_sample::read_duration(text).ok().filter(|duration| !duration.is_zero()).ok_or_else(mend)
 }
 
 /// The same as a key of a file has it.
@@ -63,7 +53,9 @@ mod tests {
         check("15m", Some(900));
         check("12h", Some(43_200));
         check("30d", Some(2_592_000));
-        for bad in ["", "s", "0s", "-1s", "10", "10w", "1.5h", "5µ"] {
+        check("1h30m", Some(5_400));
+        check("2w", Some(1_209_600));
+        for bad in ["", "s", "0s", "-1s", "10", "10q", "1.5h", "5µ"] {
             check(bad, None);
         }
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
+use weir_sample::{read_duration, read_size};
 
 /// Where to listen, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -78,16 +79,9 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let unit = match &text[digits.len()..] {
-            "" if digits == "0" => Some(1),
-            "KiB" => Some(1 << 10),
-            "MiB" => Some(1 << 20),
-            "GiB" => Some(1 << 30),
-            _ => None,
-        };
-        let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
-        bytes.map(Self).ok_or_else(|| format!("{text:?} is not a size: a whole number and KiB, MiB or GiB, or 0"))
+        read_size(text)
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is not a size: a whole number and KiB, MiB or GiB, or 0"))
     }
 }
 
@@ -166,18 +160,11 @@ macro_rules! from_string {
 }
 from_string!(Listen Loopback Interval Idleness Mode Size);
 
-/// Seconds out of `90s`, `5m`, `1h` or `30d`.
+/// Seconds out of `90s`, `5m`, `1h30m` or `30d`.
 fn seconds(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3_600),
-        "d" => Some(86_400),
-        _ => None,
-    };
-    let seconds = digits.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
-    seconds.ok_or_else(|| format!("{text:?} is not a time: a whole number and s, m, h or d, such as \"10s\""))
+    let duration = read_duration(text).ok().filter(|duration| duration.subsec_nanos() == 0);
+    let seconds = duration.map(|duration| duration.as_secs());
+    seconds.ok_or_else(|| format!("{text:?} is not a time of whole seconds, such as \"10s\", \"5m\" or \"1h30m\""))
 }
 
 #[cfg(test)]
@@ -192,6 +179,8 @@ mod tests {
         check("10s", Some(10));
         check("5m", Some(300));
         check("1h", Some(3_600));
+        check("1m30s", Some(90));
+        check("1500ms", None);
         check("0s", None);
         check("2h", None);
         check("10", None);

@@ -46,18 +46,7 @@ fn size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 
 /// A size as an operator writes it: `512MiB`, `1GiB`, `0`.
 fn bytes(text: &str) -> Result<u64, String> {
-    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let unit = match &text[at..] {
-        "" => Some(0),
-        "KiB" => Some(10),
-        "MiB" => Some(20),
-        "GiB" => Some(30),
-        "TiB" => Some(40),
-        _ => None,
-    };
-    let number = text[..at].parse::<u64>().ok();
-    let size = number.zip(unit).and_then(|(number, unit)| number.checked_mul(1 << unit));
-    size.ok_or_else(|| format!("{text:?} is no size: write 512MiB, 1GiB or 0"))
+    weir_sample::read_size(text).ok_or_else(|| format!("{text:?} is no size: write 512MiB, 1GiB or 0"))
 }
 
 impl ColdSettings {

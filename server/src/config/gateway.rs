@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use weir_gateway::GatewayConfig;
 
+use super::units;
+
 /// How a gateway works. Where it listens is in `[listen]`, what it lets in is in `[admission]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -12,9 +14,11 @@ pub(crate) struct GatewaySettings {
     /// Threads that receive batches, each with a socket. Default: 2, which take about 700,000 datagrams a second. 0 means 1.
     pub receivers: usize,
     /// Receive buffer to ask for, per socket; the kernel grants up to net.core.rmem_max. 0 keeps the system's default.
+    #[serde(alias = "receive_buffer", deserialize_with = "units::bytes")]
     pub receive_buffer_bytes: usize,
     /// Bound on the process's resident memory: near it agents slow down and batches are turned away, bulk first. Default:
     /// 0, no bound. For a gateway that is a process of its own; at least 128 MiB.
+    #[serde(alias = "memory", deserialize_with = "units::bytes")]
     pub memory_bytes: u64,
     /// CPU cores at which this process counts as full in weir_gateway_saturation_ratio; it may use more where there are
     /// more. Default: 0, the quota of its control group (a container's CPU limit), or the CPUs it may run on.
@@ -22,11 +26,14 @@ pub(crate) struct GatewaySettings {
     /// The most that its log in the queue may take on disk. Batches are turned away from 60 % on, bulk first. Default: half
     /// of what the disk has free at the start, what the log has already included, and at least 256 MiB. 0: no bound but
     /// the disk. Several gateways on one disk need bounds that fit together.
+    #[serde(alias = "disk", deserialize_with = "units::some_bytes")]
     pub disk_bytes: Option<u64>,
     /// Seconds that a window may end past this machine's clock; beyond it the batch is refused and its agent told the
     /// time. Default: 60. 0 means no limit.
+    #[serde(alias = "clock_ahead", deserialize_with = "units::seconds")]
     pub clock_ahead_s: u64,
     /// Seconds that a drain takes at most. Default: 25.
+    #[serde(alias = "drain", deserialize_with = "units::seconds")]
     pub drain_s: u64,
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use weir_link::ServerFiles;
 
+use super::units;
+
 /// PEM files of this server. They are read again when they change.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +49,7 @@ pub(crate) struct IdentityFiles {
     /// File with the ids of agents that are refused, one a line. None: nobody is.
     pub denied_agents: Option<PathBuf>,
     /// Seconds that a session key handed to an agent lives at most; 0 is refused.
+    #[serde(alias = "session_lifetime", deserialize_with = "units::seconds")]
     pub session_lifetime_s: u64,
 }
 

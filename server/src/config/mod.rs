@@ -16,6 +16,7 @@ mod queue;
 mod sink;
 mod statsd;
 mod store;
+mod units;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -188,6 +189,11 @@ impl Config {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let mut config = Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
         config.file = Some(path.to_owned());
+        let old = units::old_keys(&text);
+        if !old.is_empty() {
+            let (keys, hint) = (old.join(", "), "write lateness = \"30s\", cache = \"256MiB\", as everywhere");
+            tracing::warn!(keys, hint, "keys with a unit in their name are old, and go on");
+        }
         if config.store.cold.as_ref().is_some_and(ColdSettings::holds_a_secret) {
             let hint = "[store.cold] options hold a secret; keep it to its owner, or give it by AWS_… variables";
             weir_files::read_secret(path).context(hint)?;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use weir_query::{Engine, Limits, ResultCache};
 
 use super::engines::EngineSettings;
+use super::units;
 
 /// What questions may cost. A query that meets a limit ends with an error that names it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -16,23 +17,29 @@ pub(crate) struct QuerySettings {
     /// Samples that one query may read. Default: 2,000,000,000.
     pub max_samples: usize,
     /// MiB that one query may keep in memory, its answer included. Default: 1,024.
+    #[serde(alias = "max_memory", deserialize_with = "units::mebibytes")]
     pub max_memory_mb: usize,
     /// MiB that all queries in flight may keep; past it queries get 503. Give it what storage leaves. Default: 2,048.
+    #[serde(alias = "max_memory_of_all", deserialize_with = "units::mebibytes")]
     pub max_memory_of_all_mb: usize,
     /// Bytes of one label's value that a query makes. Default: 65,536.
+    #[serde(alias = "max_label", deserialize_with = "units::bytes")]
     pub max_label_bytes: usize,
     /// MiB of one answer's text. Default: 1,024.
+    #[serde(alias = "max_answer", deserialize_with = "units::mebibytes")]
     pub max_answer_mb: usize,
     /// Queries that may wait for one of the eight turns; past it they get 503. Default: 200.
     pub max_waiting: usize,
     /// Seconds that a query may take, waiting for its turn included; its parameter `timeout` can only make it shorter.
     /// Default: 120.
+    #[serde(alias = "timeout", deserialize_with = "units::seconds")]
     pub timeout_s: u64,
     /// Whether metric names go at the end of a query, as under Prometheus' feature of this name, rather than in each operator
     /// that changes what they say. Default: false.
     pub delayed_name_removal: bool,
     /// MiB for values of range queries, so that a dashboard that is asked again evaluates what is new. Default: 256; 0 keeps
     /// none.
+    #[serde(alias = "cache", deserialize_with = "units::mebibytes")]
     pub cache_mb: usize,
     /// Of `weir front`: the copies that it asks, such as `http://sink-a:8641`.
     pub copies: Vec<String>,

@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use weir_queue::Source;
 
+use super::units;
+
 /// The queue between gateways and the sink.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -21,6 +23,7 @@ pub(crate) struct QueueSettings {
     /// slow down; then bulk, normal and remote write are turned away, and at it all; the sink's /readyz is off. Default: 20.
     /// 0: no bound but the disk's. More where a sink is restarted for longer and nobody must notice. With Kafka only the sink's /readyz
     /// goes by it: topics have room.
+    #[serde(alias = "max_behind", deserialize_with = "units::seconds")]
     pub max_behind_s: u64,
     /// Topics of Kafka's in place of the folder.
     pub kafka: Option<KafkaSettings>,
@@ -41,7 +44,7 @@ pub(crate) struct KafkaSettings {
     /// Which partitions are this sink's: `1/4` is every fourth from the second on. Default: all.
     pub share: Option<String>,
     /// Milliseconds that a record waits for others to share a request with.
-    #[serde(default = "linger_ms")]
+    #[serde(default = "linger_ms", alias = "linger", deserialize_with = "units::millis")]
     pub linger_ms: u64,
     /// Whether a sink goes on where records are gone that it had not stored.
     #[serde(default)]

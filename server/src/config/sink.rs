@@ -5,19 +5,24 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::engines::{BackendSettings, backends};
+use super::units;
 
 /// When the sink makes its work durable and shared windows visible.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SinkConfig {
     /// Seconds between checkpoints. Shorter makes restarts quicker and the disk busier; 0 is refused.
+    #[serde(alias = "checkpoint_interval", deserialize_with = "units::seconds")]
     pub checkpoint_interval_s: u64,
     /// Seconds that a window of a shared series waits for late parts after its end. 0 closes at once.
+    #[serde(alias = "lateness", deserialize_with = "units::seconds")]
     pub lateness_s: u64,
     /// Hours of silence after which an agent is forgotten; what it then brings of older windows is left out, because it
     /// may have been counted. 0 is refused. Default: 168, as long as raw samples are kept.
+    #[serde(alias = "forget_agents_after", deserialize_with = "units::hours")]
     pub forget_agents_after_h: u64,
     /// The same for short-lived jobs, which try for an hour; less than 2 is refused. Default: 2.
+    #[serde(alias = "forget_jobs_after", deserialize_with = "units::hours")]
     pub forget_jobs_after_h: u64,
     /// Other engines that get what is stored. Default: none.
     #[serde(rename = "backend")]

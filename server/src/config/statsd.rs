@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use serde::Deserialize;
 use weir_gateway::{Network, StatsdConfig};
 
+use super::units;
+
 /// How StatsD lines are taken. Where they are listened for is `listen.statsd`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,6 +17,7 @@ pub(crate) struct StatsdSettings {
     /// values of one gauge stands at a window's end is open. 0 means 1.
     pub threads: usize,
     /// Receive buffer to ask for; the kernel grants up to net.core.rmem_max. 0 keeps the system's default.
+    #[serde(alias = "receive_buffer", deserialize_with = "units::bytes")]
     pub receive_buffer_bytes: usize,
     /// Put before every metric name, as it is. Default: nothing.
     pub prefix: String,

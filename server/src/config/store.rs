@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 use weir_store::{MatchOp, Matcher, NAME, RetentionRule, StoreConfig};
 
 use super::cold::ColdSettings;
+use super::units;
 use crate::clock::duration;
 
 /// How long samples are kept, and idle series in memory. Takes effect at a restart.
@@ -13,12 +14,16 @@ use crate::clock::duration;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StoreSettings {
     /// Hours that samples are kept as they came; 0 is refused.
+    #[serde(alias = "raw_retention", deserialize_with = "units::hours")]
     pub raw_retention_h: u32,
     /// Hours that one-minute points are kept; 0 keeps none.
+    #[serde(alias = "minute_retention", deserialize_with = "units::hours")]
     pub minute_retention_h: u32,
     /// Hours that one-hour points are kept; 0 keeps none.
+    #[serde(alias = "hour_retention", deserialize_with = "units::hours")]
     pub hour_retention_h: u32,
     /// Hours without a sample after which a series leaves memory; less than 3 counts as 3.
+    #[serde(alias = "idle_after", deserialize_with = "units::hours")]
     pub idle_after_h: u32,
     /// Metrics that are kept for another time; the first whose `match` fits counts.
     pub retention: Vec<Retention>,
@@ -141,6 +146,6 @@ mod tests {
         assert_eq!((settings.check(), settings.open().unwrap().rules.len()), (Ok(()), 1));
         let settings = read("[[retention]]\nmatch = 'jobs_('").unwrap();
         assert!(settings.check().unwrap_err().starts_with("store.retention: "));
-        assert!(read("[[retention]]\nraw = '1d'").is_err() && read("[[retention]]\nmatch = 'a'\nraw = '1w'").is_err());
+        assert!(read("[[retention]]\nraw = '1d'").is_err() && read("[[retention]]\nmatch = 'a'\nraw = '1q'").is_err());
     }
 }
