@@ -72,6 +72,9 @@ struct CheckArgs {
 fn check(args: &CheckArgs) -> Result<()> {
     let config = config::check(&args.run)?;
     say!("the configuration is right");
+    if let Some(note) = config.statsd_datagram.as_ref().and_then(|_| intake::queue_note()) {
+        say!("note: {note}");
+    }
     if args.connect {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         ensure!(

@@ -2,6 +2,7 @@
 
 mod events;
 mod path;
+mod queue;
 mod stream;
 mod udp;
 
@@ -22,6 +23,8 @@ use events::Events;
 use path::{Access, SocketFile};
 use stream::Streams;
 use udp::Udp;
+
+pub(crate) use queue::note as queue_note;
 
 /// The StatsD sockets and what was gathered from them.
 pub(crate) struct Intake {

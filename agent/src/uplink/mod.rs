@@ -1,5 +1,6 @@
 //! The way up: closed windows in, sealed datagrams out, until a gateway has acknowledged them.
 
+mod failures;
 mod gateways;
 mod heard;
 mod probe;

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use weir_sink::{AgentState, AgentStatus, Listing};
 
+use super::asked::Asked;
 use super::auth::{Caller, refusal};
 
 /// All agents of a moment ago; `None` while the sink is too busy to say.
@@ -80,7 +81,7 @@ enum Order {
     Desc,
 }
 
-async fn page(State(agents): State<Agents>, caller: Caller, Query(wanted): Query<Wanted>) -> Response {
+async fn page(State(agents): State<Agents>, caller: Caller, Asked(wanted): Asked<Wanted>) -> Response {
     on_thread(agents, move |listing| {
         let seen = listing.agents.iter().filter(|agent| is_for(&caller, agent));
         let words = words(&wanted.search);
@@ -144,7 +145,7 @@ impl Measure {
 }
 
 /// One digit for each agent that is not gone, by host; the page sorted by host has them in the same order.
-async fn map(State(agents): State<Agents>, caller: Caller, Query(Picture { by, search }): Query<Picture>) -> Response {
+async fn map(State(agents): State<Agents>, caller: Caller, Asked(Picture { by, search }): Asked<Picture>) -> Response {
     on_thread(agents, move |listing| {
         let words = words(&search);
         let seen = listing.agents.iter().filter(|agent| is_for(&caller, agent) && has(agent, &words));
@@ -383,6 +384,21 @@ mod tests {
         check(0, &[], &["a", "b", "c", "d"]);
         check(0, &[("host", "b")], &["b"]);
         check(0, &[("team", "x")], &[]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_as_every_error_is() {
+        let server = serve(routes(Arc::new(listing)).layer(axum::Extension(Caller::Anyone)));
+        for path in ["agents?limit=many", "agents?sort=size", "agents/map", "agents/map?by=size"] {
+            let (status, body) = ask(&server, "GET", &format!("/api/v1/{path}"), None, "");
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(
+                (status, &body["status"], &body["errorType"]),
+                (400, &json!("error"), &json!("bad_data")),
+                "{path}"
+            );
+            assert!(body["error"].as_str().unwrap().starts_with("invalid parameter: "), "{body}");
+        }
     }
 
     #[test]

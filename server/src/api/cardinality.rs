@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use weir_sink::{Admission, MetricUse};
 
+use super::asked::Asked;
 use super::auth::Caller;
 
 /// The route; it belongs behind [`super::auth::guard`].
@@ -28,7 +29,7 @@ struct Limit {
 async fn cardinality(
     State(admission): State<Arc<Admission>>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<Limit>,
+    Asked(query): Asked<Limit>,
 ) -> Json<Value> {
     let only = caller.tenant();
     let shown = |tenant: u32| only.is_none_or(|only| only == tenant);
@@ -52,6 +53,7 @@ fn metric(metric: &MetricUse) -> Value {
         "series": metric.series.round(),
         "folded": metric.folded,
         "denied": metric.denied,
+        "left_out": metric.left_out,
         "labels": labels.collect::<Vec<_>>(),
     })
 }

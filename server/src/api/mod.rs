@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod alerts;
+pub(crate) mod asked;
 pub(crate) mod auth;
 pub(crate) mod cardinality;
 pub(crate) mod dashboards;

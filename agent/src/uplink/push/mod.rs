@@ -18,6 +18,7 @@ use weir_wire::{AgentId, DEFAULT_DATAGRAM_BYTES, Encoder, Entry, Epoch, Notice, 
 
 use crate::config::{Config, Transport};
 use crate::state::State;
+use crate::uplink::failures::Failures;
 use crate::uplink::gateways::{Gateway, Gateways};
 use crate::uplink::heard::Heard;
 use crate::uplink::readings::{self, Standing};
@@ -39,6 +40,8 @@ pub(crate) struct Push {
     /// When an ack came last; at first, when the agent started.
     last_ack: Instant,
     news: mpsc::Receiver<News>,
+    /// Why there is no new session, as far as it was told.
+    failures: Failures,
     gateways: Gateways,
     socket: Option<(Gateway, UdpSocket)>,
     identity: Option<StreamIdentity>,
@@ -111,6 +114,7 @@ impl Push {
             datagram: Vec::with_capacity(DEFAULT_DATAGRAM_BYTES),
             renamed: false,
             trouble: Trouble::default(),
+            failures: Failures::default(),
             heard: Vec::new(),
             next_opinion: (Instant::now(), FIRST_OPINION),
             taken_back: Instant::now(),
@@ -314,6 +318,9 @@ impl Push {
     fn hear(&mut self, news: News) {
         match news {
             News::Granted(session, lives) => {
+                if let Some(attempts) = self.failures.end() {
+                    tracing::info!(attempts, "sessions are given again");
+                }
                 tracing::info!(key_id = session.key_id, expires = session.expires, agent = %session.agent, "session");
                 if self.sender.is_renamed_by(&session) {
                     tracing::warn!("the token has another tenant or sub: the agent goes on under another id");
@@ -323,7 +330,9 @@ impl Push {
             }
             News::Failed(reason) => {
                 self.sender.on_failed_session();
-                tracing::warn!(reason, waiting = self.unacked(), "no new session; batches wait in the spool");
+                if self.failures.note(&reason) {
+                    tracing::warn!(reason, waiting = self.unacked(), "no new session; batches wait in the spool");
+                }
             }
         }
     }
