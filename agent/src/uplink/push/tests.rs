@@ -29,6 +29,7 @@ fn push(server: &str, spool: Option<Spool>) -> Push {
         datagram: Vec::new(),
         renamed: false,
         trouble: Trouble::default(),
+        failures: Failures::default(),
         heard: Vec::new(),
         next_opinion: (Instant::now(), FIRST_OPINION),
         taken_back: Instant::now(),

@@ -12,6 +12,9 @@ use crate::api::agents::Agents;
 use crate::api::auth::Caller;
 use crate::api::write::AllCounters;
 
+/// How long a metric is kept as it came, by the minute and by the hour.
+pub(crate) type Kept = Arc<dyn Fn(&str) -> [Duration; 3] + Send + Sync>;
+
 /// What is known of the way of a sample in this process.
 #[derive(Clone)]
 pub(crate) struct Ground {
@@ -23,7 +26,7 @@ pub(crate) struct Ground {
     pub(crate) gateway: Arc<dyn Fn() -> Vec<Reading> + Send + Sync>,
     pub(crate) written: AllCounters,
     /// How long a metric is kept as it came, by the minute and by the hour.
-    pub(crate) kept: Arc<dyn Fn(&str) -> [Duration; 3] + Send + Sync>,
+    pub(crate) kept: Kept,
 }
 
 /// One question on its way.
