@@ -163,10 +163,10 @@ mod tests {
 
     #[test]
     fn names_that_are_alike_are_found_likeliest_first() {
-        let names = ["http_requests_total", "HTTP_requests", "http_request", "htpt_requests", "up", "upd", "k6_a"];
+        let names = ["http_requests_total", "HTTP_requests", "http_request", "http_requests2", "up", "upd", "k6_a"];
         let names: Vec<String> = names.map(str::to_owned).into();
         let check = |asked: &str, expected: &[&str]| assert_eq!(alike(asked, &names), expected, "{asked}");
-        check("http_requests", &["HTTP_requests", "http_requests_total", "htpt_requests", "http_request"]);
+        check("http_requests", &["HTTP_requests", "http_requests_total", "http_request", "http_requests2"]);
         check("k6.a", &["k6_a"]);
         check("up", &["up", "upd"]);
         check("down", &[]);
