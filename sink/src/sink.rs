@@ -111,8 +111,7 @@ impl Sink {
         let queue = self.reader.checkpoint();
         let Ingest {
             senders, ledger, partials, newest, admission, exchange, importer, claims, events, counters, ..
-        } =
-            &mut self.ingest;
+        } = &mut self.ingest;
         let (limits, exchange) = (admission.shared_limits(), exchange.as_mut());
         let exchange = exchange.map(|exchange| {
             exchange.outbox.seal();

@@ -121,9 +121,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Error> {
     let mut input = Input(bytes);
     let [version] = input.array()?;
     let read_grant = match version {
-        VERSION | BEFORE_METADATA | BEFORE_EVENTS | BEFORE_CLAIMS | BEFORE_RUNNING | BEFORE_EXCHANGE | BEFORE_PROGRESS => {
-            Grant::decode
-        }
+        VERSION | BEFORE_METADATA | BEFORE_EVENTS | BEFORE_CLAIMS | BEFORE_RUNNING | BEFORE_EXCHANGE
+        | BEFORE_PROGRESS => Grant::decode,
         GRANTS_IN_BATCHES => grant_in_batch,
         _ => return Err(Error::State("version")),
     };

@@ -11,7 +11,9 @@ use super::current::refuse_without_store;
 use super::http;
 use super::roles::{Roles, SinkRole};
 use crate::alerting::forwarded;
-use crate::api::{agents, alerts, auth, cardinality, dashboards, events, prometheus, query, rules, session, why, write};
+use crate::api::{
+    agents, alerts, auth, cardinality, dashboards, events, prometheus, query, rules, session, why, write,
+};
 use crate::config::Config;
 use crate::front;
 use crate::serving::{HandedOver, Site, answering};
