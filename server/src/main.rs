@@ -14,6 +14,7 @@ mod log;
 mod objects;
 mod run;
 mod serving;
+mod units;
 
 use std::process::ExitCode;
 

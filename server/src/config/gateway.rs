@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use weir_gateway::GatewayConfig;
 
-use super::units;
+use crate::units;
 
 /// How a gateway works. Where it listens is in `[listen]`, what it lets in is in `[admission]`.
 #[derive(Clone, Debug, Deserialize)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use weir_link::ServerFiles;
 
-use super::units;
+use crate::units;
 
 /// PEM files of this server. They are read again when they change.
 #[derive(Clone, Debug, Deserialize)]

@@ -16,7 +16,6 @@ mod queue;
 mod sink;
 mod statsd;
 mod store;
-mod units;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -189,7 +188,7 @@ impl Config {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let mut config = Self::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
         config.file = Some(path.to_owned());
-        let old = units::old_keys(&text);
+        let old = crate::units::old_keys(&text);
         if !old.is_empty() {
             let (keys, hint) = (old.join(", "), "write lateness = \"30s\", cache = \"256MiB\", as everywhere");
             tracing::warn!(keys, hint, "keys with a unit in their name are old, and go on");

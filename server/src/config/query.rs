@@ -6,7 +6,7 @@ use serde::Deserialize;
 use weir_query::{Engine, Limits, ResultCache};
 
 use super::engines::EngineSettings;
-use super::units;
+use crate::units;
 
 /// What questions may cost. A query that meets a limit ends with an error that names it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

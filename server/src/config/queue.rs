@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use weir_queue::Source;
 
-use super::units;
+use crate::units;
 
 /// The queue between gateways and the sink.
 #[derive(Clone, Debug, Deserialize)]

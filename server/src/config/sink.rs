@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::engines::{BackendSettings, backends};
-use super::units;
+use crate::units;
 
 /// When the sink makes its work durable and shared windows visible.
 #[derive(Clone, Debug, Deserialize)]

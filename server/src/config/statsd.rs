@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::Deserialize;
 use weir_gateway::{Network, StatsdConfig};
 
-use super::units;
+use crate::units;
 
 /// How StatsD lines are taken. Where they are listened for is `listen.statsd`.
 #[derive(Clone, Debug, Deserialize)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, de::Error};
 use weir_store::{MatchOp, Matcher, NAME, RetentionRule, StoreConfig};
 
 use super::cold::ColdSettings;
-use super::units;
 use crate::clock::duration;
+use crate::units;
 
 /// How long samples are kept, and idle series in memory. Takes effect at a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -29,7 +29,7 @@ const SIZE: &str = "a size such as \"64MiB\" or \"1GiB\"";
 macro_rules! units {
     ($($(#[$doc:meta])* $name:ident: $unit:literal, $size:expr, $read:expr, $such_as:expr;)*) => {$(
         $(#[$doc])*
-        pub(super) fn $name<'de, D: Deserializer<'de>, T: TryFrom<u64>>(from: D) -> Result<T, D::Error> {
+        pub(crate) fn $name<'de, D: Deserializer<'de>, T: TryFrom<u64>>(from: D) -> Result<T, D::Error> {
             let unit = Unit { name: $unit, size: $size, read: $read, such_as: $such_as };
             from.deserialize_any(Whole { unit, number: PhantomData })
         }
@@ -49,7 +49,7 @@ units! {
 }
 
 /// Bytes of a key that may be left out.
-pub(super) fn some_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+pub(crate) fn some_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     bytes(from).map(Some)
 }
 
@@ -81,7 +81,7 @@ impl<T: TryFrom<u64>> Visitor<'_> for Whole<T> {
 }
 
 /// Keys of a file whose numbers have no unit but the one in the key's name, as they stand in it.
-pub(super) fn old_keys(text: &str) -> Vec<String> {
+pub(crate) fn old_keys(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     if let Ok(table) = text.parse::<toml::Table>() {
         gather(&table, "", &mut found);
