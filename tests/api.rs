@@ -3,14 +3,17 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use weir_tests::{Server, ServerPorts, eventually};
 
+fn house(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
 /// Paths with their methods, as the file has them.
 fn described() -> BTreeMap<String, Vec<String>> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.yaml");
-    let text = std::fs::read_to_string(file).unwrap();
+    let text = std::fs::read_to_string(house("docs/api.yaml")).unwrap();
     let (mut all, mut path) = (BTreeMap::<String, Vec<String>>::new(), String::new());
     for line in text.lines().skip_while(|line| *line != "paths:") {
         let depth = line.len() - line.trim_start().len();
@@ -48,11 +51,16 @@ fn routed(folder: &Path, found: &mut BTreeSet<String>) {
 #[test]
 fn what_is_described_is_what_is_served() {
     let mut routes = BTreeSet::new();
-    routed(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src"), &mut routes);
+    routed(&house("server/src"), &mut routes);
+    // A collector's listener is another server: its page has what it answers.
+    let (mut of_collectors, pull) = (BTreeSet::new(), std::fs::read_to_string(house("docs/pull.md")).unwrap());
+    routed(&house("server/src/cmd/collect"), &mut of_collectors);
+    of_collectors.iter().for_each(|route| assert!(pull.contains(&format!("`{route}`")), "{route} in docs/pull.md"));
     // Files of the console; and whatever a front passes on.
     ["/{*path}", "/api/{*path}"].iter().for_each(|all| assert!(routes.remove(*all), "{all}"));
     let described = described();
     let paths: BTreeSet<String> = described.keys().cloned().collect();
+    routes.retain(|route| paths.contains(route) || !of_collectors.contains(route));
     assert_eq!(routes, paths, "routes of the source, and paths of docs/api.yaml");
 
     let folder = tempfile::tempdir().unwrap();
