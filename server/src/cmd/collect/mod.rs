@@ -53,7 +53,7 @@ struct Sharing {
     /// In place of a list: a name of which each address is a collector's, and the port of their --listen
     #[arg(long, value_name = "NAME:PORT", conflicts_with = "peers", requires = "listen")]
     peers_dns: Option<String>,
-    /// In place of a list: leases in Redis, at redis://[:PASSWORD@]HOST[:PORT][/DATABASE]
+    /// In place of a list: leases in Redis, at `redis://:PASSWORD@HOST:PORT/DATABASE`; all but the host may be left out
     #[arg(long, value_name = "URL", conflicts_with_all = ["peers", "peers_dns"])]
     peers_redis: Option<String>,
     /// With --peers-redis: collectors with the same name here share targets
