@@ -17,4 +17,4 @@ pub mod push;
 pub mod remote_write;
 pub mod text;
 
-pub use point::{Measured, Point, kind_by_name};
+pub use point::{Exemplar, Measured, Point, kind_by_name};

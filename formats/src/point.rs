@@ -46,6 +46,17 @@ pub enum Measured {
     },
 }
 
+/// An observation that is shown for many.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exemplar<'a> {
+    /// Milliseconds since 1970; `None`: its sample's time.
+    pub time: Option<i64>,
+    /// What was observed.
+    pub value: f64,
+    /// Labels of its own, such as `trace_id`.
+    pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
 /// What a metric is that nobody describes: by its name, as Prometheus' libraries give them.
 pub fn kind_by_name(name: &str) -> Kind {
     let counts = ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end));

@@ -140,7 +140,7 @@ fn id(uri: &Uri, interval: Duration, labels: &LabelSet) -> AgentId {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::config::Config;
 
@@ -153,7 +153,8 @@ mod tests {
         job.groups.iter().flat_map(each).collect()
     }
 
-    fn made(job: &str) -> Target {
+    /// A job's first target.
+    pub(crate) fn made(job: &str) -> Target {
         match targets(job).remove(0) {
             Ok(Made::Target(target)) => *target,
             other => panic!("{other:?}"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use weir_queue::Source;
 
 use crate::events::EventsConfig;
+use crate::exemplars::USUAL_EXEMPLARS;
 use crate::senders::Memory;
 
 /// The sink's settings.
@@ -19,6 +20,8 @@ pub struct SinkConfig {
     pub wait: Option<Duration>,
     /// How long silent senders are remembered.
     pub memory: Memory,
+    /// Exemplars in memory, at most.
+    pub max_exemplars: usize,
     /// Where events are kept.
     pub events: EventsConfig,
 }
@@ -31,6 +34,7 @@ impl SinkConfig {
             lateness: Duration::from_secs(30),
             wait: None,
             memory: Memory::default(),
+            max_exemplars: USUAL_EXEMPLARS,
             events: EventsConfig::at(root.with_file_name("events")),
         }
     }

@@ -8,6 +8,7 @@ mod config;
 mod contents;
 mod events;
 mod exchange;
+mod exemplars;
 mod health;
 mod imported;
 mod ingest;
@@ -25,7 +26,9 @@ mod watermark;
 
 pub use config::SinkConfig;
 pub use events::{Cursor, EventPage, EventsConfig, EventsWanted, NoCursor, StoredEvent, events_of};
+pub use exemplars::{Exemplar, Exemplars, MOST_LABEL_CHARACTERS, MOST_OF_SERIES, USUAL_EXEMPLARS};
 pub use health::Health;
+pub use imported::exemplar_bytes;
 pub use imported::form::SampleWriter;
 pub use imported::labels::{Labels, MOST_LABEL_BYTES, MOST_LABELS, MOST_NAME_BYTES, Odd, Pair};
 pub use imported::running::DIFFERENCES_COUNTED;

@@ -15,7 +15,9 @@ use weir_sample::{Reading, Timestamp};
 use weir_store::Store;
 
 use crate::senders::fleet::Counters;
-use crate::{Admission, Catalogue, Error, FleetStatus, Health, Listing, Opening, Sink, StoreHandle, Watermarks};
+use crate::{
+    Admission, Catalogue, Error, Exemplars, FleetStatus, Health, Listing, Opening, Sink, StoreHandle, Watermarks,
+};
 
 /// How often the running sink does what.
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +179,11 @@ impl Service {
         let watermarks = self.shared.counters.watermarks.lock().unwrap_or_else(PoisonError::into_inner);
         let until = tenant.map_or_else(|| watermarks.of_all(), |tenant| watermarks.of(tenant));
         Some(until).filter(|until| *until != Timestamp::default())
+    }
+
+    /// Exemplars of all series.
+    pub fn exemplars(&self) -> Arc<Exemplars> {
+        Arc::clone(&self.shared.counters.exemplars)
     }
 
     /// The sink's own telemetry.

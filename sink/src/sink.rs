@@ -11,6 +11,7 @@ use weir_store::{Cut, Store};
 
 use crate::events::EventLog;
 use crate::exchange::Exchange;
+use crate::exemplars::Exemplars;
 use crate::ingest::Ingest;
 use crate::senders::fleet::Counters;
 use crate::senders::roster::ALIVE;
@@ -54,6 +55,7 @@ impl Sink {
         admission: Arc<Admission>,
     ) -> Result<Self, Error> {
         let mut saved = state::decode(saved)?;
+        counters.exemplars.set_most(config.max_exemplars);
         let mut reader = Reader::open_at(&config.queue, CONSUMER, &saved.queue)?;
         if let Some(unread) = reader.oldest_unread()? {
             counters.stored_until.store(unread.millis(), Relaxed);
@@ -149,6 +151,11 @@ impl Sink {
     /// The rules by which series are stored, to be set and looked at while the sink runs.
     pub fn admission(&self) -> Arc<Admission> {
         Arc::clone(&self.ingest.admission)
+    }
+
+    /// Exemplars, for whoever asks.
+    pub fn exemplars(&self) -> Arc<Exemplars> {
+        Arc::clone(&self.ingest.counters.exemplars)
     }
 
     /// All that was received until then is in the store.

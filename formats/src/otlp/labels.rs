@@ -97,8 +97,7 @@ pub(super) fn of_point<'a>(
     scope: Scope<'a>,
     strategy: Strategy,
 ) -> Result<Labels<'a>, Malformed> {
-    let own = attributes.iter().map(|bytes| attribute(bytes)).collect::<Result<Vec<_>, _>>()?;
-    let mut labels = joined(own, strategy);
+    let mut labels = own(attributes, strategy)?;
     for (name, value) in &resource.promoted {
         if !labels.iter().any(|(own, _)| own == name) {
             labels.push((name.clone(), value.clone()));
@@ -111,6 +110,12 @@ pub(super) fn of_point<'a>(
     }
     resource.identity.iter().for_each(|(name, value)| put(&mut labels, name.clone(), value.clone()));
     Ok(labels)
+}
+
+/// Attributes alone as labels.
+pub(super) fn own<'a>(attributes: &[&'a [u8]], strategy: Strategy) -> Result<Labels<'a>, Malformed> {
+    let own = attributes.iter().map(|bytes| attribute(bytes)).collect::<Result<Vec<_>, _>>()?;
+    Ok(joined(own, strategy))
 }
 
 /// A label in the place of one of its name.

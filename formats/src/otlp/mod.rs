@@ -7,6 +7,7 @@
 
 mod answer;
 mod distribution;
+mod exemplar;
 mod json;
 mod labels;
 mod names;
@@ -21,8 +22,8 @@ pub use request::read;
 
 use weir_sample::Metadata;
 
-use crate::Point;
 use crate::protobuf::Malformed;
+use crate::{Exemplar, Point};
 
 /// Data points of one request.
 pub const MOST_POINTS: u64 = 250_000;
@@ -44,6 +45,8 @@ pub struct Translation {
 pub enum Told<'a> {
     /// A data point: one series, or those of a classic histogram or a summary.
     Point(Vec<Point<'a>>),
+    /// An exemplar, and a point of the series that it is of; `None`: one that cannot be read.
+    Exemplar(Option<(Point<'a>, Exemplar<'a>)>),
     /// What a resource is: `target_info`.
     Resource(Point<'a>),
     /// What a metric says of itself: the name under which it is stored, and type, unit and description.

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use weir_sample::{Kind, ResetHint, STALE};
 
 use super::distribution;
+use super::exemplar;
 use super::labels::{Labels, Resource, Scope, of_point, put};
 use super::names::{Shape, Strategy};
 use super::{LeftOut, MOST_ATTRIBUTES};
 use crate::protobuf::{Field, Fields, Malformed, WRONG_TYPE, double, message, whole};
-use crate::{Measured, Point};
+use crate::{Exemplar, Measured, Point};
 
 /// What all data points of a metric have in common.
 pub(super) struct Family<'f, 'a> {
@@ -26,12 +27,15 @@ pub(super) struct Family<'f, 'a> {
 pub(super) struct FieldNumbers {
     attributes: u64,
     flags: u64,
+    exemplars: u64,
 }
 
 /// A data point as it lies in its message.
 pub(super) struct DataPoint<'a> {
     bytes: &'a [u8],
     attributes: Vec<&'a [u8]>,
+    /// As they lie there.
+    exemplars: Vec<&'a [u8]>,
     has_too_many: bool,
     /// Milliseconds.
     pub(super) time: i64,
@@ -45,22 +49,26 @@ pub(super) struct DataPoint<'a> {
 type Outcome<'a> = Result<Vec<Point<'a>>, LeftOut>;
 
 const NANOS_IN_MILLI: u64 = 1_000_000;
+/// Exemplars of one data point that are read: SDKs keep one for each bucket, or for each processor.
+const MOST_EXEMPLARS: usize = 64;
 
 impl FieldNumbers {
     /// Those of a kind of metric, by its own number in the message of a metric.
     pub(super) fn of(kind: u64) -> Self {
         match kind {
-            9 => Self { attributes: 9, flags: 10 },
-            10 => Self { attributes: 1, flags: 10 },
-            _ => Self { attributes: 7, flags: 8 },
+            9 => Self { attributes: 9, flags: 10, exemplars: 8 },
+            10 => Self { attributes: 1, flags: 10, exemplars: 11 },
+            11 => Self { attributes: 7, flags: 8, exemplars: 0 },
+            _ => Self { attributes: 7, flags: 8, exemplars: 5 },
         }
     }
 }
 
 impl<'a> DataPoint<'a> {
     pub(super) fn read(bytes: &'a [u8], numbers: &FieldNumbers) -> Result<Self, Malformed> {
-        let (attributes, mut count) = (Vec::new(), 0_usize);
-        let mut point = Self { bytes, attributes, has_too_many: false, time: 0, stretch: (0, 0), is_stale: false };
+        let (attributes, exemplars, mut count) = (Vec::new(), Vec::new(), 0_usize);
+        let (has_too_many, time, stretch, is_stale) = (false, 0, (0, 0), false);
+        let mut point = Self { bytes, attributes, exemplars, has_too_many, time, stretch, is_stale };
         for field in Fields(bytes) {
             match field? {
                 (3, Field::Fixed64(nanos)) => {
@@ -74,6 +82,9 @@ impl<'a> DataPoint<'a> {
                     if count <= MOST_ATTRIBUTES {
                         point.attributes.push(message(field)?);
                     }
+                }
+                (number, field) if number == numbers.exemplars && point.exemplars.len() < MOST_EXEMPLARS => {
+                    point.exemplars.push(message(field)?);
                 }
                 (number, field) if number == numbers.flags => point.is_stale = whole(field)? & 1 == 1,
                 _ => {}
@@ -97,6 +108,19 @@ impl<'a> Family<'_, 'a> {
             10 => self.exponential(point, labels),
             _ => self.summary(point, &labels),
         }
+    }
+
+    /// The exemplars of a data point, each with a point of its series.
+    pub(super) fn exemplars(
+        &self,
+        point: &DataPoint<'a>,
+        points: &[Point<'a>],
+    ) -> Vec<Option<(Point<'a>, Exemplar<'a>)>> {
+        let told = |bytes: &&'a [u8]| {
+            let exemplar = exemplar::read(bytes, self.strategy).ok()?;
+            exemplar::place(exemplar.value, points).map(|of| (of.clone(), exemplar))
+        };
+        point.exemplars.iter().map(told).collect()
     }
 
     fn number(&self, point: &DataPoint<'a>, labels: Labels<'a>) -> Result<Outcome<'a>, Malformed> {

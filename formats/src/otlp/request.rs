@@ -9,7 +9,7 @@ use super::labels::{Resource, Scope};
 use super::names::{self, Shape};
 use super::point::{DataPoint, Family, FieldNumbers};
 use super::{LeftOut, MOST_POINTS, Refused, Told, Translation};
-use crate::protobuf::{Field, Fields, WRONG_TYPE, message, text, whole};
+use crate::protobuf::{Field, Fields, Malformed, WRONG_TYPE, message, text, whole};
 use crate::{Measured, Point};
 
 /// Calls with everything that a request says.
@@ -149,13 +149,34 @@ impl<'a> Walk<'_, 'a> {
             }
             let read = DataPoint::read(message(field)?, &numbers);
             latest = latest.max(read.as_ref().ok().map(|point| point.time));
-            let told = match refused {
-                Some(why) => Err(why),
-                None => read.and_then(|point| family.told(&point, kind)).unwrap_or(Err(LeftOut::Unreadable)),
-            };
-            (self.each)(told.map_or_else(Told::LeftOut, Told::Point));
+            self.point(&family, refused, read, kind);
         }
         Ok(latest)
+    }
+}
+
+impl<'a> Walk<'_, 'a> {
+    /// Tells of a data point, and of its exemplars.
+    fn point(
+        &mut self,
+        family: &Family<'_, 'a>,
+        refused: Option<LeftOut>,
+        read: Result<DataPoint<'a>, Malformed>,
+        kind: u64,
+    ) {
+        let mut exemplars = Vec::new();
+        let told = match refused {
+            Some(why) => Err(why),
+            None => read
+                .and_then(|point| {
+                    let told = family.told(&point, kind)?;
+                    exemplars = told.as_ref().map_or_else(|_| Vec::new(), |points| family.exemplars(&point, points));
+                    Ok(told)
+                })
+                .unwrap_or(Err(LeftOut::Unreadable)),
+        };
+        (self.each)(told.map_or_else(Told::LeftOut, Told::Point));
+        exemplars.into_iter().for_each(|exemplar| (self.each)(Told::Exemplar(exemplar)));
     }
 }
 

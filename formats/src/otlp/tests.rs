@@ -3,7 +3,7 @@
 use weir_sample::{Kind, STALE};
 
 use super::*;
-use crate::Measured;
+use crate::{Exemplar, Measured};
 
 /// Protobuf of a request of JSON.
 fn request(json: &str) -> Vec<u8> {
@@ -20,6 +20,11 @@ fn lines(bytes: &[u8], promoted: &[String]) -> Result<Vec<String>, Refused> {
     let translation = Translation { promoted: promoted.to_vec(), ..Translation::default() };
     read(bytes, &translation, |told| match told {
         Told::Point(points) => lines.extend(points.iter().map(line)),
+        Told::Exemplar(Some((point, Exemplar { time, value, labels }))) => {
+            let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            lines.push(format!("{} # {{{}}} {value} {time:?}", series(&point), labels.join(",")));
+        }
+        Told::Exemplar(None) => lines.push("no exemplar".to_owned()),
         Told::Resource(point) => lines.push(line(&point)),
         Told::LeftOut(why) => lines.push(format!("{why:?}")),
         Told::Described(..) => {}
@@ -27,10 +32,14 @@ fn lines(bytes: &[u8], promoted: &[String]) -> Result<Vec<String>, Refused> {
     Ok(lines)
 }
 
-fn line(point: &Point<'_>) -> String {
+fn series(point: &Point<'_>) -> String {
     let mut labels: Vec<_> = point.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     labels.sort();
     let sign = if point.kind == Kind::Counter { "+" } else { "" };
+    format!("{}{{{}}}{sign}", point.name, labels.join(","))
+}
+
+fn line(point: &Point<'_>) -> String {
     let value = match &point.value {
         Measured::Float(value) if value.to_bits() == STALE.to_bits() => "stale".to_owned(),
         Measured::Float(value) => value.to_string(),
@@ -44,7 +53,7 @@ fn line(point: &Point<'_>) -> String {
             format!("{} {} [{}]", histogram.count(), histogram.sum(), buckets.collect::<Vec<_>>().join(" "))
         }
     };
-    format!("{}{{{}}}{sign} {} {value}", point.name, labels.join(","), point.time)
+    format!("{} {} {value}", series(point), point.time)
 }
 
 fn check(json: &str, expected: &[&str]) {
@@ -283,4 +292,36 @@ fn answers_say_what_was_left_out() {
     assert_eq!(partial_success(Some((3, "x")), true), json);
     assert_eq!(failure(3, "x", false), [8, 3, 0x12, 1, b'x']);
     assert_eq!(failure(3, "x", true), br#"{"code":3,"message":"x"}"#);
+}
+
+#[test]
+fn exemplars_are_of_the_bucket_that_they_fell_into() {
+    let exemplar = |value: f64, more: &str| format!(r#"{{"asDouble":{value}{more}}}"#);
+    let exemplars = [
+        exemplar(
+            0.5,
+            r#","timeUnixNano":"3000000","traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174""#,
+        ),
+        exemplar(
+            7.0,
+            r#","filteredAttributes":[{"key":"user.id","value":{"intValue":"7"}}],"traceId":"00000000000000000000000000000000""#,
+        ),
+    ];
+    let histogram = format!(
+        r#"{{"name":"took","histogram":{{"aggregationTemporality":2,"dataPoints":[{{"timeUnixNano":"9000000","count":"3","sum":9,
+        "bucketCounts":["1","0","2"],"explicitBounds":[1,5],"exemplars":[{}]}}]}}}}"#,
+        exemplars.join(",")
+    );
+    let found = lines(&request(&metrics(&histogram)), &[]).unwrap();
+    let found: Vec<_> = found.iter().filter(|line| line.contains('#')).collect();
+    assert_eq!(
+        found,
+        [
+            "took_bucket{le=1}+ # {trace_id=5b8efff798038103d269b633813fc60c,span_id=eee19b7ec3c1b174} 0.5 Some(3)",
+            "took_bucket{le=+Inf}+ # {user_id=7} 7 None",
+        ]
+    );
+    let sum = r#"{"name":"done","sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[{"timeUnixNano":"9000000","asInt":"4",
+        "exemplars":[{"asInt":"1"}]}]}}"#;
+    assert_eq!(lines(&request(&metrics(sum)), &[]).unwrap()[1], "done_total{}+ # {} 1 None");
 }

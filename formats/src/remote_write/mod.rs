@@ -1,6 +1,7 @@
 //! Prometheus remote write 1.0 and, for reading, 2.0: snappy-compressed protobuf requests. They are written from the messages here, and read
 //! without them: a message of two bytes costs a decoder a hundred.
 
+mod exemplar;
 mod histogram;
 mod read;
 mod request;
@@ -11,6 +12,7 @@ use weir_sample::Series;
 
 use crate::protobuf::Malformed;
 
+pub use exemplar::read_exemplar;
 pub use histogram::read_histogram;
 pub use read::{ReadMatcher, ReadQuery, ReadRequest, ReadResponse, ReadResult};
 pub use request::{Entries, Entry, Request, Unpacked, read_label};

@@ -32,6 +32,8 @@ pub struct Entry<'a> {
     pub samples: Vec<(i64, f64)>,
     /// Its native histograms as they lie there; [`read_histogram`](super::read_histogram) reads one.
     pub histograms: Vec<&'a [u8]>,
+    /// Its exemplars as they lie there; [`read_exemplar`](super::read_exemplar) reads one.
+    pub exemplars: Vec<&'a [u8]>,
     /// It is no series, and has nothing of the above.
     pub is_unreadable: bool,
 }
@@ -138,7 +140,7 @@ impl<'a> Entries<'a> {
                     }
                     Err(over) => return Err(over),
                 };
-                self.samples += (entry.samples.len() + entry.histograms.len()) as u64;
+                self.samples += (entry.samples.len() + entry.histograms.len() + entry.exemplars.len()) as u64;
                 return Ok(true);
             }
         }
@@ -166,6 +168,10 @@ impl<'a> Entry<'a> {
                     self.check_room(most_samples)?;
                     self.samples.push(sample(message(field)?)?);
                 }
+                (3, field) => {
+                    self.check_room(most_samples)?;
+                    self.exemplars.push(message(field)?);
+                }
                 (4, field) => {
                     self.check_room(most_samples)?;
                     self.histograms.push(message(field)?);
@@ -180,10 +186,11 @@ impl<'a> Entry<'a> {
         self.labels.clear();
         self.samples.clear();
         self.histograms.clear();
+        self.exemplars.clear();
     }
 
     fn check_room(&self, most: u64) -> Result<(), Refused> {
-        let has = (self.samples.len() + self.histograms.len()) as u64;
+        let has = (self.samples.len() + self.histograms.len() + self.exemplars.len()) as u64;
         if has >= most { Err(Refused::TooMuch("samples", MOST_SAMPLES)) } else { Ok(()) }
     }
 }

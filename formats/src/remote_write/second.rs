@@ -2,10 +2,11 @@
 
 use weir_sample::{Kind, Metadata, MetricType};
 
+use super::exemplar;
 use super::request::Unpacked;
 use super::{MOST_DISTINCT_LABELS, MOST_SAMPLES, MOST_SERIES, NAME, Refused};
-use crate::kind_by_name;
 use crate::protobuf::{Field, Fields, WRONG_TYPE, message, packed_varints};
+use crate::{Exemplar, kind_by_name};
 
 /// The protocol's name of its requests, as a content type has it.
 pub const SECOND: &str = "io.prometheus.write.v2.Request";
@@ -28,8 +29,10 @@ pub struct SecondEntry<'a> {
     pub samples: Vec<(i64, f64)>,
     /// Native histograms as they lie there; [`read_histogram`](super::read_histogram) reads one.
     pub histograms: Vec<&'a [u8]>,
-    /// How many exemplars it has.
-    pub exemplars: u64,
+    /// Its exemplars.
+    pub exemplars: Vec<Exemplar<'a>>,
+    /// How many it has that are none.
+    pub odd_exemplars: u64,
     /// It is no series, and has nothing of the above.
     pub is_unreadable: bool,
     /// What its metadata say it is.
@@ -83,7 +86,7 @@ impl<'a> SecondRequest<'a> {
                     Err(Refused::Protobuf(_)) => entry = SecondEntry { is_unreadable: true, ..SecondEntry::default() },
                     Err(over) => return Err(over.into()),
                 }
-                samples += (entry.samples.len() + entry.histograms.len()) as u64;
+                samples += (entry.samples.len() + entry.histograms.len() + entry.exemplars.len()) as u64;
                 each(&entry)?;
             }
         }
@@ -115,18 +118,21 @@ impl<'a> SecondEntry<'a> {
         labels.clear();
         samples.clear();
         histograms.clear();
-        let (mut exemplars, mut metadata) = (0, Said::default());
+        let (mut exemplars, mut odd_exemplars, mut metadata) = (Vec::new(), 0, Said::default());
         for field in Fields(bytes) {
             match field? {
                 (1, field) => packed_varints(field, |at| references.push(at))?,
-                (2 | 3, _) if (samples.len() + histograms.len()) as u64 >= most => {
+                (2..=4, _) if (samples.len() + histograms.len() + exemplars.len()) as u64 >= most => {
                     return Err(Refused::TooMuch("samples", MOST_SAMPLES));
                 }
                 (2, field) => samples.push(sample(message(field)?)?),
                 (3, field) => histograms.push(message(field)?),
                 (4, field) => {
-                    message(field)?;
-                    exemplars += 1;
+                    // One that cannot be read costs itself.
+                    match exemplar::read_second(message(field)?, symbols) {
+                        Ok(exemplar) => exemplars.push(exemplar),
+                        Err(_) => odd_exemplars += 1,
+                    }
                 }
                 (5, field) => metadata = Said::read(message(field)?)?,
                 _ => {}
@@ -151,7 +157,7 @@ impl<'a> SecondEntry<'a> {
             |at: u64| usize::try_from(at).ok().and_then(|at| symbols.get(at)).copied().flatten().unwrap_or_default();
         let Said { kind, help, unit } = metadata;
         let (name, help, unit) = (name.unwrap_or_default(), text(help), text(unit));
-        *self = Self { name, labels, samples, histograms, exemplars, is_unreadable, kind, help, unit };
+        *self = Self { name, labels, samples, histograms, exemplars, odd_exemplars, is_unreadable, kind, help, unit };
         Ok(())
     }
 }
@@ -217,7 +223,7 @@ mod tests {
                     return Ok(());
                 }
                 let kind = entry.kind();
-                told.push(format!("{name} {labels:?} {kind:?} {samples:?} {} {exemplars}", histograms.len()));
+                told.push(format!("{name} {labels:?} {kind:?} {samples:?} {} {}", histograms.len(), exemplars.len()));
                 Ok::<_, Refused>(())
             })
         });

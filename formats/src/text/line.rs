@@ -8,6 +8,7 @@ use weir_sample::{Series, Timestamp, legal_metric_name};
 use super::cursor::Cursor;
 use super::fault::Malformed;
 use super::labels::{Braces, Labels, unescape};
+use crate::Exemplar;
 
 /// What one line says.
 #[derive(Debug, PartialEq)]
@@ -52,6 +53,8 @@ pub struct Sample<'a> {
     pub value: f64,
     /// Its time, if it is there.
     pub time: Option<Timestamp>,
+    /// What is shown for many, if it is there.
+    pub exemplar: Option<Box<Exemplar<'a>>>,
 }
 
 /// How times are written.
@@ -117,11 +120,16 @@ impl<'a> Sample<'a> {
             cursor.step(word);
         }
         cursor.skip_blanks();
+        let mut exemplar = None;
         if cursor.eat('#') {
             *form = Form::OpenMetrics;
-            exemplar(cursor).map_err(|_| Malformed::Exemplar)?;
+            exemplar = Some(Box::new(self::exemplar(cursor).map_err(|_| Malformed::Exemplar)?));
         }
-        if cursor.peek_word().is_empty() { Ok(Self { name, labels, value, time }) } else { Err(Malformed::TooLong) }
+        if cursor.peek_word().is_empty() {
+            Ok(Self { name, labels, value, time, exemplar })
+        } else {
+            Err(Malformed::TooLong)
+        }
     }
 
     /// The series that the sample is of.
@@ -165,22 +173,22 @@ fn key<'a>(cursor: &mut Cursor<'a>) -> Result<(Cow<'a, str>, Labels<'a>), Malfor
     }
 }
 
-/// Reads past `{name="value"} 1 1700000000.5`. It is not kept, so that its labels may have any name.
-fn exemplar(cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+/// Reads `{name="value"} 1 1700000000.5`. Its labels may have any name.
+fn exemplar<'a>(cursor: &mut Cursor<'a>) -> Result<Exemplar<'a>, Malformed> {
     cursor.skip_blanks();
     if !cursor.eat('{') {
         return Err(Malformed::Exemplar);
     }
-    Braces::read(cursor, true)?;
-    let value = cursor.peek_word();
-    value.parse::<f64>().map_err(|_| Malformed::Value)?;
-    cursor.step(value);
-    let time = cursor.peek_word();
-    if !time.is_empty() {
-        read_time(time, &mut Form::OpenMetrics)?;
-        cursor.step(time);
+    let labels = Braces::read(cursor, true)?.labels;
+    let word = cursor.peek_word();
+    let value = word.parse().map_err(|_| Malformed::Value)?;
+    cursor.step(word);
+    let (word, mut time) = (cursor.peek_word(), None);
+    if !word.is_empty() {
+        time = Some(read_time(word, &mut Form::OpenMetrics)?.millis());
+        cursor.step(word);
     }
-    Ok(())
+    Ok(Exemplar { time, value, labels })
 }
 
 /// Years 1 to 9999, as calendars and RFC 3339 have them, in milliseconds.

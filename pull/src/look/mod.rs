@@ -10,6 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
+use weir_formats::text::Form;
 use weir_sample::{Kind, STALE, Series, Timestamp};
 use weir_sink::{Labels, Outcome, Pair, Scrape, ScrapeWriter};
 
@@ -89,7 +90,7 @@ impl Looker {
         let own = OWN.map(|name| (self.own(name), Kind::Gauge));
         let ended: Vec<_> = self.known.take(OWN.len()).into_iter().chain(own).collect();
         let samples = ended.iter().map(|(series, kind)| (series, *kind, time, STALE));
-        self.written(time, Outcome::Gone, samples).unwrap_or_default()
+        self.written(time, Outcome::Gone, samples, &[]).unwrap_or_default()
     }
 
     async fn ask(&mut self) -> Result<Answer, Trouble> {
@@ -114,6 +115,10 @@ impl Looker {
 
     fn seen(&mut self, time: Timestamp, begun: Instant, answer: &Answer) -> Result<Looked, Trouble> {
         let (text, form) = page::text(answer, &self.target).map_err(Trouble::content)?;
+        self.read(time, begun, text, form)
+    }
+
+    fn read(&mut self, time: Timestamp, begun: Instant, text: &str, form: Form) -> Result<Looked, Trouble> {
         let mut values = Vec::new();
         let shape = skim::skim(text, form, &mut values);
         let looked = match self.seen_again(time, begun, shape, &values) {
@@ -158,10 +163,10 @@ impl Looker {
         let told = page
             .samples
             .iter()
-            .map(|Found { series, kind, value, time: its }| (series, *kind, its.unwrap_or(time), *value));
+            .map(|Found { series, kind, value, time: its, .. }| (series, *kind, its.unwrap_or(time), *value));
         let ends = ended.iter().map(|(series, kind)| (*series, **kind, time, STALE));
         let own = own.iter().map(|(series, value)| (series, Kind::Gauge, time, *value));
-        let payload = match self.written(time, Outcome::Seen, told.chain(ends).chain(own)) {
+        let payload = match self.written(time, Outcome::Seen, told.chain(ends).chain(own), &page.samples) {
             Ok(payload) => payload,
             Err(fault) => {
                 // They are to end with the look that is told as failed.
@@ -181,7 +186,7 @@ impl Looker {
         let ended = known.iter().map(|(series, kind)| (series, *kind, time, STALE));
         let own = own.iter().map(|(series, value)| (series, Kind::Gauge, time, *value));
         // What ends fitted into a record when it came.
-        self.written(time, Outcome::Failed, ended.chain(own)).unwrap_or_default()
+        self.written(time, Outcome::Failed, ended.chain(own), &[]).unwrap_or_default()
     }
 
     /// Says when a target goes down or is back.
@@ -209,6 +214,7 @@ impl Looker {
         time: Timestamp,
         outcome: Outcome,
         samples: impl Iterator<Item = (&'s Series, Kind, Timestamp, f64)>,
+        found: &'s [Found],
     ) -> Result<Vec<u8>, String> {
         let (mut labels, mut writer, mut own) = (Labels::default(), ScrapeWriter::default(), Vec::new());
         for (series, kind, time, value) in samples {
@@ -216,6 +222,15 @@ impl Looker {
             let odd = |odd| format!("{} cannot be stored: {odd:?}", series.name());
             labels.series(&pairs, &mut own).map_err(odd)?;
             writer.push(&labels, &own, kind, (time.millis(), value));
+        }
+        for Found { series, kind, exemplar, time: its, .. } in found {
+            let Some((at, bytes)) = exemplar else { continue };
+            let pairs = pairs(&mut labels, series, *kind);
+            // Its sample is stored.
+            if labels.series(&pairs, &mut own).is_ok() {
+                let at = at.unwrap_or(its.unwrap_or(time).millis());
+                writer.push_exemplar(&labels, &own, (at, bytes.clone()));
+            }
         }
         writer.finish(self.scrape(time, outcome)).map_err(|error| error.to_string())
     }
@@ -235,3 +250,6 @@ fn pairs<'s>(labels: &mut Labels<'s>, series: &'s Series, kind: Kind) -> Vec<Pai
     };
     series.key().split('\u{1}').map(|part| known(labels, part)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use hyper::header::CONTENT_TYPE;
 use weir_formats::text::{Families, Form, Line, Meaning, Reader, Sample};
 use weir_sample::{Kind, Series, Timestamp};
+use weir_sink::exemplar_bytes;
 
 use crate::relabel::{LabelSet, relabel};
 use crate::target::Target;
@@ -29,6 +30,8 @@ pub(crate) struct Found {
     pub value: f64,
     /// Its own time, where it has one that counts.
     pub time: Option<Timestamp>,
+    /// What is shown for many: its time if it says one, and its bytes.
+    pub exemplar: Option<(Option<i64>, Vec<u8>)>,
 }
 
 impl Page {
@@ -125,5 +128,10 @@ fn found(sample: &Sample<'_>, kind: Kind, target: &Target) -> Result<Option<Foun
     }
     let series = Series::new(&name, labels.iter().map(|(name, value)| (&**name, &**value)));
     let time = sample.time.filter(|_| job.honor_timestamps);
-    Ok(Some(Found { series, kind, value: sample.value, time }))
+    // One whose labels are longer than OpenMetrics has them is none.
+    let exemplar = sample.exemplar.as_ref().and_then(|exemplar| {
+        let labels = exemplar.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        Some((exemplar.time, exemplar_bytes(exemplar.value, labels)?))
+    });
+    Ok(Some(Found { series, kind, value: sample.value, time, exemplar }))
 }

@@ -3,7 +3,8 @@
 use weir_formats::text::Form;
 use xxhash_rust::xxh3::Xxh3;
 
-/// The shape of a page, and the values of its samples in their order; none if a line is not a series, a blank and a value.
+/// The shape of a page, and the values of its samples in their order; none if a line is not a series, a blank and a value. A page
+/// with exemplars or times has none: they change with every look, and are read only where all of it is.
 pub(super) fn skim(text: &str, form: Form, values: &mut Vec<f64>) -> Option<u64> {
     values.clear();
     let mut shape = Xxh3::with_seed(form as u64);
@@ -12,6 +13,9 @@ pub(super) fn skim(text: &str, form: Form, values: &mut Vec<f64>) -> Option<u64>
             shape.update(line.as_bytes());
         } else {
             let (series, value) = line.split_at(line.rfind(' ')? + 1);
+            if !is_series(series.trim_ascii_end()) {
+                return None;
+            }
             values.push(value.parse().ok()?);
             shape.update(series.as_bytes());
         }
@@ -19,6 +23,16 @@ pub(super) fn skim(text: &str, form: Form, values: &mut Vec<f64>) -> Option<u64>
         shape.update(b"\n");
     }
     Some(shape.digest())
+}
+
+/// Whether what stands before the last number of a line that can be read is a series, so that the number is its value. If a value
+/// stands there, the number may be a time, or one of an exemplar.
+fn is_series(text: &str) -> bool {
+    if !text.ends_with('}') {
+        return !text.contains(|c: char| c == '{' || c.is_ascii_whitespace());
+    }
+    // A label may say so, too; its page is read in full.
+    !text.split('#').skip(1).any(|rest| rest.trim_ascii_start().starts_with('{'))
 }
 
 #[cfg(test)]
@@ -46,7 +60,25 @@ mod tests {
             assert_ne!(shape(other), known, "{other}");
         }
         assert_ne!(skim(page, Form::OpenMetrics, &mut values), known);
+        assert_ne!(shape("a{b=\"#c\"}  1\n{\"a b\",c=\"d\"} 2\n"), None);
         assert_eq!(shape("a\t1\n"), None);
         assert_eq!(shape("a x\n"), None);
+    }
+
+    #[test]
+    fn a_number_behind_a_value_is_not_taken_for_it() {
+        for line in [
+            "a 1 # {t=\"x\"} 1",
+            "a{b=\"c\"} 1 # {t=\"x\"} 1",
+            "a{b=\"c\"} 1 # {t=\"x\"} 1 1",
+            "a{b=\"c\"} 1 1 # {} 1",
+            "a{b=\"c\"}\t1\t#{t=\"x\"} 1",
+            "a{b=\"c\"} 1 1",
+            "a{b=\"c\"}1 1",
+            "a 1 1",
+            "a\t1 1",
+        ] {
+            assert_eq!(skim(line, Form::OpenMetrics, &mut Vec::new()), None, "{line}");
+        }
     }
 }

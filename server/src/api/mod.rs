@@ -7,6 +7,7 @@ pub(crate) mod auth;
 pub(crate) mod cardinality;
 pub(crate) mod dashboards;
 pub(crate) mod events;
+pub(crate) mod exemplars;
 mod json;
 pub(crate) mod prometheus;
 pub(crate) mod query;

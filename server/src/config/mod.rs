@@ -268,7 +268,10 @@ mod tests {
             (config.listen.http, config.listen.batch, config.listen.statsd, config.listen.hosts.clone())
         };
         assert_eq!(listen(&full), listen(&usual));
-        let sink = |config: &Config| (config.sink.checkpoint_interval_s, config.sink.lateness_s, config.sink.memory(0));
+        let sink = |config: &Config| {
+            let sink = &config.sink;
+            (sink.checkpoint_interval_s, sink.lateness_s, sink.memory(0), sink.max_exemplars)
+        };
         assert_eq!(sink(&full), sink(&usual));
         assert_eq!(full.query.copies.len(), 2);
         assert_eq!(QuerySettings { copies: Vec::new(), ..full.query.clone() }, usual.query);

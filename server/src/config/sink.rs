@@ -24,6 +24,8 @@ pub(crate) struct SinkConfig {
     /// The same for short-lived jobs, which try for an hour; less than 2 is refused. Default: 2.
     #[serde(alias = "forget_jobs_after", deserialize_with = "units::hours")]
     pub forget_jobs_after_h: u64,
+    /// Exemplars in memory, the oldest of which make room for new ones; each takes about 300 bytes. 0 keeps none. Default: 100,000.
+    pub max_exemplars: usize,
     /// Other engines that get what is stored. Default: none.
     #[serde(rename = "backend")]
     pub backends: Vec<BackendSettings>,
@@ -59,6 +61,7 @@ impl Default for SinkConfig {
             lateness_s: 30,
             forget_agents_after_h: 168,
             forget_jobs_after_h: 2,
+            max_exemplars: weir_sink::USUAL_EXEMPLARS,
             backends: Vec::new(),
         }
     }

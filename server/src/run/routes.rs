@@ -12,7 +12,7 @@ use super::http;
 use super::roles::{Roles, SinkRole};
 use crate::alerting::forwarded;
 use crate::api::{
-    agents, alerts, auth, cardinality, dashboards, events, prometheus, query, rules, session, why, write,
+    agents, alerts, auth, cardinality, dashboards, events, exemplars, prometheus, query, rules, session, why, write,
 };
 use crate::config::Config;
 use crate::front;
@@ -56,6 +56,7 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         let queries = queries.layer(axum::middleware::from_fn_with_state(store, refuse_without_store));
         let queries = queries.merge(http::fleet_routes(roles.clone()));
         let queries = queries.merge(cardinality::routes(sink.admission())).merge(agents::routes(sink.agents()));
+        let queries = queries.merge(exemplars::routes(sink.exemplars()));
         let queries = queries.merge(events::routes(config.events.kept_in(&config.data).folder));
         router = router.merge(guard(queries, Scope::Read));
     }
@@ -112,6 +113,7 @@ fn facts(config: &Config, roles: &Arc<Roles>) -> prometheus::Facts {
     };
     prometheus::Facts {
         started: crate::clock::now(),
+        keeps_exemplars: roles.sink.is_some(),
         config: config.file.clone(),
         retention: config.store.raw_retention(),
         store: Arc::new(store),

@@ -12,7 +12,8 @@
 //! distance in ms from the one before, zigzag, its length and its bytes. Records of differences are of version 3: for each series the number of its
 //! labels and their places, the number of its differences, and for each of these a distance in ns from the one before, zigzag, since how many ns
 //! before its end it is (0: it does not say), and its eight bytes. Records of version 4 have histograms of stretches of time: as
-//! differences, with a length and bytes in place of the eight.
+//! differences, with a length and bytes in place of the eight. Records of version 5 have exemplars: as histograms, with
+//! the bytes of a value and of labels.
 
 use super::labels::{Labels, Pair};
 use weir_sample::Kind;
@@ -34,6 +35,7 @@ pub(crate) const SAMPLES: u8 = 1;
 pub(super) const HISTOGRAMS: u8 = 2;
 pub(super) const DIFFERENCES: u8 = 3;
 pub(super) const WINDOWS: u8 = 4;
+pub(crate) const EXEMPLARS: u8 = 5;
 
 /// A record is closed when it has grown past this size; with the series that made it so it is below what a queue takes.
 pub(super) const RECORD_BYTES: usize = 256 << 10;
@@ -62,6 +64,12 @@ impl SampleWriter {
     /// One that takes histograms, which have records of their own.
     pub fn of_histograms() -> Self {
         Self::of(HISTOGRAMS)
+    }
+
+    /// One that takes exemplars by [`SampleWriter::push_histograms`], with bytes of [`exemplar_bytes`](super::exemplar_bytes). They have
+    /// records of their own.
+    pub fn of_exemplars() -> Self {
+        Self::of(EXEMPLARS)
     }
 
     /// One that takes differences, which have records of their own.

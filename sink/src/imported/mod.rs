@@ -5,6 +5,7 @@
 //! and the sink stores them here. What is sent as differences becomes totals (`running.rs`). To store a sample twice is to store it once, so they need no numbers: a request may be
 //! repeated, and a crash undone by reading the queue again.
 
+mod exemplars;
 pub(crate) mod form;
 mod histograms;
 pub(crate) mod importer;
@@ -18,6 +19,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use weir_queue::Record;
 
+pub use exemplars::exemplar_bytes;
+
 use crate::Error;
 use crate::ingest::Ingest;
 use crate::series::Limit;
@@ -28,6 +31,9 @@ impl Ingest {
     /// Stores what a record tells, as rules and the tenant's limit have it. What is over the limit is left out and
     /// counted: running totals of several series have no sum that would stay true.
     pub(crate) fn samples(&mut self, record: &Record<'_>, payload: &[u8]) -> Result<(), Error> {
+        if reading::has_exemplars(payload) {
+            return self.keep_exemplars(record, payload);
+        }
         if reading::has_histograms(payload) || reading::has_windows(payload) {
             return self.histograms(record, payload);
         }

@@ -2,7 +2,7 @@
 
 use weir_sample::Kind;
 
-use super::form::{BYTES, DIFFERENCES, HISTOGRAMS, MOVED, SAMPLES, WINDOWS};
+use super::form::{BYTES, DIFFERENCES, EXEMPLARS, HISTOGRAMS, MOVED, SAMPLES, WINDOWS};
 use super::running::Difference;
 
 /// What cannot be read is no record of this form, or is damaged.
@@ -22,6 +22,16 @@ pub(crate) fn has_histograms(payload: &[u8]) -> bool {
 /// Whether these are of stretches of time, of which [`window`] reads in place of [`histogram`].
 pub(crate) fn has_windows(payload: &[u8]) -> bool {
     payload.first() == Some(&WINDOWS)
+}
+
+/// Whether a record has exemplars, of which [`exemplar_labels`], [`histogram_series`] and [`histogram`] read.
+pub(crate) fn has_exemplars(payload: &[u8]) -> bool {
+    payload.first() == Some(&EXEMPLARS)
+}
+
+/// As [`labels`], for a record of exemplars.
+pub(crate) fn exemplar_labels<'a>(input: &mut &'a [u8]) -> Result<Vec<&'a str>, Unreadable> {
+    labels_of(EXEMPLARS, input)
 }
 
 /// Whether a record has differences, of which [`difference_labels`], [`histogram_series`] and [`difference`] read.

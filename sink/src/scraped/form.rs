@@ -42,6 +42,7 @@ pub enum Outcome {
 pub struct ScrapeWriter {
     samples: SampleWriter,
     histograms: Option<SampleWriter>,
+    exemplars: Option<SampleWriter>,
 }
 
 /// A look brought more than one record holds.
@@ -68,18 +69,28 @@ impl ScrapeWriter {
         writer.push_histograms(labels, own, &[histogram]);
     }
 
-    /// The record's payload.
+    /// Adds an exemplar of a series, by its bytes.
+    pub fn push_exemplar(&mut self, labels: &Labels<'_>, own: &[Pair], exemplar: (i64, Vec<u8>)) {
+        let writer = self.exemplars.get_or_insert_with(SampleWriter::of_exemplars);
+        writer.push_histograms(labels, own, &[exemplar]);
+    }
+
+    /// The record's payload. Exemplars with which it would be too large are left out: they cost no sample.
     ///
     /// # Errors
     /// It would be larger than a queue takes.
     pub fn finish(self, scrape: Scrape) -> Result<Vec<u8>, TooLarge> {
-        let parts = self.samples.finish().into_iter().chain(self.histograms.into_iter().flat_map(SampleWriter::finish));
         let mut plain = Vec::new();
-        for part in parts {
-            plain.extend((part.len() as u32).to_le_bytes());
-            plain.extend(part);
-        }
-        pack(scrape, &plain)
+        let mut put = |writers: &mut dyn Iterator<Item = SampleWriter>| {
+            for part in writers.flat_map(SampleWriter::finish) {
+                plain.extend((part.len() as u32).to_le_bytes());
+                plain.extend(part);
+            }
+            plain.len()
+        };
+        let samples = put(&mut std::iter::once(self.samples).chain(self.histograms));
+        let all = put(&mut self.exemplars.into_iter());
+        pack(scrape, &plain).or_else(|large| if all > samples { pack(scrape, &plain[..samples]) } else { Err(large) })
     }
 }
 
@@ -158,6 +169,7 @@ pub(super) fn parts(mut unpacked: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imported::form::{EXEMPLARS, SAMPLES};
 
     const SCRAPE: Scrape = Scrape { time: Timestamp(1_700_000_007_000), interval_ms: 15_000, outcome: Outcome::Failed };
 
@@ -194,6 +206,26 @@ mod tests {
     #[test]
     fn more_than_a_record_holds_is_refused() {
         assert!(matches!(written(80_000), Err(TooLarge(bytes)) if bytes > MAX_PAYLOAD_BYTES));
+    }
+
+    #[test]
+    fn exemplars_cost_no_sample() {
+        let check = |series: usize, expected: &[u8]| {
+            let (mut labels, mut writer, mut own) = (Labels::default(), ScrapeWriter::default(), Vec::new());
+            let name = labels.metric(&[], "up", Kind::Gauge);
+            let kind = labels.series(&[name], &mut own).unwrap();
+            writer.push(&labels, &own, kind, (SCRAPE.time.millis(), 1.0));
+            for at in 0..series {
+                let bytes = xxhash_rust::xxh3::xxh3_128(&at.to_le_bytes()).to_le_bytes();
+                writer.push_exemplar(&labels, &own, (SCRAPE.time.millis(), bytes.to_vec()));
+            }
+            let payload = writer.finish(SCRAPE).unwrap();
+            let unpacked = unpack(Scrape::read(&payload).unwrap().1).unwrap();
+            let versions: Vec<u8> = parts(&unpacked).filter_map(|part| part.first().copied()).collect();
+            assert_eq!(versions, expected, "{series}");
+        };
+        check(10, &[SAMPLES, EXEMPLARS]);
+        check(200_000, &[SAMPLES]);
     }
 
     #[test]

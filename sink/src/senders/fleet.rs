@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::marks::Watermarks;
 use super::roster::{ALIVE, Roster};
 use crate::events::Kept;
+use crate::exemplars::Exemplars;
 use crate::told::Catalogue;
 
 /// One line about the fleet.
@@ -89,6 +90,8 @@ pub(crate) struct Counters {
     pub reader: Mutex<Vec<Reading>>,
     /// Each tenant's part of the fleet.
     pub tenants: Mutex<Tenants>,
+    /// What is shown of single observations.
+    pub exemplars: Arc<Exemplars>,
     /// Each agent, while somebody looks.
     pub roster: Roster,
     /// What senders tell of metrics.
@@ -153,8 +156,16 @@ impl Counters {
     pub(crate) fn readings(&self, now: Timestamp) -> Vec<Reading> {
         let marks = self.watermarks.lock().unwrap_or_else(PoisonError::into_inner).readings();
         let told = self.metadata.readings();
-        let mut readings =
-            [self.of_batches(now), self.of_scrapes(), self.of_events(), self.of_senders(), marks, told].concat();
+        let mut readings = [
+            self.of_batches(now),
+            self.of_scrapes(),
+            self.of_events(),
+            self.exemplars.readings(),
+            self.of_senders(),
+            marks,
+            told,
+        ]
+        .concat();
         readings.extend(self.reader.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         readings
     }

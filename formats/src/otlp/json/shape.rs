@@ -87,10 +87,21 @@ static EXPONENTIAL: Shape =
 
 static SUMMARY: Shape = Shape(&[many("dataPoints", 1, Type::Message(&SUMMARY_POINT))]);
 
+/// Ids are hexadecimal digits here, in place of their bytes: whoever reads them knows both.
+static EXEMPLAR: Shape = Shape(&[
+    one("timeUnixNano", 2, Type::Fixed),
+    choice("asDouble", 3, Type::Double),
+    one("spanId", 4, Type::Text),
+    one("traceId", 5, Type::Text),
+    choice("asInt", 6, Type::Fixed),
+    many("filteredAttributes", 7, Type::Message(&KEY_VALUE)),
+]);
+
 static NUMBER_POINT: Shape = Shape(&[
     one("startTimeUnixNano", 2, Type::Fixed),
     one("timeUnixNano", 3, Type::Fixed),
     choice("asDouble", 4, Type::Double),
+    many("exemplars", 5, Type::Message(&EXEMPLAR)),
     choice("asInt", 6, Type::Fixed),
     many("attributes", 7, Type::Message(&KEY_VALUE)),
     one("flags", 8, Type::Varint),
@@ -103,6 +114,7 @@ static HISTOGRAM_POINT: Shape = Shape(&[
     one("sum", 5, Type::Double),
     many("bucketCounts", 6, Type::Fixed),
     many("explicitBounds", 7, Type::Double),
+    many("exemplars", 8, Type::Message(&EXEMPLAR)),
     many("attributes", 9, Type::Message(&KEY_VALUE)),
     one("flags", 10, Type::Varint),
 ]);
@@ -118,6 +130,7 @@ static EXPONENTIAL_POINT: Shape = Shape(&[
     one("positive", 8, Type::Message(&BUCKETS)),
     one("negative", 9, Type::Message(&BUCKETS)),
     one("flags", 10, Type::Varint),
+    many("exemplars", 11, Type::Message(&EXEMPLAR)),
     one("zeroThreshold", 14, Type::Double),
 ]);
 

@@ -8,7 +8,7 @@ fn read(line: &str, form: Form) -> Result<String, Malformed> {
         Line::Unit { family, unit } => format!("{family} in {unit}"),
         Line::Nothing => String::new(),
         Line::End => "end".to_owned(),
-        Line::Sample(Sample { name, labels, value, time }) => {
+        Line::Sample(Sample { name, labels, value, time, .. }) => {
             let labels: Vec<_> = labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
             let time = time.map_or(String::new(), |time| format!(" @{}", time.millis()));
             format!("{name}[{}] {value}{time}", labels.join(" "))

@@ -19,6 +19,8 @@ use crate::host;
 pub(crate) struct Facts {
     /// When it started.
     pub started: Timestamp,
+    /// Whether exemplars are asked for elsewhere; else there are none.
+    pub keeps_exemplars: bool,
     /// Its configuration file, if it has one.
     pub config: Option<std::path::PathBuf>,
     /// How long raw samples are kept.
@@ -40,7 +42,11 @@ pub(super) fn routes(facts: Facts) -> Router {
     let empty = |data: Value| get(move || async move { success(data) });
     let targets = json!({ "activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {} });
     let managers = json!({ "activeAlertmanagers": [], "droppedAlertmanagers": [] });
-    Router::new()
+    let exemplars = match facts.keeps_exemplars {
+        true => Router::new(),
+        false => Router::new().route("/api/v1/query_exemplars", empty(json!([])).post(|| async { success(json!([])) })),
+    };
+    exemplars
         .route("/api/v1/status/runtimeinfo", get(runtime))
         .route("/api/v1/status/config", get(config))
         .route("/api/v1/status/flags", get(flags))
@@ -50,7 +56,6 @@ pub(super) fn routes(facts: Facts) -> Router {
         .route("/api/v1/scrape_pools", empty(json!({ "scrapePools": [] })))
         .route("/api/v1/alertmanagers", empty(managers))
         .route("/api/v1/notifications", empty(json!([])))
-        .route("/api/v1/query_exemplars", empty(json!([])).post(|| async { success(json!([])) }))
         .route("/api/v1/features", get(features))
         .route("/-/healthy", get(|| async { "Weir is Healthy.\n" }))
         .route("/-/ready", get(ready))

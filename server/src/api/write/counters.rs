@@ -142,10 +142,12 @@ impl Counters {
 impl Protocols {
     /// Those of each, with the reasons that it has.
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        use Reason::{Attributes, Conflict, Delta, Histogram, Line, Mended, Network, NoValue, Temporality, Text};
+        use Reason::{
+            Attributes, Conflict, Delta, Exemplar, Histogram, Line, Mended, Network, NoValue, Temporality, Text,
+        };
 
         let common = Reason::OF_ALL;
-        let of_otlp = &[Histogram, Conflict, Delta, Attributes, NoValue, Temporality, Mended];
+        let of_otlp = &[Histogram, Conflict, Delta, Attributes, NoValue, Temporality, Mended, Exemplar];
         let mut readings = self.otlp.readings_of("otlp", &[common, of_otlp]);
         readings.extend(self.influx.readings_of("influx", &[common, &[Conflict, Line, Text, Mended]]));
         readings.extend(self.push.readings_of("push", &[common, &[Conflict]]));
@@ -164,9 +166,10 @@ const REMOTE_WRITE: &str = "Left out of remote write, by reason. malformed: requ
     ahead: samples older than anything is kept or ahead of this clock; no_name, label_name, \
     duplicate, too_long: series without a name, with an empty label name, with two labels of one name, or with \
     too long or too many labels; unreadable: series of which a byte is no UTF-8 or no protobuf; histogram: native histograms whose counts contradict each other: see the sender; conflict (2.0): samples of a series that has \
-    another value at the same time in the same request; exemplar (2.0): exemplars, which are not kept.";
+    another value at the same time in the same request; exemplar: exemplars whose labels are over 128 \
+    characters, or that are of a series or time that is not stored.";
 
 const PROTOCOL: &str = "Left out of what came by a protocol, by reason. malformed to unreadable as in weir_remote_write_refused_total; mended: samples whose name is another's once it is mended; histogram: histograms that contradict themselves; \
     conflict: samples of a series that has another value at the same time in the same request; delta: differences of \
     sums that may fall or of no time; attributes: data points or resources with more than 128; no_value: data points without a value; temporality: data points \
-    that do not say whether they are totals; line: lines that cannot be read; network: connections from networks that may not send; text: fields whose value is text. See docs/protocols.md.";
+    that do not say whether they are totals; line: lines that cannot be read; network: connections from networks that may not send; text: fields whose value is text; exemplar: as in weir_remote_write_refused_total. See docs/protocols.md.";

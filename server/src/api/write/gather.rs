@@ -7,9 +7,9 @@ use std::fmt::Write;
 use std::hash::{DefaultHasher, Hasher};
 
 use weir_formats::remote_write::{MOST_DISTINCT_LABELS, MOST_SAMPLES, MOST_SERIES, NAME};
-use weir_formats::{Measured, Point};
+use weir_formats::{Exemplar, Measured, Point};
 use weir_sample::{Histogram, Kind, Series, legal_label_name, legal_metric_name};
-use weir_sink::{Labels, Odd, Pair, SampleWriter};
+use weir_sink::{Labels, Odd, Pair, SampleWriter, exemplar_bytes};
 
 use super::left_out::{LeftOut, spelled};
 use super::reason::Reason;
@@ -25,6 +25,9 @@ pub(crate) struct Gathered {
     /// What each series has when, to find what contradicts it.
     when: HashMap<(usize, i64), u64>,
     pub(crate) left_out: LeftOut,
+    /// Exemplars that are taken, and those that are none.
+    exemplars: usize,
+    pub(crate) odd_exemplars: u64,
     oldest: i64,
     newest: i64,
     /// Differences from before are not counted.
@@ -42,6 +45,7 @@ struct Brought {
     histograms: Vec<(i64, Vec<u8>)>,
     differences: Vec<(i64, i64, f64)>,
     windows: Vec<(i64, i64, Vec<u8>)>,
+    exemplars: Vec<(i64, Vec<u8>)>,
 }
 
 impl Gathered {
@@ -51,9 +55,24 @@ impl Gathered {
         (oldest, newest): (i64, i64),
         oldest_difference: i64,
     ) -> Self {
-        let (known, places, series, when, left_out, key) = Default::default();
-        let (labels, mended) = (Labels::enforcing(labels), None);
-        Self { labels, known, places, series, when, left_out, oldest, newest, oldest_difference, key, mended }
+        let (known, places, series, when, key) = Default::default();
+        let (labels, mended, exemplars, odd_exemplars) = (Labels::enforcing(labels), None, 0, 0);
+        let left_out = LeftOut::default();
+        Self {
+            labels,
+            known,
+            places,
+            series,
+            when,
+            left_out,
+            exemplars,
+            odd_exemplars,
+            oldest,
+            newest,
+            oldest_difference,
+            key,
+            mended,
+        }
     }
 
     /// The same where names are mended to Prometheus' letters. Two that become one are refused, not merged.
@@ -117,6 +136,28 @@ impl Gathered {
         Ok(true)
     }
 
+    /// Takes an exemplar of a point's series. Returns whether it was taken: one whose series or labels are odd costs itself, and is
+    /// counted.
+    ///
+    /// # Errors
+    /// The request is over a limit.
+    pub(crate) fn take_exemplar(&mut self, of: &Point<'_>, exemplar: &Exemplar<'_>) -> Result<bool, Refused> {
+        let time = exemplar.time.unwrap_or(of.time);
+        let labels = exemplar.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        let bytes = exemplar_bytes(exemplar.value, labels).filter(|_| (self.oldest..=self.newest).contains(&time));
+        let place = self.place(of)?;
+        let (Some(bytes), Ok(place)) = (bytes, place) else {
+            self.odd_exemplars += 1;
+            return Ok(false);
+        };
+        if (self.when.len() + self.exemplars) as u64 >= MOST_SAMPLES {
+            return Err(Refused::too_much("samples", MOST_SAMPLES));
+        }
+        self.exemplars += 1;
+        self.series[place].exemplars.push((time, bytes));
+        Ok(true)
+    }
+
     /// Where the series of a point is, or what is odd about it.
     fn place(&mut self, point: &Point<'_>) -> Result<Result<usize, Odd>, Refused> {
         let mut pairs = Vec::with_capacity(point.labels.len() + 1);
@@ -142,6 +183,7 @@ impl Gathered {
                     histograms: Vec::new(),
                     differences: Vec::new(),
                     windows: Vec::new(),
+                    exemplars: Vec::new(),
                 });
                 Ok(Ok(place))
             }
@@ -180,16 +222,20 @@ impl Gathered {
     pub(super) fn finish(self) -> (Vec<Vec<u8>>, u64) {
         let (mut floats, mut histograms) = (SampleWriter::default(), SampleWriter::of_histograms());
         let (mut grown, mut observed) = (SampleWriter::of_differences(), SampleWriter::of_windows());
-        for Brought { own, kind, samples, histograms: its, differences, windows } in &self.series {
+        let mut shown = SampleWriter::of_exemplars();
+        for Brought { own, kind, samples, histograms: its, differences, windows, exemplars } in &self.series {
             if !samples.is_empty() {
                 floats.push(&self.labels, own, *kind, samples);
             }
             histograms.push_histograms(&self.labels, own, its);
             grown.push_differences(&self.labels, own, differences);
             observed.push_windows(&self.labels, own, windows);
+            shown.push_histograms(&self.labels, own, exemplars);
         }
         let mut payloads = floats.finish();
-        payloads.extend(histograms.finish().into_iter().chain(grown.finish()).chain(observed.finish()));
+        payloads.extend(
+            histograms.finish().into_iter().chain(grown.finish()).chain(observed.finish()).chain(shown.finish()),
+        );
         (payloads, self.when.len() as u64)
     }
 }

@@ -32,7 +32,7 @@ use weir_formats::remote_write::{self, Entry, Unpacked};
 use weir_identity::Claims;
 use weir_queue::Log;
 use weir_sample::Timestamp;
-use weir_sink::SampleWriter;
+use weir_sink::{SampleWriter, exemplar_bytes};
 
 use super::auth::Caller;
 use crate::clock::now;
@@ -140,6 +140,7 @@ impl WriteRoute {
         let mut series = SeriesReader::enforcing(enforced.map(|(label, value)| (&**label, &**value)));
         let (mut entries, mut entry) = (request.entries(), Entry::default());
         let mut histogram_writer = SampleWriter::of_histograms();
+        let (mut exemplar_writer, mut odd_exemplars) = (SampleWriter::of_exemplars(), 0);
         while entries.read(&mut entry)? {
             if entry.is_unreadable {
                 left_out.add(Reason::Unreadable, 1);
@@ -153,6 +154,8 @@ impl WriteRoute {
                     taken += entry.samples.len() + histograms.len();
                     writer.push(&series.labels, &series.own, kind, &entry.samples);
                     histogram_writer.push_histograms(&series.labels, &series.own, &histograms);
+                    let exemplars = exemplars(&entry, &mut odd_exemplars, (oldest, newest));
+                    exemplar_writer.push_histograms(&series.labels, &series.own, &exemplars);
                 }
                 Err(odd) => {
                     let count = (entry.samples.len() + entry.histograms.len()) as u64;
@@ -161,10 +164,11 @@ impl WriteRoute {
             }
         }
         let mut payloads = writer.finish();
-        payloads.extend(histogram_writer.finish());
+        payloads.extend(histogram_writer.finish().into_iter().chain(exemplar_writer.finish()));
         self.door.append(&payloads, claims, now)?;
         self.door.counters.take(taken as u64);
         self.door.tell(tenant, request.told(), now)?;
+        self.door.counters.refuse(Reason::Exemplar, odd_exemplars);
         left_out.told(&self.door.counters).map_err(Refused::Part)
     }
 }
@@ -185,6 +189,19 @@ fn histograms(entry: &Entry<'_>, left_out: &mut LeftOut, (oldest, newest): (i64,
         }
     }
     histograms
+}
+
+/// The exemplars of a series that are kept, in the form of the queue.
+fn exemplars(entry: &Entry<'_>, odd: &mut u64, (oldest, newest): (i64, i64)) -> Vec<(i64, Vec<u8>)> {
+    let read = |message: &&[u8]| {
+        let exemplar = remote_write::read_exemplar(message).ok()?;
+        let time = exemplar.time.filter(|time| (oldest..=newest).contains(time))?;
+        let labels = exemplar.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        Some((time, exemplar_bytes(exemplar.value, labels)?))
+    };
+    let kept: Vec<_> = entry.exemplars.iter().filter_map(read).collect();
+    *odd += (entry.exemplars.len() - kept.len()) as u64;
+    kept
 }
 
 /// A label of a series that is left out, as far as it can be read.

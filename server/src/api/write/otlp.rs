@@ -98,17 +98,22 @@ impl OtlpRoute {
                 Err(refused) => over = Some(refused),
             },
             Told::Described(metric, told) if (described.len() as u64) < MOST_METADATA => described.push((metric, told)),
+            Told::Exemplar(Some((point, exemplar))) if over.is_none() => {
+                over = gathered.take_exemplar(&point, &exemplar).err();
+            }
+            Told::Exemplar(None) => gathered.odd_exemplars += 1,
             Told::Resource(point) if over.is_none() => over = gathered.take(&[point]).err(),
             Told::LeftOut(why) => {
                 rejected += 1;
                 gathered.left_out.add(why, 1);
             }
-            Told::Point(_) | Told::Resource(_) | Told::Described(..) => {}
+            Told::Point(_) | Told::Resource(_) | Told::Exemplar(_) | Told::Described(..) => {}
         })?;
         if let Some(refused) = over {
             return Err(refused);
         }
         let left_out = std::mem::take(&mut gathered.left_out);
+        self.door.counters.refuse(Reason::Exemplar, gathered.odd_exemplars);
         self.door.store(sender, gathered)?;
         let told = described.iter().map(|(metric, told)| (metric.as_str(), told.clone()));
         self.door.tell(tenant_of(sender), told, now())?;

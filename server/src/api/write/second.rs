@@ -18,6 +18,7 @@ use crate::clock::now;
 pub(super) struct Written {
     samples: u64,
     histograms: u64,
+    exemplars: u64,
 }
 
 /// Whether a content type is of a version of remote write; `None` for another protocol's.
@@ -37,19 +38,17 @@ pub(super) fn is_second(content_type: &str) -> Option<bool> {
 /// Makes the samples of a request durable. What was written of it stands in `written`, also where a part was not.
 pub(super) fn store(door: &Door, sender: &Sender, unpacked: &Unpacked, written: &mut Written) -> Result<(), Refused> {
     let request = SecondRequest::read(unpacked)?;
-    let (mut gathered, mut taken, mut exemplars) = (door.gathered(sender), Written::default(), 0);
-    let mut told = BTreeMap::new();
+    let (mut gathered, mut taken, mut told) = (door.gathered(sender), Written::default(), BTreeMap::new());
     request.entries(|entry| {
-        exemplars += entry.exemplars;
         told.extend(entry.told());
         take(entry, &mut gathered, &mut taken)
     })?;
-    let left_out = std::mem::take(&mut gathered.left_out);
+    let (left_out, odd_exemplars) = (std::mem::take(&mut gathered.left_out), gathered.odd_exemplars);
     door.store(sender, gathered)?;
     *written = taken;
     door.tell(tenant_of(sender), told, now())?;
-    // There is nowhere to keep them, which is no mistake of the sender: the answer says that none was written.
-    door.counters.refuse(Reason::Exemplar, exemplars);
+    // The answer says how many were written; samples are not refused for them.
+    door.counters.refuse(Reason::Exemplar, odd_exemplars);
     left_out.told(&door.counters).map_err(Refused::Part)
 }
 
@@ -73,6 +72,11 @@ fn take(entry: &SecondEntry<'_>, gathered: &mut Gathered, taken: &mut Written) -
             Err(_) => gathered.left_out.add(Reason::Unreadable, 1),
         }
     }
+    gathered.odd_exemplars += entry.odd_exemplars;
+    for exemplar in &entry.exemplars {
+        let series = of(0, Measured::Float(0.0));
+        taken.exemplars += u64::from(gathered.take_exemplar(&series, exemplar)?);
+    }
     Ok(())
 }
 
@@ -82,7 +86,7 @@ impl Written {
         let counts = [
             ("x-prometheus-remote-write-samples-written", self.samples),
             ("x-prometheus-remote-write-histograms-written", self.histograms),
-            ("x-prometheus-remote-write-exemplars-written", 0),
+            ("x-prometheus-remote-write-exemplars-written", self.exemplars),
         ];
         let headers = counts
             .into_iter()

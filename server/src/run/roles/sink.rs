@@ -46,6 +46,7 @@ impl SinkRole {
             lateness,
             wait: config.alerting.wait,
             memory,
+            max_exemplars: config.sink.max_exemplars,
             events: config.events.kept_in(&config.data),
         };
         let opening = Opening { folder: config.data.join("store"), store: config.store.open()?, sink };
@@ -120,6 +121,11 @@ impl SinkRole {
     pub(crate) fn agents(&self) -> Agents {
         let service = self.service.clone();
         Arc::new(move || service.agents(AGENTS_PATIENCE))
+    }
+
+    /// Exemplars of all series.
+    pub(crate) fn exemplars(&self) -> Arc<weir_sink::Exemplars> {
+        self.service.exemplars()
     }
 
     /// Rules and limits of series.

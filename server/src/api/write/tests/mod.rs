@@ -1,5 +1,6 @@
 //! Remote write as a sender sees it: real HTTP in front, a real queue and sink behind.
 
+mod exemplars;
 mod influx;
 mod otlp;
 mod push;
