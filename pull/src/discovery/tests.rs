@@ -177,3 +177,57 @@ async fn slices_endpoints_services_and_nodes_have_prometheus_labels() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn the_file_for_kubernetes_asks_what_says_so_itself() {
+    let fake = Fake::start().await;
+    let annotated = |name: &str, ip: &str, annotations: serde_json::Value| {
+        let mut pod = pod(name, ip, 7);
+        pod["metadata"]["annotations"] = annotations;
+        pod
+    };
+    let yes = json!({ "prometheus.io/scrape": "true" });
+    let other = json!({
+        "prometheus.io/scrape": "true", "prometheus.io/port": "9100", "prometheus.io/path": "/m", "prometheus.io/scheme": "https",
+    });
+    let mut done = annotated("done", "10.1.0.4", yes.clone());
+    done["status"]["phase"] = json!("Succeeded");
+    let silent = annotated("silent", "10.1.0.3", json!({}));
+    fake.set(
+        "/api/v1/pods",
+        &list(&[annotated("a", "10.1.0.1", yes.clone()), annotated("b", "10.1.0.2", other), silent, done]),
+    );
+    let service =
+        json!({ "metadata": { "name": "web", "namespace": "shop", "annotations": yes }, "spec": { "ports": [] } });
+    fake.set("/api/v1/services", &list(&[service]));
+    let slice = json!({
+        "metadata": { "name": "web-1", "namespace": "shop", "labels": { "kubernetes.io/service-name": "web" } },
+        "addressType": "IPv4", "ports": [{ "name": "http", "port": 80, "protocol": "TCP" }],
+        "endpoints": [{ "addresses": ["10.1.0.9"], "conditions": { "ready": true } }],
+    });
+    fake.set("/apis/discovery.k8s.io/v1/endpointslices", &list(&[slice]));
+
+    let text = include_str!("../../../deploy/kubernetes-collect/scrape.yml");
+    let asked = text.replace("- role:", &format!("- api_server: '{}'\n        role:", fake.url()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scrape.yml");
+    std::fs::write(&path, asked).unwrap();
+    let config = crate::config::Config::load(&path).unwrap();
+    assert_eq!(config.without_effect, [] as [String; 0]);
+    let discovery = super::Discovery::new(config.jobs.into_iter().map(Into::into).collect());
+    let found = || {
+        let of = |target: &crate::target::Target, name: &str| target.labels.get(name).cloned().unwrap_or_default();
+        let targets = discovery.targets().targets;
+        let told = targets.values().map(|one| format!("{} {} {}", one.uri, of(one, "pod"), of(one, "service")));
+        let mut all: Vec<_> = told.collect();
+        all.sort();
+        all
+    };
+    let expected = ["http://10.1.0.1:8080/metrics a ", "http://10.1.0.9:80/metrics  web", "https://10.1.0.2:9100/m b "];
+    let wait = async {
+        while found() != expected {
+            discovery.changed().await;
+        }
+    };
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(20), wait).await.is_ok(), "{:?}", found());
+}
