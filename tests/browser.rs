@@ -35,6 +35,11 @@ fn dashboards_are_opened_imported_and_saved() {
     with_a_host("dashboards.mjs");
 }
 
+#[test]
+fn times_are_written_by_the_clock_that_is_chosen() {
+    with_a_host("clock.mjs");
+}
+
 /// Runs a script against a server with one host, whose name the script is given.
 fn with_a_host(script: &str) {
     let folder = tempfile::tempdir().unwrap();

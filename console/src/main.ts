@@ -2,6 +2,7 @@
 
 import * as api from './api.ts';
 import { here, isRanged, PAGES, writeAddress, type Address, type Page } from './parts/address.ts';
+import { startClock } from './parts/clock.ts';
 import { format } from './parts/format.ts';
 import { startKeys } from './parts/keys.ts';
 import { showRange, startRangeBar } from './parts/rangebar.ts';
@@ -121,6 +122,7 @@ window.addEventListener('hashchange', turnPage);
 window.addEventListener('look-again', () => void live());
 window.addEventListener('popstate', () => location.hash || turnPage());
 startTheme(turnPage);
+startClock(turnPage);
 startAlerts();
 startCardinality();
 startCatalogue();

@@ -3,6 +3,7 @@ import { found } from '../src/pages/catalogue.ts';
 import { labelText, matcherText, readMatchers } from '../src/alerts/matchers.ts';
 import { labelValues, TokenNeeded, useToken } from '../src/api.ts';
 import { applicationMetrics, hostCharts, questionOf } from '../src/pages/hosts.ts';
+import { useClock } from '../src/parts/clock.ts';
 import { ago, format } from '../src/parts/format.ts';
 
 describe('format', () => {
@@ -16,7 +17,10 @@ describe('format', () => {
     [250, 'milliseconds', '250 ms'],
     [1_795_753_250, 'time', '2026-11-27 04:20:50'],
     [null, 'number', '–'],
-  ] as const)('%s as %s is %s', (value, unit, text) => expect(format(value, unit)).toBe(text));
+  ] as const)('%s as %s is %s', (value, unit, text) => {
+    useClock({ zone: 'UTC', hours: '24' });
+    expect(format(value, unit)).toBe(text);
+  });
 });
 
 describe('matchers', () => {

@@ -2,6 +2,7 @@
 
 import * as api from '../api.ts';
 import { here, writeAddress } from '../parts/address.ts';
+import { clockKey, timeText } from '../parts/clock.ts';
 import type { Mark } from '../parts/marks.ts';
 import type { Span } from '../parts/range.ts';
 import { labelText } from './matchers.ts';
@@ -41,7 +42,7 @@ let noEventsUntil = 0;
 /** Events that applications have sent in a span, of one host if one is named; none where the server keeps none. */
 export async function eventMarks(span: Span, host = ''): Promise<Mark[]> {
   if (performance.now() < noEventsUntil) return [];
-  const key = `${Math.round(span.from)} ${Math.round(span.to)} ${host}`;
+  const key = `${Math.round(span.from)} ${Math.round(span.to)} ${host} ${clockKey()}`;
   if (events?.key !== key || performance.now() - events.at > KEPT_MS) {
     const marks = api.happened(span.from, span.to, host).then(
       (all) => all.map(markOf).sort((a, b) => a.from - b.from),
@@ -58,7 +59,7 @@ export async function eventMarks(span: Span, host = ''): Promise<Mark[]> {
 /** What it says, in a line; its text is as long as its sender liked. */
 export function markOf({ timestamp, title, text, host, tags }: api.Happened): Mark {
   const said = [title, host && `on ${host}`, text.slice(0, 300), tags.join(' ')].filter(Boolean).join(' · ');
-  return { from: timestamp, to: timestamp, kind: 'event', text: `${new Date(timestamp * 1000).toLocaleString([], { hourCycle: 'h23' })}: ${said}`, href: location.hash };
+  return { from: timestamp, to: timestamp, kind: 'event', text: `${timeText(timestamp)}: ${said}`, href: location.hash };
 }
 
 /** Labels that say what an alert is, not what it is about. */
@@ -74,6 +75,5 @@ export function isAbout(labels: api.Labels, lines: api.Line[]): boolean {
 }
 
 export function marksOf(fired: Fired[], href: string): Mark[] {
-  const time = (second: number) => new Date(second * 1000).toLocaleString([], { hourCycle: 'h23' });
-  return fired.map(({ labels, from, to }) => ({ from, to, kind: 'alert', text: `${labelText(labels)} fired from ${time(from)}${to ? ` to ${time(to)}` : ', and fires'}`, href }));
+  return fired.map(({ labels, from, to }) => ({ from, to, kind: 'alert', text: `${labelText(labels)} fired from ${timeText(from)}${to ? ` to ${timeText(to)}` : ', and fires'}`, href }));
 }

@@ -1,6 +1,7 @@
 // A changed rule over the past before it is saved: what it would have told, beside what the rule in force would have.
 
 import * as api from '../api.ts';
+import { timeText } from '../parts/clock.ts';
 import { format } from '../parts/format.ts';
 import { gridOf } from '../parts/range.ts';
 import { labelText } from './matchers.ts';
@@ -18,6 +19,8 @@ let offered = '';
 let inForce = '';
 /** An answer of a rule that is no longer looked at is not shown. */
 let asked = 0;
+/** Shows the last answer once more, as when times are written otherwise. */
+let again: (() => Promise<void>) | undefined;
 
 /** Fills the field with a rule that is looked at anew; who writes is not written over. */
 export function offerReplay({ id, group, rule }: Known): void {
@@ -32,6 +35,7 @@ export function offerReplay({ id, group, rule }: Known): void {
 export function forgetReplay(): void {
   asked += 1;
   offered = '';
+  again = undefined;
   for (const id of ['replay-sums', 'replay-changes', 'replay-chart']) element(id).replaceChildren();
   element('replay-said').textContent = '';
 }
@@ -64,8 +68,11 @@ async function replay(): Promise<void> {
     if (turn !== asked) return;
     element('replay-said').textContent = sentence(changed, from, to);
     showSums(before, same ? undefined : changed);
-    showChanges(before.fired, changed.fired, same);
-    await draw(rules, changed, from, to);
+    again = async () => {
+      showChanges(before.fired, changed.fired, same);
+      await draw(rules, changed, from, to);
+    };
+    await again();
   } catch (error) {
     if (turn === asked) element('replay-said').textContent = '';
     throw error;
@@ -101,9 +108,8 @@ function showChanges(before: Fired[], changed: Fired[], same: boolean): void {
     ...changed.map((one): [Fired, string] => [one, word(one)]),
     ...(same ? [] : before.filter((one) => !overlaps(one, changed)).map((one): [Fired, string] => [one, 'gone'])),
   ];
-  const time = (second: number) => new Date(second * 1000).toLocaleString([], { hourCycle: 'h23' });
   const rows = all.sort(([a], [b]) => b.from - a.from).map(([one, what]): Cell[] => [
-    state(what), time(one.from), one.to ? format(one.to - one.from, 'seconds') : 'fires still', labelText(one.labels),
+    state(what), timeText(one.from), one.to ? format(one.to - one.from, 'seconds') : 'fires still', labelText(one.labels),
   ]);
   fill(element<HTMLTableElement>('replay-changes'), ['', 'From', 'For', 'Alert'], rows.slice(0, MOST_LISTED), 'It would not have fired.');
 }
@@ -122,6 +128,7 @@ export function startReplay(): void {
     event.preventDefault();
     void attempt(replay);
   });
+  window.addEventListener('clock', () => void again?.());
   element('replay-reset').addEventListener('click', () => {
     element<HTMLTextAreaElement>('replay-rule').value = inForce;
   });

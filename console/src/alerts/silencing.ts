@@ -1,6 +1,7 @@
 // Silences: what one would mute is seen before it is made.
 
 import * as api from '../api.ts';
+import { secondOf, timeText } from '../parts/clock.ts';
 import { labelText, matcherText, readMatchers } from './matchers.ts';
 import { attempt, button, element, fill, state, table } from './rows.ts';
 
@@ -22,7 +23,7 @@ export function showSilences(silences: api.Silence[]): void {
   table('alerts-silences-table', ['State', 'Matchers', 'By', 'Comment', 'From', 'Until', ''], rows, 'Nothing is silenced.');
 }
 
-const timeOf = (text: string) => new Date(text).toLocaleString([], { hourCycle: 'h23' });
+const timeOf = (text: string) => timeText(Date.parse(text) / 1000);
 
 /** Begins a silence of an alert with these labels. */
 export const fillSilence = (labels: api.Labels) => fillForm(labelText(labels), '');
@@ -36,7 +37,7 @@ function fillForm(matchers: string, comment: string): void {
 
 function wantedSilence(): api.NewSilence {
   const begin = field('silence-from').value;
-  const from = begin ? new Date(begin).getTime() : Date.now();
+  const from = begin ? secondOf(begin) * 1000 : Date.now();
   return {
     matchers: readMatchers(field('silence-matchers').value),
     startsAt: new Date(from).toISOString(),

@@ -8,6 +8,7 @@ import { showRule, showRules } from '../alerts/ruling.ts';
 import { fillSilence, showSilences, watchSilenceForm } from '../alerts/silencing.ts';
 import * as api from '../api.ts';
 import { go, here, spanOf, VIEWS, writeAddress, type Address, type View } from '../parts/address.ts';
+import { timeText } from '../parts/clock.ts';
 
 /** The past is looked at by the day, unless it is said otherwise. */
 const DAY_S = 86_400;
@@ -73,7 +74,7 @@ function silence(labels: api.Labels): void {
   fillSilence(labels);
 }
 
-const timeOf = (millis: number) => new Date(millis).toLocaleString([], { hourCycle: 'h23' });
+const timeOf = (millis: number) => timeText(millis / 1000);
 
 function showNotifications(sent: api.Sent[], letters: api.DeadLetter[]): void {
   const row = (one: api.Sent, last: string | Node) => [

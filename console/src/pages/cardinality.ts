@@ -4,6 +4,7 @@ import * as api from '../api.ts';
 import { here, writeAddress } from '../parts/address.ts';
 import { Chart } from '../parts/chart.ts';
 import { readExposition, type Sample } from '../parts/exposition.ts';
+import { timeText } from '../parts/clock.ts';
 import { format } from '../parts/format.ts';
 import { gridOf } from '../parts/range.ts';
 
@@ -20,6 +21,8 @@ let counted = -Infinity;
 let diskBytes: number | undefined;
 let measured = -Infinity;
 let chosen = '';
+/** Shows the week of the metric that is chosen once more, as when times are written otherwise. */
+let again = () => {};
 
 export async function refreshCardinality(): Promise<void> {
   const [told] = await Promise.all([api.cardinality(MOST_METRICS), countHosts(), measureDisk()]);
@@ -49,7 +52,8 @@ function metricRow(metric: api.MetricUse, all: number): (string | Node)[] {
   rule.addEventListener('click', () => {
     chosen = idOf(metric);
     showRule([metric]);
-    void showSince(metric);
+    again = () => void showSince(metric);
+    again();
     element('cardinality-rule').scrollIntoView({ block: 'nearest' });
     element('rule-text').focus();
   });
@@ -95,7 +99,6 @@ async function showSince(metric: api.MetricUse): Promise<void> {
 
 /** When it grew the most, if it grew by a tenth or more. */
 export function sinceWhen(points: [number, number][], begin: number): string {
-  const time = (second: number) => new Date(second * 1000).toLocaleString([], { hourCycle: 'h23' });
   const [first] = points;
   if (!first) return 'It had no series in this week.';
   let grew = { at: 0, from: 0, to: 0 };
@@ -103,8 +106,8 @@ export function sinceWhen(points: [number, number][], begin: number): string {
     const from = points[index - 1]?.[1] ?? to;
     if (to - from > grew.to - grew.from) grew = { at, from, to };
   });
-  if (grew.to > grew.from * 1.1) return `It grew the most at ${time(grew.at)}: from ${count(grew.from)} to ${count(grew.to)} series.`;
-  if (first[0] > begin) return `Its first series came at ${time(first[0])}.`;
+  if (grew.to > grew.from * 1.1) return `It grew the most at ${timeText(grew.at)}: from ${count(grew.from)} to ${count(grew.to)} series.`;
+  if (first[0] > begin) return `Its first series came at ${timeText(first[0])}.`;
   return 'It has had about as many for a week or longer.';
 }
 
@@ -182,6 +185,7 @@ function table(id: string, head: string[], rows: (string | Node)[][]): void {
 
 /** To be called once. */
 export function startCardinality(): void {
+  window.addEventListener('clock', () => again());
   const button = element('rule-copy');
   button.addEventListener('click', async () => {
     try {

@@ -8,6 +8,7 @@ import { readBoard, type Board, type Row } from '../boards/model.ts';
 import { ALL, filledIn, namesIn, type Chosen, type Variable } from '../boards/variables.ts';
 import { PanelView } from '../boards/view.ts';
 import { go, here, spanOf, writeAddress, type Address } from '../parts/address.ts';
+import { timeText } from '../parts/clock.ts';
 import { gridOf } from '../parts/range.ts';
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
@@ -204,7 +205,7 @@ async function showVersions(name: string): Promise<void> {
   const versions = await api.dashboardVersions(name).catch(() => []);
   const picker = element<HTMLSelectElement>('board-version');
   picker.replaceChildren(new Option(versions.length > 0 ? 'as it is now' : 'none saved yet', ''));
-  for (const version of versions) picker.add(new Option(new Date(version).toLocaleString([], { hourCycle: 'h23' }), String(version)));
+  for (const version of versions) picker.add(new Option(timeText(version / 1000), String(version)));
 }
 
 const say = (text: string) => (element('board-said').textContent = text);
@@ -265,6 +266,9 @@ async function importFile(file: File): Promise<void> {
 
 /** To be called once. */
 export function startDashboards(): void {
+  window.addEventListener('clock', () => {
+    for (const option of element<HTMLSelectElement>('board-version').options) if (option.value) option.text = timeText(Number(option.value) / 1000);
+  });
   const file = element<HTMLInputElement>('board-file');
   file.addEventListener('change', () => {
     const [one] = file.files ?? [];

@@ -7,6 +7,7 @@ import { explained } from '../explore/explain.ts';
 import { addQuestion, showMistake, showQuestions, written } from '../explore/questions.ts';
 import { go, here, SHOWN_AS, spanOf, writeAddress, type Address, type ShownAs } from '../parts/address.ts';
 import { Chart, type ChartSpec } from '../parts/chart.ts';
+import { hourText } from '../parts/clock.ts';
 import { csv, json, save, type Answer } from '../parts/download.ts';
 import { format } from '../parts/format.ts';
 import { fullName } from '../parts/legend.ts';
@@ -104,7 +105,7 @@ function showTable(all: Answer[]): void {
     const [ts, value] = line.points.at(-1) ?? [];
     const [histogramAt, buckets] = line.histograms?.at(-1) ?? [];
     const at = ts ?? histogramAt;
-    const when = at === undefined ? '' : new Date(at * 1000).toLocaleTimeString([], { hourCycle: 'h23' });
+    const when = at === undefined ? '' : hourText(at);
     const total = buckets?.reduce((sum, [, , count]) => sum + count, 0);
     const said = value !== undefined ? String(value) : total !== undefined ? `histogram of ${format(total, 'number')} in ${buckets?.length} buckets` : '';
     row.append(cell('td', fullName(line.labels)), cell('td', said), cell('td', value === undefined ? '' : format(value, unitOfQuery(query))), cell('td', when));

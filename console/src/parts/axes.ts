@@ -2,16 +2,20 @@
 
 import uPlot from 'uplot';
 import { go } from './address.ts';
+import { dayKey, hourText, timeText, zone as zoneChosen } from './clock.ts';
 import { format, type Unit } from './format.ts';
 
 const LEAST_DRAG_PX = 4;
 
 export const color = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-export const timeSeries: uPlot.Series = {
-  label: 'Time',
-  value: (_, ts) => (ts == null ? 'newest' : new Date(ts * 1000).toLocaleString([], { hourCycle: 'h23' })),
-};
+export const timeSeries = (): uPlot.Series => ({
+  label: zoneChosen() ? `Time, ${zoneChosen()}` : 'Time',
+  value: (_, ts) => (ts == null ? 'newest' : timeText(ts)),
+});
+
+/** The clock that steps of the axis of time are round on. */
+export const zonedDate = (second: number): Date => (zoneChosen() ? uPlot.tzDate(new Date(second * 1000), zoneChosen()) : new Date(second * 1000));
 
 /** A zoom is said once, by the chart that it was drawn in; all follow the address. */
 export const cursor = (): uPlot.Cursor => ({
@@ -65,12 +69,11 @@ function widest(plot: uPlot, texts: string[] | null, at: number, cycle: number):
 }
 
 /** Times of day, and the day where a new one begins. */
-function dated(_: uPlot, seconds: number[], __: number, ___: number, step: number): string[] {
+export function dated(_: uPlot, seconds: number[], __: number, ___: number, step: number): string[] {
   let before = '';
   return seconds.map((second) => {
-    const date = new Date(second * 1000);
-    const day = `${date.getMonth() + 1}-${String(date.getDate()).padStart(2, '0')}`;
-    const time = date.toTimeString().slice(0, step < 60 ? 8 : 5);
+    const day = dayKey(second).slice(5).replace(/^0/, '');
+    const time = hourText(second, step < 60);
     const shown = step >= 86_400 ? day : before && before !== day ? `${time}\n${day}` : time;
     before = day;
     return shown;

@@ -3,7 +3,8 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { MOST_SERIES, rangeWhole, type Cost, type Line } from '../api.ts';
-import { axesOf, color, cursor, drawThresholds, shadeAfter, timeSeries, zoom } from './axes.ts';
+import { axesOf, color, cursor, drawThresholds, shadeAfter, timeSeries, zonedDate, zoom } from './axes.ts';
+import { clockKey } from './clock.ts';
 import { stepsOf } from './distribution.ts';
 import { format, type Unit } from './format.ts';
 import { chosen, fullName, lineNames } from './legend.ts';
@@ -117,8 +118,8 @@ export class Chart {
     const plain = lineNames(drawn.map((line) => line.labels));
     const names = drawn.map((line, at) => line.name ?? plain[at] ?? '');
     const data = table(drawn, this.spec.stacked ?? false, grid);
-    // A chart of other lines, or of other colours, is another one.
-    const key = [getComputedStyle(document.documentElement).getPropertyValue('--card'), ...drawn.map((line) => fullName(line.labels))].join('\n');
+    // A chart of other lines, of other colours or by another clock is another one.
+    const key = [clockKey(), getComputedStyle(document.documentElement).getPropertyValue('--card'), ...drawn.map((line) => fullName(line.labels))].join('\n');
     if (this.plot && this.names === key) {
       this.plot.setData(data, false);
     } else {
@@ -177,6 +178,7 @@ export class Chart {
       width: this.width(),
       height: this.height(),
       cursor: cursor(),
+      tzDate: zonedDate,
       hooks: { setSelect: [zoom], drawAxes: [(plot) => shadeAfter(plot, this.cost?.watermark)], draw: [(plot) => drawThresholds(plot, this.spec.thresholds ?? []), (plot) => this.marks.place(plot)] },
       legend: { live: true },
       scales: {
@@ -191,7 +193,7 @@ export class Chart {
         },
       },
       axes: axesOf(unit, ticks),
-      series: [timeSeries, ...series],
+      series: [timeSeries(), ...series],
       bands: stacked ? names.slice(1).map((_, at) => ({ series: [at + 2, at + 1] as [number, number] })) : [],
     };
   }

@@ -1,5 +1,7 @@
 // Numbers as people read them.
 
+import { dayKey, hourText } from './clock.ts';
+
 export type Unit = 'ratio' | 'percent' | 'bytes' | 'bytes/s' | 'bits/s' | 'seconds' | 'milliseconds' | 'time' | 'number' | '1/s';
 
 const IEC = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
@@ -26,7 +28,7 @@ export function format(value: number | null | undefined, unit: Unit, decimals?: 
     case 'percent':
       return `${short(value, decimals)} %`;
     case 'time':
-      return value > 0 ? new Date(value * 1000).toISOString().slice(0, 19).replace('T', ' ') : short(value);
+      return value > 0 ? `${dayKey(value)} ${hourText(value)}` : short(value);
     case '1/s':
       return `${scaled(value, 1000, SI, decimals)}/s`;
     default:

@@ -1,7 +1,7 @@
 // A distribution over time: cells as dense as their buckets, and over them three percentiles with a band from the lowest to the highest.
 
 import uPlot from 'uplot';
-import { axesOf, color, cursor, timeSeries, zoom } from './axes.ts';
+import { axesOf, color, cursor, timeSeries, zonedDate, zoom } from './axes.ts';
 import { cellsOf, extentOf, quantile, type Cell, type Extent, type Step } from './distribution.ts';
 import { format, type Unit } from './format.ts';
 import type { Grid } from './range.ts';
@@ -36,12 +36,13 @@ export function heatOptions({ cells, extent, step }: Heat, unit: Unit): Omit<uPl
   }));
   return {
     cursor: cursor(),
+    tzDate: zonedDate,
     hooks: { setSelect: [zoom], drawAxes: [(plot) => drawCells(plot, cells, step)] },
     legend: { live: true },
     scales: { y: isLog ? { distr: 3, log: 10, range: [low, top] } : { range: [low, top] } },
     // Of a logarithmic axis only powers of ten are kept otherwise.
     axes: axesOf(unit, isLog ? decades : linear).map((axis) => ({ ...axis, filter: (_: uPlot, splits: number[]) => splits })),
-    series: [timeSeries, ...series],
+    series: [timeSeries(), ...series],
     bands: [{ series: [3, 1], fill: `${color('--series-2')}12` }],
   };
 }

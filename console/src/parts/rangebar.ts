@@ -1,6 +1,7 @@
 // The controls of the range: presets, two times, a step to either side, and the way back to now.
 
 import { go, here, spanOf, writeAddress } from './address.ts';
+import { dayText, fieldText, hourText, secondOf } from './clock.ts';
 import { lengthText, PRESETS, shifted, widened, type Span } from './range.ts';
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
@@ -44,8 +45,8 @@ export function showRange(): void {
   const span = spanOf(address);
   // Who writes a time is not written over.
   if (element('times').contains(document.activeElement)) return;
-  element<HTMLInputElement>('from').value = timeText(span.from);
-  element<HTMLInputElement>('to').value = timeText(span.to);
+  element<HTMLInputElement>('from').value = fieldText(span.from);
+  element<HTMLInputElement>('to').value = fieldText(span.to);
 }
 
 export function shift(direction: -1 | 1): void {
@@ -73,16 +74,8 @@ async function share(): Promise<void> {
 }
 
 function spanText({ from, to }: Span): string {
-  const day = (second: number) => new Date(second * 1000).toLocaleDateString();
-  const time = (second: number) => new Date(second * 1000).toLocaleTimeString([], { hourCycle: 'h23' });
-  const last = day(from) === day(to) ? time(to) : `${day(to)} ${time(to)}`;
-  return `${day(from)} ${time(from)} – ${last}`;
+  const last = dayText(from) === dayText(to) ? hourText(to) : `${dayText(to)} ${hourText(to)}`;
+  return `${dayText(from)} ${hourText(from)} – ${last}`;
 }
 
-/** A second as an input of local time has it. */
-export function timeText(second: number): string {
-  const date = new Date(second * 1000);
-  return new Date((second - date.getTimezoneOffset() * 60) * 1000).toISOString().slice(0, 19);
-}
-
-const readTime = (id: string) => new Date(element<HTMLInputElement>(id).value).getTime() / 1000;
+const readTime = (id: string) => secondOf(element<HTMLInputElement>(id).value);
