@@ -40,6 +40,11 @@ fn times_are_written_by_the_clock_that_is_chosen() {
     with_a_host("clock.mjs");
 }
 
+#[test]
+fn a_metric_is_looked_for_and_found() {
+    with_a_host("why.mjs");
+}
+
 /// Runs a script against a server with one host, whose name the script is given.
 fn with_a_host(script: &str) {
     let folder = tempfile::tempdir().unwrap();

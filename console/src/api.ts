@@ -195,6 +195,11 @@ function vector(result: RawSeries[] | [number, string] | undefined): RawSeries[]
 export type AgentsMap = { steps: number[]; levels: string };
 export const agentsMap = (by: string, search: string) => ask<AgentsMap>('api/v1/agents/map', { by, ...(search && { search }) });
 
+export type Station = { station: string; state: 'passed' | 'held' | 'missing' | 'noted' | 'unknown'; sentence: string };
+/** Where a metric is: what each station of its way says, and the verdict with the station that it is about. */
+export type Whereabouts = { selector: string; metric: string; time: number; verdict: string; station: string; sentence: string; steps: Station[]; suggestions: string[] };
+export const why = (selector: string, at?: number) => ask<Whereabouts>('api/v1/why', { 'match[]': selector, ...(at !== undefined && { time: String(at) }) });
+
 export type MetricUse = { tenant: number; metric: string; series: number; folded: number; denied: number; labels: { label: string; values: number }[] };
 export type Cardinality = { max_agent_series: number; max_tenant_series: number; tenants: { tenant: number; series: number }[]; metrics: MetricUse[] };
 export const cardinality = (limit: number) => ask<Cardinality>('api/v1/cardinality', { limit: String(limit) });

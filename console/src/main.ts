@@ -16,6 +16,7 @@ import { refreshFleet, startFleet } from './pages/fleet.ts';
 import { startFleetMap } from './pages/fleetmap.ts';
 import { refreshHost, startHost } from './pages/host.ts';
 import { refreshPipeline } from './pages/pipeline.ts';
+import { refreshWhy, startWhy } from './pages/why.ts';
 import './style.css';
 
 const REFRESH_MS = 5_000;
@@ -24,6 +25,7 @@ const REFRESH: Record<Page, (address: Address) => Promise<void>> = {
   host: refreshHost,
   explore: refreshExplore,
   metrics: refreshCatalogue,
+  why: refreshWhy,
   dashboards: refreshDashboards,
   cardinality: refreshCardinality,
   pipeline: refreshPipeline,
@@ -46,6 +48,8 @@ function turnPage(): void {
       // A search is of its own page.
       link.setAttribute('href', writeAddress({ ...address, page, ...(shown ? {} : { search: '' }), rule: '' }));
       if (shown) link.setAttribute('aria-current', 'page');
+      // The page of one metric is reached from that of all.
+      else if (page === 'metrics' && address.page === 'why') link.setAttribute('aria-current', 'true');
       else link.removeAttribute('aria-current');
     }
   }
@@ -133,4 +137,5 @@ startFleetMap();
 startKeys();
 startHost();
 startRangeBar();
+startWhy();
 turnPage();

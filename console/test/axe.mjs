@@ -16,6 +16,7 @@ const PAGES = {
   table: ['#explore?range=5m&q=system_cpu_utilization_ratio&as=table', '#explore-table td'],
   json: ['#explore?range=5m&q=system_cpu_utilization_ratio&as=json', '#explore-text'],
   metrics: ['#metrics', '#catalogue a'],
+  why: ['#why?match=system_cpu_logical_count%7Bhost%3D%22no-such-host%22%7D', '#why-stations td'],
   dashboards: ['#dashboards', '#boards a'],
   dashboard: ['#dashboards?name=host&range=5m', '.board-panel .u-over'],
   cardinality: ['#cardinality', '#cardinality-metrics td'],

@@ -26,10 +26,10 @@ it.each([['15m', 900], ['7d', 604_800], ['90s', 90]] as const)('%s is %d s', (te
 it.each(['', '0m', '-5m', '5', 'm', '1e9d'])('%j is no length', (text) => expect(readLength(text)).toBeUndefined());
 
 describe('an address', () => {
-  const full = { page: 'explore' as const, length: 3_600, zoom: { from: 10.25, to: 20 }, host: 'a&b?#c', queries: ['a{x="1"} + 2', 'b\n?'], as: 'graph' as const, stacked: false, search: '', sort: 'state', state: '', by: 'silence', view: 'active' as const, group: 'alertname', rule: '', dashboard: '', chosen: {} };
+  const full = { page: 'explore' as const, length: 3_600, zoom: { from: 10.25, to: 20 }, host: 'a&b?#c', queries: ['a{x="1"} + 2', 'b\n?'], as: 'graph' as const, stacked: false, search: '', selector: '', sort: 'state', state: '', by: 'silence', view: 'active' as const, group: 'alertname', rule: '', dashboard: '', chosen: {} };
   it('comes back as it was written', () => expect(readAddress(writeAddress(full))).toEqual(full));
   it.each(['', '#', '#nowhere', '#overview?range=x&from=9&to=3'])("%j is the host's page", (hash) =>
-    expect(readAddress(hash)).toEqual({ page: 'host', length: 900, zoom: undefined, host: '', queries: [], as: 'graph' as const, stacked: false, search: '', sort: 'state', state: '', by: 'silence', view: 'active' as const, group: 'alertname', rule: '', dashboard: '', chosen: {} }));
+    expect(readAddress(hash)).toEqual({ page: 'host', length: 900, zoom: undefined, host: '', queries: [], as: 'graph' as const, stacked: false, search: '', selector: '', sort: 'state', state: '', by: 'silence', view: 'active' as const, group: 'alertname', rule: '', dashboard: '', chosen: {} }));
   it('of alerts says the part and the rule', () => {
     const alerts = { ...full, page: 'alerts' as const, queries: [], view: 'rules' as const, rule: 'disks/Disk full#2' };
     expect(readAddress(writeAddress(alerts))).toEqual(alerts);

@@ -4,6 +4,7 @@ import * as api from '../api.ts';
 import { go, here, writeAddress, type Address } from '../parts/address.ts';
 import { unitOf, type Told } from '../parts/unit.ts';
 import { applicationMetrics, questionOf } from './hosts.ts';
+import { whyAddress } from './why.ts';
 
 const MOST_ROWS = 300;
 /** Counts are asked for less often than the page refreshes: they read every series. */
@@ -55,9 +56,14 @@ function show(): void {
   const shown = matching.slice(0, MOST_ROWS);
   const some = shown.length < matching.length ? `${shown.length} of ${matching.length} shown; ` : '';
   element('catalogue-count').textContent = `${some}${matching.length} of ${metrics.length} metrics.${whyUncounted}`;
+  const search = element<HTMLInputElement>('catalogue-search').value.trim();
+  element('catalogue-none').hidden = matching.length > 0 || search === '';
+  const why = element<HTMLAnchorElement>('catalogue-why');
+  why.textContent = `where is ${search}?`;
+  why.href = whyAddress(search);
   const focused = document.activeElement?.getAttribute('data-metric');
   const head = document.createElement('tr');
-  head.append(...['Metric', 'Type', 'Unit', 'Series'].map((text) => cell('th', text)));
+  head.append(...['Metric', 'Type', 'Unit', 'Series', ''].map((text) => cell('th', text)));
   element('catalogue').replaceChildren(head, ...shown.map(row));
   if (focused) element('catalogue').querySelector<HTMLElement>(`[data-metric="${CSS.escape(focused)}"]`)?.focus();
 }
@@ -68,9 +74,14 @@ function row(metric: Metric): HTMLElement {
   link.dataset.metric = metric.name;
   link.title = metric.help;
   link.href = writeAddress({ ...here(), page: 'explore', queries: [questionOf(metric.name, metric.type)] });
+  const why = document.createElement('a');
+  why.textContent = 'where?';
+  why.dataset.metric = `where ${metric.name}`;
+  why.setAttribute('aria-label', `Where is ${metric.name}?`);
+  why.href = whyAddress(metric.name);
   const made = document.createElement('tr');
   const unit = metric.unit === 'number' ? '' : metric.unit;
-  made.append(cell('td', link), cell('td', metric.type), cell('td', unit), cell('td', metric.series?.toLocaleString('en') ?? '–'));
+  made.append(cell('td', link), cell('td', metric.type), cell('td', unit), cell('td', metric.series?.toLocaleString('en') ?? '–'), cell('td', why));
   return made;
 }
 

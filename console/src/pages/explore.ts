@@ -4,6 +4,7 @@ import { Away, rangeWhole, type Cost, type Line } from '../api.ts';
 import { alertMarks, eventMarks, isAbout } from '../alerts/happened.ts';
 import { keep, kept } from '../explore/asked.ts';
 import { explained } from '../explore/explain.ts';
+import { selectorsIn } from '../explore/selectors.ts';
 import { addQuestion, showMistake, showQuestions, written } from '../explore/questions.ts';
 import { go, here, SHOWN_AS, spanOf, writeAddress, type Address, type ShownAs } from '../parts/address.ts';
 import { Chart, type ChartSpec } from '../parts/chart.ts';
@@ -13,8 +14,11 @@ import { format } from '../parts/format.ts';
 import { fullName } from '../parts/legend.ts';
 import { gridOf, withWindow, type Grid } from '../parts/range.ts';
 import { unitOfQuery } from '../parts/unit.ts';
+import { whyAddress } from './why.ts';
 
 const MOST_ROWS = 200;
+/** Metrics without series that are offered to be looked for. */
+const MOST_ABSENT = 6;
 /** Letters of a text that are shown; the files have all. */
 const MOST_TEXT = 200_000;
 const TITLES: Record<ShownAs, string> = { graph: 'Graph', table: 'Table', json: 'JSON', csv: 'CSV' };
@@ -48,6 +52,7 @@ export async function refreshExplore(address: Address): Promise<void> {
   wanted.forEach(({ chart }, at) => chart.mark([...events, ...(marks[at] ?? [])]));
   answers = outcomes.flatMap((lines, at) => (lines instanceof Error ? [] : [{ query: address.queries[at] ?? '', lines }]));
   outcomes.forEach((outcome, at) => showMistake(at, address.queries[at] ?? '', outcome instanceof Error ? outcome.message : ''));
+  showAbsent(answers.filter(({ lines }) => lines.length === 0).flatMap(({ query }) => selectorsIn(query)));
   showAnswers(address.as);
   const away = outcomes.find((outcome) => outcome instanceof Away);
   if (away) throw away;
@@ -72,6 +77,27 @@ async function draw({ chart, said }: { chart: Chart; said: HTMLElement }, grid: 
   });
   said.textContent = cost ? explained(cost, grid.step) : '';
   return outcome;
+}
+
+/** Where a question has no series, its metrics can be looked for. */
+function showAbsent(selectors: string[]): void {
+  const wanted = [...new Set(selectors)].slice(0, MOST_ABSENT);
+  const box = element('explore-absent');
+  box.hidden = wanted.length === 0;
+  const links = [...box.querySelectorAll('a')];
+  // What has the focus keeps it while it says the same.
+  if (links.map(({ dataset }) => dataset.selector).join('\0') === wanted.join('\0')) {
+    wanted.forEach((one, at) => (links[at]!.href = whyAddress(one)));
+    return;
+  }
+  const made = wanted.flatMap((one) => {
+    const link = document.createElement('a');
+    link.dataset.selector = one;
+    link.href = whyAddress(one);
+    link.textContent = `where is ${one}?`;
+    return [link, ' '];
+  });
+  box.replaceChildren(...(made.length > 0 ? ['There is no series: ', ...made] : []));
 }
 
 function showForms(address: Address): void {

@@ -2,7 +2,7 @@
 
 import { lengthText, readLength, type Span } from './range.ts';
 
-export const PAGES = ['fleet', 'host', 'explore', 'metrics', 'dashboards', 'cardinality', 'pipeline', 'alerts'] as const;
+export const PAGES = ['fleet', 'host', 'explore', 'metrics', 'why', 'dashboards', 'cardinality', 'pipeline', 'alerts'] as const;
 export type Page = (typeof PAGES)[number];
 
 export const SHOWN_AS = ['graph', 'table', 'json', 'csv'] as const;
@@ -22,6 +22,8 @@ export type Address = {
   as: ShownAs;
   stacked: boolean;
   search: string;
+  /** The metric that is looked for. */
+  selector: string;
   /** Of the fleet: a column, with its order after a dash, and which state alone. */
   sort: string;
   state: string;
@@ -54,6 +56,7 @@ export function readAddress(hash: string, usual = DEFAULT_LENGTH): Address {
     as: SHOWN_AS.find((as) => as === given.get('as')) ?? 'graph',
     stacked: given.get('stacked') === '1',
     search: given.get('search') ?? '',
+    selector: given.get('match') ?? '',
     sort: given.get('sort') ?? 'state',
     state: given.get('state') ?? '',
     by: given.get('by') ?? 'silence',
@@ -79,6 +82,7 @@ export function writeAddress(address: Address): string {
   if (page === 'fleet' && sort !== 'state') said.set('sort', sort);
   if (page === 'fleet' && state) said.set('state', state);
   if (page === 'fleet' && by !== 'silence') said.set('by', by);
+  if (page === 'why' && address.selector) said.set('match', address.selector);
   if (page === 'alerts') sayView(said, address);
   if ((page === 'metrics' || page === 'fleet' || page === 'alerts') && search) said.set('search', search);
   if (page === 'dashboards' && dashboard) {
@@ -94,10 +98,10 @@ function sayView(said: URLSearchParams, { view, group, rule }: Address): void {
   if (view === 'rules' && rule) said.set('rule', rule);
 }
 
-/** Pages about a stretch of time; the others are about now. */
+/** Pages about a stretch of time, or its end; the others are about now. */
 export function isRanged({ page, view, rule }: Address): boolean {
   if (page === 'alerts') return view === 'told' || view === 'history' || (view === 'rules' && rule !== '');
-  return page === 'host' || page === 'explore' || page === 'dashboards';
+  return page === 'host' || page === 'explore' || page === 'why' || page === 'dashboards';
 }
 
 /** Variables as Grafana's addresses have them: `var-NAME`, once for each value. */

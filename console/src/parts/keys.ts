@@ -51,7 +51,7 @@ function ranged(act: () => void): boolean {
 
 /** The search of the page that is shown, or that of metrics. */
 function search(): boolean {
-  const fields: Partial<Record<string, string>> = { metrics: '#catalogue-search', fleet: '#fleet-search', alerts: '#alerts-search' };
+  const fields: Partial<Record<string, string>> = { metrics: '#catalogue-search', fleet: '#fleet-search', alerts: '#alerts-search', why: '#why-selector' };
   if (here().page === 'explore') return focusQuestion(), true;
   const own = fields[here().page];
   if (!own) go({ page: 'metrics' });
