@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use weir_tests::{Agent, Server, ServerPorts, Webhooks, eventually};
+use weir_tests::{Agent, Server, ServerPorts, Webhooks, eventually, program};
 
 #[test]
 fn charts_draw_and_values_change() {
@@ -43,6 +43,33 @@ fn times_are_written_by_the_clock_that_is_chosen() {
 #[test]
 fn a_metric_is_looked_for_and_found() {
     with_a_host("why.mjs");
+}
+
+#[test]
+fn a_token_is_given_says_whose_it_is_and_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let weir = |args: &[&str]| {
+        let output = Command::new(program("weir")).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    weir(&["token", "key", &path("ops")]);
+    std::fs::write(path("weir.toml"), format!("[identity]\ntoken_keys = [{:?}]\n", path("ops.pem"))).unwrap();
+    let server = Server::start_on(folder.path(), ServerPorts::free(), &["--config", &path("weir.toml")]);
+    let token = weir(&["token", "issue", "--key", &path("ops.key"), "--sub", "ann", "--scope", "read"]);
+    let _agent = Agent::start(folder.path(), &server.ports.batch.to_string(), &server.keys(), &[]);
+    eventually("host metrics", Duration::from_secs(30), || {
+        let (_, names) = server.ask("/api/v1/label/__name__/values", Some(&token))?;
+        names.contains("system_cpu_utilization_ratio").then_some(())
+    });
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/bearer.mjs");
+    let output = Command::new("node")
+        .args([script, &format!("http://{}", server.ports.http), &token, "ann"])
+        .output()
+        .expect("node is missing: apt-get install nodejs npm");
+    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{log}");
 }
 
 /// Runs a script against a server with one host, whose name the script is given.

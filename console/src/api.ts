@@ -27,6 +27,13 @@ export function useToken(given: string): void {
   globalThis.sessionStorage?.setItem('token', token);
 }
 
+export const givenToken = () => token;
+
+export function forgetToken(): void {
+  token = '';
+  globalThis.sessionStorage?.removeItem('token');
+}
+
 /** The token lacks a scope, which the server names. */
 export class ScopeNeeded extends Error {}
 

@@ -2,6 +2,7 @@
 
 import * as api from './api.ts';
 import { here, isRanged, PAGES, writeAddress, type Address, type Page } from './parts/address.ts';
+import { showBearer, startBearer } from './parts/bearer.ts';
 import { startClock } from './parts/clock.ts';
 import { format } from './parts/format.ts';
 import { startKeys } from './parts/keys.ts';
@@ -118,6 +119,7 @@ const tokenForm = element<HTMLFormElement>('token-form');
 tokenForm.addEventListener('submit', (event) => {
   event.preventDefault();
   api.useToken(element<HTMLInputElement>('token').value);
+  showBearer();
   void live();
 });
 document.addEventListener('visibilitychange', () => document.hidden || live());
@@ -127,6 +129,7 @@ window.addEventListener('look-again', () => void live());
 window.addEventListener('popstate', () => location.hash || turnPage());
 startTheme(turnPage);
 startClock(turnPage);
+startBearer();
 startAlerts();
 startCardinality();
 startCatalogue();
