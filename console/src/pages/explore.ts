@@ -97,7 +97,7 @@ function showAbsent(selectors: string[]): void {
     link.textContent = `where is ${one}?`;
     return [link, ' '];
   });
-  box.replaceChildren(...(made.length > 0 ? ['There is no series: ', ...made] : []));
+  box.replaceChildren(...(made.length > 0 ? ['No series answers: ', ...made] : []));
 }
 
 function showForms(address: Address): void {

@@ -29,7 +29,7 @@ export function axesOf(unit: Unit, splits?: (low: number, high: number) => numbe
   const axis = { stroke: color('--muted'), grid: { stroke: color('--line'), width: 1 }, ticks: { show: false }, font: '11px system-ui' };
   const values = (_: uPlot, at: (number | null)[]) => at.map((tick) => (tick === null ? '' : format(tick, unit)));
   return [
-    { ...axis, size: 36, space: 70, values: dated },
+    { ...axis, size: 36, space: 84, values: dated },
     { ...axis, gap: 6, size: widest, values, ...(splits && { splits: (_: uPlot, __: number, low: number, high: number) => splits(low, high) }) },
   ];
 }

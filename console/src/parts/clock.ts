@@ -81,7 +81,9 @@ export function startClock(redraw: () => void): void {
     field.value = clock.zone;
     field.setCustomValidity('');
     hours.value = clock.hours;
-    document.getElementById('clock-name')!.textContent = clock.zone || 'Local time';
+    const name = document.getElementById('clock-name')!;
+    name.textContent = clock.zone ? `◷ ${clock.zone}` : '◷';
+    name.setAttribute('aria-label', `Clock: ${clock.zone || "the browser's"}`);
   };
   const changed = () => {
     wear();
