@@ -108,6 +108,10 @@ fn a_request_is_told_with_its_resource_and_scope() {
         WHOLE,
         &[
             &format!("requests_total{{http_method=get;GET,{before}{after}}}+ 2000 7"),
+            // Without a time of its own.
+            &format!(
+                "requests_total{{http_method=get;GET,{before}{after}}}+ # {{trace_id=5b8efff798038103d269b633813fc60c}} 1 None"
+            ),
             &format!("load{{{all}}} 3000 0.5"),
             "target_info{host_cpus=4,instance=c1,job=shop/cart,k8s_pod_name=p-1} 3000 1",
         ],
