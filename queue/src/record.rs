@@ -269,10 +269,12 @@ mod tests {
 
     #[test]
     fn every_kind_comes_back_and_a_zero_is_a_frame_from_before_kinds() {
-        use RecordKind::{Alert, Batch, Claim, Events, Grant, Newer, Parts, Samples, Scrape, Series, State, Unsaid};
+        use RecordKind::{
+            Alert, Batch, Claim, Events, Grant, Metadata, Newer, Parts, Samples, Scrape, Series, State, Unsaid,
+        };
         let (lane, agent, epoch, received) = (Lane::Bulk, AgentId([7; 16]), Epoch(9), Timestamp(13));
-        let known = [Unsaid, Batch, Grant, Samples, Series, Alert, Claim, Parts, State, Scrape, Events];
-        for (kind, byte) in known.into_iter().zip(0..).chain([(Newer(11), 11), (Newer(255), 255)]) {
+        let known = [Unsaid, Batch, Grant, Samples, Series, Alert, Claim, Parts, State, Scrape, Events, Metadata];
+        for (kind, byte) in known.into_iter().zip(0..).chain([(Newer(12), 12), (Newer(255), 255)]) {
             let record = Record { kind, lane, tenant: 3, agent, epoch, seq: 11, received, payload: b"payload" };
             let mut frame = Vec::new();
             record.encode(5, &mut frame);
