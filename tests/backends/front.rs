@@ -80,7 +80,9 @@ fn three_engines_with_a_tier_each_answer_like_the_embedded_store() {
     };
     eventually("a first watermark", PATIENCE, passed);
     let now = weir_tests::seconds_now() as i64;
-    let from = (now - now % 3_600 - 3_600) * 1_000;
+    // VictoriaMetrics 1.79 answers a range that ends at midnight without its last sample.
+    let hour = now - now % 3_600 - 7_200;
+    let from = (if (hour + 3_600) % 86_400 == 0 { hour - 3_600 } else { hour }) * 1_000;
     push(&weir, from);
     let end = from / 1_000 + MINUTES * 60;
     let tiers = |days: [&str; 3]| -> String {
