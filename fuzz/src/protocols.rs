@@ -23,7 +23,8 @@ fn otlp_request(data: &[u8]) {
     let _ = otlp::read(data, &translation, |told| match told {
         Told::Point(points) => points.iter().for_each(kept),
         Told::Resource(point) => kept(&point),
-        Told::Described(..) | Told::LeftOut(_) => {}
+        Told::Exemplar(Some((point, _))) => kept(&point),
+        Told::Exemplar(None) | Told::Described(..) | Told::LeftOut(_) => {}
     });
 }
 
