@@ -35,8 +35,11 @@ pub(super) fn samples(
         |time: Timestamp| format!("{}.{:03}", time.millis().div_euclid(1_000), time.millis().rem_euclid(1_000));
     match engine.kind {
         EngineKind::VictoriaMetrics => {
-            let query = [("match[]", selector.as_str()), ("start", &seconds(start)), ("end", &seconds(end))];
-            let series = of_export(get(agent, engine, "/api/v1/export", &query)?)?;
+            // Some versions leave the last sample out of a range that ends at midnight exactly.
+            let past = Timestamp(end.millis().saturating_add(1));
+            let query = [("match[]", selector.as_str()), ("start", &seconds(start)), ("end", &seconds(past))];
+            let mut series = of_export(get(agent, engine, "/api/v1/export", &query)?)?;
+            series.retain_mut(|one| one.cut_after(end));
             Ok(Samples { series, lacks: None })
         }
         EngineKind::Prometheus => {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use weir_formats::remote_write::{ReadResult, TimeSeries, read_histogram};
 use weir_query::NAME;
-use weir_sample::{Histogram, Series};
+use weir_sample::{Histogram, Series, Timestamp};
 
 /// One series and its samples, in order of time; its native histograms likewise.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,16 @@ pub(super) struct Fetched {
     pub times: Vec<i64>,
     pub values: Vec<f64>,
     pub histograms: Vec<(i64, Histogram)>,
+}
+
+impl Fetched {
+    /// Leaves out samples that are later; whether some are left.
+    pub(super) fn cut_after(&mut self, end: Timestamp) -> bool {
+        let kept = self.times.partition_point(|time| *time <= end.millis());
+        self.times.truncate(kept);
+        self.values.truncate(kept);
+        kept > 0
+    }
 }
 
 /// A range vector, as far as it can be read.
