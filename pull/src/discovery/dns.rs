@@ -1,20 +1,16 @@
 //! Names of DNS, asked again and again: services (SRV) with their hosts and ports, or addresses.
 
-use std::io::{Error, ErrorKind, Result};
+use std::io::Result;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::timeout;
-use weir_discovery::dns::{Answer, Question, Record, Resolver};
+use weir_discovery::dns::{Answer, Record, Resolver};
 
 use super::said::Teller;
 use crate::config::{DnsKind, DnsSource, Group};
 use crate::relabel::LabelSet;
 
 const REFRESH: Duration = Duration::from_secs(30);
-const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn follow(source: DnsSource, teller: Teller) {
     let mut known = vec![Vec::new(); source.names.len()];
@@ -81,57 +77,17 @@ fn groups(name: &str, source: &DnsSource, answer: Answer) -> Vec<Group> {
     }
 }
 
-/// Asks one name server after the other.
 async fn ask(resolver: &Resolver, name: &str, record: Record) -> Result<Answer> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let [a, b, ..] =
         xxhash_rust::xxh3::xxh3_64(format!("{name}\0{now:?}\0{}", std::process::id()).as_bytes()).to_le_bytes();
-    let Some(question) = Question::new([a, b], name, record) else {
-        return Err(Error::new(ErrorKind::InvalidInput, "this cannot be a name"));
-    };
-    let mut last = Error::new(ErrorKind::TimedOut, "no name server answers");
-    for server in resolver.attempts() {
-        match timeout(PATIENCE, ask_one(server, &question)).await {
-            Ok(Ok(Answer::Failed | Answer::Truncated)) => {
-                last = Error::other(format!("name server {server} could not answer"))
-            }
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => last = error,
-            Err(_) => {}
-        }
-    }
-    Err(last)
-}
-
-async fn ask_one(server: SocketAddr, asked: &Question) -> Result<Answer> {
-    let any: SocketAddr = if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
-    let socket = UdpSocket::bind(any).await?;
-    // The kernel then passes on only what this server sends to this port.
-    socket.connect(server).await?;
-    socket.send(asked.bytes()).await?;
-    let mut bytes = [0; 1_500];
-    loop {
-        let size = socket.recv(&mut bytes).await?;
-        match asked.answer(&bytes[..size]) {
-            // A service of many hosts does not fit a datagram.
-            Some(Answer::Truncated) => return by_stream(server, asked).await,
-            Some(answer) => return Ok(answer),
-            None => {}
-        }
-    }
-}
-
-async fn by_stream(server: SocketAddr, asked: &Question) -> Result<Answer> {
-    let mut stream = TcpStream::connect(server).await?;
-    let length = asked.bytes().len() as u16;
-    stream.write_all(&[&length.to_be_bytes(), asked.bytes()].concat()).await?;
-    let mut bytes = vec![0; usize::from(stream.read_u16().await?)];
-    stream.read_exact(&mut bytes).await?;
-    asked.answer(&bytes).ok_or_else(|| Error::new(ErrorKind::InvalidData, "a name server's answer is not right"))
+    weir_fetch::ask_names(resolver, [a, b], name, record).await
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::UdpSocket;
+
     use super::*;
 
     /// Answers each question with one service, until it is told to be silent.
