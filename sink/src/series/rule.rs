@@ -1,5 +1,7 @@
 //! Rules on names and labels, applied in order to a series as it was sent.
 
+use std::ops::ControlFlow;
+
 use weir_sample::{Kind, Selector, Series};
 
 /// One rule: for these series, do this.
@@ -53,13 +55,8 @@ pub(crate) fn apply(rules: &[Rule], tenant: u32, sent: &Series, kind: Kind) -> O
         if !rule.series.matches(&outcome.series) {
             continue;
         }
-        match &rule.action {
-            Action::Allow => break,
-            Action::Deny => {
-                outcome.denied = true;
-                break;
-            }
-            action => outcome.change(action, kind),
+        if outcome.meet(&rule.action, kind).is_break() {
+            break;
         }
     }
     outcome
@@ -84,9 +81,14 @@ impl Outcome {
         self.merged || self.series.label(HOST).is_none()
     }
 
-    /// Does what a rule says, unless it allows or denies.
-    pub(super) fn change(&mut self, action: &Action, kind: Kind) {
+    /// Does what a rule says that fits; after one that allows or denies no other is asked.
+    pub(super) fn meet(&mut self, action: &Action, kind: Kind) -> ControlFlow<()> {
         match action {
+            Action::Allow => return ControlFlow::Break(()),
+            Action::Deny => {
+                self.denied = true;
+                return ControlFlow::Break(());
+            }
             Action::Rename(name) => {
                 self.merged = true;
                 self.series = self.series.with_name(name);
@@ -101,8 +103,9 @@ impl Outcome {
                 let name = if name.is_empty() { &format!("rollup:{}", self.series.name()) } else { name };
                 self.rollups.push(without(&self.series, drop_labels).with_name(name));
             }
-            Action::Rollup { .. } | Action::Allow | Action::Deny => {}
+            Action::Rollup { .. } => {}
         }
+        ControlFlow::Continue(())
     }
 }
 

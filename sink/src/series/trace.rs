@@ -34,21 +34,13 @@ pub(super) fn trace(rules: &[Rule], tenant: u32, known: &Series, absent: &[Strin
             continue;
         }
         match &rule.action {
-            Action::Allow => break,
-            Action::Deny => {
-                outcome.denied = true;
-                break;
-            }
-            action => {
-                if let Action::DropLabels(labels) = action {
-                    absent.extend(labels.iter().cloned());
-                }
-                if let Action::SetLabel(label, _) = action {
-                    absent.retain(|gone| gone != label);
-                }
-                // Gauges are not rolled up; which kind it is, nobody says here, and a rollup changes nothing of the series itself.
-                outcome.change(action, Kind::Gauge);
-            }
+            Action::DropLabels(labels) => absent.extend(labels.iter().cloned()),
+            Action::SetLabel(label, _) => absent.retain(|gone| gone != label),
+            _ => {}
+        }
+        // Gauges are not rolled up; which kind it is, nobody says here, and a rollup changes nothing of the series itself.
+        if outcome.meet(&rule.action, Kind::Gauge).is_break() {
+            break;
         }
     }
     Trace { met, leaves: outcome.series, denied: outcome.denied }
