@@ -16,13 +16,7 @@ fn charts_draw_and_values_change() {
     agent.emit("_e{8,11}:Deployed|by the test", 1);
     eventually("the StatsD counter", Duration::from_secs(30), || server.number("browser_test_clicks > 0"));
 
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/browser.mjs");
-    let output = Command::new("node")
-        .args([script, &format!("http://{}", server.ports.http), "browser_test_clicks"])
-        .output()
-        .expect("node is missing: apt-get install nodejs npm");
-    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{log}");
+    server.is_used_by("browser.mjs", &["browser_test_clicks"]);
 }
 
 #[test]
@@ -63,13 +57,7 @@ fn a_token_is_given_says_whose_it_is_and_is_forgotten() {
         let (_, names) = server.ask("/api/v1/label/__name__/values", Some(&token))?;
         names.contains("system_cpu_utilization_ratio").then_some(())
     });
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/bearer.mjs");
-    let output = Command::new("node")
-        .args([script, &format!("http://{}", server.ports.http), &token, "ann"])
-        .output()
-        .expect("node is missing: apt-get install nodejs npm");
-    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{log}");
+    server.is_used_by("bearer.mjs", &[&*token, "ann"]);
 }
 
 /// Runs a script against a server with one host, whose name the script is given.
@@ -85,13 +73,7 @@ fn run_with_the_host(script: &str, server: &Server) {
     let (_, hosts) = server.get("/api/v1/agents").expect("agents");
     let hosts: serde_json::Value = serde_json::from_str(&hosts).unwrap();
     let host = hosts["data"]["agents"][0]["host"].as_str().expect("the agent's host").to_owned();
-    let script = format!("{}/../console/test/{script}", env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("node")
-        .args([&script, &format!("http://{}", server.ports.http), &host])
-        .output()
-        .expect("node is missing: apt-get install nodejs npm");
-    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{log}");
+    server.is_used_by(script, &[&*host]);
 }
 
 #[test]
@@ -111,13 +93,7 @@ fn what_fires_is_seen_silenced_and_heard_again() {
     let config = folder.path().join("weir.toml").display().to_string();
     let server = Server::start_on(folder.path(), ServerPorts::free(), &["--config", &config]);
     webhooks.next(Duration::from_secs(60)).expect("a notification");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/alerts.mjs");
-    let output = Command::new("node")
-        .args([script, &format!("http://{}", server.ports.http), "QueueFull"])
-        .output()
-        .expect("node is missing: apt-get install nodejs npm");
-    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{log}");
+    server.is_used_by("alerts.mjs", &["QueueFull"]);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::process::Command;
 use std::time::Duration;
 
 use weir_tests::{Fleet, Server, eventually};
@@ -20,11 +19,5 @@ fn main() {
         let told: serde_json::Value = serde_json::from_str(&told).ok()?;
         (told["data"]["agents"].as_u64()? >= 100_000).then_some(())
     });
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/large.mjs");
-    let output = Command::new("node")
-        .args([script, &format!("http://{}", server.ports.http), "99000"])
-        .output()
-        .expect("node is missing: apt-get install nodejs npm");
-    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{log}");
+    server.is_used_by("large.mjs", &["99000"]);
 }

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::process::Command;
-
 use weir_tests::{Fleet, Server, ServerPorts, Webhooks, free_port};
 
 fn main() {
@@ -24,13 +22,7 @@ fn main() {
     let args = ["--agents", "600", "--metrics", "8", "--duration", "900s", "--keys", &keys, "--server", &batch];
     let _fleet = Fleet::start(folder.path(), "fleet", &args.map(str::to_owned));
     let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/console");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/test/pictures.mjs");
-    let output = Command::new("node")
-        .args([script, &format!("http://{}", server.ports.http), &statsd, target])
-        .output()
-        .expect("node is missing: apt-get install nodejs npm");
-    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{log}");
+    server.is_used_by("pictures.mjs", &[&*statsd, target]);
 }
 
 const DEMO_RULES: &str = r#"groups:

@@ -202,6 +202,16 @@ impl Server {
         let (_, text) = self.get("/metrics")?;
         reading(&text, series)
     }
+
+    /// Runs a script of console/test against its console, with more arguments; it says by its exit whether all was right.
+    pub fn is_used_by(&self, script: &str, more: &[&str]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../console/test").join(script);
+        let console = format!("http://{}", self.ports.http);
+        let output = Command::new("node").arg(&script).arg(console).args(more).output();
+        let output = output.expect("node is missing: apt-get install nodejs npm");
+        let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{out}\n{log}");
+    }
 }
 
 /// `weir-agent run`, pushing to some address.
