@@ -131,30 +131,12 @@ fn most(word: &str) -> usize {
     (word.chars().count() / 4).clamp(1, 4)
 }
 
-/// Letters to put in, take out, exchange or swap with their neighbour to make one word of the other (optimal string alignment), if they
-/// are few.
+/// Letters to put in, take out, exchange or swap with their neighbour to make one word of the other, if they are few.
 fn distance(one: &str, other: &str, most: usize) -> Option<usize> {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    if one.len().abs_diff(other.len()) > most {
+    if one.chars().count().abs_diff(other.chars().count()) > most {
         return None;
     }
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=other.len()).collect();
-    for (row, letter) in one.iter().enumerate() {
-        let mut next = vec![row + 1];
-        for (column, its) in other.iter().enumerate() {
-            let mut least = (last[column] + usize::from(letter != its)).min(last[column + 1] + 1).min(next[column] + 1);
-            if row > 0 && column > 0 && *letter == other[column - 1] && one[row - 1] == *its {
-                least = least.min(before[column - 1] + 1);
-            }
-            next.push(least);
-        }
-        if next.iter().all(|distance| *distance > most) {
-            return None;
-        }
-        before = std::mem::replace(&mut last, next);
-    }
-    last.last().copied().filter(|distance| *distance <= most)
+    Some(strsim::osa_distance(one, other)).filter(|distance| *distance <= most)
 }
 
 #[cfg(test)]
