@@ -35,17 +35,17 @@ impl Group {
 
 fn two(group: &Path, labels: &Labels<'_>, points: &mut Points<'_>) {
     let text = |file| std::fs::read_to_string(group.join(file)).unwrap_or_default();
+    let used = number(&group.join("memory.current")).unwrap_or(f64::NAN);
+    points.gauge("container_memory_usage_bytes", labels, used);
     // A file that says "max" sets no limit.
     for (name, file) in [
-        ("container_memory_usage_bytes", "memory.current"),
         ("container_memory_limit_bytes", "memory.max"),
         ("container_processes_count", "pids.current"),
         ("container_processes_limit", "pids.max"),
     ] {
         points.gauge(name, labels, number(&group.join(file)).unwrap_or(f64::NAN));
     }
-    let inactive = named(&text("memory.stat"), "inactive_file");
-    working_set(number(&group.join("memory.current")), inactive, labels, points);
+    working_set(used, named(&text("memory.stat"), "inactive_file"), labels, points);
     let limit = text("cpu.max");
     if let (Some(quota), Some(period)) = (field(&limit, 0), field(&limit, 1)) {
         points.gauge("container_cpu_limit_cores", labels, quota / period.max(1.0));
@@ -72,7 +72,7 @@ fn one(path: &dyn Fn(&str, &str) -> PathBuf, labels: &Labels<'_>, points: &mut P
     points.gauge("container_memory_usage_bytes", labels, used);
     let limit = value("memory", "memory.limit_in_bytes");
     points.gauge("container_memory_limit_bytes", labels, if limit < UNLIMITED { limit } else { f64::NAN });
-    working_set(Some(used), named(&text("memory", "memory.stat"), "total_inactive_file"), labels, points);
+    working_set(used, named(&text("memory", "memory.stat"), "total_inactive_file"), labels, points);
     points.gauge("container_processes_count", labels, value("pids", "pids.current"));
     points.gauge("container_processes_limit", labels, value("pids", "pids.max"));
     let (quota, period) = (value("cpu", "cpu.cfs_quota_us"), value("cpu", "cpu.cfs_period_us"));
@@ -91,10 +91,10 @@ fn one(path: &dyn Fn(&str, &str) -> PathBuf, labels: &Labels<'_>, points: &mut P
     disk(labels, sum(" Read "), sum(" Write "), points);
 }
 
-/// What the kernel could not take away at once: the figure by which Kubernetes evicts.
-fn working_set(used: Option<f64>, inactive: f64, labels: &Labels<'_>, points: &mut Points<'_>) {
-    let set = used.map_or(f64::NAN, |used| (used - inactive).max(0.0));
-    points.gauge("container_memory_working_set_bytes", labels, if inactive.is_nan() { f64::NAN } else { set });
+/// What the kernel could not take away at once: the figure by which Kubernetes evicts. What is no number stays none, as `max` has it not.
+fn working_set(used: f64, inactive: f64, labels: &Labels<'_>, points: &mut Points<'_>) {
+    let set = used - inactive;
+    points.gauge("container_memory_working_set_bytes", labels, if set < 0.0 { 0.0 } else { set });
 }
 
 fn disk(labels: &Labels<'_>, read: Option<f64>, written: Option<f64>, points: &mut Points<'_>) {
