@@ -67,7 +67,7 @@ soak: console
 
 test: setup console
 	$(CARGO) build --locked --features weir/s3,weir/kafka --bin weir --bin weir-agent
-	$(CARGO) test --locked --workspace --features weir/s3,weir/kafka
+	$(CARGO) test --locked --workspace --features weir/s3,weir/kafka --no-fail-fast
 	$(CARGO) test --manifest-path fuzz/Cargo.toml --target-dir target --no-default-features
 	cd console && npm test --silent
 

@@ -39,10 +39,10 @@ await drive(screenshot, { timezoneId: 'Europe/Berlin', locale: 'en-GB' }, async 
   await becomes(written('Asia/Kolkata', 'h12').format(moment * 1000));
   await page.locator('#clock-name', { hasText: 'Asia/Kolkata' }).click();
 
-  // Fields of time are in the zone, and say the same moment when they are read.
+  // Fields of time are in the zone, and say the same moment when they are read; a browser writes no seconds of a whole minute.
   await page.locator('.range summary').click();
   const from = await page.getByLabel('From', { exact: true }).inputValue();
-  if (from.slice(11, 19) !== written('Asia/Kolkata').format((to - 300) * 1000)) throw new Error(`the field says ${from}`);
+  if (from.slice(11).padEnd(8, ':00') !== written('Asia/Kolkata').format((to - 300) * 1000)) throw new Error(`the field says ${from}`);
   await page.getByLabel('To', { exact: true }).fill(from);
   await page.getByLabel('From', { exact: true }).fill(`${from.slice(0, 10)}T00:00:00`);
   await page.locator('#times').getByRole('button', { name: 'Show' }).click();
