@@ -126,6 +126,17 @@ impl ServerTls {
         let alpn = if agreed == Some(Alpn::Batches.name()) { Alpn::Batches } else { Alpn::Http };
         Ok((stream, alpn))
     }
+
+    /// Shakes hands with a client that speaks HTTP/2 and nothing else. The caller sets the time limit.
+    ///
+    /// # Errors
+    /// [`Error::Handshake`] with what went wrong; a client that offers other protocols only is refused here.
+    #[cfg(feature = "tokio")]
+    pub async fn accept_http2(&self, stream: TcpStream) -> Result<ServerStream, Error> {
+        let mut config = ServerConfig::clone(&self.config());
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        TlsAcceptor::from(Arc::new(config)).accept(stream).await.map_err(Error::Handshake)
+    }
 }
 
 /// The certificate that a client proved to own, in DER; `None` if it showed none.

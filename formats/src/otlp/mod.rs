@@ -8,6 +8,7 @@
 mod answer;
 mod distribution;
 mod exemplar;
+pub mod grpc;
 mod json;
 mod labels;
 mod names;

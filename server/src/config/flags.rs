@@ -22,6 +22,9 @@ pub(crate) struct UpArgs {
     /// Address for StatsD, or "off"
     #[arg(long)]
     pub statsd: Option<Switched>,
+    /// Address for OTLP over gRPC, or "off"
+    #[arg(long)]
+    pub otlp_grpc: Option<Switched>,
     /// Folder of the queue, where it is not in the data folder
     #[arg(long)]
     pub queue: Option<PathBuf>,

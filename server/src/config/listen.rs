@@ -16,6 +16,9 @@ pub(crate) struct Listen {
     pub statsd: Switched,
     /// Graphite's plaintext by TCP; `"off"`, the default, for none.
     pub graphite: Switched,
+    /// OTLP over gRPC by TCP, with TLS where the HTTP API has it; `"off"`, the default, for none. 4317 is the usual port. For programs whose
+    /// exporter speaks no HTTP; takes a build with the feature `otlp-grpc`.
+    pub otlp_grpc: Switched,
     /// Names by which the HTTP API is reached, beside loopback, the address connected to and this host's own name.
     /// Default: none. For whoever asks by another name, or through a proxy: requests for other hosts are refused while no
     /// tokens are asked for, writes from other sites' pages always.
@@ -34,7 +37,22 @@ impl Default for Listen {
             hosts: Vec::new(),
             cors: Vec::new(),
             graphite: Switched(None),
+            otlp_grpc: Switched(None),
         }
+    }
+}
+
+impl Listen {
+    /// Whether this build can listen to all of it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if cfg!(not(feature = "otlp-grpc")) && self.otlp_grpc.0.is_some() {
+            return Err(
+                "listen.otlp_grpc: this build does not speak gRPC; build with `--features weir/otlp-grpc`, or have \
+                        exporters send http/protobuf to the address of HTTP"
+                    .to_owned(),
+            );
+        }
+        Ok(())
     }
 }
 

@@ -123,6 +123,8 @@ impl Config {
         config.listen.http = args.http.unwrap_or(config.listen.http);
         config.listen.batch = args.batch.unwrap_or(config.listen.batch);
         config.listen.statsd = args.statsd.unwrap_or(config.listen.statsd);
+        config.listen.otlp_grpc = args.otlp_grpc.unwrap_or(config.listen.otlp_grpc);
+        config.listen.check().map_err(anyhow::Error::msg)?;
         config.queue.folder = args.queue.clone().or(config.queue.folder);
         if let Some(kafka) = &mut config.queue.kafka {
             kafka.group = args.group.clone().unwrap_or_else(|| kafka.group.clone());
@@ -228,6 +230,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
+        self.listen.check()?;
         self.queue.check()?;
         self.sink.check()?;
         self.query.check()?;
@@ -289,7 +292,9 @@ mod tests {
         let gateway = GatewaySettings { disk_bytes: None, ..full.gateway };
         assert_eq!(format!("{gateway:?}"), format!("{:?}", usual.gateway));
         assert_eq!(full.admission.sink.rules.len(), 2);
-        let networks = |config: &Config| (format!("{:?}", config.graphite.networks), config.listen.graphite);
+        let networks = |config: &Config| {
+            (format!("{:?}", config.graphite.networks), config.listen.graphite, config.listen.otlp_grpc)
+        };
         assert_eq!(networks(&full), networks(&usual));
         assert_eq!(full.events, usual.events);
         assert!(full.console.dashboards.is_some() && usual.console.dashboards.is_none());

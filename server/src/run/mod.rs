@@ -101,9 +101,14 @@ fn say_what_serves(config: &Config, roles: &Roles) {
     let (http, statsd, tls) = (config.listen.http, config.listen.statsd, config.tls.is_some());
     let batch = roles.batch_address().map_or_else(|| "off".to_owned(), |batch| batch.to_string());
     tracing::info!(%http, batch, %statsd, tls, data = %config.data.display(), "serving");
-    say_who_can_reach(config, &[config.listen.http, config.listen.batch]);
+    let grpc = config.listen.otlp_grpc.0;
+    let addresses: Vec<_> = [config.listen.http, config.listen.batch].into_iter().chain(grpc).collect();
+    say_who_can_reach(config, &addresses);
     if statsd.0.is_some_and(|address| !address.ip().is_loopback()) {
         tracing::warn!(%statsd, networks = ?config.statsd.networks, "StatsD is taken from these networks, unsealed");
+    }
+    if let Some(grpc) = config.listen.otlp_grpc.0 {
+        tracing::info!(%grpc, tls = config.tls.as_ref().is_some_and(|tls| tls.http), "OTLP over gRPC is taken");
     }
     if let Some(graphite) = config.listen.graphite.0 {
         tracing::info!(%graphite, networks = ?config.graphite.networks, "Graphite is taken from these networks, without tokens");

@@ -16,7 +16,7 @@ use crate::api::{
 };
 use crate::config::Config;
 use crate::front;
-use crate::serving::{HandedOver, Site, answering};
+use crate::serving::{HandedOver, Port, Protocol, Site, answering};
 
 /// Serves the routes of all roles in the background, and sessions at the port of batches. Must be called inside a tokio
 /// runtime.
@@ -31,14 +31,17 @@ pub(super) fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, 
         let listening = write::listen_for_graphite(address, queue, kept, &roles.written, networks);
         listening.with_context(|| format!("binding {address} for Graphite"))?;
     }
+    let door = roles.queue().map(|queue| write::Door::new(queue, config.store.longest(), Arc::default()));
+    #[cfg(feature = "otlp-grpc")]
+    if let Some((address, door)) = config.listen.otlp_grpc.0.zip(door.as_ref()) {
+        let router = write::grpc_routes(door, &roles.written, &config.otlp);
+        let router = auth::guard(router, roles.identity.tokens.clone(), Scope::Ingest);
+        calls(address, roles, tls.clone(), router).with_context(|| format!("binding {address} for OTLP over gRPC"))?;
+    }
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let site = Site::new(roles.identity.tokens.is_none(), &config.listen.hosts, &config.listen.cors);
-    roles.serving.port(
-        listener,
-        tls,
-        site.clone(),
-        answering(routes(config, roles).merge(sessions(channel)), &config.listen.cors),
-    );
+    let router = answering(routes(config, roles, door).merge(sessions(channel)), &config.listen.cors);
+    roles.serving.port(listener, Port { tls, site: site.clone(), router, protocol: Protocol::Http });
     // Agents find sessions at the address that they send batches to; nothing else is served there, and whoever comes has
     // looked at the certificate.
     let site = Site { is_checked: false, ..site };
@@ -46,7 +49,25 @@ pub(super) fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, 
     Ok(())
 }
 
-fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
+/// Serves gRPC at an address of its own.
+#[cfg(feature = "otlp-grpc")]
+fn calls(
+    address: std::net::SocketAddr,
+    roles: &Arc<Roles>,
+    tls: Option<Arc<weir_link::ServerTls>>,
+    router: Router,
+) -> std::io::Result<()> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    // Pages of other sites have browsers carry requests to any name, but no browser speaks HTTP/2 that was not agreed on by TLS for a
+    // certificate of that name.
+    let site = Site { is_checked: false, ..Site::default() };
+    roles.serving.port(listener, Port { tls, site, router, protocol: Protocol::Grpc });
+    Ok(())
+}
+
+fn routes(config: &Config, roles: &Arc<Roles>, door: Option<write::Door>) -> Router {
     let guard = |routes: Router, scope| auth::guard(routes, roles.identity.tokens.clone(), scope);
     let mut router = http::routes(roles.clone());
     if let Some(sink) = &roles.sink {
@@ -82,8 +103,8 @@ fn routes(config: &Config, roles: &Arc<Roles>) -> Router {
         // Copies check tokens themselves.
         router = router.merge(front::routes(copies.clone()));
     }
-    if let Some(queue) = roles.queue() {
-        let writes = write::routes(queue.clone(), config.store.longest(), &roles.written, &config.otlp);
+    if let Some((queue, door)) = roles.queue().zip(door) {
+        let writes = write::routes(door, &roles.written, &config.otlp);
         let writes = guard(writes, Scope::Ingest).layer(axum::middleware::map_request(write::as_bearer));
         let scrapes = write::scrapes::routes(queue, config.store.longest(), &roles.written, roles.identity.clone());
         router = router.merge(writes).merge(scrapes).merge(write::greetings());

@@ -28,16 +28,16 @@ use crate::api::auth::refusal;
 /// A connection and what it shares with others.
 #[derive(Clone)]
 pub(super) struct Connection {
-    counters: Arc<Counters>,
+    pub(super) counters: Arc<Counters>,
     site: Arc<Site>,
-    peer: SocketAddr,
+    pub(super) peer: SocketAddr,
     /// The address that the client has connected to, where it is known.
     local: Option<IpAddr>,
-    progress: Arc<Progress>,
+    pub(super) progress: Arc<Progress>,
 }
 
 /// Time from the connection's start, or from an answer, until the head of a request is whole.
-const HEAD: Duration = Duration::from_secs(20);
+pub(super) const HEAD: Duration = Duration::from_secs(20);
 
 /// Buffer of a connection, which bounds a request's head.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -71,7 +71,7 @@ impl Connection {
         tracing::debug!(peer = %self.peer, ?reason, "closed an HTTP connection");
     }
 
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         router: TowerToHyperService<Router>,
         request: Request<Incoming>,

@@ -8,6 +8,10 @@ mod answers;
 mod body;
 mod connection;
 mod counters;
+#[cfg(feature = "otlp-grpc")]
+mod grpc;
+#[cfg(feature = "otlp-grpc")]
+mod http2;
 mod site;
 mod stall;
 
@@ -16,10 +20,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use weir_gateway::HttpStream;
-use weir_link::ServerTls;
+use weir_link::{ServerStream, ServerTls};
 use weir_sample::Reading;
 
 pub(crate) use answers::answering;
@@ -36,6 +41,25 @@ pub(crate) struct Serving {
 
 /// TLS connections that arrive at the port of batches, their handshake done.
 pub(crate) type HandedOver = flume::Receiver<HttpStream>;
+
+/// What is served at a port.
+pub(crate) struct Port {
+    /// Whom to be known as, by TLS; none: no TLS.
+    pub tls: Option<Arc<ServerTls>>,
+    pub site: Site,
+    pub router: Router,
+    pub protocol: Protocol,
+}
+
+/// What connections speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1.
+    Http,
+    /// gRPC by HTTP/2, which a client must know before.
+    #[cfg(feature = "otlp-grpc")]
+    Grpc,
+}
 
 /// How a process divides its descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,27 +105,21 @@ impl Serving {
         self.counters.readings(self.most - self.slots.available_permits(), self.most)
     }
 
-    /// Serves a router on a port in the background, over TLS where there is an identity to show.
-    pub(crate) fn port(
-        self: &Arc<Self>,
-        listener: TcpListener,
-        tls: Option<Arc<ServerTls>>,
-        site: Site,
-        router: Router,
-    ) {
-        let (serving, site) = (Arc::clone(self), Arc::new(site));
+    /// Serves a port in the background.
+    pub(crate) fn port(self: &Arc<Self>, listener: TcpListener, port: Port) {
+        let (serving, site, port) = (Arc::clone(self), Arc::new(port.site.clone()), Arc::new(port));
         tokio::spawn(async move {
             loop {
                 let (stream, peer) = serving.accept(&listener).await;
                 let Some(slot) = serving.slot() else {
-                    if tls.is_none() {
+                    if port.tls.is_none() && port.protocol == Protocol::Http {
                         let _ = stream.try_write(FULL);
                     }
                     continue;
                 };
-                let (serving, tls, site, router) =
-                    (Arc::clone(&serving), tls.clone(), Arc::clone(&site), router.clone());
-                tokio::spawn(serving.serve(stream, peer, tls, site, router, slot));
+                let local = stream.local_addr().ok().map(|address| address.ip());
+                let connection = Connection::new(Arc::clone(&serving.counters), Arc::clone(&site), peer, local);
+                tokio::spawn(Arc::clone(&serving).serve(stream, connection, Arc::clone(&port), slot));
             }
         });
     }
@@ -151,23 +169,42 @@ impl Serving {
     async fn serve(
         self: Arc<Self>,
         stream: TcpStream,
-        peer: SocketAddr,
-        tls: Option<Arc<ServerTls>>,
-        site: Arc<Site>,
-        router: Router,
+        connection: Connection,
+        port: Arc<Port>,
         slot: OwnedSemaphorePermit,
     ) {
-        let local = stream.local_addr().ok().map(|address| address.ip());
         // Answers are awaited; an option that cannot be set costs only time.
         let _ = stream.set_nodelay(true);
-        let connection = Connection::new(Arc::clone(&self.counters), site, peer, local);
-        let Some(tls) = tls else { return connection.run(stream, router, slot).await };
-        let shaken = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await;
-        if let Ok(Ok((stream, _))) = shaken {
-            return connection.run(stream, router, slot).await;
+        let (protocol, router) = (port.protocol, port.router.clone());
+        let Some(tls) = &port.tls else { return protocol.speak(connection, stream, router, slot).await };
+        let peer = connection.peer;
+        let shaken = tokio::time::timeout(HANDSHAKE, protocol.shake(tls, stream)).await;
+        if let Ok(Ok(stream)) = shaken {
+            return protocol.speak(connection, stream, router, slot).await;
         }
         self.counters.closed(Closed::Handshake);
         tracing::debug!(%peer, outcome = ?shaken.map(|outcome| outcome.err()), "no TLS connection came about");
+    }
+}
+
+impl Protocol {
+    async fn shake(self, tls: &ServerTls, stream: TcpStream) -> Result<ServerStream, weir_link::Error> {
+        match self {
+            Self::Http => tls.accept(stream).await.map(|(stream, _)| stream),
+            #[cfg(feature = "otlp-grpc")]
+            Self::Grpc => tls.accept_http2(stream).await,
+        }
+    }
+
+    async fn speak<S>(self, connection: Connection, stream: S, router: Router, slot: OwnedSemaphorePermit)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        match self {
+            Self::Http => connection.run(stream, router, slot).await,
+            #[cfg(feature = "otlp-grpc")]
+            Self::Grpc => http2::run(connection, stream, router, slot).await,
+        }
     }
 }
 

@@ -21,7 +21,6 @@ pub(crate) mod series;
 mod unfold;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -30,7 +29,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use weir_formats::remote_write::{self, Entry, Unpacked};
 use weir_identity::Claims;
-use weir_queue::Log;
 use weir_sample::Timestamp;
 use weir_sink::{SampleWriter, exemplar_bytes};
 
@@ -38,12 +36,15 @@ use super::auth::Caller;
 use crate::clock::now;
 pub(crate) use bearer::as_bearer;
 pub(crate) use counters::{AllCounters, Lately};
+pub(crate) use door::Door;
 
-use door::{Door, Sender};
+use door::Sender;
 pub(crate) use graphite::listen as listen_for_graphite;
 pub(crate) use influx::greetings;
 use left_out::{LeftOut, spelled};
 pub(crate) use otlp::OtlpSettings;
+#[cfg(feature = "otlp-grpc")]
+pub(crate) use otlp::grpc_routes;
 use reason::Reason;
 use refused::Refused;
 use second::Written;
@@ -58,11 +59,11 @@ struct WriteRoute {
 }
 
 /// The routes of all protocols, for a process that writes to the queue.
-pub(crate) fn routes<S>(queue: Arc<Log>, kept: Duration, counters: &AllCounters, otlp: &OtlpSettings) -> Router<S>
+pub(crate) fn routes<S>(door: Door, counters: &AllCounters, otlp: &OtlpSettings) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let door = Door::new(queue, kept, counters.remote_write.clone());
+    let door = door.of(&counters.remote_write);
     let others = otlp::routes(door.of(&counters.others.otlp), otlp);
     let others = others.merge(influx::routes(door.of(&counters.others.influx)));
     let others = others.merge(push::routes(door.of(&counters.others.push)));

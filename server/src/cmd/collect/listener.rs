@@ -13,7 +13,7 @@ use weir_sample::exposition;
 
 use super::shapes;
 use crate::api::prometheus::nothing_there;
-use crate::serving::{Serving, Site};
+use crate::serving::{Port, Protocol, Serving, Site};
 
 /// Other collectors, a Prometheus, and some people.
 const MOST_CONNECTIONS: usize = 256;
@@ -21,7 +21,8 @@ const MOST_CONNECTIONS: usize = 256;
 /// Serves in the background.
 pub(super) fn serve(listener: TcpListener, collector: Collector) {
     let serving = Serving::new(MOST_CONNECTIONS);
-    serving.port(listener, None, Site::default(), routes(collector));
+    let port = Port { tls: None, site: Site::default(), router: routes(collector), protocol: Protocol::Http };
+    serving.port(listener, port);
 }
 
 fn routes(collector: Collector) -> Router {

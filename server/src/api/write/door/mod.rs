@@ -9,6 +9,8 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::header;
 use tokio::sync::OwnedSemaphorePermit;
+#[cfg(feature = "otlp-grpc")]
+use weir_formats::otlp::grpc;
 use weir_identity::Claims;
 use weir_queue::{Lane, Log, Record, RecordKind};
 use weir_sample::{Metadata, Timestamp};
@@ -95,7 +97,32 @@ impl Door {
     ) -> Result<T, Refused> {
         let encoding = request.headers().get(header::CONTENT_ENCODING).cloned();
         let (body, body_room) = self.body(request).await?;
-        let folded = Folded::of(body, encoding.as_ref())?;
+        self.unfolded((Folded::of(body, encoding.as_ref())?, body_room), copies, read).await
+    }
+
+    /// Takes a frame of gRPC, which holds one message; the rest as above.
+    #[cfg(feature = "otlp-grpc")]
+    pub(super) async fn receive_message<T: Send + 'static>(
+        &self,
+        request: Request,
+        read: impl FnOnce(Vec<u8>) -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let encoding = request.headers().get("grpc-encoding").cloned();
+        self.check_behind()?;
+        let (frame, body_room) = self.budget.told_body(request, grpc::HEAD_BYTES, grpc::frame_bytes).await?;
+        let Some((message, is_packed)) = grpc::unframed(frame) else {
+            return Err(Refused::Malformed("its body is not one message as gRPC frames it".to_owned()));
+        };
+        let folded = Folded::of(message, encoding.as_ref().filter(|_| is_packed))?;
+        self.unfolded((folded, body_room), 1, read).await
+    }
+
+    async fn unfolded<T: Send + 'static>(
+        &self,
+        (folded, body_room): (Folded, OwnedSemaphorePermit),
+        copies: usize,
+        read: impl FnOnce(Vec<u8>) -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T, Refused> {
         let room = self.budget.unpacked((folded.length()? * copies).min(Budget::MOST_UNPACKED)).await?;
         work((body_room, room), move || read(folded.unfold()?)).await
     }

@@ -6,10 +6,12 @@ mod otlp;
 mod push;
 mod second;
 
+use std::time::Duration;
+
 use prost::Message;
 use weir_identity::{Scope, issue};
 use weir_query::{Column, Hint, Selection, selector};
-use weir_queue::LogConfig;
+use weir_queue::{Log, LogConfig};
 use weir_sink::{Sink, SinkConfig};
 use weir_store::{Store, StoreConfig};
 
@@ -33,7 +35,8 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(Log::open(&folder.path().join("queue"), "up", LogConfig::default()).unwrap());
         let counters = AllCounters::default();
-        let routes = routes(log, Duration::from_secs(86_400), &counters, otlp);
+        let door = Door::new(log, Duration::from_secs(86_400), Arc::default());
+        let routes = routes(door, &counters, otlp);
         let routes = guard(routes, issuer.map(Issuer::tokens), Scope::Ingest);
         let address = serve(routes.layer(axum::middleware::map_request(as_bearer)).merge(greetings()));
         Self { folder, address, counters }

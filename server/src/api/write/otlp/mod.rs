@@ -1,5 +1,8 @@
 //! `POST /v1/metrics`: OpenTelemetry's metrics (OTLP/HTTP), of protobuf or of JSON.
 
+#[cfg(feature = "otlp-grpc")]
+mod grpc;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,6 +19,8 @@ use super::reason::Reason;
 use super::refused::{Answer, Refused};
 use crate::api::auth::Caller;
 use crate::clock::now;
+#[cfg(feature = "otlp-grpc")]
+pub(crate) use grpc::grpc_routes;
 
 /// How what comes by OTLP is translated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -49,8 +54,7 @@ pub(super) fn routes<S>(door: Door, settings: &OtlpSettings) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let (promoted, strategy) = (settings.promote_resource_attributes.clone(), settings.translation_strategy);
-    let route = OtlpRoute { door, translation: Arc::new(Translation { promoted, strategy }) };
+    let route = OtlpRoute::new(door, settings);
     Router::new().route("/v1/metrics", post(export)).with_state(route)
 }
 
@@ -76,6 +80,11 @@ async fn export(State(route): State<OtlpRoute>, caller: Caller, request: Request
 }
 
 impl OtlpRoute {
+    fn new(door: Door, settings: &OtlpSettings) -> Self {
+        let (promoted, strategy) = (settings.promote_resource_attributes.clone(), settings.translation_strategy);
+        Self { door, translation: Arc::new(Translation { promoted, strategy }) }
+    }
+
     async fn receive(self, form: Form, caller: Caller, request: Request) -> Result<Rejected, Refused> {
         let sender = Door::sender(caller)?;
         let (door, copies) = (self.door.clone(), if form == Form::Json { 2 } else { 1 });
@@ -175,5 +184,4 @@ impl From<LeftOut> for Reason {
     }
 }
 
-const CONTENT_TYPE: &str =
-    "OTLP metrics are taken as application/x-protobuf or application/json, and gzip of either; OTLP over gRPC is not";
+const CONTENT_TYPE: &str = "OTLP metrics are taken as application/x-protobuf or application/json, and gzip of either; gRPC has an address of its own (listen.otlp_grpc)";
