@@ -8,7 +8,7 @@ demo: build
 	$(BIN)/weir demo
 
 build: console
-	$(CARGO) build --release --locked --features weir/s3,weir/kafka --bin weir --bin weir-agent
+	$(CARGO) build --release --locked --features weir/s3,weir/kafka,weir/otlp-grpc --bin weir --bin weir-agent
 
 # The agent as it is shipped: one static file, which runs on every Linux of this architecture.
 STATIC_TARGET := $(shell uname -m)-unknown-linux-gnu
@@ -62,12 +62,12 @@ autoscaling: setup build
 soak: SECONDS ?= 600
 soak: SEED ?= $(shell date +%s)
 soak: console
-	$(CARGO) build --locked --features weir/s3,weir/kafka --bin weir --bin weir-agent
+	$(CARGO) build --locked --features weir/s3,weir/kafka,weir/otlp-grpc --bin weir --bin weir-agent
 	WEIR_SOAK_SECONDS=$(SECONDS) WEIR_SOAK_SEED=$(SEED) $(CARGO) test --locked --package weir-tests --test soak
 
 test: setup console
-	$(CARGO) build --locked --features weir/s3,weir/kafka --bin weir --bin weir-agent
-	$(CARGO) test --locked --workspace --features weir/s3,weir/kafka --no-fail-fast
+	$(CARGO) build --locked --features weir/s3,weir/kafka,weir/otlp-grpc --bin weir --bin weir-agent
+	$(CARGO) test --locked --workspace --features weir/s3,weir/kafka,weir/otlp-grpc --no-fail-fast
 	$(CARGO) test --manifest-path fuzz/Cargo.toml --target-dir target --no-default-features
 	cd console && npm test --silent
 
@@ -75,7 +75,7 @@ test: setup console
 DIFFERENTIAL_QUERIES ?= 30000
 DIFFERENTIAL_SEED ?= $(shell date +%s)
 differential: setup console
-	$(CARGO) build --locked --features weir/s3,weir/kafka --bin weir
+	$(CARGO) build --locked --features weir/s3,weir/kafka,weir/otlp-grpc --bin weir
 	WEIR_DIFFERENTIAL_QUERIES=$(DIFFERENTIAL_QUERIES) WEIR_DIFFERENTIAL_SEED=$(DIFFERENTIAL_SEED) \
 		$(CARGO) test --locked --package weir-tests --test differential -- --nocapture
 
@@ -87,12 +87,12 @@ conformance:
 check: console rustdoc deny spelling
 	$(CARGO) fmt --all --check
 	tests/mutants/run --check
-	$(CARGO) clippy --locked --workspace --all-targets --features weir/s3,weir/kafka -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets --features weir/s3,weir/kafka,weir/otlp-grpc -- -D warnings
 	cd console && npm run --silent check
 
 # Links and texts of the crates' documentation, private items included.
 rustdoc: console
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --features weir/s3,weir/kafka --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --features weir/s3,weir/kafka,weir/otlp-grpc --no-deps --document-private-items --quiet
 
 TOOLS := target/tools
 $(TOOLS)/installed: tests/tools tests/tools.txt

@@ -1,5 +1,7 @@
 //! Promise: what other systems' senders bring is stored as they mean it, once, and over a kill of the server.
 
+mod grpc;
+
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -43,8 +45,11 @@ fn expect(server: &Server, promql: &str, expected: f64) {
 
 /// Has OpenTelemetry's own exporter send what it measures.
 fn export(server: &Server, more: &[&str]) {
+    export_to(&format!("http://{}/v1/metrics", server.ports.http), more);
+}
+
+fn export_to(url: &str, more: &[&str]) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("protocols/otlp.py");
-    let url = format!("http://{}/v1/metrics", server.ports.http);
     let output = Command::new("python3").arg(script).arg(url).args(more).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "OpenTelemetry's SDK is missing or failed: run tests/setup\n{said}");

@@ -1,8 +1,10 @@
-"""Measures a little and sends it by OpenTelemetry's own exporter: python3 otlp.py URL [delta]."""
+"""Measures a little and sends it by OpenTelemetry's own exporter: python3 otlp.py URL [delta]; `grpc://…` goes by gRPC."""
 
 import logging
 import sys
 
+import grpc
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.metrics import CallbackOptions, Observation
@@ -24,10 +26,13 @@ logging.basicConfig(level=logging.WARNING)
 is_delta = sys.argv[2:] == ["delta"]
 kinds = [Counter, Histogram] if is_delta else []
 temporality = {kind: AggregationTemporality.DELTA for kind in kinds}
-reader = PeriodicExportingMetricReader(
-    OTLPMetricExporter(endpoint=sys.argv[1], compression=Compression.Gzip, preferred_temporality=temporality),
-    export_interval_millis=3_600_000,
-)
+url = sys.argv[1]
+if url.startswith("grpc://"):
+    address, gzip = url.removeprefix("grpc://"), grpc.Compression.Gzip
+    exporter = GrpcExporter(endpoint=address, insecure=True, compression=gzip, preferred_temporality=temporality)
+else:
+    exporter = OTLPMetricExporter(endpoint=url, compression=Compression.Gzip, preferred_temporality=temporality)
+reader = PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)
 provider = MeterProvider(
     resource=Resource.create(
         {
