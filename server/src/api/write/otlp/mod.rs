@@ -184,4 +184,4 @@ impl From<LeftOut> for Reason {
     }
 }
 
-const CONTENT_TYPE: &str = "OTLP metrics are taken as application/x-protobuf or application/json, and gzip of either; gRPC has an address of its own (listen.otlp_grpc)";
+const CONTENT_TYPE: &str = "OTLP metrics are taken as application/x-protobuf or application/json, and gzip of either; gRPC is not taken here, it has an address of its own (listen.otlp_grpc)";
