@@ -11,6 +11,3 @@ pub(super) trait Collector: Send {
         Vec::new()
     }
 }
-
-/// Kernel ticks per second; fixed at 100 in what `/proc` shows on every Linux in use.
-pub(super) const TICKS: f64 = 100.0;

@@ -3,18 +3,9 @@
 //! docs/host-metrics.md lists them; a test holds it against what the collectors emit.
 
 mod collector;
-mod container;
-mod containers;
-mod cpu;
 mod deltas;
-mod disk;
-mod filesystem;
-mod memory;
-mod network;
+mod linux;
 mod points;
-mod pressure;
-mod processes;
-mod temperature;
 
 use std::time::Duration;
 
@@ -24,7 +15,7 @@ use crate::aside::Aside;
 use crate::config::HostMetrics;
 use crate::origin::Origin;
 use crate::relabel::Relabelled;
-use collector::{Collector, TICKS};
+use collector::Collector;
 use deltas::Deltas;
 pub(crate) use points::Points;
 
@@ -61,7 +52,7 @@ impl Host {
     pub(crate) fn new(origin: Origin, settings: &HostMetrics) -> Self {
         let relabelled = Relabelled::new(settings.relabel.clone());
         let source = |(name, collector)| Source { name, collector, origin: origin.clone(), deltas: Deltas::default() };
-        let sources = collectors(settings).into_iter().map(source).collect();
+        let sources = linux::collectors(settings).into_iter().map(source).collect();
         Self { relabelled, sources, aside: Aside::new() }
     }
 
@@ -112,50 +103,3 @@ impl Host {
         self.aside.hung().map(str::to_owned).chain(parts).collect()
     }
 }
-
-fn collectors(settings: &HostMetrics) -> Vec<(&'static str, Box<dyn Collector>)> {
-    let root = &settings.root;
-    let mut all: Vec<(&'static str, Box<dyn Collector>)> = Vec::new();
-    if settings.cpu {
-        all.push(("cpu", Box::new(cpu::Cpu::new(root, settings.cpu_cores))));
-    }
-    if settings.memory {
-        all.push(("memory", Box::new(memory::Memory::new(root))));
-    }
-    if settings.pressure {
-        all.push(("pressure", Box::new(pressure::Pressure::new(root))));
-    }
-    if settings.filesystem {
-        all.push((
-            "filesystem",
-            Box::new(filesystem::Filesystem::new(root, &settings.filesystem_types, &settings.filesystem_paths)),
-        ));
-    }
-    if settings.disk {
-        all.push(("disk", Box::new(disk::Disk::new(root, &settings.disk_devices, settings.disk_partitions))));
-    }
-    if settings.network {
-        all.push(("network", Box::new(network::Network::new(root, &settings.network_interfaces))));
-    }
-    if settings.sockets {
-        all.push(("sockets", Box::new(network::Sockets::new(root))));
-    }
-    if settings.processes || settings.top_processes > 0 || !settings.process_names.is_empty() {
-        all.push(("processes", Box::new(processes::Processes::new(root, settings))));
-    }
-    if settings.temperature {
-        all.push(("temperature", Box::new(temperature::Temperature::new(root))));
-    }
-    if settings.container
-        && let Some(container) = container::Container::new(root)
-    {
-        all.push(("container", Box::new(container)));
-    }
-    if settings.containers {
-        all.push(("containers", Box::new(containers::Containers::new(root))));
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests;

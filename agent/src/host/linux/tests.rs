@@ -6,10 +6,10 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::*;
+use super::super::*;
 
-const TABLE: &str = include_str!("../../../docs/host-metrics.md");
-const RULES: &str = include_str!("../../../deploy/prometheus/node-exporter-names.rules.yml");
+const TABLE: &str = include_str!("../../../../docs/host-metrics.md");
+const RULES: &str = include_str!("../../../../deploy/prometheus/node-exporter-names.rules.yml");
 
 /// Files under `/proc` and `/sys`; `{n}` becomes the count given.
 const FILES: [(&str, &str); 25] = [

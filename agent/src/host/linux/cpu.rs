@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Collector, Points, TICKS};
+use super::{Collector, Points};
 use crate::proc::{ProcFile, field};
 
 pub(super) struct Cpu {
@@ -12,6 +12,9 @@ pub(super) struct Cpu {
     cores: bool,
     before: [f64; MODES.len()],
 }
+
+/// Kernel ticks per second; fixed at 100 in what `/proc` shows on every Linux in use.
+const TICKS: f64 = 100.0;
 
 const MODES: [&str; 8] = ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"];
 
