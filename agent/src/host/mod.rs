@@ -3,7 +3,9 @@
 //! docs/host-metrics.md lists them; a test holds it against what the collectors emit.
 
 mod collector;
+mod commands;
 mod deltas;
+mod filesystem;
 mod linux;
 mod points;
 
@@ -16,7 +18,9 @@ use crate::config::HostMetrics;
 use crate::origin::Origin;
 use crate::relabel::Relabelled;
 use collector::Collector;
+use commands::{Commands, STATES, Told, states_of};
 use deltas::Deltas;
+use filesystem::{Filesystem, Room};
 pub(crate) use points::Points;
 
 /// Everything that is read of the host.

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{StatVfs, statvfs};
 
-use super::{Collector, Points};
+use super::{Collector, Filesystem, Points, Room};
 use crate::aside::Aside;
 use crate::config::Choice;
 use crate::proc::ProcFile;
 
-pub(super) struct Filesystem {
+pub(super) struct Filesystems {
     root: PathBuf,
     mounts: ProcFile,
     aside: Aside<rustix::io::Result<StatVfs>>,
@@ -21,7 +21,7 @@ pub(super) struct Filesystem {
     paths: Choice,
 }
 
-impl Filesystem {
+impl Filesystems {
     pub(super) fn new(root: &Path, kinds: &Choice, paths: &Choice) -> Self {
         // In a container that sees the host's files, the host's mounts are those of its first process.
         let mounts = if root == Path::new("/") { "/proc/self/mountinfo" } else { "/proc/1/mountinfo" };
@@ -35,7 +35,7 @@ impl Filesystem {
     }
 }
 
-impl Collector for Filesystem {
+impl Collector for Filesystems {
     fn collect(&mut self, points: &mut Points<'_>) {
         let (mut seen, began) = (Vec::new(), Instant::now());
         // What comes late is as good as what is asked now.
@@ -53,7 +53,8 @@ impl Collector for Filesystem {
             }
             let Some(Ok(stat)) = self.aside.call(&mount.path, left, move || statvfs(place)) else { continue };
             if stat.f_blocks > 0 {
-                one(&mount, &stat, points);
+                let filesystem = mount.filesystem();
+                filesystem.tell(&Room::of(&stat), points);
                 seen.push(mount.number);
             }
         }
@@ -92,32 +93,11 @@ impl Mount {
         let read_only = filesystem.get(2)?.split(|byte| *byte == b',').any(|option| option == b"ro");
         Some(Self { number, path: text(&place), place, kind, device, read_only })
     }
-}
 
-fn one(mount: &Mount, stat: &StatVfs, points: &mut Points<'_>) {
-    let device = mount.device.trim_start_matches("/dev/");
-    let labels = |state| {
-        [
-            ("system_device", device),
-            ("system_filesystem_mountpoint", mount.path.as_str()),
-            ("system_filesystem_type", mount.kind.as_str()),
-            ("system_filesystem_state", state),
-        ]
-    };
-    let block = stat.f_frsize as f64;
-    let (total, free, available) = (stat.f_blocks as f64, stat.f_bfree as f64, stat.f_bavail as f64);
-    for (state, blocks) in [("used", total - free), ("free", available), ("reserved", free - available)] {
-        points.gauge("system_filesystem_usage_bytes", &labels(state), blocks * block);
+    fn filesystem(&self) -> Filesystem<'_> {
+        let Self { path, kind, read_only, .. } = self;
+        Filesystem { device: self.device.trim_start_matches("/dev/"), mountpoint: path, kind, read_only: *read_only }
     }
-    let plain = &labels("")[..3];
-    points.ratio("system_filesystem_utilization_ratio", plain, (total - free) / (total - free + available).max(1.0));
-    let (inodes, free_inodes) = (stat.f_files as f64, stat.f_ffree as f64);
-    if inodes > 0.0 {
-        for (state, count) in [("used", inodes - free_inodes), ("free", free_inodes)] {
-            points.gauge("system_filesystem_inodes_count", &labels(state), count);
-        }
-    }
-    points.gauge("system_filesystem_read_only", plain, f64::from(u8::from(mount.read_only)));
 }
 
 /// The kernel writes blanks, tabs, line feeds, backslashes and some more as three octal digits.

@@ -13,7 +13,7 @@ mod temperature;
 #[cfg(test)]
 mod tests;
 
-use super::{Collector, Points};
+use super::{Collector, Commands, Filesystem, Points, Room, STATES, Told, states_of};
 use crate::config::HostMetrics;
 
 /// What is read of it, by name.
@@ -32,7 +32,7 @@ pub(super) fn collectors(settings: &HostMetrics) -> Vec<(&'static str, Box<dyn C
     if settings.filesystem {
         all.push((
             "filesystem",
-            Box::new(filesystem::Filesystem::new(root, &settings.filesystem_types, &settings.filesystem_paths)),
+            Box::new(filesystem::Filesystems::new(root, &settings.filesystem_types, &settings.filesystem_paths)),
         ));
     }
     if settings.disk {

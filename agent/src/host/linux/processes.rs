@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Dir, Mode, OFlags, open, openat};
 use rustix::param::page_size;
 
-use super::{Collector, Points};
-use crate::config::{Choice, HostMetrics};
+use super::{Collector, Commands, Points, STATES, Told, states_of};
+use crate::config::HostMetrics;
 use crate::proc::{ProcFile, field};
 
 /// Reads one short file per process, which costs about 5 µs each.
@@ -16,9 +16,7 @@ pub(super) struct Processes {
     files: ProcFile,
     stat: ProcFile,
     states: bool,
-    top: usize,
-    /// Commands that are told however little they use.
-    named: Option<Choice>,
+    told: Told,
     /// CPU ticks of each process at the last look, and the look.
     before: HashMap<u32, (u64, u64)>,
     turn: u64,
@@ -26,33 +24,19 @@ pub(super) struct Processes {
     text: Vec<u8>,
 }
 
-/// One command, all its processes together.
-#[derive(Default)]
-struct Command {
-    ticks: u64,
-    resident_bytes: u64,
-    count: u64,
-}
-
 impl Processes {
     pub(super) fn new(root: &Path, settings: &HostMetrics) -> Self {
-        let names: Vec<&str> = settings.process_names.iter().map(String::as_str).chain(["!*"]).collect();
         Self {
             folder: root.join("proc"),
             files: ProcFile::new(root, "/proc/sys/fs/file-nr"),
             stat: ProcFile::new(root, "/proc/stat"),
             states: settings.processes,
-            top: settings.top_processes,
-            named: (names.len() > 1).then(|| Choice::new(&names)),
+            told: Told::new(settings),
             before: HashMap::new(),
             turn: 0,
             total_before: 0.0,
             text: Vec::with_capacity(512),
         }
-    }
-
-    fn ranks(&self) -> bool {
-        self.top > 0 || self.named.is_some()
     }
 
     /// Calls with id and `stat` line of every process there is.
@@ -73,50 +57,30 @@ impl Processes {
 
     fn look(&mut self, points: &mut Points<'_>) {
         let mut states = [0.0; STATES.len()];
-        let mut commands: HashMap<String, Command> = HashMap::new();
-        let (turn, ranks) = (self.turn, self.ranks());
+        let mut commands = Commands::default();
+        let (turn, ranks) = (self.turn, self.told.any());
         self.each(|before, id, line| {
             // The command stands in brackets and may hold anything, brackets too.
             let Some((head, rest)) = line.rsplit_once(") ") else { return };
             let state = rest.as_bytes().first().map_or(' ', |byte| char::from(*byte));
-            let at = STATES.iter().position(|(codes, _)| codes.contains(state)).unwrap_or(STATES.len() - 1);
+            let at = LETTERS.iter().position(|letters| letters.contains(state)).unwrap_or(LETTERS.len());
             states[at] += 1.0;
             if ranks {
                 let number = |at: usize| field(rest, at).unwrap_or(0.0) as u64;
                 let ticks = number(11) + number(12);
                 let (last, _) = before.insert(id, (ticks, turn)).unwrap_or((ticks, turn));
                 let name = head.split_once('(').map_or("", |(_, name)| name);
-                let command = commands.entry(name.to_owned()).or_default();
-                command.ticks += ticks.saturating_sub(last);
-                command.resident_bytes += number(21) * page_size() as u64;
-                command.count += 1;
+                commands.add(name, ticks.saturating_sub(last), number(21) * page_size() as u64);
             }
         });
         if self.states {
-            for ((_, name), count) in STATES.iter().zip(states) {
-                points.gauge("system_processes_count", &[("process_status", name)], count);
-            }
+            states_of(states, points);
         }
-        self.rank(commands, points);
-    }
-
-    fn rank(&mut self, commands: HashMap<String, Command>, points: &mut Points<'_>) {
-        let turn = self.turn;
         self.before.retain(|_, (_, seen)| *seen == turn);
         let line = self.stat.read().lines().next().unwrap_or_default();
         let total: f64 = (1..=8).filter_map(|at| field(line, at)).sum();
-        let passed = (total - std::mem::replace(&mut self.total_before, total)).max(1.0);
-        let mut ranked: Vec<_> = commands.into_iter().collect();
-        ranked
-            .sort_by_key(|(name, command)| (std::cmp::Reverse((command.ticks, command.resident_bytes)), name.clone()));
-        let is_named = |name: &str| self.named.as_ref().is_some_and(|named| named.allows(name));
-        let told = ranked.iter().enumerate().filter(|(at, (name, _))| *at < self.top || is_named(name));
-        for (_, (name, command)) in told {
-            let labels = [("process_executable_name", name.as_str())];
-            points.ratio("process_cpu_utilization_ratio", &labels, command.ticks as f64 / passed);
-            points.gauge("process_memory_usage_bytes", &labels, command.resident_bytes as f64);
-            points.gauge("process_count", &labels, command.count as f64);
-        }
+        let passed = total - std::mem::replace(&mut self.total_before, total);
+        self.told.tell(commands, passed, points);
     }
 }
 
@@ -133,12 +97,12 @@ impl Collector for Processes {
             }
         }
         self.turn += 1;
-        if self.states || self.ranks() {
+        if self.states || self.told.any() {
             self.look(points);
         }
     }
 }
 
-/// The kernel's letters (man 5 proc_pid_stat) and OpenTelemetry's names; what is unknown counts as the last.
-const STATES: [(&str, &str); 6] =
-    [("R", "running"), ("SI", "sleeping"), ("D", "disk_sleep"), ("Tt", "stopped"), ("ZX", "defunct"), ("", "unknown")];
+/// The kernel's letters (man 5 proc_pid_stat) of each state, in the order in which states are told; what is unknown counts as
+/// the last.
+const LETTERS: [&str; STATES.len() - 1] = ["R", "SI", "D", "Tt", "ZX"];
