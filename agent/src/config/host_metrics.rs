@@ -1,6 +1,6 @@
 //! The table `[host_metrics]`: what is read of the host, and of which devices.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -11,6 +11,7 @@ use crate::relabel::Rule;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct HostMetrics {
+    pub source: HostSource,
     pub root: PathBuf,
     pub cpu: bool,
     pub cpu_cores: bool,
@@ -37,6 +38,7 @@ pub(crate) struct HostMetrics {
 impl Default for HostMetrics {
     fn default() -> Self {
         Self {
+            source: HostSource::usual(),
             root: PathBuf::from("/"),
             cpu: true,
             cpu_cores: true,
@@ -65,6 +67,40 @@ impl Default for HostMetrics {
             containers: false,
             relabel: Vec::new(),
         }
+    }
+}
+
+impl HostMetrics {
+    /// What does not go together, or is not there.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        match self.source {
+            HostSource::Proc if cfg!(not(target_os = "linux")) => {
+                Some("source: \"proc\" is there on Linux only; use \"sysinfo\", or leave it out")
+            }
+            HostSource::Sysinfo if !cfg!(any(feature = "sysinfo", not(target_os = "linux"), test)) => Some(
+                "source: this program was built without sysinfo; use \"proc\", or build it with `--features sysinfo`",
+            ),
+            HostSource::Sysinfo if self.root != Path::new("/") => {
+                Some("root: sysinfo reads the system that it runs on; leave root out, or use source = \"proc\"")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Who reads the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum HostSource {
+    /// The agent itself, from `/proc` and `/sys`.
+    Proc,
+    /// The crate of this name, which knows other systems too and tells less.
+    Sysinfo,
+}
+
+impl HostSource {
+    const fn usual() -> Self {
+        if cfg!(target_os = "linux") { Self::Proc } else { Self::Sysinfo }
     }
 }
 

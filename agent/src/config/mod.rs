@@ -21,7 +21,7 @@ pub(crate) use access_log::AccessLog;
 pub(crate) use asked::{Asked, AskedArgs, SOCKET};
 pub(crate) use choice::Choice;
 pub(crate) use flags::RunArgs;
-pub(crate) use host_metrics::HostMetrics;
+pub(crate) use host_metrics::{HostMetrics, HostSource};
 pub(crate) use log_format::Request;
 pub(crate) use scrape::Scrape;
 pub(crate) use settings::Config;

@@ -155,6 +155,9 @@ impl Config {
             self.ca.is_some() || self.transport != Transport::Tls,
             "transport: \"tls\" without authorities that vouch for servers; see --ca"
         );
+        if let Some(fault) = self.host_metrics.fault() {
+            bail!("host_metrics.{fault}");
+        }
         match (&self.certificate, &self.certificate_key) {
             (Some(_), Some(_)) if self.ca.is_none() => {
                 bail!("certificate: it is shown over TLS, and no authorities are named; see --ca")

@@ -139,6 +139,9 @@ fn what_does_not_go_together_is_refused() {
     check("keys = \"/k\"\ncertificate = \"/c\"", "certificate: a certificate and its key");
     check("keys = \"/k\"\nca = \"/a\"\ncertificate_key = \"/c\"", "certificate: a certificate and its key");
     check("keys = \"/k\"\ncertificate = \"/c\"\ncertificate_key = \"/c\"", "certificate: it is shown over TLS");
+    let host = "keys = \"/k\"\n[host_metrics]\nsource = \"sysinfo\"\n";
+    check(&format!("{host}root = \"/host\""), "host_metrics.root: sysinfo reads the system");
+    assert_eq!(parse(host).unwrap().complete().unwrap().host_metrics.source, HostSource::Sysinfo);
     let whole = parse("token = \"/t\"\nca = \"/a\"\ncertificate = \"/c\"\ncertificate_key = \"/d\"").unwrap();
     let files = whole.complete().unwrap().tls().unwrap();
     assert_eq!((files.authorities, files.identity), ("/a".into(), Some(("/c".into(), "/d".into()))));

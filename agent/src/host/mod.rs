@@ -1,4 +1,5 @@
-//! This host's metrics: OpenTelemetry's names in Prometheus spelling, read from `/proc` and `/sys`.
+//! This host's metrics: OpenTelemetry's names in Prometheus spelling, read from `/proc` and `/sys`, or by sysinfo where
+//! there are none.
 //!
 //! docs/host-metrics.md lists them; a test holds it against what the collectors emit.
 
@@ -6,15 +7,18 @@ mod collector;
 mod commands;
 mod deltas;
 mod filesystem;
+#[cfg(target_os = "linux")]
 mod linux;
 mod points;
+#[cfg(any(feature = "sysinfo", not(target_os = "linux"), test))]
+mod portable;
 
 use std::time::Duration;
 
 use weir_sample::{Series, Value};
 
 use crate::aside::Aside;
-use crate::config::HostMetrics;
+use crate::config::{HostMetrics, HostSource};
 use crate::origin::Origin;
 use crate::relabel::Relabelled;
 use collector::Collector;
@@ -25,6 +29,7 @@ pub(crate) use points::Points;
 
 /// Everything that is read of the host.
 pub(crate) struct Host {
+    from: HostSource,
     relabelled: Relabelled,
     sources: Vec<Source>,
     aside: Aside<(Source, Vec<(Series, Value)>)>,
@@ -56,19 +61,21 @@ impl Host {
     pub(crate) fn new(origin: Origin, settings: &HostMetrics) -> Self {
         let relabelled = Relabelled::new(settings.relabel.clone());
         let source = |(name, collector)| Source { name, collector, origin: origin.clone(), deltas: Deltas::default() };
-        let sources = linux::collectors(settings).into_iter().map(source).collect();
-        Self { relabelled, sources, aside: Aside::new() }
+        let sources = collectors(settings).into_iter().map(source).collect();
+        Self { from: settings.source, relabelled, sources, aside: Aside::new() }
     }
 
     /// Collects by other settings from now on. Counters go on, but for those whose labels change.
     pub(crate) fn reconfigure(&mut self, origin: Origin, settings: &HostMetrics) {
         let mut new = Self::new(origin, settings);
         for source in &mut new.sources {
-            if let Some(old) = self.sources.iter_mut().find(|old| old.name == source.name) {
+            // Each counts in units of its own.
+            let same = |old: &&mut Source| old.name == source.name && self.from == new.from;
+            if let Some(old) = self.sources.iter_mut().find(same) {
                 source.deltas = std::mem::take(&mut old.deltas);
             }
         }
-        (self.relabelled, self.sources) = (new.relabelled, new.sources);
+        (self.from, self.relabelled, self.sources) = (new.from, new.relabelled, new.sources);
     }
 
     /// One window's points, without those of sources that hang.
@@ -105,5 +112,17 @@ impl Host {
     pub(crate) fn hung(&self) -> Vec<String> {
         let parts = self.sources.iter().flat_map(|source| source.collector.hung());
         self.aside.hung().map(str::to_owned).chain(parts).collect()
+    }
+}
+
+/// What is read, by name. The configuration has refused what was not built in.
+fn collectors(settings: &HostMetrics) -> Vec<(&'static str, Box<dyn Collector>)> {
+    match settings.source {
+        #[cfg(target_os = "linux")]
+        HostSource::Proc => linux::collectors(settings),
+        #[cfg(any(feature = "sysinfo", not(target_os = "linux"), test))]
+        HostSource::Sysinfo => portable::collectors(settings),
+        #[cfg(not(all(target_os = "linux", any(feature = "sysinfo", test))))]
+        _ => Vec::new(),
     }
 }
