@@ -81,11 +81,16 @@ fn what_fires_is_seen_silenced_and_heard_again() {
     let folder = tempfile::tempdir().unwrap();
     let webhooks = Webhooks::listen();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("weir.toml", "[alerting]\nrules = ['rules.yml']\nconfig = 'routes.yml'\ninterval = '1s'\n");
+    write(
+        "weir.toml",
+        "[alerting]\nrules = ['rules.yml']\nsave_rules = true\nconfig = 'routes.yml'\ninterval = '1s'\n",
+    );
     let odd = "'<img src=x onerror=alert(1)>'";
     write(
         "rules.yml",
-        &format!("groups: [{{name: g, rules: [{{alert: QueueFull, expr: vector(1), labels: {{team: {odd}}}}}]}}]"),
+        &format!(
+            "# Kept by ops.\ngroups:\n- name: g\n  rules:\n  - alert: QueueFull\n    expr: vector(1)\n    labels: {{team: {odd}}}\n"
+        ),
     );
     let route = "route: {receiver: ops, group_wait: 100ms}";
     let receiver = format!("{{name: ops, webhook_configs: [{{url: 'http://{}/'}}]}}", webhooks.address);

@@ -228,6 +228,18 @@ export async function saveDashboard(name: string, json: string, etag: string, ad
   return ((await send('PUT', dashboardPath(name), new Plain(json), more)) as { data: Saved }).data;
 }
 
+export type RuleText = { file: string; text: string; etag: string; may_save: boolean; warnings: string[] };
+const ruleTextPath = (file: string) => `api/v1/rules/file?${new URLSearchParams({ file })}`;
+
+/** The text of a rule file in force. */
+export const ruleText = (file: string) => ask<RuleText>(ruleTextPath(file));
+
+/** Saves a rule file over what was read; a token that is given is shown for this alone. */
+export async function saveRuleText(file: string, text: string, etag: string, admin: string): Promise<RuleText> {
+  const more = { 'if-match': etag, ...(admin && { authorization: `Bearer ${admin}` }) };
+  return ((await send('PUT', ruleTextPath(file), new Plain(text), more)) as { data: RuleText }).data;
+}
+
 export type Alert = { labels: Labels; annotations: Labels; state: 'pending' | 'firing'; late?: boolean; activeAt: string; value: string };
 export type Rule = {
   type: 'alerting' | 'recording';

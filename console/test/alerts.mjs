@@ -91,7 +91,28 @@ await drive(screenshot, {}, async (page) => {
   await page.getByLabel('Matchers').fill('alertname=');
   await page.getByRole('button', { name: 'Preview' }).click();
   await page.locator('#alerts-problem', { hasText: 'Write matchers such as' }).waitFor();
+  // A rule is changed, replayed and saved; what it says then is in force. What was not replayed is not saved.
+  await part('Rules');
+  await row('rules').getByRole('link').click();
+  const text = page.getByLabel('Rule', { exact: true });
+  await page.waitForFunction(() => document.getElementById('replay-rule').value.startsWith('# Kept by ops.'));
+  const whole = await text.inputValue();
+  const save = page.locator('#rule-save').getByRole('button', { name: 'Save' });
+  const replay = async (changed) => {
+    await text.fill(changed);
+    if (await save.isEnabled()) throw new Error('what was not replayed can be saved');
+    await page.getByRole('button', { name: 'Replay' }).click();
+    await page.locator('#replay-said', { hasText: 'evaluations' }).waitFor();
+  };
+  await page.getByLabel('Over the last').selectOption('86400');
+  await replay(whole);
+  if (await save.isEnabled()) throw new Error('what is in force already can be saved');
+  await replay(whole.replace('vector(1)', 'vector(7) > 6'));
+  await save.click();
+  await page.locator('#rule-saved', { hasText: 'is saved' }).waitFor();
+  await page.locator('#rule-facts', { hasText: 'vector(7) > 6' }).waitFor();
+  await page.waitForFunction(() => document.getElementById('replay-rule').value.includes('vector(7) > 6'));
   await page.getByRole('link', { name: 'Host', exact: true }).click();
   await page.locator('#host-title').waitFor();
-  return 'an alert was seen, silenced and heard again';
+  return 'an alert was seen, silenced and heard again, and its rule saved';
 });

@@ -32,6 +32,11 @@ it('reads numbers and products of them', () => {
   expect(['x', '5m', '2 * x', '', '1 +', 'NaN'].map(read)).toEqual([undefined, undefined, undefined, undefined, undefined, undefined]);
 });
 
+it('finds the expression of the rule that is looked at', () => {
+  const file = 'groups:\n  - name: g\n    rules:\n      - record: a:b\n        expr: a\n      - alert: "High"\n        expr: b > 1\n';
+  expect([expressionIn(file), expressionIn(file, 'High'), expressionIn(file, 'Gone')]).toEqual(['a', 'b > 1', 'a']);
+});
+
 describe('a rule as a file has it', () => {
   const group = { name: 'disks', file: 'f', interval: 60, rules: [] };
   const rule = { type: 'alerting' as const, name: 'Disk full', query: 'a{b="c"} > 1', duration: 300, evaluationTime: 0, labels: { severity: 'page' }, annotations: { summary: '{{ $value }} is "full": soon' } };

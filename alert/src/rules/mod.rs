@@ -17,7 +17,7 @@ pub use fault::{Fault, Place, Weight};
 pub(crate) use meaning::keeps_apart;
 pub use read::read_rules;
 pub use rule::{Alerting, Group, Kind, Rule};
-pub use set::{Look, RuleSet};
+pub use set::{Look, RuleSet, rule_files};
 pub use text::{BadTemplate, Scope, Surroundings, Template};
 pub use weir_query::syntax::write_duration;
 

@@ -102,6 +102,12 @@ fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".to_owned())
 }
 
+/// The files of patterns, each once, as sets of rules name them.
+#[must_use]
+pub fn rule_files(folder: &Path, patterns: &[String]) -> Vec<PathBuf> {
+    files(folder, patterns).0
+}
+
 /// The files of some patterns, each once; a pattern without `*`, `?` or `[` is a file that must be there.
 fn files(folder: &Path, patterns: &[String]) -> (Vec<PathBuf>, Vec<(String, Fault)>) {
     let (mut found, mut faults) = (Vec::new(), Vec::new());

@@ -17,6 +17,11 @@ type Outcome = { replayed: api.Replayed; fired: Fired[]; sum: Sum };
 
 let offered = '';
 let inForce = '';
+let ruleName = '';
+/** The rule's file as it was read, where it may be changed from here. */
+let file: api.RuleText | undefined;
+/** The text that was replayed last: it alone is saved. */
+let replayed: string | undefined;
 /** An answer of a rule that is no longer looked at is not shown. */
 let asked = 0;
 /** Shows the last answer once more, as when times are written otherwise. */
@@ -24,18 +29,62 @@ let again: (() => Promise<void>) | undefined;
 
 /** Fills the field with a rule that is looked at anew; who writes is not written over. */
 export function offerReplay({ id, group, rule }: Known): void {
-  inForce = ruleFile(group, rule);
-  const key = `${id}\n${inForce}`;
+  const text = ruleFile(group, rule);
+  const key = `${id}\n${text}`;
   if (offered === key) return;
+  // What was saved changes the rule, and is told on.
+  if (!offered.startsWith(`${id}\n`)) element('rule-saved').textContent = '';
   forgetReplay();
   offered = key;
-  element<HTMLTextAreaElement>('replay-rule').value = inForce;
+  [inForce, ruleName] = [text, rule.name];
+  element<HTMLTextAreaElement>('replay-rule').value = text;
+  void offerFile(group.file, key);
+}
+
+/** Where the file may be changed, all of it takes the place of the rule. */
+async function offerFile(name: string, key: string): Promise<void> {
+  // Who may not read it has the rule.
+  const read = await api.ruleText(name).catch(() => undefined);
+  const field = element<HTMLTextAreaElement>('replay-rule');
+  if (!read?.may_save || offered !== key || field.value !== inForce) return;
+  file = read;
+  inForce = read.text;
+  field.value = inForce;
+  showSaving();
+}
+
+/** What was replayed as it stands is saved, so nobody saves what would wake everybody. */
+function showSaving(): void {
+  element('rule-save').hidden = !file;
+  element('rule-kept').hidden = file !== undefined;
+  const text = element<HTMLTextAreaElement>('replay-rule').value;
+  element<HTMLButtonElement>('rule-save-now').disabled = text !== replayed || text === inForce;
+}
+
+async function save(): Promise<void> {
+  const text = element<HTMLTextAreaElement>('replay-rule').value;
+  if (!file || text !== replayed) return;
+  const said = element('rule-saved');
+  try {
+    const saved = await api.saveRuleText(file.file, text, file.etag, element<HTMLInputElement>('rule-token').value.trim());
+    file = saved;
+    inForce = saved.text;
+    said.textContent = [`${saved.file} is saved, and in force within a second.`, ...saved.warnings].join(' ');
+    showSaving();
+  } catch (error) {
+    if (error instanceof api.Away) throw error;
+    const why = (error as Error).message;
+    const needs = error instanceof api.TokenNeeded || error instanceof api.ScopeNeeded;
+    said.textContent = needs ? `Saving takes a token with the scope admin: ${why}` : `It is not saved: ${why}`;
+  }
 }
 
 export function forgetReplay(): void {
   asked += 1;
   offered = '';
   again = undefined;
+  [file, replayed] = [undefined, undefined];
+  showSaving();
   for (const id of ['replay-sums', 'replay-changes', 'replay-chart']) element(id).replaceChildren();
   element('replay-said').textContent = '';
 }
@@ -66,6 +115,8 @@ async function replay(): Promise<void> {
     const changed = await outcomeOf(rules, from, to);
     const before = same ? changed : await outcomeOf(inForce, from, to);
     if (turn !== asked) return;
+    replayed = rules;
+    showSaving();
     element('replay-said').textContent = sentence(changed, from, to);
     showSums(before, same ? undefined : changed);
     again = async () => {
@@ -115,7 +166,7 @@ function showChanges(before: Fired[], changed: Fired[], same: boolean): void {
 }
 
 async function draw(rules: string, { fired }: Outcome, from: number, to: number): Promise<void> {
-  const promql = expressionIn(rules);
+  const promql = expressionIn(rules, ruleName);
   if (!promql) return;
   const chart = ruleChart('replay', promql);
   element('replay-chart').replaceChildren(chart.drawn.element);
@@ -131,5 +182,11 @@ export function startReplay(): void {
   window.addEventListener('clock', () => void again?.());
   element('replay-reset').addEventListener('click', () => {
     element<HTMLTextAreaElement>('replay-rule').value = inForce;
+    showSaving();
+  });
+  element('replay-rule').addEventListener('input', showSaving);
+  element('rule-save').addEventListener('submit', (event) => {
+    event.preventDefault();
+    void attempt(save);
   });
 }

@@ -40,10 +40,11 @@ export function duration(seconds: number): string {
   return `${seconds / size}${unit}`;
 }
 
-/** The expression of the first rule of a file's text, as far as it can be seen without reading YAML. */
-export function expressionIn(text: string): string | undefined {
+/** The expression of the rule of a name in a file's text, or of its first, as far as it can be seen without reading YAML. */
+export function expressionIn(text: string, name = ''): string | undefined {
   const lines = text.split('\n');
-  const at = lines.findIndex((line) => /^\s*(- )?expr:/.test(line));
+  const named = lines.findIndex((line) => unquoted(/^\s*(?:- )?(?:alert|record):\s*(.*?)\s*$/.exec(line)?.[1] ?? '') === name);
+  const at = lines.findIndex((line, index) => index >= Math.max(named, 0) && /^\s*(- )?expr:/.test(line));
   if (at < 0) return undefined;
   const [, indent = '', written = ''] = /^(\s*(?:- )?)expr:\s*(.*)$/.exec(lines[at]!) ?? [];
   if (!/^[|>][+-]?\s*$/.test(written)) return unquoted(written.trim());

@@ -18,6 +18,9 @@ use crate::clock::{read_duration, read_some_duration};
 pub(crate) struct AlertingSettings {
     /// Rule files in Prometheus' format, or patterns of them. Default: none; only alerts that others send are then told.
     pub rules: Vec<String>,
+    /// Whether the console may change these files, with the scope `admin`. What it replaces is kept in `alerts/rules` of the data
+    /// folder. Default: no.
+    pub save_rules: bool,
     /// Routes and receivers in Alertmanager's format. Default: none; alerts are then shown and nobody is told.
     pub config: Option<PathBuf>,
     /// The file of alerts' states. Default: `alerts/states.redb` in the data folder.
@@ -54,6 +57,7 @@ impl Default for AlertingSettings {
         let catch_up = Settings::default().catch_up;
         Self {
             rules: Vec::new(),
+            save_rules: false,
             config: None,
             state: None,
             interval,

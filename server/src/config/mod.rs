@@ -307,6 +307,7 @@ mod tests {
                 && [source, write].iter().all(|url| url.is_some())
                 && token.is_some()
                 && heartbeat.is_some()
+                && !full.alerting.save_rules
                 && usual.alerting == AlertingSettings::default()
         );
         let times = |alerting: &AlertingSettings| (alerting.interval, alerting.catch_up);

@@ -88,7 +88,9 @@ fn routes(config: &Config, roles: &Arc<Roles>, door: Option<write::Door>) -> Rou
     if let Some(alerting) = &roles.alerting {
         let rules = guard(rules::routes(alerting.standing.clone(), alerting.api()), Scope::AlertsRead);
         let alerts = alerts::routes(alerting.api(), roles.identity.tokens.as_ref());
-        router = router.merge(forwarded(rules.merge(alerts), alerting.elsewhere()));
+        let texts = rules::RuleTexts::new(&config.alerting, config.folder(), &config.data);
+        let texts = rules::text_routes(Arc::new(texts), roles.identity.tokens.as_ref());
+        router = router.merge(forwarded(rules.merge(alerts).merge(texts), alerting.elsewhere()));
     }
     if roles.sink.is_some() || roles.engines.is_some() {
         router = router.merge(guard(prometheus::routes(facts(config, roles)), Scope::Read));

@@ -3,6 +3,8 @@
 //!
 //! Answers are made of what the last turn published, so they come at once however long the next one takes.
 
+mod texts;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,13 +18,14 @@ use weir_alert::evaluate::Wanted;
 use weir_query::QueryError;
 use weir_sample::Timestamp;
 
-use super::alerts::{Alerts, told};
-use super::auth::{Caller, refusal};
-use super::query::{Parameters, refuse};
 use crate::alerting::Standing;
+use crate::api::alerts::{Alerts, told};
+use crate::api::auth::{Caller, refusal};
+use crate::api::query::{Parameters, refuse};
 use crate::clock::now;
+pub(crate) use texts::{RuleTexts, routes as text_routes};
 
-/// The routes; they belong behind [`super::auth::guard`].
+/// The routes; they belong behind [`crate::api::auth::guard`].
 pub(crate) fn routes(standing: Arc<Standing>, notifier: Alerts) -> Router {
     let history = Router::new().route("/api/v1/alerts/history", get(history)).with_state((standing.clone(), notifier));
     Router::new()
