@@ -46,7 +46,8 @@ async function offerFile(name: string, key: string): Promise<void> {
   // Who may not read it has the rule.
   const read = await api.ruleText(name).catch(() => undefined);
   const field = element<HTMLTextAreaElement>('replay-rule');
-  if (!read?.may_save || offered !== key || field.value !== inForce) return;
+  // A rule that was changed meanwhile must not take the place of its whole file.
+  if (!read?.may_save || offered !== key || ![inForce, read.text].includes(field.value)) return;
   file = read;
   inForce = read.text;
   field.value = inForce;

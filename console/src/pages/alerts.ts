@@ -16,6 +16,7 @@ const TITLES: Record<View, string> = { active: 'Active', silences: 'Silences', r
 
 /** Asks for what its part needs and shows what is answered: where nobody can be told, what fires is there all the same. */
 export async function refreshAlerts(address: Address): Promise<void> {
+  const hash = location.hash;
   showViews(address);
   const span = spanOf(address);
   const past = address.view === 'told' || address.view === 'history' || address.rule !== '';
@@ -27,6 +28,8 @@ export async function refreshAlerts(address: Address): Promise<void> {
     address.view === 'told' ? api.deadLetters() : [],
     past ? api.alertHistory(span.from, span.to) : {},
   ]);
+  // What was asked for another part of the page is not shown in this one.
+  if (location.hash !== hash) return;
   // Nothing of the page is served to who lacks the scope, or without alerting.
   if (alerts.status === 'rejected') throw alerts.reason;
   const active = joined(alerts.value, valueOf(told) ?? []);
