@@ -85,6 +85,7 @@ export function forgetReplay(): void {
   offered = '';
   again = undefined;
   [file, replayed] = [undefined, undefined];
+  element<HTMLTextAreaElement>('replay-rule').value = '';
   showSaving();
   for (const id of ['replay-sums', 'replay-changes', 'replay-chart']) element(id).replaceChildren();
   element('replay-said').textContent = '';
