@@ -64,10 +64,9 @@ pub(crate) fn routes<S>(texts: Arc<RuleTexts>, tokens: Option<&Arc<TokenKeys>>) 
 where
     S: Clone + Send + Sync + 'static,
 {
-    let path = "/api/v1/rules/file";
-    let read = Router::new().route(path, get(read)).with_state(texts.clone());
+    let read = Router::new().route("/api/v1/rules/file", get(read)).with_state(texts.clone());
     let change = put(save).layer(DefaultBodyLimit::max(MOST_BYTES));
-    let change = Router::new().route(path, change).with_state(texts);
+    let change = Router::new().route("/api/v1/rules/file", change).with_state(texts);
     guard(read, tokens.cloned(), Scope::AlertsRead).merge(guard(change, tokens.cloned(), Scope::Admin))
 }
 
