@@ -12,7 +12,7 @@ pub(super) struct Disk {
     classes: PathBuf,
     choice: Choice,
     partitions: bool,
-    /// By device name, so that each is looked up once.
+    /// By device name, so that each is looked up once; no more than there are devices.
     wanted: HashMap<String, bool>,
 }
 
@@ -28,7 +28,12 @@ impl Disk {
 
 impl Collector for Disk {
     fn collect(&mut self, points: &mut Points<'_>) {
-        for line in self.stats.read().lines() {
+        let text = self.stats.read();
+        // A name may come back as another device's, and names that come and go are not kept for ever.
+        if self.wanted.len() > text.lines().count() {
+            self.wanted.clear();
+        }
+        for line in text.lines() {
             let device = line.split_ascii_whitespace().nth(2).unwrap_or_default();
             let wanted = match self.wanted.get(device) {
                 Some(wanted) => *wanted,
@@ -64,4 +69,32 @@ fn one(device: &str, line: &str, points: &mut Points<'_>) {
     points.counter_in("system_disk_io_time_seconds_total", &labels, values[10], MILLISECOND);
     let weighted = field(line, 13).unwrap_or(f64::NAN);
     points.counter_in("system_disk_weighted_io_time_seconds_total", &labels, weighted, MILLISECOND);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::super::Deltas;
+    use super::*;
+    use crate::origin::Origin;
+
+    #[test]
+    fn a_thousand_disks_that_come_and_go_leave_nothing_behind() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("proc")).unwrap();
+        let all: Choice = Choice::new(&[]);
+        let mut disk = Disk::new(root.path(), &all, true);
+        let (origin, mut deltas) = (Origin::new("h", &BTreeMap::new()), Deltas::default());
+        for round in 1..=5 {
+            let line = |at: usize| format!("8 0 disk{} 1 1 1 1 1 1 1 1 0 1 1\n", round * 1_000 + at);
+            std::fs::write(root.path().join("proc/diskstats"), (0..1_000).map(line).collect::<String>()).unwrap();
+            deltas.begin();
+            let mut points = Points { origin: &origin, deltas: &mut deltas, all: Vec::new() };
+            disk.collect(&mut points);
+            // What is new has no deltas yet; its queue is told at once.
+            assert_eq!(points.all.len(), 1_000);
+            assert!(disk.wanted.len() <= 2_000, "{} names after {round} rounds", disk.wanted.len());
+        }
+    }
 }
