@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use weir_sample::{Kind, is_name};
 
 use crate::base64;
-use crate::delimited::{self, Classic, Said};
+use crate::delimited::{self, Forms, Said};
 use crate::text::{Described, Families, Fault, Form, Line, Meaning, Reader};
 use crate::{Measured, Point};
 
@@ -90,7 +90,7 @@ fn unescaped(text: &str) -> Result<String, Refused> {
 }
 
 /// Calls with each sample of a push, and with its time as `push_time_seconds`. A label of the group stands over one of a sample. Returns what
-/// families of a text tell of themselves.
+/// families tell of themselves.
 ///
 /// # Errors
 /// The metrics cannot be read. What was told until then must be forgotten.
@@ -107,7 +107,7 @@ pub fn read(
         each(Point { name: Cow::Borrowed(name), labels, kind, time: millis, value });
     };
     if is_protobuf {
-        let malformed = delimited::parse(body, Classic::Kept, |scraped| {
+        let malformed = delimited::parse(body, Forms::BOTH, |scraped| {
             let (kind, value) = match scraped.value {
                 Said::Gauge(value) => (Kind::Gauge, Measured::Float(value)),
                 Said::Total(value) => (Kind::Counter, Measured::Float(value)),
@@ -115,6 +115,7 @@ pub fn read(
             };
             tell(&scraped.name, &scraped.labels, kind, value);
         });
+        described = delimited::describe(body);
         if malformed > 0 {
             return Err(Refused::Families(malformed));
         }

@@ -1,13 +1,15 @@
 //! What endpoints answer in protobuf.
 
-use weir_formats::delimited::{Classic, Said, parse};
+use weir_formats::delimited::{Forms, Said, describe, parse};
 use weir_sample::{Histogram, Series};
 
 /// What is read is legal as it stands, and histograms and their differences can be sent: a gateway refuses the whole batch of one
 /// that it cannot read.
 pub fn run(data: &[u8]) {
     let mut before: Option<Histogram> = None;
-    parse(data, Classic::Kept, |scraped| {
+    let forms = Forms { converted: true, ..Forms::BOTH };
+    describe(data).into_told().for_each(|(name, _)| assert!(!name.is_empty()));
+    parse(data, forms, |scraped| {
         let series = Series::new(&scraped.name, scraped.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
         assert_eq!(series.name(), scraped.name, "names are not mended");
         if let Said::Histogram(histogram) = scraped.value {

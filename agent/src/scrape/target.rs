@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use weir_discovery::Endpoint;
-use weir_formats::delimited::{self, Classic, Said, Scraped};
+use weir_formats::delimited::{self, Forms, Said, Scraped};
 use weir_formats::text::Form;
 use weir_sample::{STALE, Series, Value};
 
@@ -97,9 +97,13 @@ impl Target {
         let mut points = Vec::new();
         let mut samples = 0;
         let limit = self.job.max_samples;
-        let classic = if self.job.always_scrape_classic_histograms { Classic::Kept } else { Classic::LeftOut };
+        let forms = if self.job.always_scrape_classic_histograms { Forms::BOTH } else { Forms::NATIVE };
         self.totals.look();
-        let each = |Scraped { name, labels, value }: Scraped<'_>| {
+        let each = |Scraped { name, labels, value, .. }: Scraped<'_>| {
+            // Absent values say nothing of their own.
+            if value.is_absent() {
+                return;
+            }
             samples += 1;
             if limit > 0 && samples > limit {
                 return;
@@ -115,7 +119,7 @@ impl Target {
         let malformed = match answer {
             Answer::Text(text, form) => text::parse(text, *form, each),
             Answer::Families(bytes) => {
-                Malformed { lines: delimited::parse(bytes, classic, each), ..Malformed::default() }
+                Malformed { lines: delimited::parse(bytes, forms, each), ..Malformed::default() }
             }
             Answer::Page(text) => text::parse(text, Form::Text, each),
         };

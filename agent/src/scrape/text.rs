@@ -1,6 +1,6 @@
 //! What an endpoint answers: text in, samples out. A line that is malformed is skipped and counted.
 
-use weir_formats::delimited::{Said, Scraped};
+use weir_formats::delimited::Scraped;
 use weir_formats::text::{Families, Fault, Form, Line, Meaning, Reader};
 
 /// Lines of an answer that say nothing they should.
@@ -21,10 +21,9 @@ pub(super) fn parse<'a>(text: &'a str, form: Form, mut each: impl FnMut(Scraped<
             Ok(Line::Sample(sample)) => {
                 malformed.beside_samples = true;
                 let meaning = families.meaning(&sample.name);
-                // Absent values and OpenMetrics' times of creation say nothing of their own.
-                if !sample.value.is_nan() && meaning != Meaning::Created {
-                    let value = if meaning == Meaning::Cumulative { Said::Total } else { Said::Gauge };
-                    each(Scraped { name: sample.name, labels: sample.labels, value: value(sample.value) });
+                // OpenMetrics' times of creation say nothing of their own.
+                if meaning != Meaning::Created {
+                    each(Scraped::of(sample, meaning == Meaning::Cumulative));
                 }
             }
             Ok(Line::Help { .. } | Line::Unit { .. } | Line::Nothing | Line::End) => {}
@@ -57,10 +56,11 @@ impl Malformed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_formats::delimited::Said;
 
     fn parsed(text: &str) -> (Vec<String>, u64) {
         let mut found = Vec::new();
-        let malformed = parse(text, Form::Text, |Scraped { name, labels, value }| {
+        let malformed = parse(text, Form::Text, |Scraped { name, labels, value, .. }| {
             let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let value = match value {
                 Said::Total(value) => format!("+= {value}"),
@@ -89,6 +89,7 @@ mod tests {
             "g[] = -1000",
             "g_count[] = 2",
             "u[] = 1",
+            "n[] = NaN",
         ];
         assert_eq!(parsed(text), (expected.map(str::to_owned).to_vec(), 0));
     }

@@ -1,14 +1,20 @@
 //! What endpoints answer to those who take protobuf: families of metrics, each behind its length. It is what the text format says,
 //! and native histograms besides.
 
+mod bounds;
+mod described;
+mod exemplar;
 mod family;
 mod histogram;
+mod label;
 mod scraped;
 mod spelled;
 #[cfg(test)]
 mod tests;
 
-pub use scraped::{Classic, Said, Scraped};
+pub use bounds::Parted;
+pub use described::describe;
+pub use scraped::{Forms, Said, Scraped};
 
 use crate::protobuf::Fields;
 
@@ -16,10 +22,10 @@ use crate::protobuf::Fields;
 pub const MEDIA_TYPE: &str = "application/vnd.google.protobuf";
 
 /// Calls with every series; returns how many families are malformed. One that is costs what follows in itself, no other.
-pub fn parse<'a>(bytes: &'a [u8], classic: Classic, mut each: impl FnMut(Scraped<'a>)) -> u64 {
+pub fn parse<'a>(bytes: &'a [u8], forms: Forms, mut each: impl FnMut(Scraped<'a>)) -> u64 {
     let (mut stream, mut malformed) = (Fields(bytes), 0);
     while let Some(message) = stream.delimited() {
-        malformed += u64::from(message.and_then(|message| family::read(message, classic, &mut each)).is_err());
+        malformed += u64::from(message.and_then(|message| family::read(message, forms, &mut each)).is_err());
     }
     malformed
 }

@@ -24,6 +24,11 @@ impl Described {
         }
     }
 
+    /// What a family tells, if there is room.
+    pub(crate) fn put(&mut self, family: &str, told: Metadata) {
+        self.tell(family, |known| *known = told);
+    }
+
     /// Families that tell something.
     pub fn into_told(self) -> impl Iterator<Item = (String, Metadata)> {
         self.0.into_iter().filter(|(_, told)| !told.is_empty())

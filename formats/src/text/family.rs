@@ -15,6 +15,17 @@ pub enum Meaning {
     Created,
 }
 
+/// What a sample is of its histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A bucket; its label `le` is the upper end.
+    Bucket,
+    /// The sum of all that was observed.
+    Sum,
+    /// How many were observed.
+    Count,
+}
+
 /// The types of families that have been told so far.
 #[derive(Debug, Default)]
 pub struct Families<K>(HashMap<K, Type>);
@@ -49,6 +60,16 @@ impl<K: Borrow<str> + Eq + Hash> Families<K> {
             return if types.contains(kind) { *meaning } else { Meaning::Momentary };
         }
         Meaning::Momentary
+    }
+
+    /// The histogram of which a name is a part, if its family is one.
+    pub fn part<'n>(&self, name: &'n str) -> Option<(&'n str, Part)> {
+        if self.0.contains_key(name) {
+            return None;
+        }
+        let parts = [("_bucket", Part::Bucket), ("_sum", Part::Sum), ("_count", Part::Count)];
+        let (family, part) = parts.iter().find_map(|(ending, part)| Some((name.strip_suffix(ending)?, *part)))?;
+        (self.0.get(family) == Some(&Type::Histogram)).then_some((family, part))
     }
 }
 
@@ -85,6 +106,8 @@ mod tests {
         check(&["a_total", "b", "b_total", "h_bucket", "h_count", "s_count", "s_sum"], Meaning::Cumulative);
         check(&["h", "h_sum", "s", "s_bucket", "g", "g_count", "g_created", "i", "u", "u_total"], Meaning::Momentary);
         check(&["b_created", "h_created", "s_created"], Meaning::Created);
+        assert_eq!(families.part("h_bucket"), Some(("h", Part::Bucket)));
+        assert_eq!(["h", "h_sum", "h_created", "s_count", "x_sum"].map(|name| families.part(name)), [None; 5]);
         families.learn("b", "gauge");
         assert_eq!(families.meaning("b"), Meaning::Momentary, "the last type counts");
     }

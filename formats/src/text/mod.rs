@@ -12,7 +12,7 @@ mod writer;
 
 pub use described::Described;
 pub use escaping::{Escaping, unescaped};
-pub use family::{Families, Meaning};
+pub use family::{Families, Meaning, Part};
 pub use fault::{Fault, Malformed};
 pub use labels::Labels;
 pub(crate) use labels::named_twice;
