@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use weir_formats::text::Form;
+use weir_formats::delimited::Forms;
 
+use super::protocols::{BucketLimits, Formats, Protocol, accept, usual};
 use super::sources::{Group, Source};
 use super::units::{Size, Span};
 use super::written::{Document, Global, Scrape};
@@ -36,8 +37,7 @@ pub(crate) struct Job {
     pub path: String,
     pub scheme: String,
     pub params: BTreeMap<String, Vec<String>>,
-    /// How an answer is read that does not say what it is.
-    pub fallback: Option<Form>,
+    pub formats: Formats,
     pub honor_labels: bool,
     pub honor_timestamps: bool,
     pub compression: bool,
@@ -111,12 +111,7 @@ impl Job {
             return Err(fault);
         }
         client.place_in(folder);
-        let fallback = match scrape.fallback_scrape_protocol.as_deref() {
-            None => None,
-            Some("PrometheusText0.0.4" | "PrometheusText1.0.0") => Some(Form::Text),
-            Some("OpenMetricsText0.0.1" | "OpenMetricsText1.0.0") => Some(Form::OpenMetrics),
-            Some(other) => return Err(format!("fallback_scrape_protocol {other:?} is not read here")),
-        };
+        let formats = formats(&scrape, global)?;
         let mut sources = scrape.sources();
         if let Some(fault) = sources.iter().find_map(Source::fault) {
             return Err(fault);
@@ -129,7 +124,7 @@ impl Job {
             path: scrape.metrics_path.unwrap_or_else(|| "/metrics".into()),
             scheme: scrape.scheme.unwrap_or_else(|| "http".into()),
             params: scrape.params,
-            fallback,
+            formats,
             honor_labels: scrape.honor_labels,
             honor_timestamps: scrape.honor_timestamps,
             compression: scrape.enable_compression,
@@ -142,6 +137,24 @@ impl Job {
             sources,
         })
     }
+}
+
+/// What a job says of formats, else what the file says for all.
+fn formats(scrape: &Scrape, global: &Global) -> Result<Formats, String> {
+    let native = scrape.scrape_native_histograms.or(global.scrape_native_histograms).unwrap_or(false);
+    let classic = scrape.always_scrape_classic_histograms.or(global.always_scrape_classic_histograms).unwrap_or(false);
+    let converted = scrape.convert_classic_histograms_to_nhcb.or(global.convert_classic_histograms_to_nhcb);
+    let factor = scrape.native_histogram_min_bucket_factor.unwrap_or(0.0);
+    if !(factor.is_finite() && factor >= 0.0) {
+        return Err("native_histogram_min_bucket_factor is a number above 1, or 0".into());
+    }
+    let (own, usual) = (scrape.scrape_protocols.as_ref().or(global.scrape_protocols.as_ref()), usual(native));
+    Ok(Formats {
+        accept: accept(own.unwrap_or(&usual))?,
+        fallback: scrape.fallback_scrape_protocol.map(Protocol::format),
+        histograms: Forms { native, classic, converted: converted.unwrap_or(false) },
+        buckets: BucketLimits { most: scrape.native_histogram_bucket_limit.unwrap_or(0), factor },
+    })
 }
 
 impl Limits {
@@ -162,6 +175,7 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Format;
 
     fn loaded(text: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -185,6 +199,24 @@ mod tests {
     }
 
     #[test]
+    fn a_jobs_formats_are_its_own_or_those_of_all() {
+        let text = "global: {scrape_protocols: [PrometheusText0.0.4], scrape_native_histograms: true}\nscrape_configs:\n\
+                    - {job_name: a, fallback_scrape_protocol: PrometheusProto, scrape_native_histograms: false}\n\
+                    - {job_name: b, scrape_protocols: [PrometheusProto], scrape_classic_histograms: true}\n";
+        let config = loaded(text).unwrap();
+        let [a, b] = [0, 1].map(|at| &config.jobs[at].formats);
+        assert!(a.accept.starts_with("text/plain;version=0.0.4;q=0.6,") && a.fallback == Some(Format::Families));
+        assert!(b.accept.contains("vnd.google.protobuf") && !b.accept.contains("text/plain") && b.fallback.is_none());
+        assert_eq!((a.histograms.native, b.histograms.native), (false, true));
+        assert_eq!((a.histograms.classic, b.histograms.classic), (false, true));
+        assert_eq!(config.without_effect, Vec::<String>::new());
+        let native = loaded("scrape_configs: [{job_name: a, scrape_native_histograms: true}]").unwrap();
+        assert!(native.jobs[0].formats.accept.starts_with("application/vnd.google.protobuf"));
+        let usual = loaded("scrape_configs: [{job_name: a}]").unwrap();
+        assert!(usual.jobs[0].formats.accept.starts_with("application/openmetrics-text;version=1.0.0"));
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         let check = |job: &str, fault: &str| {
             let told = loaded(&format!("scrape_configs:\n- {{job_name: a, {job}}}\n")).err().unwrap_or_default();
@@ -193,7 +225,10 @@ mod tests {
         check("scrape_intervall: 5s", "scrape_intervall");
         check("scrape_interval: 5s, scrape_timeout: 6s", "no longer than it");
         check("basic_auth: {username: a}, authorization: {credentials: b}", "exclude");
-        check("fallback_scrape_protocol: PrometheusProto", "not read");
+        check("fallback_scrape_protocol: PrometheusText", "PrometheusText1.0.0");
+        check("scrape_protocols: []", "none");
+        check("scrape_protocols: [PrometheusProto, PrometheusProto]", "twice");
+        check("native_histogram_min_bucket_factor: -1", "above 1");
         check("http_sd_configs: [{url: nowhere}]", "no address");
         check("http_sd_configs: [{url: 'http://x', token: a}]", "token");
         check("dns_sd_configs: [{names: [x], type: A}]", "port");

@@ -2,6 +2,7 @@
 
 mod asked;
 mod job;
+mod protocols;
 mod sources;
 mod units;
 mod written;
@@ -9,6 +10,7 @@ mod written;
 pub(crate) use asked::Asked;
 pub(crate) use job::Job;
 pub use job::{Config, ConfigError};
+pub(crate) use protocols::Format;
 pub(crate) use sources::{
     ConsulSource, DnsKind, DnsSource, EtcdSource, FileSource, Group, HttpSource, KubernetesSource, ObjectSelector,
     Role, Source,

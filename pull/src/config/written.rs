@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::asked::Asked;
+use super::protocols::Protocol;
 use super::sources::{ConsulSource, DnsSource, EtcdSource, FileSource, HttpSource, KubernetesSource, Source};
 use super::units::{Size, Span};
 use super::yes;
@@ -36,9 +37,10 @@ pub(super) struct Document {
 pub(super) struct Global {
     pub scrape_interval: Option<Span>,
     pub scrape_timeout: Option<Span>,
-    scrape_protocols: Option<IgnoredAny>,
-    scrape_native_histograms: Option<IgnoredAny>,
-    always_scrape_classic_histograms: Option<IgnoredAny>,
+    pub scrape_protocols: Option<Vec<Protocol>>,
+    pub scrape_native_histograms: Option<bool>,
+    pub always_scrape_classic_histograms: Option<bool>,
+    pub convert_classic_histograms_to_nhcb: Option<bool>,
     pub external_labels: LabelSet,
     pub body_size_limit: Option<Size>,
     pub sample_limit: Option<usize>,
@@ -53,7 +55,6 @@ pub(super) struct Global {
     scrape_failure_log_file: Option<IgnoredAny>,
     metric_name_validation_scheme: Option<IgnoredAny>,
     metric_name_escaping_scheme: Option<IgnoredAny>,
-    convert_classic_histograms_to_nhcb: Option<IgnoredAny>,
     extra_scrape_metrics: Option<IgnoredAny>,
 }
 
@@ -68,11 +69,14 @@ pub(super) struct Scrape {
     pub scheme: Option<String>,
     #[serde(default)]
     pub params: BTreeMap<String, Vec<String>>,
-    scrape_protocols: Option<IgnoredAny>,
-    pub fallback_scrape_protocol: Option<String>,
-    scrape_native_histograms: Option<IgnoredAny>,
+    pub scrape_protocols: Option<Vec<Protocol>>,
+    pub fallback_scrape_protocol: Option<Protocol>,
+    pub scrape_native_histograms: Option<bool>,
     #[serde(alias = "scrape_classic_histograms")]
-    always_scrape_classic_histograms: Option<IgnoredAny>,
+    pub always_scrape_classic_histograms: Option<bool>,
+    pub convert_classic_histograms_to_nhcb: Option<bool>,
+    pub native_histogram_bucket_limit: Option<usize>,
+    pub native_histogram_min_bucket_factor: Option<f64>,
     #[serde(default)]
     pub honor_labels: bool,
     #[serde(default = "yes")]
@@ -147,9 +151,6 @@ pub(super) struct Scrape {
     vultr_sd_configs: Option<IgnoredAny>,
     keep_dropped_targets: Option<IgnoredAny>,
     track_timestamps_staleness: Option<IgnoredAny>,
-    convert_classic_histograms_to_nhcb: Option<IgnoredAny>,
-    native_histogram_bucket_limit: Option<IgnoredAny>,
-    native_histogram_min_bucket_factor: Option<IgnoredAny>,
     metric_name_validation_scheme: Option<IgnoredAny>,
     metric_name_escaping_scheme: Option<IgnoredAny>,
     scrape_failure_log_file: Option<IgnoredAny>,
@@ -174,25 +175,21 @@ impl Document {
 
 impl Global {
     pub(super) fn without_effect(&self) -> Vec<&'static str> {
-        present!(self, scrape_protocols scrape_native_histograms
-            always_scrape_classic_histograms target_limit keep_dropped_targets evaluation_interval rule_query_offset query_log_file scrape_failure_log_file
-            metric_name_validation_scheme metric_name_escaping_scheme convert_classic_histograms_to_nhcb
-            extra_scrape_metrics)
+        present!(self, target_limit keep_dropped_targets evaluation_interval rule_query_offset query_log_file
+            scrape_failure_log_file metric_name_validation_scheme metric_name_escaping_scheme extra_scrape_metrics)
     }
 }
 
 impl Scrape {
     pub(super) fn without_effect(&self) -> Vec<&'static str> {
-        present!(self, scrape_protocols scrape_native_histograms
-            always_scrape_classic_histograms target_limit bearer_token bearer_token_file oauth2 proxy_url proxy_connect_header no_proxy
+        present!(self, target_limit bearer_token bearer_token_file oauth2 proxy_url proxy_connect_header no_proxy
             proxy_from_environment enable_http2 azure_sd_configs digitalocean_sd_configs docker_sd_configs
             dockerswarm_sd_configs ec2_sd_configs eureka_sd_configs gce_sd_configs hetzner_sd_configs ionos_sd_configs
             kuma_sd_configs lightsail_sd_configs linode_sd_configs marathon_sd_configs nerve_sd_configs
             nomad_sd_configs openstack_sd_configs ovhcloud_sd_configs puppetdb_sd_configs scaleway_sd_configs
             serverset_sd_configs stackit_sd_configs triton_sd_configs uyuni_sd_configs vultr_sd_configs
-            keep_dropped_targets track_timestamps_staleness convert_classic_histograms_to_nhcb
-            native_histogram_bucket_limit native_histogram_min_bucket_factor metric_name_validation_scheme
-            metric_name_escaping_scheme scrape_failure_log_file)
+            keep_dropped_targets track_timestamps_staleness metric_name_validation_scheme metric_name_escaping_scheme
+            scrape_failure_log_file)
     }
 
     /// The places that name its targets.

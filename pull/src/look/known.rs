@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use weir_sample::{Kind, Series};
 use weir_sink::ScrapeTemplate;
 
-use super::page::Page;
+use super::page::{Amount, Page};
 
 /// What ends with a marker once it is gone.
 pub(super) enum Known {
@@ -44,25 +44,26 @@ impl Known {
     }
 
     /// What is known after a page of this shape, whose record is this; `values` are those that skimming found.
-    pub(super) fn after(page: &Page, skimmed: Option<u64>, values: &[f64], payload: &[u8], own: usize) -> Self {
+    pub(super) fn after(page: &Page<'_>, skimmed: Option<u64>, values: &[f64], payload: &[u8], own: usize) -> Self {
         Self::shape(page, skimmed, values, payload, own).unwrap_or_else(|| {
             let ending = page.samples.iter().filter(|found| found.time.is_none());
             Self::Series(ending.map(|found| (found.series.clone(), found.kind)).collect())
         })
     }
 
-    fn shape(page: &Page, skimmed: Option<u64>, values: &[f64], payload: &[u8], own: usize) -> Option<Self> {
-        let shape = skimmed.filter(|_| page.kept.len() == values.len())?;
+    fn shape(page: &Page<'_>, skimmed: Option<u64>, values: &[f64], payload: &[u8], own: usize) -> Option<Self> {
+        let (shape, kept) = skimmed.zip(page.kept.as_ref()).filter(|(_, kept)| kept.len() == values.len())?;
         // Both ways to read a page have to agree on it, and all samples to be of the look's time.
-        let stored = values.iter().zip(&page.kept).filter(|(_, kept)| **kept).map(|(value, _)| value.to_bits());
-        if !stored.eq(page.samples.iter().map(|found| found.value.to_bits())) {
+        let stored = values.iter().zip(kept).filter(|(_, kept)| **kept).map(|(value, _)| Some(value.to_bits()));
+        let bits = |amount: &Amount| if let Amount::Number(value) = amount { Some(value.to_bits()) } else { None };
+        if !stored.eq(page.samples.iter().map(|found| bits(&found.amount))) {
             return None;
         }
         if page.samples.iter().any(|found| found.time.is_some()) {
             return None;
         }
         let template = ScrapeTemplate::of(payload).filter(|template| template.len() == page.samples.len() + own)?;
-        let kept = page.kept.contains(&false).then(|| page.kept.clone().into_boxed_slice());
+        let kept = kept.contains(&false).then(|| kept.clone().into_boxed_slice());
         Some(Self::Shape(Box::new(Shape { shape, template, kept, scraped: page.scraped })))
     }
 }

@@ -3,7 +3,9 @@
 mod known;
 mod page;
 mod skim;
+mod written;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,14 +13,16 @@ use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 use weir_formats::text::Form;
-use weir_sample::{Kind, STALE, Series, Timestamp};
-use weir_sink::{Labels, Outcome, Pair, Scrape, ScrapeWriter};
+use weir_sample::{Kind, Series, Timestamp};
+use weir_sink::{Outcome, Scrape};
 
 use weir_fetch::{Answer, Ask, Client, Connection, Failure, Room};
 
+use crate::config::Format;
 use crate::target::Target;
 use known::Known;
 use page::{Found, Page};
+use written::Writing;
 
 /// A target, its connection, and what it had when it was asked last.
 pub(crate) struct Looker {
@@ -45,7 +49,6 @@ pub(crate) struct Trouble {
     pub text: String,
 }
 
-const FORMS: &str = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 /// What every look says of itself.
 const OWN: [&str; 4] =
     ["up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling"];
@@ -89,14 +92,16 @@ impl Looker {
     pub(crate) fn gone(&mut self, time: Timestamp) -> Vec<u8> {
         let own = OWN.map(|name| (self.own(name), Kind::Gauge));
         let ended: Vec<_> = self.known.take(OWN.len()).into_iter().chain(own).collect();
-        let samples = ended.iter().map(|(series, kind)| (series, *kind, time, STALE));
-        self.written(time, Outcome::Gone, samples, &[]).unwrap_or_default()
+        let mut writing = Writing::default();
+        let ends = ended.iter().try_for_each(|(series, kind)| writing.end(series, *kind, time));
+        ends.and_then(|()| writing.finish(self.scrape(time, Outcome::Gone))).unwrap_or_default()
     }
 
     async fn ask(&mut self) -> Result<Answer, Trouble> {
         let (target, timeout) = (&self.target, self.target.timeout);
         let seconds = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
-        let mut headers = vec![(ACCEPT, FORMS.to_owned()), (seconds, timeout.as_secs_f64().to_string())];
+        let mut headers =
+            vec![(ACCEPT, target.job.formats.accept.clone()), (seconds, timeout.as_secs_f64().to_string())];
         if target.job.compression {
             headers.push((ACCEPT_ENCODING, "gzip".to_owned()));
         }
@@ -114,22 +119,32 @@ impl Looker {
     }
 
     fn seen(&mut self, time: Timestamp, begun: Instant, answer: &Answer) -> Result<Looked, Trouble> {
-        let (text, form) = page::text(answer, &self.target).map_err(Trouble::content)?;
-        self.read(time, begun, text, form)
+        let looked = match page::format(answer, &self.target).map_err(Trouble::content)? {
+            Format::Text(form) => {
+                let text = std::str::from_utf8(&answer.body);
+                self.read(time, begun, text.map_err(|_| Trouble::content("the answer is not UTF-8".into()))?, form)
+            }
+            Format::Families => self.read_families(time, begun, &answer.body),
+        }?;
+        self.tell(None);
+        Ok(looked)
     }
 
     fn read(&mut self, time: Timestamp, begun: Instant, text: &str, form: Form) -> Result<Looked, Trouble> {
         let mut values = Vec::new();
         let shape = skim::skim(text, form, &mut values);
-        let looked = match self.seen_again(time, begun, shape, &values) {
-            Some(looked) => looked,
-            None => {
-                let page = Page::parse(text, form, &self.target).map_err(Trouble::content)?;
-                self.seen_anew(time, begun, &page, shape, &values)?
-            }
-        };
-        self.tell(None);
-        Ok(looked)
+        if let Some(looked) = self.seen_again(time, begun, shape, &values) {
+            return Ok(looked);
+        }
+        let target = self.target.clone();
+        let page = Page::parse(text, form, &target).map_err(Trouble::content)?;
+        self.seen_anew(time, begun, &page, shape, &values)
+    }
+
+    fn read_families(&mut self, time: Timestamp, begun: Instant, bytes: &[u8]) -> Result<Looked, Trouble> {
+        let target = self.target.clone();
+        let page = Page::of_families(bytes, &target).map_err(Trouble::content)?;
+        self.seen_anew(time, begun, &page, None, &[])
     }
 
     /// A page with the series of the one before.
@@ -152,21 +167,18 @@ impl Looker {
         &mut self,
         time: Timestamp,
         begun: Instant,
-        page: &Page,
+        page: &Page<'_>,
         shape: Option<u64>,
         values: &[f64],
     ) -> Result<Looked, Trouble> {
         let own = self.all_own([1.0, begun.elapsed().as_secs_f64(), page.scraped as f64, page.samples.len() as f64]);
         let before = self.known.take(OWN.len());
-        let still: std::collections::HashSet<_> = page.samples.iter().map(|found| &found.series).collect();
-        let ended: Vec<_> = before.iter().filter(|(series, _)| !still.contains(series)).collect();
-        let told = page
-            .samples
-            .iter()
-            .map(|Found { series, kind, value, time: its, .. }| (series, *kind, its.unwrap_or(time), *value));
-        let ends = ended.iter().map(|(series, kind)| (*series, **kind, time, STALE));
-        let own = own.iter().map(|(series, value)| (series, Kind::Gauge, time, *value));
-        let payload = match self.written(time, Outcome::Seen, told.chain(ends).chain(own), &page.samples) {
+        // A number does not go on where a histogram was, nor the other way round.
+        let is_histogram = |kind: Kind| kind == Kind::Distribution;
+        let still: HashSet<_> = page.samples.iter().map(|found| (&found.series, is_histogram(found.kind))).collect();
+        let ended: Vec<_> =
+            before.iter().filter(|(series, kind)| !still.contains(&(series, is_histogram(**kind)))).collect();
+        let payload = match self.written(time, page, &ended, &own) {
             Ok(payload) => payload,
             Err(fault) => {
                 // They are to end with the look that is told as failed.
@@ -183,10 +195,11 @@ impl Looker {
     fn failed(&mut self, time: Timestamp, begun: Instant) -> Vec<u8> {
         let own = self.all_own([0.0, begun.elapsed().as_secs_f64(), 0.0, 0.0]);
         let known = self.known.take(OWN.len());
-        let ended = known.iter().map(|(series, kind)| (series, *kind, time, STALE));
-        let own = own.iter().map(|(series, value)| (series, Kind::Gauge, time, *value));
+        let mut writing = Writing::default();
         // What ends fitted into a record when it came.
-        self.written(time, Outcome::Failed, ended.chain(own), &[]).unwrap_or_default()
+        let ends = known.iter().try_for_each(|(series, kind)| writing.end(series, *kind, time));
+        let all = ends.and_then(|()| writing.all_own(&own, time));
+        all.and_then(|()| writing.finish(self.scrape(time, Outcome::Failed))).unwrap_or_default()
     }
 
     /// Says when a target goes down or is back.
@@ -209,46 +222,28 @@ impl Looker {
         Series::new(name, self.target.labels.iter().map(|(name, value)| (&**name, &**value)))
     }
 
-    fn written<'s>(
+    fn written(
         &self,
         time: Timestamp,
-        outcome: Outcome,
-        samples: impl Iterator<Item = (&'s Series, Kind, Timestamp, f64)>,
-        found: &'s [Found],
+        page: &Page<'_>,
+        ended: &[(&Series, &Kind)],
+        own: &[(Series, f64)],
     ) -> Result<Vec<u8>, String> {
-        let (mut labels, mut writer, mut own) = (Labels::default(), ScrapeWriter::default(), Vec::new());
-        for (series, kind, time, value) in samples {
-            let pairs = pairs(&mut labels, series, kind);
-            let odd = |odd| format!("{} cannot be stored: {odd:?}", series.name());
-            labels.series(&pairs, &mut own).map_err(odd)?;
-            writer.push(&labels, &own, kind, (time.millis(), value));
+        let mut writing = Writing::default();
+        for Found { series, kind, amount, time: its, .. } in &page.samples {
+            writing.sample(series, *kind, its.unwrap_or(time), amount)?;
         }
-        for Found { series, kind, exemplar, time: its, .. } in found {
-            let Some((at, bytes)) = exemplar else { continue };
-            let pairs = pairs(&mut labels, series, *kind);
-            // Its sample is stored.
-            if labels.series(&pairs, &mut own).is_ok() {
-                let at = at.unwrap_or(its.unwrap_or(time).millis());
-                writer.push_exemplar(&labels, &own, (at, bytes.clone()));
-            }
+        ended.iter().try_for_each(|(series, kind)| writing.end(series, **kind, time))?;
+        writing.all_own(own, time)?;
+        for found in page.samples.iter().filter(|found| !found.exemplars.is_empty()) {
+            writing.exemplars(found, time);
         }
-        writer.finish(self.scrape(time, outcome)).map_err(|error| error.to_string())
+        writing.finish(self.scrape(time, Outcome::Seen))
     }
 
     fn scrape(&self, time: Timestamp, outcome: Outcome) -> Scrape {
         Scrape { time, interval_ms: self.target.interval.as_millis() as u32, outcome }
     }
-}
-
-/// A series' labels, each told once in a record.
-fn pairs<'s>(labels: &mut Labels<'s>, series: &'s Series, kind: Kind) -> Vec<Pair> {
-    let known = |labels: &mut Labels<'s>, part: &'s str| {
-        labels.find(part.as_bytes()).unwrap_or_else(|| match part.split_once('\u{2}') {
-            Some((name, value)) => labels.label(part.as_bytes(), name, value),
-            None => labels.metric(part.as_bytes(), part, kind),
-        })
-    };
-    series.key().split('\u{1}').map(|part| known(labels, part)).collect()
 }
 
 #[cfg(test)]

@@ -1,25 +1,29 @@
-//! What a target answered: text in, samples of series out. An answer is taken whole or not at all.
+//! What a target answered: text or families in, samples of series out. An answer is taken whole or not at all.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use hyper::header::CONTENT_TYPE;
-use weir_formats::text::{Families, Form, Line, Meaning, Reader, Sample};
-use weir_sample::{Kind, Series, Timestamp};
+use weir_formats::delimited::{self, Parted, Said, Scraped};
+use weir_formats::text::{Families, Form, Line, Meaning, Reader};
+use weir_sample::{Histogram, Kind, Series, Timestamp};
 use weir_sink::exemplar_bytes;
 
+use crate::config::Format;
 use crate::relabel::{LabelSet, relabel};
 use crate::target::Target;
 use weir_fetch::Answer;
 
 /// Samples of an answer, each series once.
-#[derive(Debug, Default)]
-pub(crate) struct Page {
+#[derive(Debug)]
+pub(crate) struct Page<'t> {
+    target: &'t Target,
     pub samples: Vec<Found>,
     /// Samples before relabelling.
     pub scraped: usize,
-    /// Which of these are among `samples`.
-    pub kept: Vec<bool>,
+    /// Which of these are among `samples`, if they are in the order of the text.
+    pub kept: Option<Vec<bool>>,
+    seen: HashSet<Series>,
 }
 
 /// A sample as it will be stored.
@@ -27,72 +31,139 @@ pub(crate) struct Page {
 pub(crate) struct Found {
     pub series: Series,
     pub kind: Kind,
-    pub value: f64,
+    pub amount: Amount,
     /// Its own time, where it has one that counts.
     pub time: Option<Timestamp>,
     /// What is shown for many: its time if it says one, and its bytes.
-    pub exemplar: Option<(Option<i64>, Vec<u8>)>,
+    pub exemplars: Vec<(Option<i64>, Vec<u8>)>,
 }
 
-impl Page {
+/// What a sample has.
+#[derive(Clone, Debug)]
+pub(crate) enum Amount {
+    Number(f64),
+    /// A native histogram, by its bytes.
+    Histogram(Vec<u8>),
+}
+
+impl<'t> Page<'t> {
+    fn of(target: &'t Target) -> Self {
+        Self { target, samples: Vec::new(), scraped: 0, kept: Some(Vec::new()), seen: HashSet::new() }
+    }
+
     /// Reads a text.
     ///
     /// # Errors
     /// It is none of metrics, is cut short, or is over a limit; in words.
-    pub(super) fn parse(text: &str, form: Form, target: &Target) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, form: Form, target: &'t Target) -> Result<Self, String> {
         let (mut reader, mut families) = (Reader::new(form), Families::<Cow<'_, str>>::default());
-        let (mut page, mut seen) = (Self::default(), HashSet::new());
+        let (mut page, mut parted, forms) = (Self::of(target), Parted::default(), target.job.formats.histograms);
         for line in text.lines() {
             let line = reader.read(line).map_err(|fault| format!("line {}: {}", fault.line, fault.what))?;
             match line {
                 Line::Type { family, kind } => families.learn(family, kind),
                 Line::Sample(sample) => {
-                    page.scraped += 1;
+                    let part = families.part(&sample.name).filter(|_| forms.converted);
+                    let part = part.map(|(family, part)| (family.to_owned(), part));
                     let is_total = families.meaning(&sample.name) == Meaning::Cumulative;
-                    let kind = if is_total { Kind::Counter } else { Kind::Gauge };
-                    let found = found(&sample, kind, target)?.filter(|found| seen.insert(found.series.clone()));
-                    page.kept.push(found.is_some());
-                    page.samples.extend(found);
+                    let scraped = Scraped::of(sample, is_total);
+                    match part {
+                        Some((family, part)) => {
+                            // They are told behind all others.
+                            page.kept = None;
+                            parted.take(&family, part, scraped);
+                        }
+                        None => page.take(scraped)?,
+                    }
                 }
                 Line::Help { .. } | Line::Unit { .. } | Line::Nothing | Line::End => {}
             }
-            if page.samples.len() > target.job.limits.samples {
-                return Err(format!("more than {} samples (sample_limit)", target.job.limits.samples));
-            }
         }
+        let mut fault = Ok(());
+        parted.finish(forms.classic, |scraped| page.take_unless(&mut fault, scraped));
         // Of a text that only looks like OpenMetrics its last line is not asked.
         match reader.end() {
             Err(_) if form == Form::OpenMetrics => Err("the answer was cut short: it has no # EOF".into()),
-            _ => Ok(page),
+            _ => fault.map(|()| page),
         }
+    }
+
+    /// Reads families.
+    ///
+    /// # Errors
+    /// As of a text.
+    pub(super) fn of_families(bytes: &[u8], target: &'t Target) -> Result<Self, String> {
+        let (mut page, mut fault) = (Self::of(target), Ok(()));
+        page.kept = None;
+        let forms = target.job.formats.histograms;
+        let malformed = delimited::parse(bytes, forms, |scraped| page.take_unless(&mut fault, scraped));
+        match malformed {
+            0 => fault.map(|()| page),
+            _ => Err(format!("{malformed} families of metrics cannot be read, or the answer was cut short")),
+        }
+    }
+
+    fn take_unless(&mut self, fault: &mut Result<(), String>, scraped: Scraped<'_>) {
+        if fault.is_ok() {
+            *fault = self.take(scraped);
+        }
+    }
+
+    fn take(&mut self, scraped: Scraped<'_>) -> Result<(), String> {
+        self.scraped += 1;
+        let found = found(scraped, self.target)?.filter(|found| self.seen.insert(found.series.clone()));
+        self.kept.iter_mut().for_each(|kept| kept.push(found.is_some()));
+        self.samples.extend(found);
+        let most = self.target.job.limits.samples;
+        if self.samples.len() > most { Err(format!("more than {most} samples (sample_limit)")) } else { Ok(()) }
     }
 }
 
-/// The text of an answer, and its form.
+/// How an answer is to be read.
 ///
 /// # Errors
 /// It is none of metrics, in words.
-pub(super) fn text<'a>(answer: &'a Answer, target: &Target) -> Result<(&'a str, Form), String> {
-    let form = form(answer.header(CONTENT_TYPE))
-        .or(target.job.fallback)
-        .ok_or_else(|| format!("answers {:?}, which is no format of metrics", answer.header(CONTENT_TYPE)))?;
-    let text = std::str::from_utf8(&answer.body).map_err(|_| "the answer is not UTF-8".to_owned())?;
-    Ok((text, form))
+pub(super) fn format(answer: &Answer, target: &Target) -> Result<Format, String> {
+    Format::of(answer.header(CONTENT_TYPE))
+        .or(target.job.formats.fallback)
+        .ok_or_else(|| format!("answers {:?}, which is no format of metrics", answer.header(CONTENT_TYPE)))
 }
 
-/// What a content type says; parameters do not matter.
-fn form(content_type: &str) -> Option<Form> {
-    match content_type.split(';').next().unwrap_or_default().trim() {
-        "text/plain" => Some(Form::Text),
-        "application/openmetrics-text" => Some(Form::OpenMetrics),
-        _ => None,
-    }
+fn found(scraped: Scraped<'_>, target: &Target) -> Result<Option<Found>, String> {
+    let (job, honors_times) = (&target.job, target.job.honor_timestamps);
+    let Some((name, labels)) = labelled(&scraped, target) else { return Ok(None) };
+    let name = name.ok_or("a sample has no name after metric_relabel_configs")?;
+    check(&name, &labels, target)?;
+    let series = Series::new(&name, labels.iter().map(|(name, value)| (&**name, &**value)));
+    let (kind, amount) = match scraped.value {
+        Said::Gauge(value) => (Kind::Gauge, Amount::Number(value)),
+        Said::Total(value) => (Kind::Counter, Amount::Number(value)),
+        Said::Histogram(histogram) => {
+            let histogram = job.formats.buckets.within(*histogram).ok_or_else(|| job.formats.buckets.fault(&name))?;
+            (Kind::Distribution, Amount::Histogram(bytes_of(&histogram)))
+        }
+    };
+    let time = scraped.time.filter(|_| honors_times).map(Timestamp);
+    // One whose labels are longer than OpenMetrics has them is none.
+    let exemplars = scraped.exemplars.iter().filter_map(|exemplar| {
+        let labels = exemplar.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        Some((exemplar.time, exemplar_bytes(exemplar.value, labels)?))
+    });
+    Ok(Some(Found { series, kind, amount, time, exemplars: exemplars.collect() }))
 }
 
-fn found(sample: &Sample<'_>, kind: Kind, target: &Target) -> Result<Option<Found>, String> {
-    let (job, limits) = (&target.job, &target.job.limits);
+/// The bytes of a histogram, as a record has them.
+pub(super) fn bytes_of(histogram: &Histogram) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    histogram.encode(&mut bytes);
+    bytes
+}
+
+/// Name and labels with those of the target, relabelled; nothing if the sample is dropped.
+fn labelled(scraped: &Scraped<'_>, target: &Target) -> Option<(Option<String>, LabelSet)> {
+    let job = &target.job;
     let mut labels: LabelSet =
-        sample.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        scraped.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     labels.retain(|_, value| !value.is_empty());
     for (name, value) in &target.labels {
         match labels.get(name) {
@@ -108,13 +179,16 @@ fn found(sample: &Sample<'_>, kind: Kind, target: &Target) -> Result<Option<Foun
         }
         labels.insert(name.clone(), value.clone());
     }
-    labels.insert("__name__".into(), sample.name.to_string());
+    labels.insert("__name__".into(), scraped.name.to_string());
     if !relabel(&job.metric_relabel, &mut labels) {
-        return Ok(None);
+        return None;
     }
-    let Some(name) = labels.remove("__name__") else {
-        return Err("a sample has no name after metric_relabel_configs".into());
-    };
+    Some((labels.remove("__name__"), labels))
+}
+
+/// Whether a series is within the limits of its job.
+fn check(name: &str, labels: &LabelSet, target: &Target) -> Result<(), String> {
+    let limits = &target.job.limits;
     // As Prometheus counts them, the name is one of them.
     let longest = |of: fn((&String, &String)) -> usize| labels.iter().map(of).max().unwrap_or(0);
     if labels.len() + 1 > limits.labels {
@@ -126,12 +200,5 @@ fn found(sample: &Sample<'_>, kind: Kind, target: &Target) -> Result<Option<Foun
     if longest(|(_, value)| value.len()).max(name.len()) > limits.label_value {
         return Err(format!("{name} has a label's value over {} bytes (label_value_length_limit)", limits.label_value));
     }
-    let series = Series::new(&name, labels.iter().map(|(name, value)| (&**name, &**value)));
-    let time = sample.time.filter(|_| job.honor_timestamps);
-    // One whose labels are longer than OpenMetrics has them is none.
-    let exemplar = sample.exemplar.as_ref().and_then(|exemplar| {
-        let labels = exemplar.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
-        Some((exemplar.time, exemplar_bytes(exemplar.value, labels)?))
-    });
-    Ok(Some(Found { series, kind, value: sample.value, time, exemplar }))
+    Ok(())
 }
