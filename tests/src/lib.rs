@@ -7,6 +7,7 @@ mod board;
 mod capacity;
 mod chance;
 mod engines;
+pub mod exporter;
 mod faulty_http;
 mod fleet;
 mod kafka;
