@@ -88,6 +88,29 @@ fn what_comes_without_an_agent_is_found_too_and_survives_a_kill() {
     assert!(server.program.stop().success());
 }
 
+#[test]
+fn a_restored_backup_has_its_events() {
+    let (folder, statsd) = (tempfile::tempdir().unwrap(), free_port().to_string());
+    let weir = |args: &[&str]| {
+        let output = Command::new(program("weir")).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let mut server = Server::start_on(folder.path(), ServerPorts::free(), &["--statsd", &statsd]);
+    weir(&["emit", "--to", &statsd, "_e{6,4}:before|text|h:web-1"]);
+    eventually("the event", PATIENCE, || (found(&server, "").len() == 1).then_some(()));
+    assert!(server.program.stop().success(), "a checkpoint is made");
+    let (data, backup) = (server.data.display().to_string(), format!("file://{}", folder.path().join("b").display()));
+    std::fs::create_dir(folder.path().join("b")).unwrap();
+    weir(&["store", "backup", "--data", &data, &backup]);
+    let (other, statsd) = (folder.path().join("other"), free_port().to_string());
+    weir(&["store", "restore", "--data", &other.display().to_string(), &backup]);
+    let server = Server::start_as("up", other, ServerPorts::free(), &["--statsd", &statsd]);
+    let event = eventually("the event of the backup", PATIENCE, || found(&server, "").pop());
+    assert_eq!((event["title"].as_str(), event["host"].as_str()), (Some("before"), Some("web-1")));
+    weir(&["emit", "--to", &statsd, "_e{5,4}:after|text"]);
+    eventually("both", PATIENCE, || (found(&server, "").len() == 2).then_some(()));
+}
+
 /// All pages of a question, newest first; none while nobody answers.
 fn found(server: &Server, query: &str) -> Vec<Value> {
     let (mut events, mut cursor) = (Vec::new(), String::new());

@@ -53,6 +53,11 @@ impl Folder {
         Ok(self.store_config()?.cold.map(|cold| cold.remote))
     }
 
+    /// DogStatsD's events, beside the store.
+    pub(super) fn events(&self) -> PathBuf {
+        self.data.join("events")
+    }
+
     pub(super) fn store(&self) -> PathBuf {
         self.data.join("store")
     }

@@ -128,7 +128,7 @@ fn repair(folder: &Path) -> Result<()> {
 fn backup(folder: &Folder, target: &Address) -> Result<()> {
     let name = name_of(now());
     let progress = Progress::spinning("backing up");
-    let done = weir_store::backup(&folder.existing_store()?, folder.cold()?, &target.open()?, &name);
+    let done = weir_store::backup(&folder.existing_store()?, &folder.events(), folder.cold()?, &target.open()?, &name);
     drop(progress);
     let done = done.context("backing up the store")?;
     say!("backup {name}: {} objects of {} bytes sent, {} blocks were there", done.sent, done.bytes, done.there);
@@ -145,7 +145,7 @@ fn forget(target: &Address, keep: usize) -> Result<()> {
 fn restore(folder: &Folder, source: &Address, at: Option<&str>) -> Result<()> {
     weir_files::own_folder(&folder.data)?;
     let progress = Progress::spinning("bringing back");
-    let done = weir_store::restore(&source.open()?, at, &folder.store());
+    let done = weir_store::restore(&source.open()?, at, &folder.store(), &folder.events());
     drop(progress);
     let (name, done) = done.context("bringing the backup back")?;
     say!("backup {name}: {} files of {} bytes brought back and checked", done.sent, done.bytes);

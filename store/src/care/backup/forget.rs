@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::manifest::{SNAPSHOTS, backups, manifest_key, read_manifest};
+use super::manifest::{EVENTS, SNAPSHOTS, backups, manifest_key, read_manifest};
 use crate::disk::blocks::BLOCKS;
 use crate::{Error, Remote};
 
@@ -30,7 +30,7 @@ pub fn forget(target: &dyn Remote, keep: usize) -> Result<Forgotten, Error> {
         needed.extend(read_manifest(target, name)?.into_iter().map(|item| item.key));
     }
     let list = |folder| target.list(folder).map_err(Error::remote("list", folder));
-    let mut spare = [list(SNAPSHOTS)?, list(BLOCKS)?].concat();
+    let mut spare = [list(SNAPSHOTS)?, list(BLOCKS)?, list(EVENTS)?].concat();
     spare.retain(|(key, _)| !needed.contains(key));
     // Without its manifest a backup does not count, so none is ever found with a part missing.
     let manifests: HashSet<String> = old.iter().map(|name| manifest_key(name)).collect();

@@ -5,11 +5,17 @@ use crate::{Error, Remote};
 /// Folder of the manifests and of what is sent with each backup.
 pub(crate) const SNAPSHOTS: &str = "snapshots";
 
+/// Folder of the objects that are files of events, and what paths of such files begin with.
+pub(crate) const EVENTS: &str = "events";
+
 /// A million files have a shorter one.
 const LONGEST_MANIFEST: usize = 256 << 20;
 
 /// First line of a manifest; its number rises when an older program could not restore from it.
 const MANIFEST: &str = "weir-backup 1";
+
+/// The first line of one that has files of events.
+const WITH_EVENTS: &str = "weir-backup 2";
 
 /// One file of a backup. A block's key tells its content, and any other object's checksum stands beside it.
 pub(crate) struct Item {
@@ -37,7 +43,9 @@ pub(crate) fn manifest_key(name: &str) -> String {
 
 pub(super) fn manifest(items: &[Item]) -> String {
     let lines = items.iter().map(|Item { path, key, size, checksum }| format!("{path} {key} {size} {checksum:08x}\n"));
-    let body: String = std::iter::once(format!("{MANIFEST}\n")).chain(lines).collect();
+    let has_events = items.iter().any(|item| item.path.starts_with(EVENTS));
+    let first = if has_events { WITH_EVENTS } else { MANIFEST };
+    let body: String = std::iter::once(format!("{first}\n")).chain(lines).collect();
     format!("{body}end {:08x}\n", crc32c::crc32c(body.as_bytes()))
 }
 
@@ -46,7 +54,9 @@ fn parse_manifest(text: &str) -> Option<Vec<Item>> {
     let (body, end) = text.split_at(at);
     let sum = u32::from_str_radix(end.trim_end().strip_prefix("end ")?, 16).ok()?;
     let mut lines = body.lines();
-    if sum != crc32c::crc32c(body.as_bytes()) || lines.next() != Some(MANIFEST) {
+    if sum != crc32c::crc32c(body.as_bytes())
+        || !lines.next().is_some_and(|first| [MANIFEST, WITH_EVENTS].contains(&first))
+    {
         return None;
     }
     let item = |line: &str| {

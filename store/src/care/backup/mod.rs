@@ -1,6 +1,7 @@
 //! Backups in an object store. Blocks never change, so each is sent once, under a name that tells its content; what else
 //! a checkpoint names is sent with each backup. A backup counts once its manifest is there, which is written last.
 
+mod events;
 mod forget;
 mod manifest;
 mod restore;
@@ -28,12 +29,13 @@ use transferred::FETCHED_AT_ONCE;
 pub use transferred::Transferred;
 
 /// Sends the store as of its last checkpoint. May run beside the process that owns it. Cold blocks are copied from
-/// `cold`, so that a backup needs nothing else.
+/// `cold`, so that a backup needs nothing else. Files of `events`, of which the sink's state in the checkpoint says how much counts, go with it.
 ///
 /// # Errors
 /// What the file system or an object store says; without a manifest the backup does not count.
 pub fn backup(
     folder: &Path,
+    events: &Path,
     cold: Option<Arc<dyn Remote>>,
     target: &dyn Remote,
     name: &str,
@@ -41,12 +43,17 @@ pub fn backup(
     let copy = folder.with_extension(format!("backup-{name}"));
     snapshot(folder, &copy)?;
     let config = cold.map(|remote| ColdConfig { remote, after: std::time::Duration::MAX, cache_bytes: 0 });
-    let outcome = Cold::open(&copy, config).and_then(|cold| send(&copy, &Arc::new(cold), target, name));
+    let outcome = Cold::open(&copy, config).and_then(|cold| send((&copy, events), &Arc::new(cold), target, name));
     fs::remove_dir_all(&copy).map_err(Error::io("remove", &copy))?;
     outcome
 }
 
-fn send(copy: &Path, cold: &Arc<Cold>, target: &dyn Remote, name: &str) -> Result<Transferred, Error> {
+fn send(
+    (copy, events): (&Path, &Path),
+    cold: &Arc<Cold>,
+    target: &dyn Remote,
+    name: &str,
+) -> Result<Transferred, Error> {
     let listed = target.list(BLOCKS).map_err(Error::remote("list", BLOCKS))?;
     let there = |item: &Item| listed.iter().any(|(key, size)| *key == item.key && *size == item.size);
     let checkpoint = Checkpoint::read(copy)?;
@@ -70,6 +77,8 @@ fn send(copy: &Path, cold: &Arc<Cold>, target: &dyn Remote, name: &str) -> Resul
         }
         items.push(item);
     }
+    // After the checkpoint: what it counts of a file is in it by now, and what is behind that is cut off when it is opened.
+    events::send(events, target, &mut items, &mut done)?;
     for path in others(&checkpoint) {
         let file = copy.join(&path);
         let mut body = File::open(&file).map_err(Error::io("open", &file))?;
