@@ -6,9 +6,7 @@ use weir_sample::{Histogram, Parts, ResetHint};
 /// The fields of a `Histogram` message.
 pub fn write(out: &mut Vec<u8>, histogram: &Histogram, time: i64) {
     let parts = histogram.parts();
-    let is_whole = |count: f64| count.fract() == 0.0 && count.abs() < MOST_EXACT;
-    let buckets = || parts.negative.iter().chain(&parts.positive).map(|(_, count)| *count);
-    let whole = buckets().chain([parts.count, parts.zero]).all(is_whole);
+    let whole = is_whole(&parts);
     let count = |out: &mut Vec<u8>, field: u32, count: f64| match whole {
         true => number(out, field, count as u64),
         false => double(out, field + 1, count),
@@ -28,8 +26,15 @@ pub fn write(out: &mut Vec<u8>, histogram: &Histogram, time: i64) {
     }
 }
 
-/// Buckets in spans, of whole counts the difference to the one before.
-fn side(out: &mut Vec<u8>, field: u32, buckets: &[(i32, f64)], whole: bool) {
+/// Whether all counts are whole numbers, which are coded shorter.
+pub(crate) fn is_whole(parts: &Parts) -> bool {
+    let is_whole = |count: f64| count.fract() == 0.0 && count.abs() < MOST_EXACT;
+    let buckets = parts.negative.iter().chain(&parts.positive).map(|(_, count)| *count);
+    buckets.chain([parts.count, parts.zero]).all(is_whole)
+}
+
+/// Buckets in spans, of whole counts the difference to the one before: three fields, the first given.
+pub(crate) fn side(out: &mut Vec<u8>, field: u32, buckets: &[(i32, f64)], whole: bool) {
     let mut next = 0;
     for span in buckets.chunk_by(|a, b| a.0 + 1 == b.0) {
         message(out, field, |out| {

@@ -1,6 +1,7 @@
 //! Other systems' bytes: what they send becomes samples here, and samples what they read. Nothing here does IO or asks
 //! for the time.
 
+mod accepted;
 pub mod base64;
 pub mod delimited;
 pub mod graphite;
@@ -17,4 +18,5 @@ pub mod push;
 pub mod remote_write;
 pub mod text;
 
+pub use accepted::Accepted;
 pub use point::{Exemplar, Measured, Point, kind_by_name};

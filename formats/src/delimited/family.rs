@@ -17,6 +17,7 @@ use crate::text::{Labels, named_twice};
 pub(super) const COUNTER: u64 = 0;
 pub(super) const GAUGE: u64 = 1;
 pub(super) const SUMMARY: u64 = 2;
+pub(super) const UNTYPED: u64 = 3;
 pub(super) const HISTOGRAM: u64 = 4;
 pub(super) const GAUGE_HISTOGRAM: u64 = 5;
 

@@ -1,5 +1,5 @@
-//! What endpoints answer to those who take protobuf: families of metrics, each behind its length. It is what the text format says,
-//! and native histograms besides.
+//! What endpoints answer to those who take protobuf, read and written: families of metrics, each behind its length. It is what the
+//! text format says, and native histograms besides.
 
 mod bounds;
 mod described;
@@ -11,10 +11,13 @@ mod scraped;
 mod spelled;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub use bounds::Parted;
 pub use described::describe;
 pub use scraped::{Forms, Said, Scraped};
+pub use spelled::spelled;
+pub use written::{Exposed, Number, classic, write};
 
 use crate::protobuf::Fields;
 

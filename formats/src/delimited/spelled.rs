@@ -1,7 +1,7 @@
 //! Bounds and quantiles as labels, spelled as OpenMetrics has them, so that a series is the same by either format.
 
 /// `0.5`, `1.0`, `1e+06`, `+Inf`.
-pub(super) fn spelled(number: f64) -> String {
+pub fn spelled(number: f64) -> String {
     if number.is_nan() {
         return "NaN".into();
     }

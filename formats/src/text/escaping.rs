@@ -21,44 +21,13 @@ pub enum Escaping {
 const VALUES: &str = "U__";
 
 impl Escaping {
-    /// What an `Accept` header asks of text: the parameter `escaping` of the text format that it likes best.
-    pub fn accepted(accept: &str) -> Self {
-        let ranges = accept.split(',').filter_map(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            if !matches!(parts.next()?, "text/plain" | "text/*" | "*/*") {
-                return None;
-            }
-            let (mut quality, mut escaping) = (1.0, Self::default());
-            for (name, value) in parts.filter_map(|part| part.split_once('=')) {
-                match name.trim() {
-                    "q" => quality = value.trim().parse().unwrap_or(0.0),
-                    "escaping" => escaping = Self::named(value.trim().trim_matches('"')),
-                    _ => {}
-                }
-            }
-            Some((quality, escaping))
-        });
-        // The first of those that it likes as well.
-        let best = ranges.reduce(|best: (f64, Self), range| if range.0 > best.0 { range } else { best });
-        best.map_or(Self::default(), |(_, escaping)| escaping)
-    }
-
-    fn named(name: &str) -> Self {
+    /// As media types and `Accept` headers name it; what is unknown is the default.
+    pub(crate) fn named(name: &str) -> Self {
         match name {
             "allow-utf-8" => Self::AllowUtf8,
             "dots" => Self::Dots,
             "values" => Self::Values,
             _ => Self::Underscores,
-        }
-    }
-
-    /// The type of an answer in the text format.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::AllowUtf8 => "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-            Self::Underscores => "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
-            Self::Dots => "text/plain; version=0.0.4; charset=utf-8; escaping=dots",
-            Self::Values => "text/plain; version=0.0.4; charset=utf-8; escaping=values",
         }
     }
 
@@ -141,19 +110,6 @@ mod tests {
             ["label with \u{100}_", "label_with___", "label__with______", "U__label_20_with_20__100___"],
         );
         check("9a", ["9a", "_a", "__a", "U___39_a"]);
-    }
-
-    #[test]
-    fn a_reader_says_what_it_can_read() {
-        let check = |accept: &str, expected| assert_eq!(Escaping::accepted(accept), expected, "{accept}");
-        check("", Escaping::Underscores);
-        check("text/plain;version=0.0.4;q=0.5,*/*;q=0.1", Escaping::Underscores);
-        check("text/plain;version=1.0.0;escaping=values", Escaping::Values);
-        check("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8", Escaping::Underscores);
-        let prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,\
-            text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-        check(prometheus, Escaping::AllowUtf8);
-        check("text/plain;escaping=dots;q=0.1, text/plain;q=0.9", Escaping::Underscores);
     }
 
     #[test]
