@@ -48,6 +48,9 @@ pub enum Malformed {
     /// What follows ` # ` is no exemplar.
     #[error("an exemplar is written # {{name=\"value\"}} number, and perhaps a timestamp")]
     Exemplar,
+    /// A histogram of an export is none.
+    #[error("a histogram is written # WEIR_HISTOGRAM name{{label=\"value\"}}, its bytes in base64 and a timestamp")]
+    Distribution,
     /// Something follows the line `# EOF`.
     #[error("something follows # EOF")]
     AfterEnd,

@@ -150,7 +150,7 @@ fn family<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
 }
 
 /// Reads `name`, `name{label="value"}` or `{"name",label="value"}`.
-fn key<'a>(cursor: &mut Cursor<'a>) -> Result<(Cow<'a, str>, Labels<'a>), Malformed> {
+pub(super) fn key<'a>(cursor: &mut Cursor<'a>) -> Result<(Cow<'a, str>, Labels<'a>), Malformed> {
     let bare = cursor.peek(|c| c == '{' || c.is_ascii_whitespace());
     if !bare.is_empty() && legal_metric_name(bare) != bare {
         return Err(Malformed::Name);
@@ -194,7 +194,7 @@ fn exemplar<'a>(cursor: &mut Cursor<'a>) -> Result<Exemplar<'a>, Malformed> {
 /// Years 1 to 9999, as calendars and RFC 3339 have them, in milliseconds.
 const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
-fn read_time(word: &str, form: &mut Form) -> Result<Timestamp, Malformed> {
+pub(super) fn read_time(word: &str, form: &mut Form) -> Result<Timestamp, Malformed> {
     let number = word.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or(Malformed::Time)?;
     // Milliseconds have no fraction.
     if word.contains('.') {

@@ -2,6 +2,7 @@
 
 mod cursor;
 mod described;
+mod distribution;
 mod escaping;
 mod family;
 mod fault;
@@ -11,6 +12,7 @@ mod reader;
 mod writer;
 
 pub use described::Described;
+pub use distribution::Distribution;
 pub use escaping::{Escaping, unescaped};
 pub use family::{Families, Meaning, Part};
 pub use fault::{Fault, Malformed};

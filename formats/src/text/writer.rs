@@ -1,10 +1,13 @@
-//! Samples as text with timestamps, which is read back as what it was. Distributions have no such form; their counts and
-//! sums, which are series of their own, do.
+//! Samples as text with timestamps, which is read back as what it was. Distributions, for which the text format has no form, are
+//! comments that an import knows; their counts and sums are series of their own.
 
 use std::borrow::Cow;
 use std::io::Write;
 
-use weir_sample::{Kind, Series, legal_label_name, legal_metric_name};
+use weir_sample::{Histogram, Kind, Series, legal_label_name, legal_metric_name};
+
+use super::distribution::WORD;
+use crate::base64;
 
 /// Writes series one after another, each name's kind ahead of it.
 #[derive(Debug)]
@@ -30,6 +33,17 @@ impl<W: Write> Writer<W> {
         let key = spelled(name, series.labels());
         for (time, value) in times.iter().zip(values) {
             writeln!(self.out, "{key} {value} {time}")?;
+        }
+        Ok(())
+    }
+
+    /// Writes the histograms of one series, a line for each.
+    pub fn histograms(&mut self, series: &Series, times: &[i64], histograms: &[Histogram]) -> std::io::Result<()> {
+        let (key, mut bytes) = (spelled(series.name(), series.labels()), Vec::new());
+        for (time, histogram) in times.iter().zip(histograms) {
+            bytes.clear();
+            histogram.encode(&mut bytes);
+            writeln!(self.out, "# {WORD} {key} {} {time}", base64::encode(&bytes))?;
         }
         Ok(())
     }

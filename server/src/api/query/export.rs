@@ -72,7 +72,7 @@ impl Asked {
         if selectors.is_empty() { Err(parameters::missing("match[]")) } else { Ok(Self { selectors, start, end }) }
     }
 
-    /// Writes the series of each selector that no earlier one has. Distributions have no text; their counts and sums, which are series too, do.
+    /// Writes the series of each selector that no earlier one has.
     /// Tells the tier of the first before anything is written.
     fn write(&self, source: &dyn Source, first: oneshot::Sender<Tier>, pieces: Pieces) -> io::Result<()> {
         let mut first = Some(first);
@@ -85,9 +85,11 @@ impl Asked {
             let read = source.select(&selection, &mut |data| {
                 tell(data.tier);
                 let again = earlier.iter().any(|matchers| matchers.iter().all(|matcher| matcher.matches(&data.series)));
-                if let (Column::Floats(values), false) = (&data.values, again) {
-                    written = writer.series(&data.series, data.kind, &data.timestamps, values);
-                }
+                written = match &data.values {
+                    _ if again => Ok(()),
+                    Column::Floats(values) => writer.series(&data.series, data.kind, &data.timestamps, values),
+                    Column::Histograms(histograms) => writer.histograms(&data.series, &data.timestamps, histograms),
+                };
                 if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
             written?;

@@ -47,7 +47,13 @@ pub(super) fn main(args: &ExportArgs) -> Result<()> {
         return to_parquet(&store, &selection, path).with_context(|| format!("writing {}", path.display()));
     }
     let mut out = Writer::new(BufWriter::new(weir_files::output()));
-    each(&store, &selection, |data, values| Ok(out.series(&data.series, data.kind, &data.timestamps, values)?))?;
+    each(&store, &selection, |data| {
+        match &data.values {
+            Column::Floats(values) => out.series(&data.series, data.kind, &data.timestamps, values)?,
+            Column::Histograms(histograms) => out.histograms(&data.series, &data.timestamps, histograms)?,
+        }
+        Ok(())
+    })?;
     drop(progress);
     out.out().flush().context("writing")
 }
@@ -58,27 +64,30 @@ fn to_parquet(store: &Store, selection: &Selection<'_>, path: &std::path::Path) 
     let labels = labels.into_iter().filter(|label| label != weir_store::NAME).collect();
     let file = BufWriter::new(weir_files::create(path)?);
     let mut table = super::parquet::Table::create(file, labels)?;
-    each(store, selection, |data, values| table.push(&data.series, &data.timestamps, values))?;
+    let mut left_out = 0_u64;
+    each(store, selection, |data| match &data.values {
+        Column::Floats(values) => table.push(&data.series, &data.timestamps, values),
+        Column::Histograms(_) => {
+            left_out += 1;
+            Ok(())
+        }
+    })?;
+    if left_out > 0 {
+        tell!("{left_out} distributions left out: a table has numbers alone, and a text has both");
+    }
     let file = table.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     Ok(file.sync_all()?)
 }
 
-/// Hands over every series of plain numbers, and says on standard error what else there was.
-fn each(
-    store: &Store,
-    selection: &Selection<'_>,
-    mut write: impl FnMut(&SeriesData, &[f64]) -> Result<()>,
-) -> Result<()> {
-    let (mut written, mut left_out) = (Ok(()), 0u64);
+/// Hands over every series, and says on standard error what the answer lacks.
+fn each(store: &Store, selection: &Selection<'_>, mut write: impl FnMut(&SeriesData) -> Result<()>) -> Result<()> {
+    let mut written = Ok(());
     let answered = store.select(selection, &mut |data| {
-        match &data.values {
-            Column::Floats(values) => written = write(&data, values),
-            Column::Histograms(_) => left_out += 1,
-        }
+        written = write(&data);
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     written.context("writing")?;
-    tell!("answered from {}; {left_out} distributions left out", answered.tier.name());
+    tell!("answered from {}", answered.tier.name());
     for hole in &answered.holes {
         let (tier, start, end) = (hole.tier.name(), hole.start as f64 / 1e3, hole.end as f64 / 1e3);
         tell!("tier {tier} is damaged from {start:.3} to {end:.3}: coarser points stand there where they are kept");

@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use weir_files::{say, tell};
 use weir_formats::remote_write::{Entry, Request, Unpacked, read_histogram};
-use weir_formats::text::{Families, Fault, Form, Line, Malformed, Meaning, Reader, Sample};
+use weir_formats::text::{Distribution, Families, Fault, Form, Line, Malformed, Meaning, Reader, Sample};
 use weir_sample::{Kind, Series, Timestamp};
 use weir_store::{Place, Placed, Store, StoreConfig};
 
+use super::distributions::Waiting;
 use super::folder::{self, Folder};
 use crate::api::write::series::SeriesReader;
 use crate::clock::now;
@@ -47,6 +48,7 @@ struct Import {
     state: Vec<u8>,
     families: Families<String>,
     places: HashMap<(Series, Kind), Place>,
+    waiting: Waiting,
     /// Samples from before this instant are past the retention of raw samples, or of every tier.
     raw_since: Timestamp,
     kept_since: Timestamp,
@@ -63,6 +65,8 @@ struct Done {
     too_old: u64,
     /// Native histograms that contradict themselves and samples of series without a name; not stored.
     left_out: u64,
+    /// Histograms of windows that the store has already.
+    there: u64,
     /// Lines of text that cannot be read.
     malformed: u64,
 }
@@ -81,12 +85,13 @@ pub(super) fn main(args: &ImportArgs) -> Result<()> {
         }
     }
     drop(progress);
-    let Done { stored, points_only, too_old, left_out, malformed } = import.finish()?;
+    let Done { stored, points_only, too_old, left_out, there, malformed } = import.finish()?;
     say!("{stored} samples stored");
     let say = |count: u64, what: &str| (count > 0).then(|| say!("{count} {what}"));
     say(points_only, "of them are older than samples are kept as they came: they become points of one minute or hour");
     say(too_old, "samples left out: older than anything is kept, see [store] in weir.toml");
     say(left_out, "native histograms and samples without a metric name left out");
+    say(there, "histograms left out: the store has one of their window");
     say(malformed, "malformed lines left out");
     for error in &refused[..refused.len().saturating_sub(1)] {
         tell!("{error:#}");
@@ -135,13 +140,19 @@ fn form_of(file: &mut File) -> Result<Form> {
     Ok(if last == b"# EOF" { Form::OpenMetrics } else { Form::Text })
 }
 
+/// A histogram in a comment.
+fn distribution(line: &[u8]) -> Result<Option<Distribution>, Malformed> {
+    // What is no text was told as such.
+    Distribution::read(std::str::from_utf8(line).unwrap_or_default())
+}
+
 impl Import {
     fn open(path: &Path, config: &StoreConfig, now: Timestamp) -> Result<Self> {
         let (store, state) = folder::open(path, config.clone())?;
         let kept: Duration = config.raw_retention.max(config.minute_retention).max(config.hour_retention);
         let (raw_since, kept_since) = (now.minus(config.raw_retention), now.minus(kept));
-        let (families, places, done) = Default::default();
-        Ok(Self { store, state, families, places, raw_since, kept_since, done })
+        let (families, places, waiting, done) = Default::default();
+        Ok(Self { store, state, families, places, waiting, raw_since, kept_since, done })
     }
 
     fn file(&mut self, path: &Path, remote_write: bool, progress: &Progress) -> Result<()> {
@@ -173,20 +184,30 @@ impl Import {
             }
         };
         for line in input.split(b'\n') {
-            match reader.read_bytes(&line?) {
+            let line = line?;
+            match reader.read_bytes(&line) {
                 Ok(Line::Sample(Sample { time: None, .. })) => leave_out(reader.fault(Malformed::NoTime)),
                 Ok(Line::Sample(sample)) => {
                     samples += 1;
                     self.sample(&sample)?;
                 }
                 Ok(Line::Type { family, kind }) => self.families.learn(family.into_owned(), kind),
-                Ok(Line::Help { .. } | Line::Unit { .. } | Line::Nothing | Line::End) => {}
+                Ok(Line::Nothing) => match distribution(&line) {
+                    Ok(Some(one)) => {
+                        samples += 1;
+                        self.distribution(one)?;
+                    }
+                    Ok(None) => {}
+                    Err(what) => leave_out(reader.fault(what)),
+                },
+                Ok(Line::Help { .. } | Line::Unit { .. } | Line::End) => {}
                 Err(fault) => leave_out(fault),
             }
         }
         if let Err(fault) = reader.end() {
             tell(fault);
         }
+        self.settle()?;
         self.done.malformed += malformed;
         match first.filter(|_| samples == 0) {
             Some(fault) => Err(fault).context("no line is a sample with a timestamp"),
@@ -201,6 +222,25 @@ impl Import {
             Meaning::Momentary | Meaning::Created => Kind::Gauge,
         };
         self.samples(sample.series(), kind, &[(time.millis(), sample.value)])
+    }
+
+    fn distribution(&mut self, one: Distribution) -> Result<()> {
+        if one.time < self.kept_since {
+            self.done.too_old += 1;
+            return Ok(());
+        }
+        self.done.points_only += u64::from(one.time < self.raw_since);
+        if !self.waiting.has_room_for(&one) {
+            self.settle()?;
+        }
+        self.waiting.push(one);
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        let settled = self.waiting.settle(&self.store)?;
+        self.done.there += settled.there;
+        self.stored(settled.stored)
     }
 
     fn request(&mut self, body: &[u8]) -> Result<()> {
@@ -285,147 +325,4 @@ impl Import {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::ops::ControlFlow;
-    use weir_formats::remote_write::{Label, Sample, TimeSeries, WriteRequest};
-    use weir_query::{Column, Hint, Selection, selector};
-
-    /// A histogram of nothing, at 5 ms.
-    const EMPTY: [u8; 2] = [15 << 3, 5];
-
-    fn open(folder: &Path) -> Import {
-        Import::open(folder, &StoreConfig::default(), Timestamp(10_000)).unwrap()
-    }
-
-    type Found = (Kind, Vec<i64>, Vec<u64>);
-
-    fn read(store: &Store, name: &str) -> Vec<Found> {
-        let matchers = selector(name).unwrap();
-        let (start, end) = (Timestamp(0), Timestamp(10_000));
-        let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
-        let mut found = Vec::new();
-        store
-            .select(&selection, &mut |data| {
-                let Column::Floats(values) = data.values else { panic!("not floats") };
-                found.push((data.kind, data.timestamps, values.into_iter().map(f64::to_bits).collect()));
-                ControlFlow::Continue(())
-            })
-            .unwrap();
-        found
-    }
-
-    fn bits<const N: usize>(values: [f64; N]) -> Vec<u64> {
-        values.map(f64::to_bits).to_vec()
-    }
-
-    #[test]
-    fn imported_samples_are_there_and_the_sinks_state_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
-        store.checkpoint(b"here").unwrap();
-        drop(store);
-        let text = "# TYPE jobs_total counter\njobs_total{host=\"a\"} 5 2000\njobs_total{host=\"a\"} 3 1000\nx 1 1\n";
-        let mut import = open(folder.path());
-        import.text(text.as_bytes(), Form::Text, &mut |fault| panic!("{fault}")).unwrap();
-        assert_eq!(import.finish().unwrap(), Done { stored: 3, ..Done::default() });
-        let (store, state) = Store::open(folder.path(), StoreConfig::default()).unwrap();
-        assert_eq!(state, b"here");
-        assert_eq!(read(&store, "jobs_total"), [(Kind::Counter, vec![1_000, 2_000], bits([3.0, 5.0]))]);
-    }
-
-    fn told(import: &mut Import, text: &[u8]) -> (Vec<String>, bool) {
-        let mut told = Vec::new();
-        let is_taken = import.text(text, Form::Text, &mut |fault| told.push(fault.to_string())).is_ok();
-        (told, is_taken)
-    }
-
-    #[test]
-    fn a_malformed_line_is_told_and_costs_itself() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut import = open(folder.path());
-        let text =
-            b"\xef\xbb\xbfx{a=\"1\"} 1 1\n<html> 2 3\nx 1\nx{\xff=\"\"} 1 1\nx 1 99999999999999999\nx {a=\"1\"} 2 2\n";
-        let (faults, is_taken) = told(&mut import, text);
-        let places: Vec<_> = faults.iter().map(|fault| fault.split(':').next().unwrap()).collect();
-        assert_eq!(places, ["line 2, column 1", "line 3, column 1", "line 4, column 3", "line 5, column 5"]);
-        assert!(is_taken);
-        assert!(!told(&mut import, b"<html>\nport 8080\n").1, "a page");
-        assert!(told(&mut import, b"# nothing\n").1);
-        let many = "<p>\n".repeat(30) + "x 3 3\n";
-        assert_eq!(told(&mut import, many.as_bytes()).0.len(), 20);
-        assert_eq!(import.finish().unwrap(), Done { stored: 3, malformed: 36, ..Done::default() });
-        let (store, _) = Store::open(folder.path(), StoreConfig::default()).unwrap();
-        assert_eq!(read(&store, "x{a=\"1\"}"), [(Kind::Gauge, vec![1, 2], bits([1.0, 2.0]))]);
-    }
-
-    #[test]
-    fn openmetrics_is_told_by_its_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("text");
-        let mut import = open(&folder.path().join("store"));
-        std::fs::write(&file, "# TYPE a counter\na_total 1 1 # {b=\"c\"} 1\na_created 1 1.5\n# EOF\n").unwrap();
-        import.file(&file, false, &Progress::of_bytes("", 0)).unwrap();
-        std::fs::write(&file, "b 5 2.177\n").unwrap();
-        import.file(&file, false, &Progress::of_bytes("", 0)).unwrap();
-        assert_eq!(told(&mut import, b"c 5 2.177\n").0.len(), 1, "without # EOF");
-        assert_eq!(import.finish().unwrap(), Done { stored: 4, ..Done::default() });
-        let (store, _) = Store::open(&folder.path().join("store"), StoreConfig::default()).unwrap();
-        assert_eq!(read(&store, "a_total"), [(Kind::Counter, vec![1_000], bits([1.0]))]);
-        assert_eq!(read(&store, "b"), [(Kind::Gauge, vec![2_177], bits([5.0]))]);
-    }
-
-    #[test]
-    fn a_remote_write_request_is_stored_to_the_bit() {
-        let folder = tempfile::tempdir().unwrap();
-        let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
-        let sample = |timestamp, value| Sample { value, timestamp };
-        let stale = weir_sample::STALE;
-        let of = |name: &str, samples: Vec<Sample>, histograms| TimeSeries {
-            labels: vec![label("__name__", name), label("host", "a")],
-            samples,
-            histograms,
-        };
-        let nameless = TimeSeries { labels: vec![label("a", "b")], samples: vec![sample(1, 1.0)], histograms: vec![] };
-        let timeseries = vec![
-            of("jobs_total", vec![sample(2_000, 5.0), sample(1_000, 3.0), sample(3_000, stale)], vec![]),
-            // One that says it counted something, and nothing of what.
-            of("odd", vec![], vec![vec![8, 1], EMPTY.to_vec()]),
-            nameless,
-        ];
-        let requests = folder.path().join("requests");
-        std::fs::create_dir(&requests).unwrap();
-        std::fs::write(requests.join("1"), WriteRequest { timeseries, metadata: vec![] }.write()).unwrap();
-        let store = folder.path().join("store");
-        let mut import = open(&store);
-        for path in files_of(&[requests]).unwrap() {
-            import.file(&path, true, &Progress::spinning("importing")).unwrap();
-        }
-        assert_eq!(import.finish().unwrap(), Done { stored: 4, left_out: 2, ..Done::default() });
-        let (store, _) = Store::open(&store, StoreConfig::default()).unwrap();
-        let samples = (Kind::Counter, vec![1_000, 2_000, 3_000], bits([3.0, 5.0, stale]));
-        assert_eq!(read(&store, "jobs_total"), [samples]);
-        let matchers = selector("odd").unwrap();
-        let (start, end) = (Timestamp(0), Timestamp(10_000));
-        let selection = Selection { matchers: &matchers, start, end, hint: Hint::Raw, any_order: false };
-        let mut histograms = Vec::new();
-        let told = store.select(&selection, &mut |data| {
-            histograms.push((data.timestamps, matches!(data.values, Column::Histograms(_))));
-            ControlFlow::Continue(())
-        });
-        assert!(told.is_ok() && histograms == [(vec![5], true)], "{histograms:?}");
-    }
-
-    #[test]
-    fn what_is_too_old_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let (day, year) = (86_400, 365 * 86_400);
-        let config = StoreConfig::default();
-        let mut import = Import::open(folder.path(), &config, Timestamp::from_secs(2 * year)).unwrap();
-        for time_s in [2 * year - day, 2 * year - 8 * day, year, year - 1] {
-            import.text(format!("x 1 {}", time_s * 1_000).as_bytes(), Form::Text, &mut |_| {}).unwrap();
-        }
-        let done = Done { stored: 3, points_only: 2, too_old: 1, ..Done::default() };
-        assert_eq!(import.finish().unwrap(), done);
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! `weir store`: a look at the embedded store, and copies of it.
 
+mod distributions;
 mod export;
 mod folder;
 mod import;
