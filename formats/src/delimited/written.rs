@@ -114,7 +114,7 @@ pub fn classic(parts: &Parts) -> impl Iterator<Item = (f64, f64)> + '_ {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Classic, Said, parse};
+    use super::super::{Forms, Said, parse};
     use super::*;
 
     fn parts() -> Parts {
@@ -135,7 +135,7 @@ mod tests {
         let (labels, mut out, mut found) = ([("é b".to_owned(), "1\"".repeat(200))], Vec::new(), Vec::new());
         let samples = values.iter().map(|value| Exposed { labels: &labels, time: -7, value: *value });
         write(&mut out, "a.b", samples);
-        let malformed = parse(&out, Classic::LeftOut, |scraped| {
+        let malformed = parse(&out, Forms::NATIVE, |scraped| {
             assert_eq!(scraped.labels[0], ("é b".into(), "1\"".repeat(200).into()));
             found.push((scraped.name.into_owned(), scraped.value));
         });
