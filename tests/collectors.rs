@@ -2,7 +2,7 @@
 //! of each target is stored exactly once, and no target that somebody could reach is `up` 0.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -38,6 +38,27 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let body = "# TYPE steady counter\nsteady_total 7\n";
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length";
     write!(stream, "{head}: {}\r\n\r\n{body}", body.len())
+}
+
+/// All targets, each by a connection that stays open.
+fn keeping_exporter() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let (mut requests, mut stream) = (BufReader::new(stream.try_clone().unwrap()).lines(), stream);
+                while let Some(Ok(line)) = requests.next() {
+                    if line.is_empty() {
+                        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 9";
+                        write!(stream, "{head}\r\n\r\nsteady 7\n").ok()?;
+                    }
+                }
+                Some(())
+            });
+        }
+    });
+    address
 }
 
 fn http_get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
@@ -282,4 +303,28 @@ fn a_file_is_read_again_and_a_bad_one_changes_nothing() {
     let mut running = member.running.take().unwrap();
     assert!(running.stop().success());
     assert!(fs::read_to_string(&member.log).unwrap().contains("all that was seen is sent"));
+}
+
+#[test]
+fn more_targets_than_open_files_are_asked_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    configure(folder.path(), keeping_exporter(), 300, 2);
+    let address = free(1)[0];
+    let mut member = Member::new(folder.path(), &server, address, &[address], &[]);
+    let limited =
+        ["-c", "ulimit -n 150; exec \"$0\" \"$@\"", &program("weir").display().to_string()].map(str::to_owned);
+    let args: Vec<String> = limited.into_iter().chain(member.args.iter().cloned()).collect();
+    member.running = Some(Program::start_at(Path::new("/bin/sh"), &args, &member.log));
+    eventually("each target to be asked some times", PATIENCE, || {
+        (member.reading("weir_collect_looks_total")? > 1_500.0).then_some(())
+    });
+    // 64 are for the rest, and a quarter of the others goes round.
+    assert_eq!(member.reading("weir_collect_connections_kept_max"), Some(65.0));
+    assert_eq!(member.reading("weir_collect_connections_kept "), Some(65.0));
+    assert_eq!(member.reading("weir_collect_failed_looks_total").unwrap_or_default(), 0.0);
+    eventually("all to be up", PATIENCE, || (server.number("sum(up)")? == 300.0).then_some(()));
+    let (status, told) = http_get(address, "/-/ready").unwrap();
+    assert!(status == 200 && told.contains("LimitNOFILE"), "{status} {told}");
+    assert!(member.running.take().unwrap().stop().success());
 }

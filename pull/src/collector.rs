@@ -10,12 +10,14 @@ use weir_sample::Reading;
 use crate::board::{Board, DroppedTarget, TargetState};
 use crate::config::Config;
 use crate::outbox::Outbox;
+use crate::sockets::Sockets;
 
 /// Shows a collector, and tells it what to do.
 #[derive(Clone)]
 pub struct Collector {
     pub(crate) board: Arc<Board>,
     pub(crate) outbox: Outbox,
+    pub(crate) sockets: Sockets,
     pub(crate) discovery_failures: Arc<AtomicU64>,
     pub(crate) configs: mpsc::Sender<Config>,
     pub(crate) instance: String,
@@ -85,6 +87,7 @@ impl Collector {
     /// Its own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
         let (shown, counts, waits) = (self.board.shown().clone(), &self.board.counts, self.outbox.waits());
+        let (most_kept, kept) = self.sockets.kept();
         let ours = shown.entries.values().filter(|entry| entry.is_ours.load(Relaxed)).count();
         let targets =
             |state, count: usize| Reading::gauge("weir_collect_targets", &[("state", state)], count as f64, TARGETS);
@@ -103,6 +106,16 @@ impl Collector {
                 "weir_collect_members",
                 shown.view.as_ref().map_or(0, |view| view.live.len()) as f64,
                 "Collectors that this one sees, itself among them.",
+            ),
+            gauge(
+                "weir_collect_connections_kept",
+                kept as f64,
+                "Connections to targets that stay open from one look to the next.",
+            ),
+            gauge(
+                "weir_collect_connections_kept_max",
+                most_kept as f64,
+                "How many may stay open, by the limit of open files; with more targets than these, connections are opened for each look.",
             ),
             gauge("weir_collect_unsent_looks", waits.looks as f64, "Looks that the server does not have yet."),
             gauge(

@@ -10,6 +10,7 @@ use crate::board::{Board, Entry};
 use crate::clock::{now, until};
 use crate::look::Looker;
 use crate::outbox::Outbox;
+use crate::sockets::Sockets;
 use crate::target::Target;
 use weir_fetch::{Client, Room};
 
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub outbox: Outbox,
     pub board: Arc<Board>,
     pub room: Room,
+    pub sockets: Sockets,
     /// Looks that are late, at once: all are after a start, and targets are not to hear that as one blow.
     pub late: Arc<Semaphore>,
 }
@@ -76,8 +78,10 @@ pub(crate) async fn follow(entry: Arc<Entry>, mut orders: watch::Receiver<Order>
         }
         let late = now().millis() - due.millis();
         let _turn = if late >= LATE_MS { shared.late.acquire().await.ok() } else { None };
+        let _socket = if looker.has_connection() { None } else { shared.sockets.pass().await };
         due = due.max(looker.target.current(now()));
         look(&mut looker, due, &entry, &shared).await;
+        looker.keep_connection(&shared.sockets);
         due = looker.target.after(due, now());
     }
 }

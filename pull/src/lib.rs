@@ -18,6 +18,7 @@ mod members;
 mod outbox;
 mod relabel;
 mod rounds;
+mod sockets;
 mod target;
 mod uplink;
 

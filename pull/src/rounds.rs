@@ -18,6 +18,7 @@ use crate::discovery::{Discovery, Found};
 use crate::follow::{End, MOST_LATE, Order, Shared, follow};
 use crate::members::{Fleet, LEAVE_FOR, Membership, View, channel, watch_members};
 use crate::outbox::Outbox;
+use crate::sockets::Sockets;
 use crate::target::Target;
 use crate::uplink::Uplink;
 use weir_fetch::{Client, Room};
@@ -44,18 +45,21 @@ pub struct Rounds {
     running: HashMap<AgentId, watch::Sender<Order>>,
     entries: HashMap<AgentId, Arc<Entry>>,
     told: HashSet<String>,
+    sockets: Sockets,
 }
 
 impl Rounds {
-    /// One that follows a configuration, beside others or alone. It asks nothing before it runs.
+    /// One that follows a configuration, beside others or alone, with so many descriptors. It asks nothing before it runs.
     ///
     /// # Errors
     /// A job's TLS settings cannot be used, in words.
-    pub fn new(config: Config, fleet: Fleet) -> Result<(Self, Collector), String> {
+    pub fn new(config: Config, fleet: Fleet, descriptors: u64) -> Result<(Self, Collector), String> {
         let clients = clients(&config)?;
         let discovery = Discovery::new(config.jobs.into_iter().map(Arc::new).collect());
         let (sender, configs) = mpsc::channel(2);
+        let sockets = Sockets::of(descriptors);
         let collector = Collector {
+            sockets: sockets.clone(),
             board: Arc::new(Board::default()),
             outbox: Outbox::default(),
             discovery_failures: discovery.failures(),
@@ -65,7 +69,7 @@ impl Rounds {
         let view = channel(&fleet);
         let (running, entries, told) = (HashMap::new(), HashMap::new(), HashSet::new());
         let shown = collector.clone();
-        Ok((Self { collector, fleet, discovery, clients, configs, view, running, entries, told }, shown))
+        Ok((Self { collector, fleet, discovery, clients, configs, view, running, entries, told, sockets }, shown))
     }
 
     /// Asks all targets that are its own until `leave` is over; then hands them over, and sends what waits.
@@ -80,6 +84,7 @@ impl Rounds {
             outbox,
             board: self.collector.board.clone(),
             room: Room::of(ROOM_BYTES),
+            sockets: self.sockets.clone(),
             late: Arc::new(Semaphore::new(MOST_LATE)),
         };
         let mut leave = std::pin::pin!(leave);
@@ -118,7 +123,8 @@ impl Rounds {
     fn assign(&mut self, shared: &Shared) {
         let view = self.view.1.borrow().clone();
         let Some(view) = view else { return };
-        let found = self.discovery.targets();
+        let mut found = self.discovery.targets();
+        found.faults.extend(self.sockets.fault(self.own(&found, &view)));
         self.tell_faults(&found, &view);
         self.end_gone(&found);
         let (at, replicas) = (now(), self.fleet.replicas);
@@ -134,6 +140,12 @@ impl Rounds {
         shown.entries = Arc::new(self.entries.clone());
         (shown.dropped, shown.dropped_count) = (Arc::new(found.dropped), found.dropped_count);
         (shown.view, shown.replicas, shown.faults) = (Some(view), replicas, found.faults);
+    }
+
+    /// How many targets are this collector's.
+    fn own(&self, found: &Found, view: &View) -> usize {
+        let is_ours = |target: &Arc<Target>| view.owners(&target.key, self.fleet.replicas).contains(&view.me.as_str());
+        found.targets.values().filter(|target| is_ours(target)).count()
     }
 
     /// Gives a target's task what it goes by now, and starts it if there is none and should be.

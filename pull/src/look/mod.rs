@@ -12,6 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
+use tokio::sync::OwnedSemaphorePermit;
 use weir_formats::text::Form;
 use weir_sample::{Kind, Series, Timestamp};
 use weir_sink::{Outcome, Scrape};
@@ -19,6 +20,7 @@ use weir_sink::{Outcome, Scrape};
 use weir_fetch::{Answer, Ask, Client, Connection, Failure, Room};
 
 use crate::config::Format;
+use crate::sockets::Sockets;
 use crate::target::Target;
 use known::Known;
 use page::{Found, Page};
@@ -30,6 +32,8 @@ pub(crate) struct Looker {
     client: Arc<Client>,
     room: Room,
     connection: Option<Connection>,
+    /// Leave for the connection to stay open between looks.
+    kept: Option<OwnedSemaphorePermit>,
     /// Series that end with a marker once they are gone.
     known: Known,
     is_up: Option<bool>,
@@ -62,7 +66,21 @@ impl Trouble {
 
 impl Looker {
     pub(crate) fn new(target: Arc<Target>, client: Arc<Client>, room: Room) -> Self {
-        Self { target, client, room, connection: None, known: Known::default(), is_up: None }
+        Self { target, client, room, connection: None, kept: None, known: Known::default(), is_up: None }
+    }
+
+    /// Whether a socket is its own, which it need not have leave for at each look.
+    pub(crate) fn has_connection(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Keeps the connection for the next look, if it is one of those that may stay open.
+    pub(crate) fn keep_connection(&mut self, sockets: &Sockets) {
+        let kept = self.connection.as_ref().and_then(|_| self.kept.take().or_else(|| sockets.keep()));
+        if kept.is_none() {
+            self.connection = None;
+        }
+        self.kept = kept;
     }
 
     /// Goes on with what the configuration has now.

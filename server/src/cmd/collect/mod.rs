@@ -86,9 +86,9 @@ pub(crate) fn main(args: CollectArgs) -> Result<()> {
     };
     let uplink = Uplink::new(&server, args.ca, credentials).map_err(Error::msg)?;
     let fleet = args.sharing.fleet(args.listen)?;
-    let _ = weir_meters::process::raise_open_files();
+    let descriptors = weir_meters::process::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run(&file, config, uplink, fleet, args.listen));
+    let outcome = runtime.block_on(run(&file, (config, fleet, descriptors), uplink, args.listen));
     runtime.shutdown_background();
     outcome
 }
@@ -123,10 +123,15 @@ fn load(file: &Path) -> Result<Config> {
     Ok(config)
 }
 
-async fn run(file: &Path, config: Config, uplink: Uplink, fleet: Fleet, listen: Option<SocketAddr>) -> Result<()> {
+async fn run(
+    file: &Path,
+    (config, fleet, descriptors): (Config, Fleet, u64),
+    uplink: Uplink,
+    listen: Option<SocketAddr>,
+) -> Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hang_up = signal(SignalKind::hangup())?;
-    let (rounds, collector) = Rounds::new(config, fleet).map_err(Error::msg)?;
+    let (rounds, collector) = Rounds::new(config, fleet, descriptors).map_err(Error::msg)?;
     if let Some(address) = listen {
         let listener =
             TcpListener::bind(address).await.with_context(|| format!("listening on {address} (--listen)"))?;
