@@ -321,7 +321,7 @@ fn more_targets_than_open_files_are_asked_all_the_same() {
     });
     // 64 are for the rest, and a quarter of the others goes round.
     assert_eq!(member.reading("weir_collect_connections_kept_max"), Some(65.0));
-    assert_eq!(member.reading("weir_collect_connections_kept "), Some(65.0));
+    assert_eq!(member.reading("weir_collect_connections_kept"), Some(65.0 + 65.0), "those that are, and the most");
     assert_eq!(member.reading("weir_collect_failed_looks_total").unwrap_or_default(), 0.0);
     eventually("all to be up", PATIENCE, || (server.number("sum(up)")? == 300.0).then_some(()));
     let (status, told) = http_get(address, "/-/ready").unwrap();
