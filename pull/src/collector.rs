@@ -87,7 +87,6 @@ impl Collector {
     /// Its own telemetry.
     pub fn readings(&self) -> Vec<Reading> {
         let (shown, counts, waits) = (self.board.shown().clone(), &self.board.counts, self.outbox.waits());
-        let (most_kept, kept) = self.sockets.kept();
         let ours = shown.entries.values().filter(|entry| entry.is_ours.load(Relaxed)).count();
         let targets =
             |state, count: usize| Reading::gauge("weir_collect_targets", &[("state", state)], count as f64, TARGETS);
@@ -106,16 +105,6 @@ impl Collector {
                 "weir_collect_members",
                 shown.view.as_ref().map_or(0, |view| view.live.len()) as f64,
                 "Collectors that this one sees, itself among them.",
-            ),
-            gauge(
-                "weir_collect_connections_kept",
-                kept as f64,
-                "Connections to targets that stay open from one look to the next.",
-            ),
-            gauge(
-                "weir_collect_connections_kept_max",
-                most_kept as f64,
-                "How many may stay open, by the limit of open files; with more targets than these, connections are opened for each look.",
             ),
             gauge("weir_collect_unsent_looks", waits.looks as f64, "Looks that the server does not have yet."),
             gauge(
@@ -149,10 +138,27 @@ impl Collector {
                 "Questions to places that name targets without an answer; what they said before stays.",
             ),
         ];
+        readings.extend(self.connections());
         readings.extend(counts.failures().into_iter().map(|(reason, count)| {
             Reading::counter("weir_collect_failed_looks_total", &[("reason", reason)], count, FAILED)
         }));
         readings
+    }
+
+    fn connections(&self) -> [Reading; 2] {
+        let (most_kept, kept) = self.sockets.kept();
+        [
+            gauge(
+                "weir_collect_connections_kept",
+                kept as f64,
+                "Connections to targets that stay open from one look to the next.",
+            ),
+            gauge(
+                "weir_collect_connections_kept_max",
+                most_kept as f64,
+                "How many may stay open, by the limit of open files; with more targets than these, connections are opened for each look.",
+            ),
+        ]
     }
 }
 
