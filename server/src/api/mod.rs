@@ -12,6 +12,7 @@ mod json;
 pub(crate) mod prometheus;
 pub(crate) mod query;
 pub(crate) mod rules;
+mod saved;
 pub(crate) mod session;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -3,22 +3,18 @@
 //! A file that cannot be read as a dashboard hides nothing: the last good text is served with what is wrong and where.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 use weir_files::Error;
 
-use crate::clock::now;
+use crate::api::saved::{History, etag, is_expected};
 
 /// Dashboards that come with Weir, the same that Grafana is given.
 #[derive(rust_embed::RustEmbed)]
 #[folder = "../deploy/grafana/dashboards"]
 struct Shipped;
-
-/// Versions kept of each.
-const MOST_VERSIONS: usize = 50;
 
 /// Dashboards hold queries and titles, and a folder may be for others to read.
 const MODE: u32 = 0o644;
@@ -62,8 +58,6 @@ pub(super) enum Failure {
     Changed,
     #[error(transparent)]
     File(#[from] Error),
-    #[error("the question broke off")]
-    BrokenOff,
 }
 
 impl Folder {
@@ -111,16 +105,12 @@ impl Folder {
     /// Times of saves in milliseconds, newest first.
     pub(super) fn versions(&self, name: &str) -> Result<Vec<u64>, Failure> {
         check_name(name)?;
-        let folder = self.history(name);
-        let files = if folder.is_dir() { weir_files::names(&folder)? } else { Vec::new() };
-        let mut versions: Vec<u64> = files.iter().filter_map(|file| file.strip_suffix(".json")?.parse().ok()).collect();
-        versions.sort_unstable_by(|one, other| other.cmp(one));
-        Ok(versions)
+        Ok(self.history(name).versions()?)
     }
 
     pub(super) fn version(&self, name: &str, version: u64) -> Result<String, Failure> {
         check_name(name)?;
-        let bytes = weir_files::read_if_there(&self.history(name).join(format!("{version}.json")))?;
+        let bytes = weir_files::read_if_there(&self.history(name).file(version))?;
         let bytes = bytes.ok_or_else(|| Failure::Unknown(format!("{name} of {version}")))?;
         check(&bytes).map_err(Failure::Mistake)
     }
@@ -133,17 +123,17 @@ impl Folder {
         let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current(name)?;
         if let (Some(expected), Some((before, _))) = (expected, &before)
-            && etag(before) != expected.trim_matches('"')
+            && !is_expected(expected, before)
         {
             return Err(Failure::Changed);
         }
-        weir_files::create_folder(&self.history(name))?;
+        let history = self.history(name);
         if let Some((before, false)) = before
             && check(&before).is_ok_and(|before| self.newest_version(name).as_ref() != Some(&before))
         {
-            self.keep(name, &before)?;
+            history.keep(&before, MODE)?;
         }
-        self.keep(name, text.as_bytes())?;
+        history.keep(text.as_bytes(), MODE)?;
         weir_files::replace(&self.file(name), text.as_bytes(), MODE)?;
         good.insert(name.to_owned(), text.clone());
         let etag = etag(text.as_bytes());
@@ -161,18 +151,6 @@ impl Folder {
         Ok(weir_files::remove(&self.file(name))?)
     }
 
-    /// Writes a version, and lets the oldest go.
-    fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let versions = self.versions(name)?;
-        let at = u64::try_from(now().millis()).unwrap_or_default();
-        let at = versions.first().map_or(at, |newest| at.max(newest + 1));
-        weir_files::replace(&self.history(name).join(format!("{at}.json")), bytes, MODE)?;
-        for old in versions.iter().skip(MOST_VERSIONS - 1) {
-            weir_files::remove(&self.history(name).join(format!("{old}.json")))?;
-        }
-        Ok(())
-    }
-
     fn newest_version(&self, name: &str) -> Option<String> {
         self.versions(name).ok()?.into_iter().find_map(|version| self.version(name, version).ok())
     }
@@ -181,8 +159,8 @@ impl Folder {
         self.path.join(format!("{name}.json"))
     }
 
-    fn history(&self, name: &str) -> PathBuf {
-        self.path.join("history").join(name)
+    fn history(&self, name: &str) -> History {
+        History { folder: self.path.join("history").join(name), ending: ".json" }
     }
 }
 
@@ -234,10 +212,4 @@ fn check(bytes: &[u8]) -> Result<String, Mistake> {
 fn unwrapped(mut value: Value) -> Value {
     let inner = value.get_mut("dashboard").filter(|inner| inner.is_object()).map(Value::take);
     inner.unwrap_or(value)
-}
-
-fn etag(bytes: &[u8]) -> String {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
 }

@@ -6,16 +6,17 @@ mod settings;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use axum::routing::{get, put};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 use weir_identity::{Scope, TokenKeys};
 
-use super::auth::{guard, refusal};
+use super::auth::guard;
+use super::saved::{expected, on_thread};
 pub(crate) use folder::Folder;
 use folder::{Dashboard, Failure, Mistake};
 pub(crate) use settings::ConsoleSettings;
@@ -42,7 +43,7 @@ where
 }
 
 async fn list(State(folder): State<Arc<Folder>>) -> Response {
-    on_thread(move || {
+    on_thread(refused, move || {
         let all = folder.all()?;
         let one = |dashboard: &Dashboard| {
             json!({
@@ -56,15 +57,15 @@ async fn list(State(folder): State<Arc<Folder>>) -> Response {
 }
 
 async fn read(State(folder): State<Arc<Folder>>, Path(name): Path<String>) -> Response {
-    on_thread(move || folder.read(&name).map(|dashboard| described(&dashboard))).await
+    on_thread(refused, move || folder.read(&name).map(|dashboard| described(&dashboard))).await
 }
 
 async fn versions(State(folder): State<Arc<Folder>>, Path(name): Path<String>) -> Response {
-    on_thread(move || folder.versions(&name).map(|versions| json!(versions))).await
+    on_thread(refused, move || folder.versions(&name).map(|versions| json!(versions))).await
 }
 
 async fn read_version(State(folder): State<Arc<Folder>>, Path((name, version)): Path<(String, u64)>) -> Response {
-    on_thread(move || {
+    on_thread(refused, move || {
         folder.version(&name, version).map(|text| json!({ "name": name, "version": version, "text": text }))
     })
     .await
@@ -77,12 +78,13 @@ async fn save(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let expected = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    on_thread(move || folder.save(&name, &body, expected.as_deref()).map(|dashboard| described(&dashboard))).await
+    let expected = expected(&headers);
+    on_thread(refused, move || folder.save(&name, &body, expected.as_deref()).map(|dashboard| described(&dashboard)))
+        .await
 }
 
 async fn remove(State(folder): State<Arc<Folder>>, Path(name): Path<String>) -> Response {
-    on_thread(move || folder.remove(&name).map(|()| Value::Null)).await
+    on_thread(refused, move || folder.remove(&name).map(|()| Value::Null)).await
 }
 
 fn described(dashboard: &Dashboard) -> Value {
@@ -96,21 +98,14 @@ fn told(mistake: &Mistake) -> Value {
     json!({ "file": mistake.file, "line": mistake.line, "column": mistake.column, "text": mistake.text })
 }
 
-/// Files are read and synced where no other request is held up by it.
-async fn on_thread(answer: impl FnOnce() -> Result<Value, Failure> + Send + 'static) -> Response {
-    let outcome = tokio::task::spawn_blocking(answer).await;
-    match outcome.unwrap_or(Err(Failure::BrokenOff)) {
-        Ok(data) => Json(json!({ "status": "success", "data": data })).into_response(),
-        Err(failure) => {
-            let (status, reason) = match &failure {
-                Failure::Unknown(_) => (StatusCode::NOT_FOUND, "unknown"),
-                Failure::Name(_) => (StatusCode::BAD_REQUEST, "name"),
-                Failure::Mistake(_) => (StatusCode::BAD_REQUEST, "mistake"),
-                Failure::Changed => (StatusCode::CONFLICT, "changed"),
-                Failure::File(_) | Failure::BrokenOff => (StatusCode::INTERNAL_SERVER_ERROR, "file"),
-            };
-            refusal(status, reason, &failure.to_string())
-        }
+/// A failure's status and reason.
+fn refused(failure: &Failure) -> (StatusCode, &'static str) {
+    match failure {
+        Failure::Unknown(_) => (StatusCode::NOT_FOUND, "unknown"),
+        Failure::Name(_) => (StatusCode::BAD_REQUEST, "name"),
+        Failure::Mistake(_) => (StatusCode::BAD_REQUEST, "mistake"),
+        Failure::Changed => (StatusCode::CONFLICT, "changed"),
+        Failure::File(_) => (StatusCode::INTERNAL_SERVER_ERROR, "file"),
     }
 }
 

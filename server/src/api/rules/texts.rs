@@ -3,31 +3,27 @@
 //! A change is checked as the evaluator will check it, takes the place of what its editor has read, and leaves what was there in a
 //! folder. The evaluator finds the file changed within a second.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use axum::routing::{get, put};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 use weir_alert::rules::{Weight, read_rules, rule_files};
 use weir_identity::{Scope, TokenKeys};
 
-use crate::api::auth::{Caller, guard, refusal};
+use crate::api::auth::{Caller, guard};
 use crate::api::query::Parameters;
-use crate::clock::now;
+use crate::api::saved::{History, etag, expected, is_expected, on_thread};
 use crate::config::AlertingSettings;
 
 /// The largest file that is changed; those of the field have a few hundred kilobytes.
 const MOST_BYTES: usize = 2 << 20;
-
-/// Texts kept of each file that was changed.
-const MOST_KEPT: usize = 50;
 
 /// The rule files in force.
 pub(crate) struct RuleTexts {
@@ -55,8 +51,6 @@ enum Failure {
     File(#[from] weir_files::Error),
     #[error("{0}: {1}")]
     Io(String, std::io::Error),
-    #[error("the question broke off")]
-    BrokenOff,
 }
 
 /// The routes, each behind its scope.
@@ -72,7 +66,7 @@ where
 
 async fn read(State(texts): State<Arc<RuleTexts>>, RawQuery(url): RawQuery) -> Response {
     let file = file_of(url.as_deref());
-    on_thread(move || texts.read(&file)).await
+    on_thread(refused, move || texts.read(&file)).await
 }
 
 /// With `If-Match` it is saved only if it is still what its editor had read.
@@ -84,8 +78,8 @@ async fn save(
     body: Bytes,
 ) -> Response {
     let file = file_of(url.as_deref());
-    let expected = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    on_thread(move || {
+    let expected = expected(&headers);
+    on_thread(refused, move || {
         let saved = texts.save(&file, &body, expected.as_deref())?;
         let by = match &caller {
             Caller::Anyone => "anyone: there are no token keys",
@@ -130,11 +124,12 @@ impl RuleTexts {
         let warnings = self.check(file, bytes)?;
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let before = weir_files::read_if_there(&path)?.ok_or_else(|| Failure::Unknown(file.to_owned()))?;
-        if expected.is_some_and(|expected| etag(&before) != expected.trim_matches('"')) {
+        if expected.is_some_and(|expected| !is_expected(expected, &before)) {
             return Err(Failure::Changed);
         }
-        self.keep(&path, &before)?;
-        weir_files::replace(&path, bytes, mode(&path))?;
+        let mode = mode(&path);
+        self.history(&path).keep(&before, mode)?;
+        weir_files::replace(&path, bytes, mode)?;
         Ok(self.told(file, bytes, &warnings))
     }
 
@@ -153,21 +148,12 @@ impl RuleTexts {
         Ok(of(Weight::Warning))
     }
 
-    /// Keeps a text that is to be replaced, and lets the oldest of its file go.
-    fn keep(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    /// What a file has been.
+    fn history(&self, path: &Path) -> History {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // Files of one name may be in several folders.
         let folder = self.kept.join(format!("{name}-{}", etag(path.as_os_str().as_encoded_bytes())));
-        weir_files::create_folder(&folder)?;
-        let number = |name: &String| name.strip_suffix(".yml")?.parse::<i64>().ok();
-        let mut kept: Vec<i64> = weir_files::names(&folder)?.iter().filter_map(number).collect();
-        kept.sort_unstable();
-        let at = kept.last().map_or(now().millis(), |newest| now().millis().max(newest + 1));
-        weir_files::replace(&folder.join(format!("{at}.yml")), bytes, mode(path))?;
-        for old in &kept[..kept.len().saturating_sub(MOST_KEPT - 1)] {
-            weir_files::remove(&folder.join(format!("{old}.yml")))?;
-        }
-        Ok(())
+        History { folder, ending: ".yml" }
     }
 
     fn told(&self, file: &str, bytes: &[u8], warnings: &[String]) -> Value {
@@ -184,33 +170,21 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).map_or(0o640, |data| data.permissions().mode() & 0o777)
 }
 
-fn etag(bytes: &[u8]) -> String {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
-}
-
-/// Files are read and synced where no other request is held up by it.
-async fn on_thread(answer: impl FnOnce() -> Result<Value, Failure> + Send + 'static) -> Response {
-    let outcome = tokio::task::spawn_blocking(answer).await;
-    match outcome.unwrap_or(Err(Failure::BrokenOff)) {
-        Ok(data) => Json(json!({ "status": "success", "data": data })).into_response(),
-        Err(failure) => {
-            let (status, reason) = match &failure {
-                Failure::Unknown(_) => (StatusCode::NOT_FOUND, "unknown"),
-                Failure::NotSaved(_) => (StatusCode::FORBIDDEN, "not_saved"),
-                Failure::Mistake(_) => (StatusCode::BAD_REQUEST, "mistake"),
-                Failure::Changed => (StatusCode::CONFLICT, "changed"),
-                Failure::File(_) | Failure::Io(..) | Failure::BrokenOff => (StatusCode::INTERNAL_SERVER_ERROR, "file"),
-            };
-            refusal(status, reason, &failure.to_string())
-        }
+/// A failure's status and reason.
+fn refused(failure: &Failure) -> (StatusCode, &'static str) {
+    match failure {
+        Failure::Unknown(_) => (StatusCode::NOT_FOUND, "unknown"),
+        Failure::NotSaved(_) => (StatusCode::FORBIDDEN, "not_saved"),
+        Failure::Mistake(_) => (StatusCode::BAD_REQUEST, "mistake"),
+        Failure::Changed => (StatusCode::CONFLICT, "changed"),
+        Failure::File(_) | Failure::Io(..) => (StatusCode::INTERNAL_SERVER_ERROR, "file"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::saved::MOST_KEPT;
     use crate::api::testing::serve;
 
     struct Site {
