@@ -7,7 +7,7 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use hyper::{Method, Uri};
 use weir_discovery::Endpoint;
 use weir_fetch::{Ask, Client, ClientSettings, Room};
-use weir_formats::delimited::MEDIA_TYPE;
+use weir_formats::delimited::{FULL_MEDIA_TYPE, MEDIA_TYPE};
 use weir_formats::text::Form;
 
 use super::failure::Failure;
@@ -41,7 +41,7 @@ impl Fetch {
     /// Asks for native histograms too if they are wanted; or what of the settings cannot be read.
     pub(super) fn new(settings: &ClientSettings, native: bool, timeout: Duration) -> Result<Self, String> {
         let families = match native {
-            true => format!("{MEDIA_TYPE};proto=io.prometheus.client.MetricFamily;encoding=delimited,"),
+            true => format!("{FULL_MEDIA_TYPE},"),
             false => String::new(),
         };
         let client = Client::new(settings)?.resolving(|host, port| Box::pin(lookup(host, port)));

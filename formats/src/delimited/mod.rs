@@ -24,6 +24,10 @@ use crate::protobuf::Fields;
 /// The media type, as Prometheus asks for it.
 pub const MEDIA_TYPE: &str = "application/vnd.google.protobuf";
 
+/// The same in full, as it is asked for.
+pub const FULL_MEDIA_TYPE: &str =
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+
 /// Calls with every series; returns how many families are malformed. One that is costs what follows in itself, no other.
 pub fn parse<'a>(bytes: &'a [u8], forms: Forms, mut each: impl FnMut(Scraped<'a>)) -> u64 {
     let (mut stream, mut malformed) = (Fields(bytes), 0);
