@@ -45,7 +45,6 @@ pub struct Rounds {
     running: HashMap<AgentId, watch::Sender<Order>>,
     entries: HashMap<AgentId, Arc<Entry>>,
     told: HashSet<String>,
-    sockets: Sockets,
 }
 
 impl Rounds {
@@ -57,9 +56,8 @@ impl Rounds {
         let clients = clients(&config)?;
         let discovery = Discovery::new(config.jobs.into_iter().map(Arc::new).collect());
         let (sender, configs) = mpsc::channel(2);
-        let sockets = Sockets::of(descriptors);
         let collector = Collector {
-            sockets: sockets.clone(),
+            sockets: Sockets::of(descriptors),
             board: Arc::new(Board::default()),
             outbox: Outbox::default(),
             discovery_failures: discovery.failures(),
@@ -69,7 +67,7 @@ impl Rounds {
         let view = channel(&fleet);
         let (running, entries, told) = (HashMap::new(), HashMap::new(), HashSet::new());
         let shown = collector.clone();
-        Ok((Self { collector, fleet, discovery, clients, configs, view, running, entries, told, sockets }, shown))
+        Ok((Self { collector, fleet, discovery, clients, configs, view, running, entries, told }, shown))
     }
 
     /// Asks all targets that are its own until `leave` is over; then hands them over, and sends what waits.
@@ -84,7 +82,7 @@ impl Rounds {
             outbox,
             board: self.collector.board.clone(),
             room: Room::of(ROOM_BYTES),
-            sockets: self.sockets.clone(),
+            sockets: self.collector.sockets.clone(),
             late: Arc::new(Semaphore::new(MOST_LATE)),
         };
         let mut leave = std::pin::pin!(leave);
@@ -124,10 +122,8 @@ impl Rounds {
         let view = self.view.1.borrow().clone();
         let Some(view) = view else { return };
         let mut found = self.discovery.targets();
-        found.faults.extend(self.sockets.fault(self.own(&found, &view)));
-        self.tell_faults(&found, &view);
         self.end_gone(&found);
-        let (at, replicas) = (now(), self.fleet.replicas);
+        let (at, replicas, mut ours) = (now(), self.fleet.replicas, 0);
         for (id, target) in &found.targets {
             let is_ours = view.owners(&target.key, replicas).contains(&view.me.as_str());
             let entry = self.entries.entry(*id).or_insert_with(|| Arc::new(Entry::new(target.clone())));
@@ -135,17 +131,14 @@ impl Rounds {
             entry.is_ours.store(is_ours, Relaxed);
             let entry = entry.clone();
             self.order(target, entry, is_ours, at, shared);
+            ours += usize::from(is_ours);
         }
+        found.faults.extend(self.collector.sockets.fault(ours));
+        self.tell_faults(&found, &view);
         let mut shown = shared.board.shown();
         shown.entries = Arc::new(self.entries.clone());
         (shown.dropped, shown.dropped_count) = (Arc::new(found.dropped), found.dropped_count);
         (shown.view, shown.replicas, shown.faults) = (Some(view), replicas, found.faults);
-    }
-
-    /// How many targets are this collector's.
-    fn own(&self, found: &Found, view: &View) -> usize {
-        let is_ours = |target: &Arc<Target>| view.owners(&target.key, self.fleet.replicas).contains(&view.me.as_str());
-        found.targets.values().filter(|target| is_ours(target)).count()
     }
 
     /// Gives a target's task what it goes by now, and starts it if there is none and should be.

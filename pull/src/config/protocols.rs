@@ -1,7 +1,7 @@
 //! In which formats targets are asked to answer, and what of histograms is taken.
 
 use serde::Deserialize;
-use weir_formats::delimited::{Forms, MEDIA_TYPE};
+use weir_formats::delimited::{FULL_MEDIA_TYPE, Forms, MEDIA_TYPE};
 use weir_formats::text::Form;
 use weir_sample::Histogram;
 
@@ -58,7 +58,7 @@ pub(super) fn usual(native: bool) -> Vec<Protocol> {
 impl Protocol {
     fn media_type(self) -> String {
         match self {
-            Self::Protobuf => format!("{MEDIA_TYPE};proto=io.prometheus.client.MetricFamily;encoding=delimited"),
+            Self::Protobuf => FULL_MEDIA_TYPE.into(),
             Self::OldText => "text/plain;version=0.0.4".into(),
             // Names are wanted as they are, in quotes where they must be.
             Self::Text => "text/plain;version=1.0.0;escaping=allow-utf-8".into(),
