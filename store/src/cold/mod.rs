@@ -18,7 +18,7 @@ use weir_sample::Reading;
 use crate::Error;
 use cache::Cache;
 pub use remote::Remote;
-pub(crate) use remote::put_compared;
+pub(crate) use remote::{put_compared, summed};
 
 /// The object store, and the blocks that go there.
 #[derive(Clone, Debug)]

@@ -62,6 +62,13 @@ pub(crate) fn put_compared(
     Err(Error::remote("write", key)(differs))
 }
 
+/// Size and checksum of bytes.
+pub(crate) fn summed(mut body: impl Read) -> io::Result<(u64, u32)> {
+    let mut body = Summed { body: &mut body, size: 0, sum: 0 };
+    io::copy(&mut body, &mut io::sink())?;
+    Ok((body.size, body.sum))
+}
+
 /// Bytes, counted and summed up on their way.
 struct Summed<'a> {
     body: &'a mut dyn Read,

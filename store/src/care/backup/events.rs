@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::manifest::{EVENTS, Item};
 use super::transferred::Transferred;
-use crate::cold::put_compared;
+use crate::cold::{put_compared, summed};
 use crate::{Error, Remote};
 
 /// Sends the files that are not there yet, and lists all.
@@ -27,7 +27,7 @@ pub(super) fn send(
             };
             let Some(opened) = open()? else { continue };
             let size = opened.metadata().map_err(Error::io("read", &file))?.len();
-            let checksum = sum(opened.take(size)).map_err(Error::io("read", &file))?;
+            let (_, checksum) = summed(opened.take(size)).map_err(Error::io("read", &file))?;
             let key = format!("{path}-{size}-{checksum:08x}");
             let item = Item { path, key, size, checksum };
             if listed.iter().any(|(key, size)| *key == item.key && *size == item.size) {
@@ -52,14 +52,4 @@ fn numbers(folder: &Path) -> Result<Vec<String>, Error> {
         return Ok(Vec::new());
     }
     Ok(weir_files::names(folder)?.into_iter().filter(|name| name.parse::<u32>().is_ok()).collect())
-}
-
-fn sum(mut bytes: impl Read) -> io::Result<u32> {
-    let (mut buffer, mut sum) = (vec![0; 64 << 10], 0);
-    loop {
-        match bytes.read(&mut buffer)? {
-            0 => return Ok(sum),
-            read => sum = crc32c::crc32c_append(sum, &buffer[..read]),
-        }
-    }
 }
