@@ -222,23 +222,25 @@ export const dashboard = (name: string) => ask<Saved>(dashboardPath(name));
 export const dashboardVersions = (name: string) => ask<number[]>(`${dashboardPath(name)}/versions`);
 export const dashboardVersion = async (name: string, version: number) => (await ask<{ text: string }>(`${dashboardPath(name)}/versions/${version}`)).text;
 
-/** Saves a dashboard over what was read, or a new one; a token that is given is shown for this alone. */
-export async function saveDashboard(name: string, json: string, etag: string, admin: string): Promise<Saved> {
+/** Saves a text over what was read, or a new one; a token that is given is shown for this alone. */
+async function save<T>(path: string, text: string, etag: string, admin: string): Promise<T> {
   const more: Record<string, string> = { ...(etag && { 'if-match': etag }), ...(admin && { authorization: `Bearer ${admin}` }) };
-  return ((await send('PUT', dashboardPath(name), new Plain(json), more)) as { data: Saved }).data;
+  return ((await send('PUT', path, new Plain(text), more)) as { data: T }).data;
 }
+
+/** What saving lacks, if it is a token. */
+export function tokenToSave(error: unknown): string | undefined {
+  return error instanceof TokenNeeded || error instanceof ScopeNeeded ? `Saving takes a token with the scope admin: ${error.message}` : undefined;
+}
+
+export const saveDashboard = (name: string, json: string, etag: string, admin: string) => save<Saved>(dashboardPath(name), json, etag, admin);
 
 export type RuleText = { file: string; text: string; etag: string; may_save: boolean; warnings: string[] };
 const ruleTextPath = (file: string) => `api/v1/rules/file?${new URLSearchParams({ file })}`;
 
 /** The text of a rule file in force. */
 export const ruleText = (file: string) => ask<RuleText>(ruleTextPath(file));
-
-/** Saves a rule file over what was read; a token that is given is shown for this alone. */
-export async function saveRuleText(file: string, text: string, etag: string, admin: string): Promise<RuleText> {
-  const more = { 'if-match': etag, ...(admin && { authorization: `Bearer ${admin}` }) };
-  return ((await send('PUT', ruleTextPath(file), new Plain(text), more)) as { data: RuleText }).data;
-}
+export const saveRuleText = (file: string, text: string, etag: string, admin: string) => save<RuleText>(ruleTextPath(file), text, etag, admin);
 
 export type Alert = { labels: Labels; annotations: Labels; state: 'pending' | 'firing'; late?: boolean; activeAt: string; value: string };
 export type Rule = {

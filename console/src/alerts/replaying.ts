@@ -74,9 +74,7 @@ async function save(): Promise<void> {
     showSaving();
   } catch (error) {
     if (error instanceof api.Away) throw error;
-    const why = (error as Error).message;
-    const needs = error instanceof api.TokenNeeded || error instanceof api.ScopeNeeded;
-    said.textContent = needs ? `Saving takes a token with the scope admin: ${why}` : `It is not saved: ${why}`;
+    said.textContent = api.tokenToSave(error) ?? `It is not saved: ${(error as Error).message}`;
   }
 }
 

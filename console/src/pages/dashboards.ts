@@ -229,8 +229,7 @@ async function save(): Promise<void> {
     await showVersions(name);
   } catch (error) {
     if (error instanceof api.Changed) say('Somebody has saved it since you opened it: open it again, or choose the newest version, and make your change there.');
-    else if (error instanceof api.TokenNeeded || error instanceof api.ScopeNeeded) say(`Saving takes a token with the scope admin: ${error.message}`);
-    else say((error as Error).message);
+    else say(api.tokenToSave(error) ?? (error as Error).message);
   }
 }
 
