@@ -107,7 +107,7 @@ fn say_what_serves(config: &Config, roles: &Roles) {
     if statsd.0.is_some_and(|address| !address.ip().is_loopback()) {
         tracing::warn!(%statsd, networks = ?config.statsd.networks, "StatsD is taken from these networks, unsealed");
     }
-    if let Some(grpc) = config.listen.otlp_grpc.0 {
+    if let Some(grpc) = grpc {
         tracing::info!(%grpc, tls = config.tls.as_ref().is_some_and(|tls| tls.http), "OTLP over gRPC is taken");
     }
     if let Some(graphite) = config.listen.graphite.0 {

@@ -41,7 +41,7 @@ pub(super) fn serve(config: &Config, roles: &Arc<Roles>, listener: TcpListener, 
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let site = Site::new(roles.identity.tokens.is_none(), &config.listen.hosts, &config.listen.cors);
     let router = answering(routes(config, roles, door).merge(sessions(channel)), &config.listen.cors);
-    roles.serving.port(listener, Port { tls, site: site.clone(), router, protocol: Protocol::Http });
+    roles.serving.port(listener, Port { tls, site: Arc::new(site.clone()), router, protocol: Protocol::Http });
     // Agents find sessions at the address that they send batches to; nothing else is served there, and whoever comes has
     // looked at the certificate.
     let site = Site { is_checked: false, ..site };
@@ -62,7 +62,7 @@ fn calls(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     // Pages of other sites have browsers carry requests to any name, but no browser speaks HTTP/2 that was not agreed on by TLS for a
     // certificate of that name.
-    let site = Site { is_checked: false, ..Site::default() };
+    let site = Arc::new(Site { is_checked: false, ..Site::default() });
     roles.serving.port(listener, Port { tls, site, router, protocol: Protocol::Grpc });
     Ok(())
 }

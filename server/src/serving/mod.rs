@@ -46,7 +46,7 @@ pub(crate) type HandedOver = flume::Receiver<HttpStream>;
 pub(crate) struct Port {
     /// Whom to be known as, by TLS; none: no TLS.
     pub tls: Option<Arc<ServerTls>>,
-    pub site: Site,
+    pub site: Arc<Site>,
     pub router: Router,
     pub protocol: Protocol,
 }
@@ -107,7 +107,7 @@ impl Serving {
 
     /// Serves a port in the background.
     pub(crate) fn port(self: &Arc<Self>, listener: TcpListener, port: Port) {
-        let (serving, site, port) = (Arc::clone(self), Arc::new(port.site.clone()), Arc::new(port));
+        let (serving, port) = (Arc::clone(self), Arc::new(port));
         tokio::spawn(async move {
             loop {
                 let (stream, peer) = serving.accept(&listener).await;
@@ -118,7 +118,7 @@ impl Serving {
                     continue;
                 };
                 let local = stream.local_addr().ok().map(|address| address.ip());
-                let connection = Connection::new(Arc::clone(&serving.counters), Arc::clone(&site), peer, local);
+                let connection = Connection::new(Arc::clone(&serving.counters), Arc::clone(&port.site), peer, local);
                 tokio::spawn(Arc::clone(&serving).serve(stream, connection, Arc::clone(&port), slot));
             }
         });

@@ -1,5 +1,7 @@
 //! A collector's own HTTP: what it sees, and what other collectors ask of it.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
@@ -13,7 +15,7 @@ use weir_sample::exposition;
 
 use super::shapes;
 use crate::api::prometheus::nothing_there;
-use crate::serving::{Port, Protocol, Serving, Site};
+use crate::serving::{Port, Protocol, Serving};
 
 /// Other collectors, a Prometheus, and some people.
 const MOST_CONNECTIONS: usize = 256;
@@ -21,7 +23,7 @@ const MOST_CONNECTIONS: usize = 256;
 /// Serves in the background.
 pub(super) fn serve(listener: TcpListener, collector: Collector) {
     let serving = Serving::new(MOST_CONNECTIONS);
-    let port = Port { tls: None, site: Site::default(), router: routes(collector), protocol: Protocol::Http };
+    let port = Port { tls: None, site: Arc::default(), router: routes(collector), protocol: Protocol::Http };
     serving.port(listener, port);
 }
 
