@@ -2,63 +2,21 @@
 //! of each target is stored exactly once, and no target that somebody could reach is `up` 0.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 use serde_json::Value;
-use weir_tests::{Chance, Program, Server, eventually, program};
+use weir_tests::{Chance, Program, Server, eventually, exporter, program};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 const INTERVAL_S: u64 = 8;
 
 /// All targets, by path.
-fn exporter() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || answer(stream));
-        }
-    });
-    address
-}
-
-fn answer(mut stream: TcpStream) -> std::io::Result<()> {
-    let (mut request, mut piece) = (Vec::new(), [0; 2_048]);
-    while !request.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut piece)? {
-            0 => return Ok(()),
-            read => request.extend_from_slice(&piece[..read]),
-        }
-    }
-    let body = "# TYPE steady counter\nsteady_total 7\n";
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length";
-    write!(stream, "{head}: {}\r\n\r\n{body}", body.len())
-}
-
-/// All targets, each by a connection that stays open.
-fn keeping_exporter() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || {
-                let (mut requests, mut stream) = (BufReader::new(stream.try_clone().unwrap()).lines(), stream);
-                while let Some(Ok(line)) = requests.next() {
-                    if line.is_empty() {
-                        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 9";
-                        write!(stream, "{head}\r\n\r\nsteady 7\n").ok()?;
-                    }
-                }
-                Some(())
-            });
-        }
-    });
-    address
+fn target(_: &str, _: &str) -> exporter::Page {
+    ("text/plain", b"# TYPE steady counter\nsteady_total 7\n".to_vec())
 }
 
 fn http_get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
@@ -140,13 +98,6 @@ fn configure(folder: &Path, exporter: SocketAddr, targets: usize, interval_s: u6
     fs::write(folder.join("scrape.yml"), text).unwrap();
 }
 
-fn number_at(server: &Server, promql: &str, time: u64) -> Option<f64> {
-    let encoded: String = promql.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let (_, body) = server.get(&format!("/api/v1/query?query={encoded}&time={time}"))?;
-    let answer: Value = serde_json::from_str(&body).ok()?;
-    answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
-}
-
 fn assert_shares(members: &[&Member], expected: f64) {
     eventually("all targets to be asked by somebody", PATIENCE, || {
         let shares: Option<Vec<f64>> = members.iter().map(|member| member.asked()).collect();
@@ -161,7 +112,7 @@ fn windows_are_stored_once_while_collectors_are_killed_stopped_added_and_disagre
     let (targets, lasting) = (setting("WEIR_CHAOS_TARGETS", 200), setting("WEIR_CHAOS_SECONDS", 60));
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
-    configure(folder.path(), exporter(), targets as usize, INTERVAL_S);
+    configure(folder.path(), exporter::serve(target), targets as usize, INTERVAL_S);
     let addresses = free(4);
     let mut members: Vec<_> =
         addresses[..3].iter().map(|one| Member::new(folder.path(), &server, *one, &addresses[..3], &[])).collect();
@@ -193,7 +144,7 @@ fn windows_are_stored_once_while_collectors_are_killed_stopped_added_and_disagre
         member.stop();
     }
     let whole = format!("count(count_over_time(up{{job=\"many\"}}[{}s]) == {windows})", windows * INTERVAL_S);
-    let found = || number_at(&server, &whole, end);
+    let found = || server.number_at(&whole, end);
     let all_there = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         eventually("every window of every target", Duration::from_secs(30), || {
             (found()? == targets as f64).then_some(())
@@ -214,7 +165,7 @@ fn windows_are_stored_once_while_collectors_are_killed_stopped_added_and_disagre
 fn shares_move_with_members_and_two_replicas_ask_each() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
-    configure(folder.path(), exporter(), 60, 2);
+    configure(folder.path(), exporter::serve(target), 60, 2);
     let addresses = free(3);
     let mut members: Vec<_> = addresses
         .iter()
@@ -246,7 +197,7 @@ fn members_by_leases_in_redis_stay_when_it_is_gone() {
     let args = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--requirepass", "sesame", "--save", ""];
     let start = || Program::start_at(path, &args.map(str::to_owned), &folder.path().join("redis.log"));
     let mut redis = start();
-    configure(folder.path(), exporter(), 60, 2);
+    configure(folder.path(), exporter::serve(target), 60, 2);
     let url = format!("redis://:sesame@127.0.0.1:{port}/2");
     let mut members: Vec<_> =
         free(3).into_iter().map(|one| Member::leased(folder.path(), &server, one, &url)).collect();
@@ -271,7 +222,7 @@ fn members_by_leases_in_redis_stay_when_it_is_gone() {
 fn a_file_is_read_again_and_a_bad_one_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
-    configure(folder.path(), exporter(), 3, 1);
+    configure(folder.path(), exporter::serve(target), 3, 1);
     let address = free(1)[0];
     let mut member = Member::new(folder.path(), &server, address, &[address], &[]);
     member.start();
@@ -309,7 +260,7 @@ fn a_file_is_read_again_and_a_bad_one_changes_nothing() {
 fn more_targets_than_open_files_are_asked_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
-    configure(folder.path(), keeping_exporter(), 300, 2);
+    configure(folder.path(), exporter::serve_keeping(target), 300, 2);
     let address = free(1)[0];
     let mut member = Member::new(folder.path(), &server, address, &[address], &[]);
     let limited =

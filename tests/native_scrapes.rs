@@ -79,13 +79,6 @@ fn assert_becomes(server: &Server, promql: &str, expected: f64) {
     });
 }
 
-fn number_at(server: &Server, promql: &str, time: u64) -> Option<f64> {
-    let encoded: String = promql.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let (_, body) = server.get(&format!("/api/v1/query?query={encoded}&time={time}"))?;
-    let answer: Value = serde_json::from_str(&body).ok()?;
-    answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
-}
-
 /// What Prometheus has of the same target.
 fn theirs(prometheus: &Prometheus, promql: &str) -> Option<Value> {
     let url = format!("http://{}/api/v1/query", prometheus.address);
@@ -130,7 +123,7 @@ fn native_histograms_of_targets_are_stored_once_as_prometheus_has_them() {
     // Both collectors bring each window, and it is there once.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let windows = "count_over_time(h{job=\"native\"}[6s])";
-    eventually(windows, PATIENCE, || (number_at(&server, windows, since + 7) == Some(6.0)).then_some(()));
+    eventually(windows, PATIENCE, || (server.number_at(windows, since + 7) == Some(6.0)).then_some(()));
     assert!(server.reading("weir_sink_scrapes_duplicate_total").is_some_and(|count| count > 5.0));
 
     assert_becomes(&server, "up{job=\"broken\"}", 0.0);

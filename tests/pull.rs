@@ -79,14 +79,6 @@ fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// A number as of a time.
-fn number_at(server: &Server, promql: &str, time: u64) -> Option<f64> {
-    let encoded: String = promql.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let (_, body) = server.get(&format!("/api/v1/query?query={encoded}&time={time}"))?;
-    let answer: serde_json::Value = serde_json::from_str(&body).ok()?;
-    answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
-}
-
 fn assert_becomes(server: &Server, promql: &str, expected: f64) {
     eventually(promql, PATIENCE, || (server.number(promql) == Some(expected)).then_some(()));
 }
@@ -94,7 +86,7 @@ fn assert_becomes(server: &Server, promql: &str, expected: f64) {
 /// Waits until six seconds of windows are there, each once.
 fn assert_no_gap(server: &Server, since: u64) {
     for promql in ["count_over_time(up{job=\"good\"}[6s])", "sum_over_time(steady[6s]) / 3"] {
-        eventually(promql, PATIENCE, || (number_at(server, promql, since + 7) == Some(6.0)).then_some(()));
+        eventually(promql, PATIENCE, || (server.number_at(promql, since + 7) == Some(6.0)).then_some(()));
     }
 }
 

@@ -9,32 +9,42 @@ pub type Page = (&'static str, Vec<u8>);
 
 /// Answers each request by its path and its head, which is in small letters, for ever.
 pub fn serve(answer: impl Fn(&str, &str) -> Page + Send + Sync + 'static) -> SocketAddr {
+    listen(answer, false)
+}
+
+/// The same by connections that stay open.
+pub fn serve_keeping(answer: impl Fn(&str, &str) -> Page + Send + Sync + 'static) -> SocketAddr {
+    listen(answer, true)
+}
+
+fn listen(answer: impl Fn(&str, &str) -> Page + Send + Sync + 'static, keeps: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, answer) = (listener.local_addr().unwrap(), Arc::new(answer));
     std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
+        for mut stream in listener.incoming().flatten() {
             let answer = answer.clone();
-            std::thread::spawn(move || respond(stream, &*answer));
+            std::thread::spawn(move || while respond(&mut stream, &*answer, keeps).is_ok_and(|is_open| is_open) {});
         }
     });
     address
 }
 
-fn respond(mut stream: TcpStream, answer: &dyn Fn(&str, &str) -> Page) -> std::io::Result<()> {
+/// Answers one request; whether another may follow.
+fn respond(stream: &mut TcpStream, answer: &dyn Fn(&str, &str) -> Page, keeps: bool) -> std::io::Result<bool> {
     let (mut request, mut piece) = (Vec::new(), [0; 4_096]);
     while !request.ends_with(b"\r\n\r\n") {
         match stream.read(&mut piece)? {
-            0 => return Ok(()),
+            0 => return Ok(false),
             read => request.extend_from_slice(&piece[..read]),
         }
     }
     let head = String::from_utf8_lossy(&request).to_lowercase();
     let (kind, body) = answer(head.split(' ').nth(1).unwrap_or_default(), &head);
-    let length = body.len();
-    let head =
-        format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    let (length, end) = (body.len(), if keeps { "" } else { "connection: close\r\n" });
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{end}\r\n");
     stream.write_all(head.as_bytes())?;
-    stream.write_all(&body)
+    stream.write_all(&body)?;
+    Ok(keeps)
 }
 
 /// The content type of [`family`]'s bytes.

@@ -186,15 +186,24 @@ impl Server {
 
     /// The result of an instant query; `None` while there is no server or no answer.
     pub fn query(&self, promql: &str) -> Option<Value> {
+        self.query_with(promql, "")
+    }
+
+    fn query_with(&self, promql: &str, more: &str) -> Option<Value> {
         let encoded: String = promql.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let (_, body) = self.get(&format!("/api/v1/query?query={encoded}"))?;
+        let (_, body) = self.get(&format!("/api/v1/query?query={encoded}{more}"))?;
         let answer: Value = serde_json::from_str(&body).ok()?;
         Some(answer["data"]["result"].clone())
     }
 
     /// The first value of an instant query.
     pub fn number(&self, promql: &str) -> Option<f64> {
-        self.query(promql)?[0]["value"][1].as_str()?.parse().ok()
+        number(&self.query(promql)?)
+    }
+
+    /// The first value of an instant query as of a time, in seconds.
+    pub fn number_at(&self, promql: &str, time: u64) -> Option<f64> {
+        number(&self.query_with(promql, &format!("&time={time}"))?)
     }
 
     /// One figure of `/metrics`, named with its labels as they are printed.
@@ -212,6 +221,10 @@ impl Server {
         let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{out}\n{log}");
     }
+}
+
+fn number(result: &Value) -> Option<f64> {
+    result[0]["value"][1].as_str()?.parse().ok()
 }
 
 /// `weir-agent run`, pushing to some address.
