@@ -278,4 +278,37 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(std::fs::read_to_string(elsewhere.path().join("real")).unwrap(), higher);
     }
+
+    #[test]
+    fn who_only_reads_alerts_changes_no_rule() {
+        use crate::api::testing::{Issuer, ask};
+        let (site, issuer) = (Site::new(true), Issuer::new());
+        let settings = AlertingSettings { rules: vec!["*.yml".into()], save_rules: true, ..Default::default() };
+        let folder = site.folder.path();
+        let texts = RuleTexts::new(&settings, folder.to_owned(), &folder.join("data"));
+        let address = serve(routes(Arc::new(texts), Some(&issuer.tokens())));
+        let path = format!("/api/v1/rules/file?file={}", site.file);
+        let token = |scope| {
+            let claims = weir_identity::Claims {
+                subject: "ann".into(),
+                tenant: 0,
+                scopes: vec![scope],
+                not_before: None,
+                expires: u64::try_from(crate::clock::now().millis() / 1_000).unwrap() + 60,
+                max_series: None,
+                labels: Default::default(),
+            };
+            format!("Bearer {}", weir_identity::issue(&claims, &issuer.key).unwrap())
+        };
+        let (reads, operates) = (token(Scope::AlertsRead), token(Scope::Admin));
+        assert_eq!(ask(&address, "GET", &path, Some(&reads), "").0, 200);
+        assert_eq!(ask(&address, "GET", &path, None, "").0, 401);
+        let put = |token: &str| {
+            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            let request = agent.put(format!("http://{address}{path}")).header("authorization", token);
+            request.send(RULES.replace('5', "6")).unwrap().status().as_u16()
+        };
+        assert_eq!((put(&reads), std::fs::read_to_string(&site.file).unwrap()), (403, RULES.to_owned()));
+        assert_eq!(put(&operates), 200);
+    }
 }
