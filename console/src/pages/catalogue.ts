@@ -13,7 +13,8 @@ const COUNTS_MS = 60_000;
 export type Metric = { name: string; type: string; unit: string; help: string; series: number | undefined; own: boolean };
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
-let metrics: Metric[] = [];
+/** None before the server has been asked: what is not known yet is not said to be missing. */
+let metrics: Metric[] | undefined;
 let counts = new Map<string, number>();
 let counted = -Infinity;
 let whyUncounted = '';
@@ -52,6 +53,7 @@ export function found(all: Metric[], search: string): Metric[] {
 }
 
 function show(): void {
+  if (!metrics) return;
   const matching = found(metrics, element<HTMLInputElement>('catalogue-search').value);
   const shown = matching.slice(0, MOST_ROWS);
   const some = shown.length < matching.length ? `${shown.length} of ${matching.length} shown; ` : '';
@@ -100,7 +102,7 @@ export function startCatalogue(): void {
   });
   element('catalogue-form').addEventListener('submit', (event) => {
     event.preventDefault();
-    const [first] = found(metrics, search.value);
+    const [first] = found(metrics ?? [], search.value);
     if (first) go({ page: 'explore', queries: [questionOf(first.name, first.type)] });
   });
 }
