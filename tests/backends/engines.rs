@@ -124,6 +124,8 @@ fn engines_hold_what_the_embedded_store_holds_through_faults_and_kills() {
     site.click_house.start_again();
     site.push(Duration::from_secs(10), 3.0);
     beat(&site, 6);
+    // What is told each second anew would have to be everywhere at one instant.
+    assert!(site.agent.program.stop().success());
     std::thread::sleep(Duration::from_secs(3));
     for metric in ["hits", "level", "pushed"] {
         site.wait_until_equal(metric);
